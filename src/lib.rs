@@ -1,0 +1,22 @@
+//! Detect objects in camera images with ShuffleNet V2 detectors.
+//!
+//! The modules stand in the order in which a frame passes through them.
+
+pub mod config;
+
+pub mod bag;
+pub mod msg;
+
+pub mod image;
+pub mod model;
+
+pub mod infer;
+
+pub mod detect;
+
+pub mod pipeline;
+
+pub mod metrics;
+pub mod report;
+
+pub mod cli;

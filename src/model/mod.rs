@@ -1,0 +1,4 @@
+//! What a detector model is: manifest, file, graph, labels, output decoder.
+
+pub mod inspect;
+pub mod onnx;

@@ -1,0 +1,1 @@
+//! ROS 2 messages as CDR bytes: views to read them, builders to write them.

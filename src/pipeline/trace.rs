@@ -1,0 +1,181 @@
+//! When each stage of a frame ended, on the monotonic clock, and the durations that follow from it.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// An instant in a frame's life, in the order in which they pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// The source began to read the message (replay only).
+    ReadStarted,
+    /// The message's bytes are in the process.
+    Received,
+    /// A worker took the frame from its mailbox.
+    Dequeued,
+    /// The message is a BGR image.
+    Decoded,
+    /// The input tensor is filled.
+    Prepared,
+    /// The session has run.
+    Inferred,
+    /// Candidate boxes are decoded from the raw outputs.
+    Boxed,
+    /// Non-maximum suppression is done.
+    Suppressed,
+    /// Every earlier frame is out: the sink begins with this one.
+    Ordered,
+    /// The detections are with the sinks.
+    Published,
+}
+
+const MARKS: usize = Mark::Published as usize + 1;
+
+/// A named share of a frame's time. The order is that of every table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Reading the message from the recording.
+    Read,
+    /// Waiting: for a worker, then for earlier frames to be published.
+    Queue,
+    /// From the message's bytes to a BGR image.
+    Decode,
+    /// Resize, padding, normalisation and layout: from BGR to the input tensor.
+    Letterbox,
+    /// The ONNX Runtime session.
+    Infer,
+    /// From raw outputs to candidate boxes.
+    Boxes,
+    /// Non-maximum suppression and clipping.
+    Nms,
+    /// Building the messages and handing them to the sinks.
+    Publish,
+    /// All the work: the sum of every stage but `queue`.
+    Total,
+    /// From received to published, waiting included.
+    Latency,
+}
+
+impl Stage {
+    pub const ALL: [Stage; 10] = [
+        Stage::Read,
+        Stage::Queue,
+        Stage::Decode,
+        Stage::Letterbox,
+        Stage::Infer,
+        Stage::Boxes,
+        Stage::Nms,
+        Stage::Publish,
+        Stage::Total,
+        Stage::Latency,
+    ];
+
+    /// The name in JSON, reports and latency messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Read => "read",
+            Stage::Queue => "queue",
+            Stage::Decode => "decode",
+            Stage::Letterbox => "letterbox",
+            Stage::Infer => "infer",
+            Stage::Boxes => "boxes",
+            Stage::Nms => "nms",
+            Stage::Publish => "publish",
+            Stage::Total => "total",
+            Stage::Latency => "latency",
+        }
+    }
+}
+
+/// The marks of one frame. Marks that a frame never reached stay empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trace {
+    marks: [Option<Instant>; MARKS],
+}
+
+impl Trace {
+    pub fn mark(&mut self, mark: Mark) {
+        self.mark_at(mark, Instant::now());
+    }
+
+    pub fn mark_at(&mut self, mark: Mark, at: Instant) {
+        self.marks[mark as usize] = Some(at);
+    }
+
+    pub fn at(&self, mark: Mark) -> Option<Instant> {
+        self.marks[mark as usize]
+    }
+
+    /// The stage's duration; `None` when the frame did not get to its end.
+    pub fn duration(&self, stage: Stage) -> Option<Duration> {
+        use Mark::*;
+        match stage {
+            Stage::Read => self.between(ReadStarted, Received),
+            Stage::Queue => {
+                let waited = self.between(Received, Dequeued)?;
+                Some(waited + self.between(Suppressed, Ordered).unwrap_or_default())
+            }
+            Stage::Decode => self.between(Dequeued, Decoded),
+            Stage::Letterbox => self.between(Decoded, Prepared),
+            Stage::Infer => self.between(Prepared, Inferred),
+            Stage::Boxes => self.between(Inferred, Boxed),
+            Stage::Nms => self.between(Boxed, Suppressed),
+            Stage::Publish => self.between(Ordered, Published),
+            Stage::Total => {
+                let read = self.between(ReadStarted, Received).unwrap_or_default();
+                let work = self.between(Dequeued, Suppressed)?;
+                Some(read + work + self.between(Ordered, Published)?)
+            }
+            Stage::Latency => self.between(Received, Published),
+        }
+    }
+
+    fn between(&self, from: Mark, to: Mark) -> Option<Duration> {
+        Some(self.at(to)?.saturating_duration_since(self.at(from)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(at_ms: &[(Mark, u64)]) -> Trace {
+        let zero = Instant::now();
+        let mut trace = Trace::default();
+        for &(mark, ms) in at_ms {
+            trace.mark_at(mark, zero + Duration::from_millis(ms));
+        }
+        trace
+    }
+
+    #[test]
+    fn total_is_the_sum_of_the_working_stages() {
+        let trace = trace(&[
+            (Mark::ReadStarted, 0),
+            (Mark::Received, 1),
+            (Mark::Dequeued, 11),
+            (Mark::Decoded, 14),
+            (Mark::Prepared, 15),
+            (Mark::Inferred, 25),
+            (Mark::Boxed, 26),
+            (Mark::Suppressed, 28),
+            (Mark::Ordered, 48),
+            (Mark::Published, 49),
+        ]);
+        let ms = |stage| trace.duration(stage).map(|d| d.as_millis());
+        assert_eq!(ms(Stage::Queue), Some(30));
+        assert_eq!(ms(Stage::Total), Some(19));
+        assert_eq!(ms(Stage::Latency), Some(48));
+        let working = Stage::ALL[..8].iter().filter(|&&s| s != Stage::Queue);
+        assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 19);
+    }
+
+    #[test]
+    fn a_stage_that_was_not_reached_has_no_duration() {
+        let trace = trace(&[(Mark::Received, 0), (Mark::Dequeued, 1)]);
+        assert_eq!(trace.duration(Stage::Decode), None);
+        assert_eq!(trace.duration(Stage::Total), None);
+        assert_eq!(trace.duration(Stage::Queue), Some(Duration::from_millis(1)));
+    }
+}
