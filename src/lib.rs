@@ -3,6 +3,7 @@
 //! The modules stand in the order in which a frame passes through them.
 
 pub mod config;
+pub mod locations;
 
 pub mod bag;
 pub mod msg;

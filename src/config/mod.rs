@@ -1,1 +1,237 @@
-//! config
+//! Parameters: raw as written, checked once against the schema, then values that need no more checking.
+
+pub mod raw;
+pub mod tree;
+
+use std::fs;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::detect::settings::Thresholds;
+use crate::infer::SessionOptions;
+use raw::RawConfig;
+
+/// Valid parameters. What depends on the model (names of classes) is checked with the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// A name of the manifest or the path of an ONNX file.
+    pub model: String,
+    pub thresholds: Thresholds,
+    pub session: SessionOptions,
+    /// Frames worked on in parallel.
+    pub workers: NonZeroUsize,
+    /// A frame that has waited longer is dropped, live and in paced replay.
+    pub max_age: Duration,
+    raw: RawConfig,
+}
+
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{origin}: {source}")]
+    Yaml { origin: String, source: serde_yaml::Error },
+    #[error("{origin}: expected ROS 2 parameters (/**: ros__parameters: ...) for the node shuffledet, found {found}")]
+    Shape { origin: String, found: String },
+    #[error("--set {assignment}: {problem}")]
+    Assignment { assignment: String, problem: String },
+    #[error("{origin}: {}", problems.join("\n  "))]
+    Invalid { origin: String, problems: Vec<String> },
+}
+
+impl Config {
+    /// The defaults, then the parameters of `file`, then each `key=value` of `assignments`.
+    pub fn load(file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
+        let mut parameters = Value::Object(serde_json::Map::new());
+        if let Some(path) = file {
+            let read = fs::read_to_string(path);
+            let yaml = read.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            let from_file = tree::from_ros_yaml(&yaml, path)?;
+            check(&from_file, &path.display().to_string())?;
+            tree::merge(&mut parameters, from_file);
+        }
+        for assignment in assignments {
+            let assigned = tree::from_assignment(assignment)?;
+            check(&assigned, &format!("--set {assignment}"))?;
+            tree::merge(&mut parameters, assigned);
+        }
+        let raw: RawConfig = serde_json::from_value(parameters).map_err(|error| {
+            // what the schema lets pass, the types take; a difference between them is a mistake of ours, still named
+            ConfigError::Invalid { origin: "parameters".to_owned(), problems: vec![error.to_string()] }
+        })?;
+        Ok(Self::from_raw(raw))
+    }
+
+    fn from_raw(raw: RawConfig) -> Self {
+        let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let detector = raw.detector.clone();
+        Self {
+            model: raw.model.name.clone(),
+            thresholds: Thresholds {
+                score: detector.score_threshold,
+                nms_iou: detector.nms_iou_threshold,
+                max_detections: detector.max_detections,
+                classes: detector.classes,
+                class_scores: detector.class_score_thresholds,
+            },
+            session: SessionOptions {
+                providers: raw.runtime.providers.clone(),
+                strict: raw.runtime.strict,
+                intra_op_threads: raw.runtime.intra_op_threads,
+            },
+            workers: NonZeroUsize::new(raw.runtime.workers).unwrap_or(cores),
+            max_age: Duration::from_secs_f64(raw.input.max_age_ms / 1000.0),
+            raw,
+        }
+    }
+
+    /// The parameters in force, as a ROS 2 parameter file.
+    pub fn to_ros_yaml(&self) -> Result<String, serde_yaml::Error> {
+        let tree = serde_json::json!({ "/**": { "ros__parameters": &self.raw } });
+        serde_yaml::to_string(&tree)
+    }
+}
+
+/// The JSON schema of the parameters, pretty-printed: `config/shuffledet.schema.json`.
+pub fn schema_text() -> String {
+    let mut text = format!("{:#}", schema());
+    text.push('\n');
+    text
+}
+
+fn schema() -> Value {
+    schemars::schema_for!(RawConfig).to_value()
+}
+
+fn check(parameters: &Value, origin: &str) -> Result<(), ConfigError> {
+    let invalid = |problems| ConfigError::Invalid { origin: origin.to_owned(), problems };
+    let validator = validator().map_err(|error| invalid(vec![error]))?;
+    let problems: Vec<_> = validator.iter_errors(parameters).map(|error| explain(&error)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
+}
+
+fn validator() -> Result<Validator, String> {
+    jsonschema::validator_for(&schema()).map_err(|error| error.to_string())
+}
+
+/// The parameter's name with dots, and what was expected and found.
+fn explain(error: &ValidationError<'_>) -> String {
+    let path = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
+    let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let names: Vec<_> = unexpected.iter().map(|name| format!("{prefix}{name}")).collect();
+            let known = known_parameters(&path).join(", ");
+            format!("unknown parameter {}; known here: {known}", names.join(", "))
+        }
+        _ => format!("{path}: {error}"),
+    }
+}
+
+/// The names under `path`, a section's name or nothing.
+fn known_parameters(path: &str) -> Vec<String> {
+    let tree = serde_json::to_value(RawConfig::default()).unwrap_or_default();
+    let section = path.split('.').filter(|key| !key.is_empty()).try_fold(&tree, |tree, key| tree.get(key));
+    let names = section.and_then(Value::as_object).map(|section| section.keys().cloned().collect());
+    names.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::Provider;
+    use std::path::PathBuf;
+
+    fn repository(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    }
+
+    fn load(yaml: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        fs::write(file.path(), yaml).unwrap();
+        Config::load(Some(file.path()), &[])
+    }
+
+    #[test]
+    fn the_shipped_file_holds_the_defaults_and_names_every_parameter() {
+        let path = repository("config/shuffledet.yaml");
+        assert_eq!(Config::load(Some(&path), &[]).unwrap(), Config::load(None, &[]).unwrap());
+        let text = fs::read_to_string(path).unwrap();
+        for section in schema()["$defs"].as_object().unwrap().values() {
+            for name in section["properties"].as_object().into_iter().flat_map(|p| p.keys()) {
+                assert!(text.contains(&format!("{name}:")), "config/shuffledet.yaml lacks {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shipped_schema_is_that_of_the_code() {
+        let path = repository("config/shuffledet.schema.json");
+        if std::env::var_os("SHUFFLEDET_UPDATE").is_some() {
+            fs::write(&path, schema_text()).unwrap();
+        }
+        let shipped = fs::read_to_string(path).unwrap();
+        assert!(
+            shipped == schema_text(),
+            "config/shuffledet.schema.json is stale: SHUFFLEDET_UPDATE=1 cargo test the_shipped_schema"
+        );
+    }
+
+    #[test]
+    fn the_parameters_in_force_read_back_the_same() {
+        let assignments = ["detector.score_threshold=0.5", "runtime.providers=[cuda, cpu]"];
+        let config = Config::load(None, &assignments.map(str::to_owned)).unwrap();
+        assert_eq!(config.session.providers, [Provider::Cuda, Provider::Cpu]);
+        assert_eq!(load(&config.to_ros_yaml().unwrap()).unwrap(), config);
+    }
+
+    #[test]
+    fn files_may_be_nested_or_dotted_and_name_the_node_or_all() {
+        let yaml = "/**:\n  ros__parameters:\n    detector.max_detections: 7\n    model: {name: nanodet_m_416}\n\
+            other_node:\n  ros__parameters: {x: 1}\n\
+            shuffledet:\n  ros__parameters:\n    detector: {max_detections: 8}\n";
+        let config = load(yaml).unwrap();
+        assert_eq!((config.thresholds.max_detections, config.model.as_str()), (8, "nanodet_m_416"));
+        assert!(load("/**:\n  ros__parameters:\n").is_ok());
+    }
+
+    #[test]
+    fn mistakes_name_file_key_expected_and_found() {
+        let message = |parameters: &str| {
+            load(&format!("/**:\n  ros__parameters:\n    {parameters}\n")).unwrap_err().to_string()
+        };
+        let high = message("detector: {score_threshold: 1.5}");
+        assert!(high.contains(".yaml: detector.score_threshold: 1.5 is greater"), "{high}");
+        let unknown = message("detector: {score_treshold: 0.5}");
+        assert!(unknown.contains("unknown parameter detector.score_treshold"), "{unknown}");
+        assert!(unknown.contains("max_detections"), "{unknown}");
+        let kind = message("detector: {max_detections: many}");
+        assert!(kind.contains("detector.max_detections") && kind.contains("many"), "{kind}");
+        let provider = message("runtime: {providers: [gpu]}");
+        assert!(provider.contains("runtime.providers.0") && provider.contains("gpu"), "{provider}");
+        let other = load("my_node:\n  ros__parameters: {}\n").unwrap_err().to_string();
+        assert!(other.contains("my_node"), "{other}");
+        assert!(load("- a\n").unwrap_err().to_string().contains("a list"));
+        assert!(load("/**: {\n").is_err());
+    }
+
+    #[test]
+    fn assignments_are_checked_alike() {
+        let set = |assignment: &str| Config::load(None, &[assignment.to_owned()]);
+        assert!(set("runtime.workers").unwrap_err().to_string().contains("no '='"));
+        let unknown = set("runtime.wokers=2").unwrap_err().to_string();
+        assert!(unknown.contains("--set runtime.wokers=2: unknown parameter runtime.wokers"), "{unknown}");
+        assert_eq!(set("runtime.workers=3").unwrap().workers.get(), 3);
+        let per_class = set("detector.class_score_thresholds.traffic light=0.4").unwrap();
+        assert_eq!(per_class.thresholds.class_scores["traffic light"], 0.4);
+        assert!(set("detector.class_score_thresholds.car=4").is_err());
+    }
+}

@@ -1,1 +1,122 @@
-//! detect
+//! A detector: letterbox, session, output decoder, suppression.
+
+pub mod bbox;
+pub mod nms;
+pub mod settings;
+
+use thiserror::Error;
+
+pub use bbox::BBox;
+pub use settings::DetectorSettings;
+
+use crate::image::{BgrView, Letterbox, TensorBuilder};
+use crate::infer::{InferError, Outputs, Runtime, Session, SessionOptions};
+use crate::model::{Model, OutputDecoder};
+
+/// An object in an image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detection {
+    /// The model's own index; its name is in the model's labels.
+    pub class_id: usize,
+    /// In [0, 1].
+    pub score: f32,
+    /// In pixels; of the model's input until [`Detector::suppress`], of the image, clipped to it, after.
+    pub bbox: BBox,
+}
+
+#[derive(Debug, Error)]
+pub enum DetectError {
+    #[error("preparing the input tensor: {0}")]
+    Prepare(#[from] opencv::Error),
+    #[error(transparent)]
+    Infer(#[from] InferError),
+}
+
+/// Detects objects in one image after another. The four steps are called in order by the pipeline, which times them.
+pub struct Detector {
+    builder: TensorBuilder,
+    session: Session,
+    reader: OutputReader,
+}
+
+/// What follows the session: apart from it, because it reads outputs that the session still owns.
+pub struct OutputReader {
+    decoder: OutputDecoder,
+    settings: DetectorSettings,
+    detections: Vec<Detection>,
+}
+
+impl Detector {
+    pub fn new(
+        runtime: &Runtime,
+        model: &Model,
+        options: &SessionOptions,
+        settings: DetectorSettings,
+    ) -> Result<Self, InferError> {
+        let (session, decoder) = Session::open(runtime, model, options)?;
+        let builder = TensorBuilder::new(model.description.input.clone());
+        let reader = OutputReader { decoder, settings, detections: Vec::new() };
+        Ok(Self { builder, session, reader })
+    }
+
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Step 1: the input tensor of `image`. The result goes to [`OutputReader::suppress`].
+    pub fn prepare(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
+        self.builder.fill(image)
+    }
+
+    /// The tensor of the last [`Detector::prepare`]: its shape and values.
+    pub fn input(&self) -> ([usize; 4], &[f32]) {
+        (self.builder.shape(), self.builder.tensor())
+    }
+
+    /// Step 2: the model's outputs, and what reads them.
+    pub fn infer(&mut self) -> Result<(Outputs<'_>, &mut OutputReader), InferError> {
+        let outputs = self.session.run(self.builder.shape(), self.builder.tensor())?;
+        Ok((outputs, &mut self.reader))
+    }
+
+    /// All steps at once.
+    pub fn detect(&mut self, image: &BgrView<'_>) -> Result<&[Detection], DetectError> {
+        let letterbox = self.prepare(image)?;
+        let (outputs, reader) = self.infer()?;
+        reader.read(&outputs)?;
+        Ok(reader.suppress(letterbox))
+    }
+}
+
+impl OutputReader {
+    /// Step 3: the boxes above their class's threshold.
+    pub fn read(&mut self, outputs: &Outputs<'_>) -> Result<(), InferError> {
+        self.detections.clear();
+        let settings = &self.settings;
+        let threshold = |class_id: usize| settings.threshold(class_id);
+        self.decoder.decode(
+            &outputs.values()?,
+            settings.least_threshold(),
+            threshold,
+            &mut self.detections,
+        );
+        Ok(())
+    }
+
+    /// Step 4: the best of overlapping boxes, clipped to the image; what covers nothing of it is left out.
+    pub fn suppress(&mut self, letterbox: Letterbox) -> &[Detection] {
+        for detection in &mut self.detections {
+            let (x1, y1) = letterbox.to_image(detection.bbox.x1, detection.bbox.y1);
+            let (x2, y2) = letterbox.to_image(detection.bbox.x2, detection.bbox.y2);
+            detection.bbox = BBox { x1, y1, x2, y2 };
+        }
+        let (iou_threshold, limit) = (self.settings.nms_iou_threshold, self.settings.max_detections);
+        nms::suppress(&mut self.detections, iou_threshold, limit);
+        let (width, height) = letterbox.image_size();
+        self.detections.retain_mut(|detection| {
+            detection.bbox = detection.bbox.clip(width as f32, height as f32);
+            detection.bbox.area() > 0.0
+        });
+        &self.detections
+    }
+}

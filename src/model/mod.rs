@@ -1,4 +1,92 @@
 //! What a detector model is: manifest, file, graph, labels, output decoder.
 
+pub mod decoder;
+pub mod fetch;
 pub mod inspect;
+pub mod labels;
+pub mod manifest;
 pub mod onnx;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+pub use decoder::{Family, OutputDecoder};
+pub use labels::Labels;
+pub use manifest::{Manifest, ModelDescription};
+
+use crate::locations;
+use manifest::ManifestError;
+
+/// A model's description and its file's bytes.
+#[derive(Debug)]
+pub struct Model {
+    pub description: ModelDescription,
+    pub path: PathBuf,
+    /// Of the file, lower-case hexadecimal.
+    pub sha256: String,
+    /// The ONNX file as it is.
+    pub onnx: Vec<u8>,
+}
+
+#[derive(Debug, Error)]
+pub enum ModelError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("model {name} is not at {}; get it with: shuffledet models fetch {name}", path.display())]
+    NotFetched { name: String, path: PathBuf },
+    #[error("{}: expected sha256 {expected}, found {found}; get it anew with: shuffledet models fetch {name}", path.display())]
+    WrongSha256 { name: String, path: PathBuf, expected: String, found: String },
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}: no description beside it: expected {} with the keys of models/manifest.yaml (family, input, labels, score_threshold, nms_iou_threshold)", model.display(), sidecar.display())]
+    NoSidecar { model: PathBuf, sidecar: PathBuf },
+}
+
+impl Model {
+    /// The model that `name` names: one of the manifest, or the path of an ONNX file with a YAML of the same stem
+    /// beside it.
+    pub fn load(name: &str) -> Result<Self, ModelError> {
+        let manifest = Manifest::shipped()?;
+        if name.ends_with(".onnx") || name.contains('/') {
+            Self::load_file(&manifest, Path::new(name))
+        } else {
+            Self::load_named(&manifest, name)
+        }
+    }
+
+    fn load_named(manifest: &Manifest, name: &str) -> Result<Self, ModelError> {
+        let entry = manifest.model(name)?;
+        let path = locations::model_folder().join(&entry.file.name);
+        let name = name.to_owned();
+        if !path.is_file() {
+            return Err(ModelError::NotFetched { name, path });
+        }
+        let onnx = read(&path)?;
+        let sha256 = fetch::sha256(&onnx);
+        if sha256 != entry.file.sha256 {
+            let expected = entry.file.sha256.clone();
+            return Err(ModelError::WrongSha256 { name, path, expected, found: sha256 });
+        }
+        Ok(Self { description: manifest.describe(entry)?, path, sha256, onnx })
+    }
+
+    fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
+        let onnx = read(path)?;
+        let sidecar = path.with_extension("yaml");
+        let yaml = match fs::read_to_string(&sidecar) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ModelError::NoSidecar { model: path.to_owned(), sidecar });
+            }
+            read => read.map_err(|source| ModelError::Read { path: sidecar.clone(), source })?,
+        };
+        let description = manifest.describe_sidecar(&yaml, &sidecar)?;
+        Ok(Self { description, path: path.to_owned(), sha256: fetch::sha256(&onnx), onnx })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
+    fs::read(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })
+}

@@ -1,0 +1,103 @@
+//! Parameters as a tree of JSON values: from ROS 2 parameter YAML and `key=value`, merged.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::ConfigError;
+
+/// The node that parameter files speak to.
+const NODE: &str = "shuffledet";
+const PARAMETERS: &str = "ros__parameters";
+
+/// The parameters that a ROS 2 parameter file gives to a node named `shuffledet` in the root namespace: those of
+/// `/**`, then those of the node itself.
+pub fn from_ros_yaml(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
+    let origin = path.display().to_string();
+    let document: Value = serde_yaml::from_str(yaml)
+        .map_err(|source| ConfigError::Yaml { origin: origin.clone(), source })?;
+    let shape = |found: String| ConfigError::Shape {
+        origin: origin.clone(),
+        found,
+    };
+    let Value::Object(nodes) = document else {
+        return Err(shape(kind(&document).to_owned()));
+    };
+    let wildcards = ["/**", "**"];
+    let own = [NODE.to_owned(), format!("/{NODE}"), format!("/**/{NODE}")];
+    let keys = wildcards.iter().copied().chain(own.iter().map(String::as_str));
+    let mut merged = Value::Object(Map::new());
+    let mut any = false;
+    for node in keys.filter_map(|key| nodes.get(key)) {
+        let Some(parameters) = node.get(PARAMETERS) else {
+            return Err(shape(format!("a node without {PARAMETERS}")));
+        };
+        any = true;
+        merge(&mut merged, nest(parameters, &origin)?);
+    }
+    if !any {
+        let found: Vec<_> = nodes.keys().map(String::as_str).collect();
+        return Err(shape(format!("the keys {}", found.join(", "))));
+    }
+    Ok(merged)
+}
+
+/// `key=value`, the key with dots, the value as YAML.
+pub fn from_assignment(assignment: &str) -> Result<Value, ConfigError> {
+    let wrong = |problem: String| ConfigError::Assignment {
+        assignment: assignment.to_owned(),
+        problem,
+    };
+    let (key, value) = assignment
+        .split_once('=')
+        .ok_or_else(|| wrong("expected key=value, found no '='".to_owned()))?;
+    let value: Value = serde_yaml::from_str(value).map_err(|error| wrong(error.to_string()))?;
+    Ok(nested(key, value))
+}
+
+/// Lays `over` onto `under`, key by key; lists are replaced whole.
+pub fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+/// ROS 2 takes `a.b: 1` and `a: {b: 1}` for the same.
+fn nest(parameters: &Value, origin: &str) -> Result<Value, ConfigError> {
+    let mut nest_all = Value::Object(Map::new());
+    match parameters {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let value = if value.is_object() { nest(value, origin)? } else { value.clone() };
+                merge(&mut nest_all, nested(key, value));
+            }
+            Ok(nest_all)
+        }
+        // `ros__parameters:` with everything commented out
+        Value::Null => Ok(nest_all),
+        other => Err(ConfigError::Shape {
+            origin: origin.to_owned(),
+            found: format!("{PARAMETERS}: {}", kind(other)),
+        }),
+    }
+}
+
+fn nested(key: &str, value: Value) -> Value {
+    key.rsplit('.').fold(value, |value, key| Value::Object(Map::from_iter([(key.to_owned(), value)])))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}

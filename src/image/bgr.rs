@@ -1,0 +1,133 @@
+//! A borrowed 8-bit BGR picture, wherever its bytes lie.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use opencv::core::{CV_8UC3, Mat, MatTraitConst, MatTraitConstManual};
+
+/// BGR pixels, 8 bits a channel, rows `step` bytes apart. `data` holds every row whole.
+#[derive(Debug, Clone, Copy)]
+pub struct BgrView<'a> {
+    width: u32,
+    height: u32,
+    step: usize,
+    data: &'a [u8],
+}
+
+impl<'a> BgrView<'a> {
+    /// `None` when a side is zero or beyond `i32`, `step` is shorter than a row, or `data` than the rows.
+    pub fn new(width: u32, height: u32, step: usize, data: &'a [u8]) -> Option<Self> {
+        let row = row_bytes(width, 3)?;
+        let fits = step >= row && data.len() >= rows_bytes(height, step, row)?;
+        (width > 0 && height > 0 && i32::try_from(height).is_ok() && fits).then_some(Self {
+            width,
+            height,
+            step,
+            data,
+        })
+    }
+
+    /// `None` when `mat` is empty, not 8-bit with 3 channels, or not continuous.
+    pub fn from_mat(mat: &'a Mat) -> Option<Self> {
+        if mat.typ() != CV_8UC3 {
+            return None;
+        }
+        let (width, height) = (u32::try_from(mat.cols()).ok()?, u32::try_from(mat.rows()).ok()?);
+        Self::new(width, height, row_bytes(width, 3)?, mat.data_bytes().ok()?)
+    }
+
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Bytes from one row to the next.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    pub fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// The same pixels as an OpenCV matrix, without a copy.
+    pub fn to_mat(&self) -> opencv::Result<BorrowedMat<'a>> {
+        BorrowedMat::new(self.height, self.width, CV_8UC3, self.data, self.step)
+    }
+}
+
+/// Bytes of a row of `channels` 8-bit channels; `None` beyond `i32`, which OpenCV counts columns in.
+pub(super) fn row_bytes(width: u32, channels: u32) -> Option<usize> {
+    let row = width.checked_mul(channels)?;
+    i32::try_from(row).ok()?;
+    Some(row as usize)
+}
+
+/// Bytes from the first row's start to the last row's end.
+pub(super) fn rows_bytes(height: u32, step: usize, row: usize) -> Option<usize> {
+    (height as usize).checked_sub(1)?.checked_mul(step)?.checked_add(row)
+}
+
+/// A read-only OpenCV matrix over somebody else's bytes.
+pub struct BorrowedMat<'a> {
+    mat: Mat,
+    _data: PhantomData<&'a [u8]>,
+}
+
+impl<'a> BorrowedMat<'a> {
+    /// `typ` is an 8-bit OpenCV type whose row of `cols` fits `step`; `data` holds `rows` rows.
+    /// Fails where it does not.
+    pub(super) fn new(
+        rows: u32,
+        cols: u32,
+        typ: i32,
+        data: &'a [u8],
+        step: usize,
+    ) -> opencv::Result<Self> {
+        let channels = (typ >> opencv::core::CV_CN_SHIFT) as u32 + 1;
+        let fits = row_bytes(cols, channels)
+            .filter(|&row| row <= step)
+            .and_then(|row| rows_bytes(rows, step, row))
+            .is_some_and(|bytes| bytes <= data.len());
+        if !fits || typ & (opencv::core::CV_MAT_DEPTH_MASK) != opencv::core::CV_8U {
+            return Err(opencv::Error::new(
+                opencv::core::StsBadArg,
+                format!("{} bytes do not hold {rows} rows of {cols} pixels", data.len()),
+            ));
+        }
+        let pointer = data.as_ptr().cast::<c_void>().cast_mut();
+        // SAFETY: `data` holds every byte that the matrix spans (checked above) and outlives it (`'a`); only `&Mat`
+        // is given out, and OpenCV does not write through the source of an operation.
+        let mat = unsafe {
+            Mat::new_rows_cols_with_data_unsafe(rows as i32, cols as i32, typ, pointer, step)?
+        };
+        Ok(Self { mat, _data: PhantomData })
+    }
+}
+
+impl Deref for BorrowedMat<'_> {
+    type Target = Mat;
+
+    fn deref(&self) -> &Mat {
+        &self.mat
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_needs_all_its_bytes() {
+        let data = [0u8; 30];
+        assert!(BgrView::new(2, 3, 12, &data).is_some());
+        assert!(BgrView::new(2, 3, 13, &data).is_none());
+        assert!(BgrView::new(2, 3, 5, &data).is_none());
+        assert!(BgrView::new(0, 3, 12, &data).is_none());
+        assert!(BgrView::new(u32::MAX, u32::MAX, usize::MAX, &data).is_none());
+    }
+}

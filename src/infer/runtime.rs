@@ -1,0 +1,53 @@
+//! The ONNX Runtime library: found, loaded, asked for its version.
+
+use std::path::{Path, PathBuf};
+
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+use thiserror::Error;
+
+use crate::locations;
+
+/// The oldest ONNX Runtime that has the API which this program was built for (feature `api-24` of `ort`).
+const OLDEST: &str = "1.24";
+
+/// A loaded ONNX Runtime.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    pub(super) environment: Environment,
+    path: PathBuf,
+}
+
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    #[error("ONNX Runtime: {source}\nexpected the library of ONNX Runtime {OLDEST} or newer, looked for {}; \
+        `make build` puts one into the checkout, and ORT_DYLIB_PATH=/path/to/libonnxruntime.so names another", path.display())]
+    Load { path: PathBuf, source: ort::LoadDynamicError },
+    #[error("ONNX Runtime at {} does not start: {source}", path.display())]
+    Start { path: PathBuf, source: ort::Error },
+}
+
+impl Runtime {
+    /// Loads the library from where [`locations::onnx_runtime`] says. A process has one: later calls give the same.
+    pub fn load() -> Result<Self, RuntimeError> {
+        let path = locations::onnx_runtime();
+        let builder = ort::init_from(&path)
+            .map_err(|source| RuntimeError::Load { path: path.clone(), source })?;
+        let environment = builder
+            .with_name("shuffledet")
+            .build()
+            .map_err(|source| RuntimeError::Start { path: path.clone(), source })?;
+        environment.set_log_level(LogLevel::Error);
+        Ok(Self { environment, path })
+    }
+
+    /// The library as it was named to the loader.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the library says of its own build.
+    pub fn build_info(&self) -> &'static str {
+        ort::info()
+    }
+}

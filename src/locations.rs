@@ -1,0 +1,44 @@
+//! Where files lie that no argument names: models, ONNX Runtime, the mirror of the project's downloads.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The checkout that this executable was built in, if it was set up there (`make demo` makes its `.deps`).
+fn checkout() -> Option<PathBuf> {
+    let executable = env::current_exe().ok()?;
+    let set_up = |folder: &&Path| folder.join(".deps").is_dir() && folder.join("Cargo.toml").is_file();
+    executable.ancestors().find(set_up).map(Path::to_owned)
+}
+
+fn from_environment(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The folder of fetched models: `SHUFFLEDET_MODEL_DIR`, else the checkout's `.deps/models`, else the user's cache.
+pub fn model_folder() -> PathBuf {
+    from_environment("SHUFFLEDET_MODEL_DIR")
+        .or_else(|| Some(checkout()?.join(".deps/models")))
+        .unwrap_or_else(|| user_cache().join("models"))
+}
+
+fn user_cache() -> PathBuf {
+    from_environment("XDG_CACHE_HOME")
+        .or_else(|| Some(from_environment("HOME")?.join(".cache")))
+        .unwrap_or_else(env::temp_dir)
+        .join("shuffledet")
+}
+
+/// A local mirror of everything that is fetched: `SHUFFLEDET_ASSETS`, else `../shared/assets` beside the checkout.
+pub fn asset_mirror() -> Option<PathBuf> {
+    from_environment("SHUFFLEDET_ASSETS")
+        .or_else(|| Some(checkout()?.join("../shared/assets")))
+        .filter(|folder| folder.is_dir())
+}
+
+/// The ONNX Runtime library: `ORT_DYLIB_PATH`, else the checkout's, else the bare name for the system's loader.
+pub fn onnx_runtime() -> PathBuf {
+    const NAME: &str = "libonnxruntime.so";
+    from_environment("ORT_DYLIB_PATH")
+        .or_else(|| Some(checkout()?.join(".deps/onnxruntime").join(NAME)).filter(|p| p.is_file()))
+        .unwrap_or_else(|| PathBuf::from(NAME))
+}

@@ -1,0 +1,79 @@
+//! The names of a model's classes.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// One class of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    pub name: String,
+    /// The class's id in the data set's annotations, for COCO results.
+    pub category_id: u32,
+}
+
+/// Names by class id, the model's own index. Never empty, no name twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels(Vec<Label>);
+
+#[derive(Debug, Error)]
+pub enum LabelsError {
+    #[error("the list of labels is empty")]
+    Empty,
+    #[error("label {0:?} stands twice")]
+    Twice(String),
+}
+
+impl Labels {
+    pub fn new(labels: Vec<Label>) -> Result<Self, LabelsError> {
+        if labels.is_empty() {
+            return Err(LabelsError::Empty);
+        }
+        for (i, label) in labels.iter().enumerate() {
+            if labels[..i].iter().any(|earlier| earlier.name == label.name) {
+                return Err(LabelsError::Twice(label.name.clone()));
+            }
+        }
+        Ok(Self(labels))
+    }
+
+    /// How many; at least 1.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The class's name; empty for an id that the model does not have.
+    pub fn name(&self, class_id: usize) -> &str {
+        self.0.get(class_id).map_or("", |label| &label.name)
+    }
+
+    /// The class's id in the data set; 0 for an id that the model does not have.
+    pub fn category_id(&self, class_id: usize) -> u32 {
+        self.0.get(class_id).map_or(0, |label| label.category_id)
+    }
+
+    /// The class of that name.
+    pub fn class_id(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|label| label.name == name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|label| label.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_not_none() {
+        let label = |name: &str| Label { name: name.to_owned(), category_id: 1 };
+        assert!(matches!(Labels::new(vec![]), Err(LabelsError::Empty)));
+        let twice = Labels::new(vec![label("car"), label("bus"), label("car")]);
+        assert!(matches!(twice, Err(LabelsError::Twice(name)) if name == "car"));
+        let labels = Labels::new(vec![label("car"), label("bus")]).unwrap();
+        assert_eq!(labels.class_id("bus"), Some(1));
+        assert_eq!(labels.class_id("tram"), None);
+    }
+}
