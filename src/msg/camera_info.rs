@@ -41,6 +41,7 @@ pub struct RegionOfInterest {
 }
 
 impl CameraInfo {
+    /// Errors: the message is cut off, or its text or flag is not valid.
     pub fn parse(cdr: &[u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(CAMERA_INFO.name, cdr)?;
         Ok(CameraInfo {

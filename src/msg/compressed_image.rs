@@ -15,6 +15,7 @@ pub struct CompressedImageView<'a> {
 }
 
 impl<'a> CompressedImageView<'a> {
+    /// Reads the message in place. Errors: it is cut off, or a text in it is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(COMPRESSED_IMAGE.name, cdr)?;
         Ok(CompressedImageView {

@@ -103,6 +103,7 @@ const MIN_DETECTION: usize = 8 + 3 * 4 + 5 * 8;
 const MIN_HYPOTHESIS: usize = 4 + 8 + (7 + 36) * 8;
 
 impl Detection2DArray {
+    /// Errors: the message is cut off, or a text in it is not valid.
     pub fn parse(cdr: &[u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(DETECTION2D_ARRAY.name, cdr)?;
         Ok(Detection2DArray {

@@ -61,6 +61,7 @@ const MIN_STATUS: usize = 1 + 4 * 4;
 const MIN_KEY_VALUE: usize = 2 * 4;
 
 impl<'a> DiagnosticArray<'a> {
+    /// Errors: the message is cut off, or a text or level in it is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(DIAGNOSTIC_ARRAY.name, cdr)?;
         Ok(DiagnosticArray {

@@ -41,6 +41,7 @@ impl<'a> HeaderView<'a> {
 }
 
 impl Header {
+    /// The same header, borrowed.
     pub fn view(&self) -> HeaderView<'_> {
         HeaderView {
             stamp: self.stamp,

@@ -23,6 +23,7 @@ pub struct ImageView<'a> {
 }
 
 impl<'a> ImageView<'a> {
+    /// Reads the message in place. Errors: it is cut off, or a text in it is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(IMAGE.name, cdr)?;
         Ok(ImageView {

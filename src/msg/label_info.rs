@@ -27,6 +27,7 @@ pub struct VisionClass<'a> {
 const MIN_CLASS: usize = 2 + 4;
 
 impl<'a> LabelInfo<'a> {
+    /// Errors: the message is cut off, or a text in it is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(LABEL_INFO.name, cdr)?;
         Ok(LabelInfo {

@@ -30,7 +30,10 @@ pub use camera_info::{CameraInfo, RegionOfInterest};
 pub use cdr::{CdrError, Problem};
 pub use compressed_image::CompressedImageView;
 pub use definition::Definition;
-pub use detection2d_array::{Detection2DArray, DetectionRef, write_detections};
+pub use detection2d_array::{
+    BoundingBox2D, Detection2D, Detection2DArray, DetectionRef, ObjectHypothesisWithPose,
+    PoseWithCovariance, write_detections,
+};
 pub use diagnostic_array::{DiagnosticArray, DiagnosticStatus, Level, write_diagnostics};
 pub use header::{Header, HeaderView};
 pub use image::ImageView;

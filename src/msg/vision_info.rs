@@ -17,6 +17,7 @@ pub struct VisionInfo<'a> {
 }
 
 impl<'a> VisionInfo<'a> {
+    /// Reads the message in place. Errors: it is cut off, or a text in it is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(VISION_INFO.name, cdr)?;
         Ok(VisionInfo {

@@ -12,9 +12,6 @@ use serde_json::json;
 
 use super::big_endian::big_endian;
 use super::{Message, encoded};
-use crate::msg::detection2d_array::{
-    BoundingBox2D, Detection2D, ObjectHypothesisWithPose, PoseWithCovariance,
-};
 use crate::msg::*;
 
 /// Random messages of each type that are sent to the reference.

@@ -6,8 +6,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::Message;
-use crate::msg::detection2d_array::{BoundingBox2D, Detection2D, ObjectHypothesisWithPose};
-use crate::msg::diagnostic_array::DiagnosticStatus;
 use crate::msg::*;
 
 fn text() -> impl Strategy<Value = &'static str> {
