@@ -1,0 +1,273 @@
+//! The schemas of the messages in this module, as a recording carries them (`ros2msg`).
+//!
+//! Fields, constants and defaults are those of ROS 2 Jazzy and vision_msgs 4.1.1; comments are left out.
+
+/// A message type: its name and the definitions that make it up.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The ROS name, such as `sensor_msgs/msg/Image`.
+    pub name: &'static str,
+    fields: &'static str,
+    /// Every type that the fields use, directly or not, in the order in which they are first met.
+    uses: &'static [Part],
+}
+
+/// The name of a type, as `MSG:` lines write it, and its fields.
+type Part = (&'static str, &'static str);
+
+impl Definition {
+    /// Every type of this module.
+    pub const ALL: [&'static Definition; 8] = [
+        &IMAGE,
+        &COMPRESSED_IMAGE,
+        &CAMERA_INFO,
+        &DETECTION2D_ARRAY,
+        &DIAGNOSTIC_ARRAY,
+        &LABEL_INFO,
+        &VISION_INFO,
+        &FLOAT64,
+    ];
+
+    /// The type of a ROS name; `None` where this module does not have it.
+    pub fn find(name: &str) -> Option<&'static Definition> {
+        Self::ALL.into_iter().find(|d| d.name == name)
+    }
+
+    /// The schema text: the type's own fields, then each type that it uses behind a line of 80 `=` and `MSG: pkg/Type`.
+    pub fn schema(&self) -> String {
+        let mut text = self.fields.to_owned();
+        for (name, fields) in self.uses {
+            text += &format!("{}\nMSG: {name}\n{fields}", "=".repeat(80));
+        }
+        text
+    }
+}
+
+pub const IMAGE: Definition = Definition {
+    name: "sensor_msgs/msg/Image",
+    fields: "\
+std_msgs/Header header
+uint32 height
+uint32 width
+string encoding
+uint8 is_bigendian
+uint32 step
+uint8[] data
+",
+    uses: &[HEADER, TIME],
+};
+
+pub const COMPRESSED_IMAGE: Definition = Definition {
+    name: "sensor_msgs/msg/CompressedImage",
+    fields: "\
+std_msgs/Header header
+string format
+uint8[] data
+",
+    uses: &[HEADER, TIME],
+};
+
+pub const CAMERA_INFO: Definition = Definition {
+    name: "sensor_msgs/msg/CameraInfo",
+    fields: "\
+std_msgs/Header header
+uint32 height
+uint32 width
+string distortion_model
+float64[] d
+float64[9] k
+float64[9] r
+float64[12] p
+uint32 binning_x
+uint32 binning_y
+RegionOfInterest roi
+",
+    uses: &[
+        HEADER,
+        TIME,
+        (
+            "sensor_msgs/RegionOfInterest",
+            "\
+uint32 x_offset
+uint32 y_offset
+uint32 height
+uint32 width
+bool do_rectify
+",
+        ),
+    ],
+};
+
+pub const DETECTION2D_ARRAY: Definition = Definition {
+    name: "vision_msgs/msg/Detection2DArray",
+    fields: "\
+std_msgs/Header header
+Detection2D[] detections
+",
+    uses: &[
+        HEADER,
+        TIME,
+        (
+            "vision_msgs/Detection2D",
+            "\
+std_msgs/Header header
+ObjectHypothesisWithPose[] results
+BoundingBox2D bbox
+string id
+",
+        ),
+        (
+            "vision_msgs/ObjectHypothesisWithPose",
+            "\
+ObjectHypothesis hypothesis
+geometry_msgs/PoseWithCovariance pose
+",
+        ),
+        (
+            "vision_msgs/ObjectHypothesis",
+            "\
+string class_id
+float64 score
+",
+        ),
+        (
+            "geometry_msgs/PoseWithCovariance",
+            "\
+Pose pose
+float64[36] covariance
+",
+        ),
+        (
+            "geometry_msgs/Pose",
+            "\
+Point position
+Quaternion orientation
+",
+        ),
+        (
+            "geometry_msgs/Point",
+            "\
+float64 x
+float64 y
+float64 z
+",
+        ),
+        (
+            "geometry_msgs/Quaternion",
+            "\
+float64 x 0
+float64 y 0
+float64 z 0
+float64 w 1
+",
+        ),
+        (
+            "vision_msgs/BoundingBox2D",
+            "\
+vision_msgs/Pose2D center
+float64 size_x
+float64 size_y
+",
+        ),
+        (
+            "vision_msgs/Pose2D",
+            "\
+vision_msgs/Point2D position
+float64 theta
+",
+        ),
+        (
+            "vision_msgs/Point2D",
+            "\
+float64 x
+float64 y
+",
+        ),
+    ],
+};
+
+pub const DIAGNOSTIC_ARRAY: Definition = Definition {
+    name: "diagnostic_msgs/msg/DiagnosticArray",
+    fields: "\
+std_msgs/Header header
+DiagnosticStatus[] status
+",
+    uses: &[
+        HEADER,
+        TIME,
+        (
+            "diagnostic_msgs/DiagnosticStatus",
+            "\
+byte OK=0
+byte WARN=1
+byte ERROR=2
+byte STALE=3
+byte level
+string name
+string message
+string hardware_id
+KeyValue[] values
+",
+        ),
+        (
+            "diagnostic_msgs/KeyValue",
+            "\
+string key
+string value
+",
+        ),
+    ],
+};
+
+pub const LABEL_INFO: Definition = Definition {
+    name: "vision_msgs/msg/LabelInfo",
+    fields: "\
+std_msgs/Header header
+vision_msgs/VisionClass[] class_map
+float32 threshold
+",
+    uses: &[
+        HEADER,
+        TIME,
+        (
+            "vision_msgs/VisionClass",
+            "\
+uint16 class_id
+string class_name
+",
+        ),
+    ],
+};
+
+pub const VISION_INFO: Definition = Definition {
+    name: "vision_msgs/msg/VisionInfo",
+    fields: "\
+std_msgs/Header header
+string method
+string database_location
+int32 database_version
+",
+    uses: &[HEADER, TIME],
+};
+
+pub const FLOAT64: Definition = Definition {
+    name: "std_msgs/msg/Float64",
+    fields: "float64 data\n",
+    uses: &[],
+};
+
+const HEADER: Part = (
+    "std_msgs/Header",
+    "\
+builtin_interfaces/Time stamp
+string frame_id
+",
+);
+
+const TIME: Part = (
+    "builtin_interfaces/Time",
+    "\
+int32 sec
+uint32 nanosec
+",
+);

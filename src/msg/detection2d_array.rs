@@ -1,0 +1,166 @@
+//! `vision_msgs/msg/Detection2DArray`: what a detector found in one image.
+
+use super::cdr::{CdrError, Reader, Writer};
+use super::definition::DETECTION2D_ARRAY;
+use super::header::{Header, HeaderView};
+
+/// One detected object, to be written. Lengths are pixels of the original image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DetectionRef<'a> {
+    /// The label's name.
+    pub class_id: &'a str,
+    /// In [0, 1].
+    pub score: f64,
+    pub center_x: f64,
+    pub center_y: f64,
+    pub size_x: f64,
+    pub size_y: f64,
+    /// The track that the object belongs to, or empty.
+    pub id: &'a str,
+}
+
+/// Fills `out` with the array. Each detection has the array's header, one hypothesis with an unknown pose (identity,
+/// zero covariance), and a box that is not rotated. Nothing but `out` is allocated.
+///
+/// Errors: a part is longer than CDR can carry.
+pub fn write_detections<'a>(
+    out: &mut Vec<u8>,
+    header: HeaderView<'_>,
+    detections: impl IntoIterator<Item = DetectionRef<'a>>,
+) -> Result<(), CdrError> {
+    let w = &mut Writer::new(DETECTION2D_ARRAY.name, out);
+    header.write(w)?;
+    w.sequence("detections", detections, |w, detection| {
+        header.write(w)?;
+        w.sequence("results", [detection], |w, hypothesis| {
+            w.str("hypothesis.class_id", hypothesis.class_id)?;
+            w.f64(hypothesis.score);
+            PoseWithCovariance::UNKNOWN.write(w);
+            Ok(())
+        })?;
+        w.f64(detection.center_x);
+        w.f64(detection.center_y);
+        w.f64(0.0);
+        w.f64(detection.size_x);
+        w.f64(detection.size_y);
+        w.str("id", detection.id)
+    })
+}
+
+/// An array as any node may have written it, read in full.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Detection2DArray {
+    pub header: Header,
+    pub detections: Vec<Detection2D>,
+}
+
+/// One detected object.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Detection2D {
+    pub header: Header,
+    /// The classes that the object may be of.
+    pub results: Vec<ObjectHypothesisWithPose>,
+    pub bbox: BoundingBox2D,
+    /// The track that the object belongs to, or empty.
+    pub id: String,
+}
+
+/// A class that an object may be of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ObjectHypothesisWithPose {
+    /// The label's name, or whatever else the writer identifies a class by.
+    pub class_id: String,
+    /// Usually in [0, 1].
+    pub score: f64,
+    pub pose: PoseWithCovariance,
+}
+
+/// A pose in space, in metres.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoseWithCovariance {
+    /// x, y, z.
+    pub position: [f64; 3],
+    /// Quaternion x, y, z, w.
+    pub orientation: [f64; 4],
+    /// 6x6, row by row: x, y, z, and rotations about X, Y, Z.
+    pub covariance: [f64; 36],
+}
+
+/// A rotated box in pixels.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct BoundingBox2D {
+    pub center_x: f64,
+    pub center_y: f64,
+    /// Rotation about the centre, in radians.
+    pub theta: f64,
+    pub size_x: f64,
+    pub size_y: f64,
+}
+
+/// The least that a detection takes: stamp, three lengths, five floats.
+const MIN_DETECTION: usize = 8 + 3 * 4 + 5 * 8;
+/// The least that a hypothesis takes: a length, a score, 7 + 36 floats.
+const MIN_HYPOTHESIS: usize = 4 + 8 + (7 + 36) * 8;
+
+impl Detection2DArray {
+    /// Errors: the message is cut off, or a text in it is not valid.
+    pub fn parse(cdr: &[u8]) -> Result<Self, CdrError> {
+        let r = &mut Reader::new(DETECTION2D_ARRAY.name, cdr)?;
+        Ok(Detection2DArray {
+            header: HeaderView::read(r)?.into(),
+            detections: r.sequence("detections", MIN_DETECTION, Detection2D::read)?,
+        })
+    }
+}
+
+impl Detection2D {
+    fn read(r: &mut Reader<'_>) -> Result<Self, CdrError> {
+        Ok(Detection2D {
+            header: HeaderView::read(r)?.into(),
+            results: r.sequence("results", MIN_HYPOTHESIS, ObjectHypothesisWithPose::read)?,
+            bbox: BoundingBox2D {
+                center_x: r.f64("bbox.center.position.x")?,
+                center_y: r.f64("bbox.center.position.y")?,
+                theta: r.f64("bbox.center.theta")?,
+                size_x: r.f64("bbox.size_x")?,
+                size_y: r.f64("bbox.size_y")?,
+            },
+            id: r.str("id")?.to_owned(),
+        })
+    }
+}
+
+impl ObjectHypothesisWithPose {
+    fn read(r: &mut Reader<'_>) -> Result<Self, CdrError> {
+        Ok(ObjectHypothesisWithPose {
+            class_id: r.str("hypothesis.class_id")?.to_owned(),
+            score: r.f64("hypothesis.score")?,
+            pose: PoseWithCovariance {
+                position: r.f64_array("pose.pose.position")?,
+                orientation: r.f64_array("pose.pose.orientation")?,
+                covariance: r.f64_array("pose.covariance")?,
+            },
+        })
+    }
+}
+
+impl PoseWithCovariance {
+    /// The identity with zero covariance, which stands for a pose that nobody estimated.
+    pub const UNKNOWN: Self = PoseWithCovariance {
+        position: [0.0; 3],
+        orientation: [0.0, 0.0, 0.0, 1.0],
+        covariance: [0.0; 36],
+    };
+
+    fn write(&self, w: &mut Writer<'_>) {
+        w.f64_array(&self.position);
+        w.f64_array(&self.orientation);
+        w.f64_array(&self.covariance);
+    }
+}
+
+impl Default for PoseWithCovariance {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
