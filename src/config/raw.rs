@@ -11,6 +11,7 @@ use crate::infer::Provider;
 /// Every parameter of shuffledet.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "Parameters of shuffledet")]
 pub struct RawConfig {
     pub model: RawModel,
     pub detector: RawDetector,
@@ -53,7 +54,7 @@ pub struct RawDetector {
     /// Names of the classes to detect. Empty: all of the model's.
     pub classes: Vec<String>,
     /// By class name, a score threshold in place of score_threshold.
-    #[schemars(inner(range(min = 0.0, max = 1.0)))]
+    #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0.0, "maximum": 1.0}))]
     pub class_score_thresholds: BTreeMap<String, f32>,
 }
 

@@ -32,8 +32,14 @@ impl BBox {
             y2: self.y2.min(other.y2),
         }
         .area();
-        let union = self.area() + other.area() - overlap;
-        if overlap > 0.0 && union.is_finite() { (overlap / union).min(1.0) } else { 0.0 }
+        let (ours, theirs) = (self.area(), other.area());
+        let union = ours + theirs - overlap;
+        // `min` and `max` above pass over what is not a number, the areas do not
+        if ours > 0.0 && theirs > 0.0 && overlap > 0.0 && union.is_finite() {
+            (overlap / union).min(1.0)
+        } else {
+            0.0
+        }
     }
 
     /// The part within an image of `width` by `height` pixels.

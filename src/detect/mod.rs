@@ -105,16 +105,19 @@ impl OutputReader {
 
     /// Step 4: the best of overlapping boxes, clipped to the image; what covers nothing of it is left out.
     pub fn suppress(&mut self, letterbox: Letterbox) -> &[Detection] {
+        let (width, height) = letterbox.image_size();
+        let clip = |bbox: BBox| bbox.clip(width as f32, height as f32);
+        let clips_first = self.decoder.clips_before_suppression();
         for detection in &mut self.detections {
             let (x1, y1) = letterbox.to_image(detection.bbox.x1, detection.bbox.y1);
             let (x2, y2) = letterbox.to_image(detection.bbox.x2, detection.bbox.y2);
-            detection.bbox = BBox { x1, y1, x2, y2 };
+            let bbox = BBox { x1, y1, x2, y2 };
+            detection.bbox = if clips_first { clip(bbox) } else { bbox };
         }
         let (iou_threshold, limit) = (self.settings.nms_iou_threshold, self.settings.max_detections);
         nms::suppress(&mut self.detections, iou_threshold, limit);
-        let (width, height) = letterbox.image_size();
         self.detections.retain_mut(|detection| {
-            detection.bbox = detection.bbox.clip(width as f32, height as f32);
+            detection.bbox = clip(detection.bbox);
             detection.bbox.area() > 0.0
         });
         &self.detections

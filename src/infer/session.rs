@@ -104,8 +104,8 @@ impl Outputs<'_> {
     /// The values of each output, in the model's order.
     pub fn values(&self) -> Result<Vec<&[f32]>, InferError> {
         let mut values = Vec::with_capacity(self.lengths.len());
-        for (index, (output, &expected)) in self.outputs.values().zip(self.lengths).enumerate() {
-            let (_, data) = output.into_dyn().try_extract_tensor::<f32>()?;
+        for (index, &expected) in self.lengths.iter().enumerate() {
+            let (_, data) = self.outputs[index].try_extract_tensor::<f32>()?;
             if data.len() != expected {
                 return Err(InferError::OutputLength { index, expected, found: data.len() });
             }

@@ -83,13 +83,11 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(Sha256::digest(bytes).as_slice())
 }
 
+/// The sha256 of a file, read in pieces.
 pub fn file_sha256(path: &Path) -> Result<String, FetchError> {
-    let hash = || {
-        let mut digest = Sha256::new();
-        io::copy(&mut File::open(path)?, &mut digest)?;
-        Ok(hex(digest.finalize().as_slice()))
-    };
-    hash().map_err(|source| FetchError::Read { path: path.to_owned(), source })
+    let read_error = |source| FetchError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(read_error)?;
+    copy_hashed(file, &mut io::sink()).map_err(read_error)
 }
 
 /// Copies the file from `source`; gives where it was found and its sha256, or where and why not.
@@ -115,23 +113,26 @@ fn copy(
         }
     };
     // one byte more than is right is enough to see that it is wrong
-    let mut reader = reader.take(file.size_bytes + 1);
+    let reader = reader.take(file.size_bytes + 1);
+    let sha256 = copy_hashed(reader, to).map_err(|error| (origin.clone(), error.to_string()))?;
+    Ok((origin, sha256))
+}
+
+/// Copies everything and gives its sha256.
+fn copy_hashed(mut from: impl Read, to: &mut impl Write) -> io::Result<String> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
-    let mut copy = || -> io::Result<()> {
-        loop {
-            let count = match reader.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            digest.update(&buffer[..count]);
-            to.write_all(&buffer[..count])?;
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(hex(digest.finalize().as_slice())),
+            Ok(count) => {
+                digest.update(&buffer[..count]);
+                to.write_all(&buffer[..count])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-    };
-    copy().map_err(|error| (origin.clone(), error.to_string()))?;
-    Ok((origin, hex(digest.finalize().as_slice())))
+    }
 }
 
 /// Temporary files are the user's own; a fetched file is for whoever may read the folder.

@@ -84,6 +84,12 @@ impl OutputDecoder {
         shapes.iter().map(|shape| shape.iter().product::<i64>() as usize).collect()
     }
 
+    /// Whether boxes are clipped to the image before suppression, not after: so its authors do, and the two differ
+    /// for objects at the edge.
+    pub fn clips_before_suppression(&self) -> bool {
+        matches!(self, OutputDecoder::NanoDet(_))
+    }
+
     /// Appends every box whose best class scores more than `threshold(class)` to `found`, in the order of the
     /// anchors. `outputs` have the lengths of [`OutputDecoder::output_lengths`]; `least` is a lower bound of all
     /// thresholds, to discard by before the costly part.

@@ -48,7 +48,7 @@ impl NanoDet {
                     continue;
                 }
                 let stride = stride as f32;
-                let centre = |index: usize| index as f32 * stride + 0.5 * (stride - 1.0);
+                let centre = |index: usize| (index as f32 + 0.5) * stride;
                 let (x, y) = (centre(anchor % columns), centre(anchor / columns));
                 let side = |i: usize| expected(&sides[i * DISTANCES..(i + 1) * DISTANCES]) * stride;
                 let bbox =
