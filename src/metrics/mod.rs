@@ -1,5 +1,9 @@
 //! Counters and histograms over frames, and the summary that is made of them.
 
+pub mod histogram;
 pub mod summary;
+pub mod timeline;
 
+pub use histogram::{Bin, StageHistograms};
 pub use summary::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles, Summary};
+pub use timeline::{OutcomeKind, Spread, TimeBin, Timeline};

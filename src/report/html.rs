@@ -1,0 +1,342 @@
+//! The replay report: one HTML file that holds all it shows and asks nobody for anything.
+//!
+//! The page has no script, and its content security policy allows none: what a recording or a label file
+//! brings along is escaped, and could do nothing if it were not.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+use super::format::{count, counted, figure, ms_column, stamp, utc};
+use super::{by_count, figures, sum};
+use crate::metrics::{Bin, Quantiles, StageHistograms, Summary, Timeline};
+use crate::pipeline::Stage;
+
+const BASE: &str = include_str!("base.html");
+const REPLAY: &str = include_str!("replay.html");
+const STYLE: &str = include_str!("style.css");
+const HISTOGRAM_BINS: usize = 30;
+
+/// The report could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("the report's template failed, which is a bug in shuffledet: {0}")]
+    Template(#[from] minijinja::Error),
+    #[error("the run's figures cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What a replay report is made of.
+pub struct ReplayReport<'a> {
+    pub summary: &'a Summary,
+    pub histograms: &'a StageHistograms,
+    pub timeline: &'a Timeline,
+    /// Annotated frames, in the order in which to show them.
+    pub previews: &'a [Preview],
+    /// As the run used it.
+    pub configuration_yaml: &'a str,
+    pub generated_at: SystemTime,
+}
+
+/// An annotated frame.
+pub struct Preview {
+    pub topic: String,
+    pub stamp_ns: i64,
+    /// A whole JPEG file.
+    pub jpeg: Vec<u8>,
+    /// Of the JPEG, pixels.
+    pub width: u32,
+    pub height: u32,
+    pub detections: usize,
+    /// What is to be seen, such as `2 car, 1 truck`; may be empty.
+    pub caption: String,
+}
+
+/// The report as the text of an HTML file.
+pub fn render(report: &ReplayReport<'_>) -> Result<String, ReportError> {
+    let mut templates = Environment::new();
+    templates.add_template("base.html", BASE)?;
+    templates.add_template("replay.html", REPLAY)?;
+    let page = Page::of(report)?;
+    Ok(templates.get_template("replay.html")?.render(Serde(page))?)
+}
+
+/// What the template shows, every figure written out. Fields that end in `_svg`, `style` and `data` are
+/// inserted as they are.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: &'static str,
+    data: String,
+    title: String,
+    generated: String,
+    recorded: Option<String>,
+    summary: &'a Summary,
+    model_sha256_short: String,
+    others: Vec<(&'a str, &'a str)>,
+    headline: String,
+    figures: Vec<(String, &'static str)>,
+    dropped: Vec<(&'a str, String)>,
+    failed: Vec<(&'a str, String)>,
+    stages: Vec<StageRow>,
+    latency: Option<Plot>,
+    detections: Option<Plot>,
+    legend: Vec<LegendRow>,
+    labels: Vec<(&'a str, String, String)>,
+    previews: Vec<PreviewView<'a>>,
+    failures: Vec<(&'a str, String, &'a str)>,
+    failures_more: Option<String>,
+    configuration: &'a str,
+    bin_width: String,
+}
+
+#[derive(Serialize)]
+struct StageRow {
+    name: &'static str,
+    meaning: &'static str,
+    /// `total` and `latency` are made of the others.
+    aggregate: bool,
+    /// min, p50, p90, p99, max.
+    cells: [String; 5],
+    median: String,
+    p99: String,
+    range_svg: String,
+    histogram_svg: String,
+}
+
+/// One plot, drawn for wide and for narrow pages.
+#[derive(Serialize)]
+struct Plot {
+    wide_svg: String,
+    narrow_svg: String,
+}
+
+#[derive(Serialize)]
+struct LegendRow {
+    class: String,
+    label: String,
+    count: String,
+}
+
+#[derive(Serialize)]
+struct PreviewView<'a> {
+    uri: String,
+    topic: &'a str,
+    stamp: String,
+    width: u32,
+    height: u32,
+    detections: String,
+    caption: &'a str,
+}
+
+/// What stands in the page for programs.
+#[derive(Serialize)]
+struct Data<'a> {
+    generated_at: &'a str,
+    summary: &'a Summary,
+    timeline: &'a Timeline,
+    histograms: Vec<(&'static str, Vec<Bin>)>,
+}
+
+impl<'a> Page<'a> {
+    fn of(report: &ReplayReport<'a>) -> Result<Self, ReportError> {
+        let (summary, timeline) = (report.summary, report.timeline);
+        let quantiles = report.histograms.quantiles();
+        let generated = utc(report.generated_at);
+        let failed = sum(&summary.frames.failed);
+        let unlisted = failed.saturating_sub(summary.failures.len() as u64);
+        let detections: u64 = summary.detections.values().sum();
+        let legend = figures::legend(timeline);
+        let plot = |draw: &dyn Fn(f64) -> String| Plot {
+            wide_svg: draw(figures::WIDE),
+            narrow_svg: draw(figures::NARROW),
+        };
+        let has_frames = !timeline.bins().is_empty();
+        Ok(Page {
+            style: STYLE,
+            data: embedded_json(&Data {
+                generated_at: &generated,
+                summary,
+                timeline,
+                histograms: quantiles
+                    .iter()
+                    .map(|&(stage, _)| {
+                        let bins = report.histograms.bins(stage, HISTOGRAM_BINS);
+                        (stage.name(), bins)
+                    })
+                    .collect(),
+            })?,
+            title: last_part(&summary.recording).to_owned(),
+            recorded: has_frames
+                .then(|| since_epoch(timeline.start_ns()))
+                .flatten(),
+            model_sha256_short: summary.model.sha256.chars().take(12).collect(),
+            others: summary
+                .providers
+                .iter()
+                .filter(|fate| !fate.used)
+                .map(|fate| {
+                    let reason = fate.reason.as_deref();
+                    (
+                        fate.provider.as_str(),
+                        reason.unwrap_or("no reason was given"),
+                    )
+                })
+                .collect(),
+            headline: headline(summary),
+            figures: key_figures(summary, &quantiles, detections),
+            dropped: by_reason(&summary.frames.dropped),
+            failed: by_reason(&summary.frames.failed),
+            stages: stage_rows(&quantiles, report.histograms),
+            latency: has_frames.then(|| plot(&|width| figures::latency_over_time(timeline, width))),
+            detections: (detections > 0)
+                .then(|| plot(&|width| figures::detections_over_time(timeline, &legend, width))),
+            legend: legend
+                .iter()
+                .map(|entry| LegendRow {
+                    class: entry.class.clone(),
+                    label: entry.label.clone(),
+                    count: count(entry.count),
+                })
+                .collect(),
+            labels: by_count(&summary.detections)
+                .into_iter()
+                .map(|(label, n)| {
+                    let per_frame = n as f64 / summary.frames.published.max(1) as f64;
+                    (label, count(n), figure(per_frame))
+                })
+                .collect(),
+            previews: report.previews.iter().map(PreviewView::of).collect(),
+            failures: summary
+                .failures
+                .iter()
+                .map(|f| (f.topic.as_str(), stamp(f.stamp_ns), f.reason.as_str()))
+                .collect(),
+            failures_more: (unlisted > 0).then(|| count(unlisted)),
+            configuration: report.configuration_yaml,
+            bin_width: figure(timeline.bin_width().as_secs_f64()),
+            generated,
+            summary,
+        })
+    }
+}
+
+impl<'a> PreviewView<'a> {
+    fn of(preview: &'a Preview) -> Self {
+        PreviewView {
+            uri: format!("data:image/jpeg;base64,{}", BASE64.encode(&preview.jpeg)),
+            topic: &preview.topic,
+            stamp: stamp(preview.stamp_ns),
+            width: preview.width,
+            height: preview.height,
+            detections: counted(preview.detections as u64, "detection"),
+            caption: &preview.caption,
+        }
+    }
+}
+
+fn headline(summary: &Summary) -> String {
+    let frames = &summary.frames;
+    format!(
+        "{} of {} published, {} dropped, {} failed, in {} s with {}.",
+        count(frames.published),
+        counted(frames.received, "frame"),
+        count(sum(&frames.dropped)),
+        count(sum(&frames.failed)),
+        figure(summary.wall_s),
+        counted(summary.workers as u64, "worker")
+    )
+}
+
+fn key_figures(
+    summary: &Summary,
+    quantiles: &[(Stage, Quantiles)],
+    detections: u64,
+) -> Vec<(String, &'static str)> {
+    let of = |wanted| quantiles.iter().find(|(stage, _)| *stage == wanted);
+    let mut figures = vec![(figure(summary.fps), "frames per second")];
+    if let Some((_, infer)) = of(Stage::Infer) {
+        figures.push((figure(infer.p50), "ms to infer, median"));
+    }
+    if let Some((_, total)) = of(Stage::Total) {
+        figures.push((figure(total.p50), "ms of work a frame, median"));
+        figures.push((figure(total.p99), "ms of work a frame, p99"));
+    }
+    figures.push((count(detections), "detections"));
+    figures
+}
+
+fn by_reason(reasons: &std::collections::BTreeMap<String, u64>) -> Vec<(&str, String)> {
+    let sorted = by_count(reasons).into_iter();
+    sorted.map(|(reason, n)| (reason, count(n))).collect()
+}
+
+fn stage_rows(quantiles: &[(Stage, Quantiles)], histograms: &StageHistograms) -> Vec<StageRow> {
+    let working = quantiles
+        .iter()
+        .filter(|(stage, _)| *stage != Stage::Latency);
+    let longest = working
+        .filter(|(stage, _)| *stage != Stage::Queue)
+        .map(|(_, q)| q.p99)
+        .fold(0.0, f64::max);
+    quantiles
+        .iter()
+        .map(|&(stage, q)| {
+            let bins = histograms.bins(stage, HISTOGRAM_BINS);
+            let waits = matches!(stage, Stage::Queue | Stage::Latency);
+            StageRow {
+                name: stage.name(),
+                meaning: meaning(stage),
+                aggregate: matches!(stage, Stage::Total | Stage::Latency),
+                cells: [q.min, q.p50, q.p90, q.p99, q.max].map(ms_column),
+                median: figure(q.p50),
+                p99: figure(q.p99),
+                range_svg: if waits {
+                    String::new()
+                } else {
+                    figures::range_bar(stage, &q, longest)
+                },
+                histogram_svg: figures::stage_histogram(stage, &q, &bins),
+            }
+        })
+        .collect()
+}
+
+fn meaning(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Read => "message from the recording",
+        Stage::Queue => "waiting for a worker, then for earlier frames",
+        Stage::Decode => "bytes to BGR image",
+        Stage::Letterbox => "resize, normalise, lay out",
+        Stage::Infer => "ONNX Runtime session",
+        Stage::Boxes => "raw outputs to boxes",
+        Stage::Nms => "non-maximum suppression",
+        Stage::Publish => "messages to the sinks",
+        Stage::Total => "all but the queue",
+        Stage::Latency => "received to published",
+    }
+}
+
+/// JSON that cannot end the element it stands in: no `<`, `>` or `&` is left outside of escapes.
+fn embedded_json(data: &impl Serialize) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_string(data)?;
+    Ok(json
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026"))
+}
+
+fn last_part(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// `None` for the times of a simulation, which begin near 0.
+fn since_epoch(ns: i64) -> Option<String> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let since = Duration::from_nanos(u64::try_from(ns).ok()?);
+    (since > DAY).then(|| utc(UNIX_EPOCH + since))
+}
