@@ -1,1 +1,0 @@
-//! The parts of an ONNX file that shuffledet reads.
