@@ -1,1 +1,0 @@
-//! What an ONNX graph holds, for `shuffledet models inspect`.

@@ -1,0 +1,255 @@
+//! The messages of `onnx.proto` (github.com/onnx/onnx), with only the fields that are read here.
+//!
+//! Names and field numbers are the schema's own; what is not declared is skipped when decoding.
+
+/// A whole `.onnx` file.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ModelProto {
+    #[prost(int64, optional, tag = "1")]
+    pub ir_version: Option<i64>,
+    #[prost(string, tag = "2")]
+    pub producer_name: String,
+    #[prost(string, tag = "3")]
+    pub producer_version: String,
+    #[prost(message, optional, tag = "7")]
+    pub graph: Option<GraphProto>,
+    #[prost(message, repeated, tag = "8")]
+    pub opset_import: Vec<OperatorSetIdProto>,
+}
+
+/// The version of one operator set; the domain of ONNX's own operators is empty.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct OperatorSetIdProto {
+    #[prost(string, tag = "1")]
+    pub domain: String,
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+}
+
+/// Nodes in topological order and the values that enter and leave them.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct GraphProto {
+    #[prost(message, repeated, tag = "1")]
+    pub node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "5")]
+    pub initializer: Vec<TensorProto>,
+    #[prost(message, repeated, tag = "11")]
+    pub input: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "12")]
+    pub output: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "13")]
+    pub value_info: Vec<ValueInfoProto>,
+}
+
+/// One operator's application. An empty input name is an optional input left out.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct NodeProto {
+    #[prost(string, repeated, tag = "1")]
+    pub input: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub output: Vec<String>,
+    #[prost(string, tag = "4")]
+    pub op_type: String,
+    #[prost(message, repeated, tag = "5")]
+    pub attribute: Vec<AttributeProto>,
+    #[prost(string, tag = "7")]
+    pub domain: String,
+}
+
+/// A named constant of a node; which field holds it follows from the name.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct AttributeProto {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(int64, tag = "3")]
+    pub i: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub s: Vec<u8>,
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<TensorProto>,
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub ints: Vec<i64>,
+}
+
+/// A tensor's constant content, in `raw_data` (little endian) or in the list of its type.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct TensorProto {
+    #[prost(int64, repeated, packed = "false", tag = "1")]
+    pub dims: Vec<i64>,
+    /// One of [`element_type_name`]'s numbers.
+    #[prost(int32, tag = "2")]
+    pub data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
+    #[prost(string, tag = "8")]
+    pub name: String,
+    #[prost(bytes = "vec", tag = "9")]
+    pub raw_data: Vec<u8>,
+    /// 1 where the content lies in another file.
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
+}
+
+/// A value's name and type.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ValueInfoProto {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub r#type: Option<TypeProto>,
+}
+
+/// A value's type; sequences, maps and optionals have no `tensor_type`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct TypeProto {
+    #[prost(message, optional, tag = "1")]
+    pub tensor_type: Option<TensorTypeProto>,
+}
+
+/// The schema's `TypeProto.Tensor`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct TensorTypeProto {
+    #[prost(int32, tag = "1")]
+    pub elem_type: i32,
+    /// Absent where not even the rank is known.
+    #[prost(message, optional, tag = "2")]
+    pub shape: Option<TensorShapeProto>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct TensorShapeProto {
+    #[prost(message, repeated, tag = "1")]
+    pub dim: Vec<DimensionProto>,
+}
+
+/// The schema's `TensorShapeProto.Dimension`: a number, a symbol or nothing.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct DimensionProto {
+    #[prost(int64, optional, tag = "1")]
+    pub dim_value: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    pub dim_param: Option<String>,
+}
+
+pub const FLOAT: i32 = 1;
+pub const INT32: i32 = 6;
+pub const INT64: i32 = 7;
+pub const FLOAT16: i32 = 10;
+pub const DOUBLE: i32 = 11;
+pub const BFLOAT16: i32 = 16;
+
+/// The schema's name of an element type in lower case, such as `float` or `int64`.
+pub fn element_type_name(data_type: i32) -> &'static str {
+    match data_type {
+        FLOAT => "float",
+        2 => "uint8",
+        3 => "int8",
+        4 => "uint16",
+        5 => "int16",
+        INT32 => "int32",
+        INT64 => "int64",
+        8 => "string",
+        9 => "bool",
+        FLOAT16 => "float16",
+        DOUBLE => "double",
+        12 => "uint32",
+        13 => "uint64",
+        14 => "complex64",
+        15 => "complex128",
+        BFLOAT16 => "bfloat16",
+        17 => "float8e4m3fn",
+        18 => "float8e4m3fnuz",
+        19 => "float8e5m2",
+        20 => "float8e5m2fnuz",
+        21 => "uint4",
+        22 => "int4",
+        23 => "float4e2m1",
+        _ => "undefined",
+    }
+}
+
+impl NodeProto {
+    /// Whether this is ONNX's own operator of that name.
+    pub fn is(&self, op_type: &str) -> bool {
+        self.op_type == op_type && self.in_default_domain()
+    }
+
+    pub fn in_default_domain(&self) -> bool {
+        matches!(self.domain.as_str(), "" | "ai.onnx")
+    }
+
+    /// The name of an input that is there.
+    pub fn input_name(&self, index: usize) -> Option<&str> {
+        self.input
+            .get(index)
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
+    }
+
+    pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+        self.attribute.iter().find(|a| a.name == name)
+    }
+
+    pub fn int(&self, name: &str, default: i64) -> i64 {
+        self.attribute(name).map_or(default, |a| a.i)
+    }
+
+    pub fn ints(&self, name: &str) -> Option<&[i64]> {
+        self.attribute(name).map(|a| a.ints.as_slice())
+    }
+}
+
+impl TensorProto {
+    /// The product of the dimensions; `None` where one is negative or the product overflows.
+    pub fn elements(&self) -> Option<u64> {
+        self.dims.iter().try_fold(1u64, |product, &dim| {
+            product.checked_mul(u64::try_from(dim).ok()?)
+        })
+    }
+
+    pub fn is_external(&self) -> bool {
+        self.data_location == 1
+    }
+
+    /// The content of an integer tensor of at most `limit` elements that lies in this file.
+    pub fn to_ints(&self, limit: usize) -> Option<Vec<i64>> {
+        let count = self.small_count(limit)?;
+        let values: Vec<i64> = match self.data_type {
+            INT64 if self.raw_data.is_empty() => self.int64_data.clone(),
+            INT64 => little_endian(&self.raw_data, i64::from_le_bytes),
+            INT32 if self.raw_data.is_empty() => {
+                self.int32_data.iter().copied().map(i64::from).collect()
+            }
+            INT32 => little_endian(&self.raw_data, |b| i64::from(i32::from_le_bytes(b))),
+            _ => return None,
+        };
+        (values.len() == count).then_some(values)
+    }
+
+    /// The content of a 32-bit float tensor of at most `limit` elements that lies in this file.
+    pub fn to_floats(&self, limit: usize) -> Option<Vec<f32>> {
+        let count = self.small_count(limit)?;
+        let values = match self.data_type {
+            FLOAT if self.raw_data.is_empty() => self.float_data.clone(),
+            FLOAT => little_endian(&self.raw_data, f32::from_le_bytes),
+            _ => return None,
+        };
+        (values.len() == count).then_some(values)
+    }
+
+    fn small_count(&self, limit: usize) -> Option<usize> {
+        let count = usize::try_from(self.elements()?).ok()?;
+        (count <= limit && !self.is_external()).then_some(count)
+    }
+}
+
+fn little_endian<const N: usize, T>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
+    let (chunks, _) = bytes.as_chunks::<N>();
+    chunks.iter().map(|&chunk| convert(chunk)).collect()
+}

@@ -1,0 +1,274 @@
+//! Reading, preparing and inspecting ONNX models, against the Python onnx and onnxruntime.
+//!
+//! The reference is `tests/reference/onnx_*.py`; figures agree exactly, since all are integers.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::Value;
+use shuffledet::model::inspect::{Inspection, SplitForm, inspect};
+use shuffledet::model::onnx::{Model, prepare};
+
+fn from_variable(name: &str, default: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(name).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join(default),
+        PathBuf::from,
+    );
+    path.exists().then_some(path)
+}
+
+/// The bytes of one of the shared models.
+fn asset(test: &str, name: &str) -> Option<(PathBuf, Vec<u8>)> {
+    let Some(assets) = from_variable("SHUFFLEDET_ASSETS", "../shared/assets") else {
+        eprintln!("skipped: {test}: needs the shared assets");
+        return None;
+    };
+    let path = assets.join("models").join(name);
+    let bytes = std::fs::read(&path).unwrap();
+    Some((path, bytes))
+}
+
+/// Runs a script of `tests/reference` and gives its standard output.
+fn python(test: &str, script: &str, arguments: &[&Path]) -> Option<Vec<u8>> {
+    let Some(python) = from_variable("SHUFFLEDET_PYTHON", ".deps/venv/bin/python") else {
+        eprintln!("skipped: {test}: needs the Python tools");
+        return None;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/reference")
+        .join(script);
+    let output = Command::new(python)
+        .arg(script)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    Some(output.stdout)
+}
+
+/// The small models of `onnx_models.py`.
+fn small_models(test: &str) -> Option<tempfile::TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    python(test, "onnx_models.py", &[folder.path()])?;
+    Some(folder)
+}
+
+fn inspect_small(folder: &tempfile::TempDir, name: &str) -> Inspection {
+    let path = folder.path().join(name).with_extension("onnx");
+    inspect(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn assert_agrees_with_onnx(test: &str, path: &Path) {
+    let Some(facts) = python(test, "onnx_facts.py", &[path]) else {
+        return;
+    };
+    let facts: Value = serde_json::from_slice(&facts).unwrap();
+    let inspection = inspect(&std::fs::read(path).unwrap()).unwrap();
+    let ours = serde_json::to_value(inspection).unwrap();
+    for (key, expected) in facts.as_object().unwrap() {
+        assert_eq!(&ours[key], expected, "{key} of {}", path.display());
+    }
+}
+
+#[test]
+fn the_detectors_hold_what_onnx_says() {
+    const TEST: &str = "the_detectors_hold_what_onnx_says";
+    for name in ["fastestdet_352.onnx", "nanodet_m_416.onnx"] {
+        if let Some((path, _)) = asset(TEST, name) {
+            assert_agrees_with_onnx(TEST, &path);
+        }
+    }
+}
+
+#[test]
+fn small_models_hold_what_onnx_says() {
+    const TEST: &str = "small_models_hold_what_onnx_says";
+    let Some(folder) = small_models(TEST) else {
+        return;
+    };
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        assert_agrees_with_onnx(TEST, &entry.unwrap().path());
+    }
+}
+
+#[test]
+fn the_detectors_have_shufflenet_v2_backbones() {
+    const TEST: &str = "the_detectors_have_shufflenet_v2_backbones";
+    let Some((_, bytes)) = asset(TEST, "nanodet_m_416.onnx") else {
+        return;
+    };
+    let nanodet = inspect(&bytes).unwrap().shufflenet;
+    assert_eq!(
+        nanodet.conclusion,
+        "ShuffleNet V2 backbone: 3 stages of 1+3, 1+7, 1+3 units, 24-116-232-464 channels (1.0x)"
+    );
+    let sizes: Vec<_> = nanodet.stages.iter().map(|s| s.size.unwrap()).collect();
+    assert_eq!(sizes, [[52, 52], [26, 26], [13, 13]]);
+    assert!(
+        nanodet
+            .stages
+            .iter()
+            .all(|s| s.split == Some(SplitForm::Split))
+    );
+    assert_eq!((nanodet.channel_splits, nanodet.channel_shuffles), (13, 16));
+
+    let (_, bytes) = asset(TEST, "fastestdet_352.onnx").unwrap();
+    let fastestdet = inspect(&bytes).unwrap().shufflenet;
+    assert_eq!(
+        fastestdet.conclusion,
+        "ShuffleNet V2 backbone: 3 stages of 1+3, 1+7, 1+3 units, 24-48-96-192 channels (0.5x)"
+    );
+    assert!(
+        fastestdet
+            .stages
+            .iter()
+            .all(|s| s.split == Some(SplitForm::Gather))
+    );
+    assert_eq!(
+        (fastestdet.channel_splits, fastestdet.channel_shuffles),
+        (13, 13)
+    );
+    assert_eq!((fastestdet.loose_units, nanodet.loose_units), (0, 0));
+}
+
+#[test]
+fn other_forms_of_shufflenet_v2_are_recognised() {
+    const TEST: &str = "other_forms_of_shufflenet_v2_are_recognised";
+    let Some(folder) = small_models(TEST) else {
+        return;
+    };
+    let paper = "ShuffleNet V2 backbone: 3 stages of 1+3, 1+7, 1+3 units";
+    for (name, conclusion) in [
+        ("slice", format!("{paper}, 24-176-352-704 channels (1.5x)")),
+        ("wide", format!("{paper}, 24-244-488-976 channels (2.0x)")),
+        ("batch", format!("{paper}, 24-48-96-192 channels (0.5x)")),
+        ("dynamic", format!("{paper}, 24-48-96-192 channels (0.5x)")),
+        (
+            "own",
+            "ShuffleNet V2 backbone: 2 stages of 1+1, 1+2 units, 16-40-80 channels \
+             (no width of the paper)"
+                .to_owned(),
+        ),
+    ] {
+        let found = inspect_small(&folder, name).shufflenet;
+        assert_eq!(found.conclusion, conclusion, "{name}");
+    }
+    assert_eq!(inspect_small(&folder, "own").shufflenet.stages[0].kernel, 5);
+
+    let dynamic = inspect_small(&folder, "dynamic");
+    assert!(dynamic.shufflenet.stages.iter().all(|s| s.size.is_none()));
+    assert!(
+        dynamic
+            .to_string()
+            .contains("at least 0; not counted: 55 Conv"),
+        "{dynamic}"
+    );
+}
+
+#[test]
+fn other_networks_are_not_taken_for_shufflenet_v2() {
+    const TEST: &str = "other_networks_are_not_taken_for_shufflenet_v2";
+    let Some(folder) = small_models(TEST) else {
+        return;
+    };
+    let others = [
+        ("plain", 0),
+        ("residual", 0),
+        ("lone_shuffle", 1),
+        ("partial", 1),
+        ("path_net", 0),
+        ("unshuffled", 0),
+    ];
+    for (name, shuffles) in others {
+        let found = inspect_small(&folder, name).shufflenet;
+        assert_eq!(found.conclusion, "no ShuffleNet V2 units found", "{name}");
+        assert_eq!((found.stages.len(), found.loose_units), (0, 0), "{name}");
+        assert_eq!(found.channel_shuffles, shuffles, "{name}");
+    }
+}
+
+#[test]
+fn prepared_models_compute_the_same() {
+    const TEST: &str = "prepared_models_compute_the_same";
+    let mut originals = Vec::new();
+    originals.extend(asset(TEST, "nanodet_m_416.onnx").map(|(path, _)| path));
+    let folder = small_models(TEST);
+    originals.extend(folder.as_ref().map(|folder| folder.path().join("old.onnx")));
+    for original in originals {
+        let bytes = std::fs::read(&original).unwrap();
+        let prepared = tempfile::NamedTempFile::new().unwrap();
+        let Cow::Owned(smaller) = prepare(&bytes).unwrap() else {
+            panic!("{} was not changed", original.display());
+        };
+        assert_eq!(inspect(&smaller).unwrap().initializers_among_inputs, 0);
+        std::fs::write(&prepared, smaller).unwrap();
+        python(TEST, "onnx_prepared.py", &[&original, prepared.path()]);
+    }
+}
+
+#[test]
+fn a_model_in_the_new_form_is_not_copied() {
+    if let Some((_, bytes)) = asset(
+        "a_model_in_the_new_form_is_not_copied",
+        "fastestdet_352.onnx",
+    ) {
+        assert!(matches!(prepare(&bytes).unwrap(), Cow::Borrowed(same) if same == bytes));
+    }
+}
+
+/// Damages a model in a few places: other bytes, missing pieces, a cut end.
+fn damaged(
+    mut bytes: Vec<u8>,
+    edits: &[(Index, u8)],
+    removed: (Index, usize),
+    cut: bool,
+) -> Vec<u8> {
+    for (at, byte) in edits {
+        let at = at.index(bytes.len());
+        bytes[at] = *byte;
+    }
+    let from = removed.0.index(bytes.len());
+    let to = if cut {
+        bytes.len()
+    } else {
+        bytes.len().min(from + removed.1)
+    };
+    bytes.drain(from..to);
+    bytes
+}
+
+#[test]
+fn damaged_detectors_never_panic() {
+    const TEST: &str = "damaged_detectors_never_panic";
+    for name in ["fastestdet_352.onnx", "nanodet_m_416.onnx"] {
+        let Some((_, bytes)) = asset(TEST, name) else {
+            return;
+        };
+        let config = ProptestConfig {
+            cases: 100,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
+        let damage = (
+            prop::collection::vec((any::<Index>(), any::<u8>()), 0..20),
+            (any::<Index>(), 0..8usize),
+            prop::bool::weighted(0.1),
+        );
+        proptest!(config, |((edits, removed, cut) in damage)| {
+            let bytes = damaged(bytes.clone(), &edits, removed, cut);
+            let parsed = Model::parse(&bytes).is_ok();
+            let inspected = inspect(&bytes);
+            prop_assert_eq!(parsed, inspected.is_ok());
+            if let Ok(inspection) = inspected {
+                prop_assert!(!inspection.to_string().is_empty());
+            }
+            if let Ok(prepared) = prepare(&bytes) {
+                prop_assert!(prepared.len() <= bytes.len() + 10);
+            }
+        });
+    }
+}
