@@ -54,6 +54,11 @@ struct RawVersion {
 }
 
 #[derive(Deserialize)]
+struct RawFiles {
+    relative_file_paths: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
 struct Raw {
     storage_identifier: String,
     relative_file_paths: Vec<PathBuf>,
@@ -103,29 +108,24 @@ struct RawFile {
     message_count: u64,
 }
 
+/// The files that the `metadata.yaml` at `path` describes, as it names them; of any version.
+pub(super) fn listed_files(path: &Path) -> Result<Vec<PathBuf>, BagError> {
+    parse::<RawFiles>(&read(path)?, path).map(|raw| raw.relative_file_paths)
+}
+
 impl Metadata {
     /// Read and check the `metadata.yaml` at `path`.
     pub fn read(path: &Path) -> Result<Self, BagError> {
-        let bad = |reason: String| BagError::Metadata {
-            path: path.to_owned(),
-            reason,
-        };
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
-            .map_err(BagError::io(path))?;
-        if text.len() as u64 > MAX_BYTES {
-            return Err(bad(format!("longer than {MAX_BYTES} bytes")));
-        }
+        let text = read(path)?;
         // The version comes first: a format to come may have other fields.
-        let found = parse::<RawVersion>(&text).map_err(bad)?.version;
+        let found = parse::<RawVersion>(&text, path)?.version;
         if !(OLDEST_VERSION..=NEWEST_VERSION).contains(&found) {
             return Err(BagError::Version {
                 path: path.to_owned(),
                 found,
             });
         }
-        Self::check(parse(&text).map_err(bad)?, path)
+        Self::check(parse(&text, path)?, path)
     }
 
     fn check(raw: Raw, path: &Path) -> Result<Self, BagError> {
@@ -191,10 +191,28 @@ impl Metadata {
     }
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
+fn read(path: &Path) -> Result<String, BagError> {
+    let mut text = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text))
+        .map_err(BagError::io(path))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(bad(path, format!("longer than {MAX_BYTES} bytes")));
+    }
+    String::from_utf8(text).map_err(|e| bad(path, e.to_string()))
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(text: &str, path: &Path) -> Result<T, BagError> {
     serde_yaml::from_str::<Document<T>>(text)
         .map(|document| document.rosbag2_bagfile_information)
-        .map_err(|e| format!("not rosbag2 metadata: {e}"))
+        .map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))
+}
+
+fn bad(path: &Path, reason: String) -> BagError {
+    BagError::Metadata {
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 fn nanoseconds(time: &RawTime) -> u64 {

@@ -14,6 +14,8 @@ mod mcap_records;
 mod merge;
 mod metadata;
 mod sqlite_reader;
+mod writer;
+mod written_metadata;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,8 @@ pub use compression::MAX_DECOMPRESSED;
 pub use error::BagError;
 pub use merge::Messages;
 pub use metadata::{NEWEST_VERSION, OLDEST_VERSION};
+pub use writer::{RecordingWriter, TopicId, TopicSpec, WrittenRecording};
+pub use written_metadata::Qos;
 
 /// A topic of a recording; one, even if it is in several files.
 #[derive(Debug, Clone, PartialEq, Eq)]
