@@ -1,1 +1,361 @@
 //! rosbag2 recordings: reading and writing.
+//!
+//! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged:
+//! whatever can be read is given out in the order of log time, and what is wrong is said in
+//! [`Messages::warnings`]. Nothing is read or mapped as a whole, and no length that a file claims
+//! is believed: memory stays at a few tens of MiB and the largest message. Writes MCAP.
+
+mod compression;
+mod error;
+mod mcap_chunk;
+mod mcap_file;
+mod mcap_reader;
+mod mcap_records;
+mod merge;
+mod metadata;
+mod sqlite_reader;
+mod writer;
+mod written_metadata;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use compression::{MessageCompression, PlainFile};
+use error::Warnings;
+use mcap_file::McapFile;
+use mcap_reader::McapStream;
+use merge::{Stream, Wanted};
+use metadata::Metadata;
+use sqlite_reader::{SqliteFile, SqliteStream};
+
+pub use compression::MAX_DECOMPRESSED;
+pub use error::BagError;
+pub use merge::Messages;
+pub use metadata::{NEWEST_VERSION, OLDEST_VERSION};
+pub use writer::{RecordingWriter, TopicId, TopicSpec, WrittenRecording};
+pub use written_metadata::Qos;
+
+/// A topic of a recording; one, even if it is in several files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    /// As in `sensor_msgs/msg/Image`; empty if an MCAP file does not say.
+    pub type_name: String,
+    /// Of the messages' bytes: `cdr`, or something that the caller may not know.
+    pub serialization_format: String,
+    /// As the recording states it; none where it does not.
+    pub message_count: Option<u64>,
+}
+
+/// Which messages to read.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Exact names; empty for every topic.
+    pub topics: Vec<String>,
+    /// Log time in nanoseconds of the first message.
+    pub start_ns: Option<u64>,
+    /// Log time in nanoseconds that every message is before.
+    pub end_ns: Option<u64>,
+}
+
+/// A message, without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageHead {
+    /// Index in [`Recording::topics`].
+    pub topic: usize,
+    /// When it was recorded, in nanoseconds since the epoch.
+    pub log_time_ns: u64,
+}
+
+/// A recording: what is in it, with nothing read but what that needs.
+#[derive(Debug)]
+pub struct Recording {
+    files: Vec<BagFile>,
+    topics: Vec<Topic>,
+    start_end_ns: Option<(u64, u64)>,
+    compression: MessageCompression,
+    warnings: Warnings,
+}
+
+impl Recording {
+    /// Open a bag folder, or a lone `.mcap`, `.db3`, `.mcap.zstd` or `.db3.zstd` file.
+    ///
+    /// With a `metadata.yaml` this reads nothing else. Without one each file is opened, and an
+    /// MCAP file that has no index is read once in full.
+    ///
+    /// # Errors
+    /// There is no recording, its metadata cannot be understood, files are missing, or (without
+    /// metadata) not one file can be read.
+    pub fn open(path: &Path) -> Result<Self, BagError> {
+        let kind = std::fs::metadata(path).map_err(BagError::io(path))?;
+        if !kind.is_dir() {
+            let storage = Storage::from_extension(path);
+            let storage = storage.ok_or_else(|| BagError::NotARecording {
+                path: path.to_owned(),
+            })?;
+            let file = BagFile::new(path.to_owned(), storage, None);
+            return Self::open_files(vec![file], Warnings::default());
+        }
+        let metadata = path.join(metadata::FILE_NAME);
+        if metadata.exists() {
+            return Ok(Self::from_metadata(Metadata::read(&metadata)?));
+        }
+        let files = files_in(path)?;
+        let mut warnings = Warnings::default();
+        warnings.push(
+            path,
+            format!(
+                "no metadata.yaml; reading the {} bag files that are there",
+                files.len()
+            ),
+        );
+        Self::open_files(files, warnings)
+    }
+
+    /// The topics, sorted by name.
+    pub fn topics(&self) -> &[Topic] {
+        &self.topics
+    }
+
+    /// Log times in nanoseconds of the first and the last message; none if there are no messages
+    /// or nothing says it.
+    pub fn start_end_ns(&self) -> Option<(u64, u64)> {
+        self.start_end_ns
+    }
+
+    /// What was wrong when opening; [`Messages::warnings`] has these too.
+    pub fn warnings(&self) -> &[String] {
+        self.warnings.as_slice()
+    }
+
+    /// Start reading. What is returned owns what it needs, and can go to another thread.
+    ///
+    /// # Errors
+    /// A selected topic does not exist, or not one file can be opened.
+    pub fn read(&self, selection: &Selection) -> Result<Messages, BagError> {
+        let index_of = |name: &String| {
+            self.topics
+                .binary_search_by(|topic| topic.name.cmp(name))
+                .map_err(|_| BagError::UnknownTopic {
+                    topic: name.clone(),
+                    known: self.topics.iter().map(|t| t.name.clone()).collect(),
+                })
+        };
+        let topics: HashMap<String, usize> = if selection.topics.is_empty() {
+            let names = self.topics.iter().map(|t| t.name.clone());
+            names.zip(0..).collect()
+        } else {
+            (selection.topics.iter())
+                .map(|name| Ok((name.clone(), index_of(name)?)))
+                .collect::<Result<_, BagError>>()?
+        };
+        let wanted = Wanted {
+            topics,
+            start_ns: selection.start_ns.unwrap_or(0),
+            end_ns: selection.end_ns,
+        };
+        Messages::new(
+            self.files.clone(),
+            wanted,
+            self.compression,
+            self.warnings.clone(),
+        )
+    }
+
+    fn from_metadata(metadata: Metadata) -> Self {
+        let storage = metadata.storage;
+        Self {
+            files: (metadata.files.into_iter())
+                .map(|file| BagFile::new(file.path, storage, file.start_ns))
+                .collect(),
+            topics: merge_topics(metadata.topics),
+            start_end_ns: metadata.start_end_ns,
+            compression: metadata.compression,
+            warnings: Warnings::default(),
+        }
+    }
+
+    /// Open each file to learn what is in it.
+    fn open_files(files: Vec<BagFile>, mut warnings: Warnings) -> Result<Self, BagError> {
+        let (mut opened, mut error) = (Vec::new(), None);
+        let mut topics = Vec::new();
+        let mut start_end_ns: Option<(u64, u64)> = None;
+        for mut file in files {
+            match file.open(&mut warnings) {
+                Ok(source) => {
+                    topics.extend(source.topics());
+                    if let Some((start, end)) = source.start_end_ns() {
+                        let (first, last) = start_end_ns.unwrap_or((start, end));
+                        start_end_ns = Some((first.min(start), last.max(end)));
+                    }
+                    opened.push(file);
+                }
+                Err(e) => {
+                    if let Some(earlier) = error.replace(e) {
+                        warnings.push_error(&earlier);
+                    }
+                }
+            }
+        }
+        match error {
+            Some(error) if opened.is_empty() => return Err(error),
+            Some(error) => warnings.push_error(&error),
+            None => {}
+        }
+        Ok(Self {
+            files: opened,
+            topics: merge_topics(topics),
+            start_end_ns,
+            compression: MessageCompression::Detect,
+            warnings,
+        })
+    }
+}
+
+/// One topic for each name, sorted by name.
+fn merge_topics(topics: Vec<Topic>) -> Vec<Topic> {
+    let mut merged = BTreeMap::<String, Topic>::new();
+    for topic in topics {
+        let Some(known) = merged.get_mut(&topic.name) else {
+            merged.insert(topic.name.clone(), topic);
+            continue;
+        };
+        known.message_count = known
+            .message_count
+            .zip(topic.message_count)
+            .map(|(a, b)| a.saturating_add(b));
+        if known.type_name.is_empty() {
+            known.type_name = topic.type_name;
+        }
+    }
+    merged.into_values().collect()
+}
+
+/// The bag files in a folder, all of one storage, by name.
+fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(BagError::io(folder))? {
+        let path = entry.map_err(BagError::io(folder))?.path();
+        if let Some(storage) = Storage::from_extension(&path) {
+            files.push(BagFile::new(path, storage, None));
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let path = folder.to_owned();
+    match files.first() {
+        None => Err(BagError::NotARecording { path }),
+        Some(first) if files.iter().any(|f| f.storage != first.storage) => {
+            Err(BagError::MixedStorage { path })
+        }
+        Some(_) => Ok(files),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Storage {
+    Mcap,
+    Sqlite3,
+}
+
+impl Storage {
+    fn from_identifier(identifier: &str) -> Option<Self> {
+        match identifier {
+            "mcap" => Some(Self::Mcap),
+            "sqlite3" => Some(Self::Sqlite3),
+            _ => None,
+        }
+    }
+
+    fn from_extension(path: &Path) -> Option<Self> {
+        let plain = match path.extension()?.to_str()? {
+            "zstd" => Path::new(path.file_stem()?).extension()?.to_str()?,
+            other => other,
+        };
+        match plain {
+            "mcap" => Some(Self::Mcap),
+            "db3" => Some(Self::Sqlite3),
+            _ => None,
+        }
+    }
+}
+
+/// A file of a recording, opened or not.
+#[derive(Debug, Clone)]
+struct BagFile {
+    path: PathBuf,
+    storage: Storage,
+    /// Log time of its first message in nanoseconds, once it is known.
+    start_ns: Option<u64>,
+    source: Option<Source>,
+}
+
+impl BagFile {
+    fn new(path: PathBuf, storage: Storage, start_ns: Option<u64>) -> Self {
+        Self {
+            path,
+            storage,
+            start_ns,
+            source: None,
+        }
+    }
+
+    fn open(&mut self, warnings: &mut Warnings) -> Result<&Source, BagError> {
+        let source = match self.source.take() {
+            Some(source) => source,
+            None => Source::open(&self.path, self.storage, warnings)?,
+        };
+        self.start_ns = self
+            .start_ns
+            .or(source.start_end_ns().map(|(start, _)| start));
+        Ok(self.source.insert(source))
+    }
+
+    fn into_stream(
+        self,
+        wanted: &Wanted,
+        warnings: &mut Warnings,
+    ) -> Result<Box<dyn Stream>, BagError> {
+        let source = match self.source {
+            Some(source) => source,
+            None => Source::open(&self.path, self.storage, warnings)?,
+        };
+        Ok(match source {
+            Source::Mcap(file) => Box::new(McapStream::new(file, wanted)?),
+            Source::Sqlite3(file) => Box::new(SqliteStream::new(file, wanted, warnings)?),
+        })
+    }
+}
+
+/// An opened file: what is in it, and where.
+#[derive(Debug, Clone)]
+enum Source {
+    Mcap(McapFile),
+    Sqlite3(SqliteFile),
+}
+
+impl Source {
+    fn open(path: &Path, storage: Storage, warnings: &mut Warnings) -> Result<Self, BagError> {
+        let (file, damage) = PlainFile::new(path)?;
+        if let Some(damage) = damage {
+            warnings.push(path, damage);
+        }
+        Ok(match storage {
+            Storage::Mcap => Self::Mcap(McapFile::open(file, warnings)?),
+            Storage::Sqlite3 => Self::Sqlite3(SqliteFile::open(file, warnings)?),
+        })
+    }
+
+    fn topics(&self) -> Vec<Topic> {
+        match self {
+            Self::Mcap(file) => file.topics().collect(),
+            Self::Sqlite3(file) => file.topics().collect(),
+        }
+    }
+
+    fn start_end_ns(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Mcap(file) => file.start_end_ns,
+            Self::Sqlite3(file) => file.start_end_ns,
+        }
+    }
+}

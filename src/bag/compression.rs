@@ -1,0 +1,120 @@
+//! zstd around bag files and single messages, zstd and lz4 around MCAP chunks.
+//!
+//! Everything is decompressed as a stream, so that memory follows the bytes that really come out
+//! and never a length that a file claims.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempPath;
+
+use super::error::BagError;
+
+/// No chunk and no message may be longer than this when decompressed, in bytes (1 GiB).
+pub const MAX_DECOMPRESSED: u64 = 1 << 30;
+
+/// The first bytes of a zstd frame. CDR starts with a zero byte, so the two cannot be confused.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// How the messages of a recording are packed, each on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MessageCompression {
+    None,
+    Zstd,
+    /// Without `metadata.yaml` nothing says it: zstd where a message starts like a zstd frame.
+    Detect,
+}
+
+impl MessageCompression {
+    /// Whether this message must go through [`decompress_message`].
+    pub fn applies_to(self, message: &[u8]) -> bool {
+        match self {
+            Self::None => false,
+            Self::Zstd => true,
+            Self::Detect => message.starts_with(&ZSTD_MAGIC),
+        }
+    }
+}
+
+/// Decompress the message `packed` into `data`, which is cleared first.
+pub(super) fn decompress_message(packed: &[u8], data: &mut Vec<u8>) -> io::Result<()> {
+    data.clear();
+    let mut decoder = zstd::Decoder::with_buffer(packed)?.take(MAX_DECOMPRESSED + 1);
+    decoder.read_to_end(data)?;
+    if data.len() as u64 > MAX_DECOMPRESSED {
+        return Err(io::Error::other(format!(
+            "decompresses to more than {MAX_DECOMPRESSED} bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// A reader of the content of an MCAP chunk; none where the compression is not known.
+pub(super) fn chunk_decoder<'a>(
+    compression: &[u8],
+    packed: impl Read + 'a,
+) -> io::Result<Option<Box<dyn Read + 'a>>> {
+    Ok(match compression {
+        b"" => Some(Box::new(packed)),
+        b"zstd" => Some(Box::new(zstd::Decoder::new(packed)?)),
+        b"lz4" => Some(Box::new(lz4::Decoder::new(packed)?)),
+        _ => None,
+    })
+}
+
+/// A bag file that can be read in place: the file itself, or the unpacked copy of a `.zstd` one.
+#[derive(Debug, Clone)]
+pub(super) struct PlainFile {
+    /// The file as the user knows it, for messages.
+    pub name: PathBuf,
+    /// The file to read.
+    pub path: PathBuf,
+    /// Keeps the unpacked copy until its last user is gone.
+    _unpacked: Option<Arc<TempPath>>,
+}
+
+impl PlainFile {
+    /// `path` itself, or a `.zstd` file unpacked to the system's temporary folder.
+    ///
+    /// The second value is a warning: the compressed file was damaged and the copy is its
+    /// readable part.
+    pub fn new(path: &Path) -> Result<(Self, Option<String>), BagError> {
+        if path.extension().is_none_or(|e| e != "zstd") {
+            let file = Self {
+                name: path.to_owned(),
+                path: path.to_owned(),
+                _unpacked: None,
+            };
+            return Ok((file, None));
+        }
+        let packed = File::open(path).map_err(BagError::io(path))?;
+        let mut copy = tempfile::Builder::new()
+            .prefix("shuffledet-")
+            .tempfile()
+            .map_err(BagError::io(&std::env::temp_dir()))?;
+        let mut decoder =
+            zstd::Decoder::with_buffer(BufReader::new(packed)).map_err(BagError::io(path))?;
+        let mut block = vec![0; 256 << 10];
+        let mut damage = None;
+        loop {
+            let n = match decoder.read(&mut block) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) => {
+                    damage = Some(format!("damaged zstd stream ({e}); its start is read"));
+                    break;
+                }
+            };
+            io::Write::write_all(&mut copy, &block[..n]).map_err(BagError::io(copy.path()))?;
+        }
+        let copy = Arc::new(copy.into_temp_path());
+        let file = Self {
+            name: path.to_owned(),
+            path: copy.to_path_buf(),
+            _unpacked: Some(copy),
+        };
+        Ok((file, damage))
+    }
+}

@@ -1,0 +1,125 @@
+//! What can go wrong with a recording as a whole; damage inside one is a warning instead.
+
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::metadata::{NEWEST_VERSION, OLDEST_VERSION};
+
+/// Why a recording cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BagError {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    /// The path is neither a bag folder nor a bag file.
+    #[error(
+        "{}: no recording found; expected a rosbag2 folder, or a .mcap, .db3, .mcap.zstd or .db3.zstd file",
+        path.display()
+    )]
+    NotARecording { path: PathBuf },
+    /// A folder without `metadata.yaml` that holds files of both storages.
+    #[error(
+        "{}: no metadata.yaml, and both .mcap and .db3 files; name the one file to read, or restore metadata.yaml (ros2 bag reindex)",
+        path.display()
+    )]
+    MixedStorage { path: PathBuf },
+    /// `metadata.yaml` is not what rosbag2 writes.
+    #[error(
+        "{}: {reason}; restore it with `ros2 bag reindex`, or remove it to read the files as they are",
+        path.display()
+    )]
+    Metadata { path: PathBuf, reason: String },
+    /// `metadata.yaml` of a version that is not known.
+    #[error(
+        "{}: version {found} of the rosbag2 format; supported are {OLDEST_VERSION} to {NEWEST_VERSION}",
+        path.display()
+    )]
+    Version { path: PathBuf, found: i64 },
+    /// Files that `metadata.yaml` lists do not exist.
+    #[error("{}: missing {}", path.display(), list(files))]
+    MissingFiles { path: PathBuf, files: Vec<PathBuf> },
+    /// A storage plugin that is not known.
+    #[error("{}: storage {found:?}; supported are mcap and sqlite3", path.display())]
+    Storage { path: PathBuf, found: String },
+    /// A compression that is not known.
+    #[error(
+        "{}: compression {format:?} in mode {mode:?}; supported is zstd in the modes file and message",
+        path.display()
+    )]
+    Compression {
+        path: PathBuf,
+        mode: String,
+        format: String,
+    },
+    /// A bag file of which nothing can be read.
+    #[error("{}: not a readable {kind} file: {reason}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        kind: &'static str,
+        reason: String,
+    },
+    /// A selected topic that the recording does not have.
+    #[error("topic {topic} is not in the recording, which has: {}", known.join(", "))]
+    UnknownTopic { topic: String, known: Vec<String> },
+    /// The output is there already.
+    #[error("{} exists; use --force to replace it", path.display())]
+    Exists { path: PathBuf },
+    /// Replacing the output would destroy or mislabel something else.
+    #[error("{}: {reason}; choose another output", path.display())]
+    NotOurs { path: PathBuf, reason: String },
+    /// A topic that cannot be added to the output.
+    #[error("topic {topic} cannot be added to the recording: {reason}")]
+    Topic { topic: String, reason: String },
+    /// The MCAP writer failed.
+    #[error("{}: cannot write: {source}", path.display())]
+    Write {
+        path: PathBuf,
+        source: mcap::McapError,
+    },
+}
+
+impl BagError {
+    /// For `map_err`: an I/O error with the path that it happened on.
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+fn list(files: &[PathBuf]) -> String {
+    let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
+    names.join(", ")
+}
+
+/// The warnings of one recording, of which there are never more than [`Warnings::LIMIT`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct Warnings(Vec<String>);
+
+impl Warnings {
+    /// A file with damage everywhere must not fill the memory with warnings about it.
+    const LIMIT: usize = 200;
+
+    pub fn push(&mut self, file: &Path, text: impl Display) {
+        self.add(format_args!("{}: {text}", file.display()));
+    }
+
+    /// An error that names its file, and that reading goes on after.
+    pub fn push_error(&mut self, error: &BagError) {
+        self.add(error);
+    }
+
+    fn add(&mut self, text: impl Display) {
+        if self.0.len() < Self::LIMIT - 1 {
+            self.0.push(text.to_string());
+        } else if self.0.len() < Self::LIMIT {
+            self.0.push("further warnings are left out".into());
+        }
+    }
+
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}

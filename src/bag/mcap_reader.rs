@@ -1,0 +1,159 @@
+//! The messages of one MCAP file in the order of log time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::fs::File;
+use std::io::{self, BufReader};
+
+use mcap::records::op;
+
+use super::error::{BagError, Warnings};
+use super::mcap_chunk::{Loaded, Unit};
+use super::mcap_file::McapFile;
+use super::mcap_records::channel;
+use super::merge::{Stream, Wanted};
+
+/// Content of loaded units that is held in memory; beyond it goes to temporary files, in bytes.
+const MEMORY: usize = 64 << 20;
+
+/// A message that is due: log time, offset of its unit, slot.
+type Due = Reverse<(u64, u64, usize)>;
+
+struct Slot {
+    loaded: Loaded,
+    next: usize,
+    unit_offset: u64,
+}
+
+pub(super) struct McapStream {
+    file: McapFile,
+    reader: BufReader<File>,
+    wanted: Wanted,
+    /// The topic of each known channel; none where it is not wanted.
+    topics: HashMap<u16, Option<usize>>,
+    /// Not loaded yet, in the order of start.
+    units: VecDeque<Unit>,
+    slots: Vec<Option<Slot>>,
+    due: BinaryHeap<Due>,
+    warned_of_channel: bool,
+}
+
+impl McapStream {
+    /// Reads nothing yet.
+    pub fn new(mut file: McapFile, wanted: &Wanted) -> Result<Self, BagError> {
+        let handle = File::open(&file.file.path).map_err(BagError::io(&file.file.name))?;
+        let topics: HashMap<u16, Option<usize>> = file
+            .channels
+            .values()
+            .map(|channel| (channel.id, wanted.topic(&channel.topic)))
+            .collect();
+        let mut units = std::mem::take(&mut file.units);
+        units.retain(|unit| {
+            let channels = unit.channels.as_deref();
+            // A channel that is not known may be defined in the chunk itself.
+            let has = |id| topics.get(id).is_none_or(Option::is_some);
+            wanted.overlaps(unit.start_ns, unit.end_ns)
+                && channels.is_none_or(|channels| channels.iter().any(has))
+        });
+        units.sort_by_key(|unit| (unit.start_ns, unit.offset));
+        Ok(Self {
+            file,
+            reader: BufReader::new(handle),
+            wanted: wanted.clone(),
+            topics,
+            units: units.into(),
+            slots: Vec::new(),
+            due: BinaryHeap::new(),
+            warned_of_channel: false,
+        })
+    }
+
+    fn load(&mut self, unit: &Unit, warnings: &mut Warnings) -> io::Result<()> {
+        let used: usize = self.slots.iter().flatten().map(|s| s.loaded.memory).sum();
+        let budget = MEMORY.saturating_sub(used);
+        let mut loaded = Loaded::read(&mut self.reader, self.file.length, unit, budget)?;
+        if let (Some(damage), false) = (&loaded.damage, self.file.scanned) {
+            warnings.push(
+                &self.file.file.name,
+                format!("chunk at byte {}: {damage}", unit.offset),
+            );
+        }
+        for (opcode, body) in loaded.definitions.drain(..) {
+            if opcode == op::CHANNEL
+                && let Some(channel) = channel(&body)
+            {
+                let topic = self.wanted.topic(&channel.topic);
+                self.topics.entry(channel.id).or_insert(topic);
+            }
+        }
+        let unknown = |id| !self.topics.contains_key(&id);
+        if !self.warned_of_channel && loaded.entries.iter().any(|e| unknown(e.channel)) {
+            self.warned_of_channel = true;
+            warnings.push(
+                &self.file.file.name,
+                "messages on a channel that is defined nowhere are left out",
+            );
+        }
+        loaded.entries.retain(|entry| {
+            self.wanted.includes(entry.log_time_ns)
+                && self.topics.get(&entry.channel).is_some_and(Option::is_some)
+        });
+        let Some(first) = loaded.entries.first() else {
+            return Ok(());
+        };
+        let free = self.slots.iter().position(Option::is_none);
+        let slot = free.unwrap_or(self.slots.len());
+        self.due
+            .push(Reverse((first.log_time_ns, unit.offset, slot)));
+        let filled = Some(Slot {
+            loaded,
+            next: 0,
+            unit_offset: unit.offset,
+        });
+        match free {
+            Some(free) => self.slots[free] = filled,
+            None => self.slots.push(filled),
+        }
+        Ok(())
+    }
+}
+
+impl Stream for McapStream {
+    fn peek(&mut self, warnings: &mut Warnings) -> Option<u64> {
+        // A unit that may hold an earlier message must be loaded before one is given out.
+        while let Some(unit) = self.units.front() {
+            if let Some(Reverse((time, offset, _))) = self.due.peek()
+                && (*time, *offset) < (unit.start_ns, unit.offset)
+            {
+                break;
+            }
+            let unit = self.units.pop_front()?;
+            if let Err(e) = self.load(&unit, warnings) {
+                warnings.push(
+                    &self.file.file.name,
+                    format!("chunk at byte {}: {e}", unit.offset),
+                );
+            }
+        }
+        self.due.peek().map(|Reverse((time, _, _))| *time)
+    }
+
+    fn take(&mut self, data: &mut Vec<u8>, warnings: &mut Warnings) -> Option<usize> {
+        let Reverse((_, _, index)) = self.due.pop()?;
+        let slot = self.slots[index].as_mut()?;
+        let entry = *slot.loaded.entries.get(slot.next)?;
+        slot.next += 1;
+        let read = slot.loaded.data(entry, data);
+        match slot.loaded.entries.get(slot.next) {
+            Some(next) => self
+                .due
+                .push(Reverse((next.log_time_ns, slot.unit_offset, index))),
+            None => self.slots[index] = None,
+        }
+        if let Err(e) = read {
+            warnings.push(&self.file.file.name, format!("a message is lost: {e}"));
+            return None;
+        }
+        self.topics.get(&entry.channel).copied().flatten()
+    }
+}

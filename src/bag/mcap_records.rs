@@ -1,0 +1,136 @@
+//! The MCAP records that reading needs, parsed from bytes.
+//!
+//! The `mcap` crate's own parser reserves memory for whatever length a string claims (up to
+//! 4 GiB for a record of a few bytes), and its chunk reader subtracts unchecked lengths; here
+//! nothing is larger than the bytes that are there. Layouts: <https://mcap.dev/spec>.
+
+/// Opcode and length of a record, before its body.
+pub(super) const RECORD_HEAD: u64 = 9;
+/// Channel, sequence number, log time and publish time of a message, before its data.
+pub(super) const MESSAGE_HEAD: u64 = 22;
+
+/// The opcode and the length of the body.
+pub(super) fn record_head(bytes: [u8; RECORD_HEAD as usize]) -> (u8, u64) {
+    let [opcode, length @ ..] = bytes;
+    (opcode, u64::from_le_bytes(length))
+}
+
+/// The channel and the log time of a message.
+pub(super) fn message_head(bytes: [u8; MESSAGE_HEAD as usize]) -> (u16, u64) {
+    let [c0, c1, _, _, _, _, t @ .., _, _, _, _, _, _, _, _] = bytes;
+    (u16::from_le_bytes([c0, c1]), u64::from_le_bytes(t))
+}
+
+/// A schema, without its text.
+pub(super) struct Schema {
+    pub id: u16,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Channel {
+    pub id: u16,
+    pub schema_id: u16,
+    pub topic: String,
+    pub message_encoding: String,
+}
+
+/// Where a chunk is, when its messages were logged, and on which channels.
+pub(super) struct ChunkIndex {
+    pub start_ns: u64,
+    pub end_ns: u64,
+    pub offset: u64,
+    pub length: u64,
+    pub channels: Vec<u16>,
+}
+
+pub(super) struct Statistics {
+    pub message_count: u64,
+    pub chunk_count: u32,
+    pub start_ns: u64,
+    pub end_ns: u64,
+    /// Channel and its number of messages.
+    pub counts: Vec<(u16, u64)>,
+}
+
+pub(super) fn schema(mut body: &[u8]) -> Option<Schema> {
+    let b = &mut body;
+    Some(Schema {
+        id: u16::from_le_bytes(take(b)?),
+        name: string(b)?,
+    })
+}
+
+pub(super) fn channel(mut body: &[u8]) -> Option<Channel> {
+    let b = &mut body;
+    Some(Channel {
+        id: u16::from_le_bytes(take(b)?),
+        schema_id: u16::from_le_bytes(take(b)?),
+        topic: string(b)?,
+        message_encoding: string(b)?,
+    })
+}
+
+pub(super) fn chunk_index(mut body: &[u8]) -> Option<ChunkIndex> {
+    let b = &mut body;
+    Some(ChunkIndex {
+        start_ns: long(b)?,
+        end_ns: long(b)?,
+        offset: long(b)?,
+        length: long(b)?,
+        channels: map(b)?.into_iter().map(|(channel, _)| channel).collect(),
+    })
+}
+
+pub(super) fn statistics(mut body: &[u8]) -> Option<Statistics> {
+    let b = &mut body;
+    let message_count = long(b)?;
+    let _schemas: [u8; 2] = take(b)?;
+    let _channels_attachments_metadata: [u8; 12] = take(b)?;
+    Some(Statistics {
+        message_count,
+        chunk_count: u32::from_le_bytes(take(b)?),
+        start_ns: long(b)?,
+        end_ns: long(b)?,
+        counts: map(b)?,
+    })
+}
+
+/// Where the summary starts (0 for none), and its CRC (0 for none).
+pub(super) fn footer(body: [u8; 20]) -> (u64, u32) {
+    let [start @ .., _, _, _, _, _, _, _, _, c0, c1, c2, c3] = body;
+    (
+        u64::from_le_bytes(start),
+        u32::from_le_bytes([c0, c1, c2, c3]),
+    )
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = bytes.split_first_chunk()?;
+    *bytes = tail;
+    Some(*head)
+}
+
+fn long(bytes: &mut &[u8]) -> Option<u64> {
+    take(bytes).map(u64::from_le_bytes)
+}
+
+fn block<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = u32::from_le_bytes(take(bytes)?) as usize;
+    let (head, tail) = bytes.split_at_checked(length)?;
+    *bytes = tail;
+    Some(head)
+}
+
+fn string(bytes: &mut &[u8]) -> Option<String> {
+    String::from_utf8(block(bytes)?.to_vec()).ok()
+}
+
+fn map(bytes: &mut &[u8]) -> Option<Vec<(u16, u64)>> {
+    let mut entries = block(bytes)?;
+    let mut pairs = Vec::with_capacity(entries.len() / 10);
+    while !entries.is_empty() {
+        pairs.push((u16::from_le_bytes(take(&mut entries)?), long(&mut entries)?));
+    }
+    Some(pairs)
+}

@@ -1,0 +1,198 @@
+//! The messages of all files of a recording, merged by log time.
+//!
+//! Files are opened when their first message is due and closed after their last, so that a split
+//! recording costs what one file costs; files that overlap in time are read side by side.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+
+use super::compression::{MessageCompression, decompress_message};
+use super::error::{BagError, Warnings};
+use super::{BagFile, MessageHead};
+
+/// A selection, resolved against a recording's topics.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// Name and index of each wanted topic.
+    pub topics: HashMap<String, usize>,
+    pub start_ns: u64,
+    /// Exclusive.
+    pub end_ns: Option<u64>,
+}
+
+impl Wanted {
+    pub fn topic(&self, name: &str) -> Option<usize> {
+        self.topics.get(name).copied()
+    }
+
+    pub fn includes(&self, log_time_ns: u64) -> bool {
+        self.overlaps(log_time_ns, log_time_ns)
+    }
+
+    /// Whether a message logged from `first_ns` to `last_ns` can be wanted.
+    pub fn overlaps(&self, first_ns: u64, last_ns: u64) -> bool {
+        last_ns >= self.start_ns && self.end_ns.is_none_or(|end| first_ns < end)
+    }
+}
+
+/// The wanted messages of one file in the order of log time.
+pub(super) trait Stream: Send {
+    /// Log time of the next message in nanoseconds, none after the last.
+    fn peek(&mut self, warnings: &mut Warnings) -> Option<u64>;
+
+    /// The next message: its bytes into `data` (cleared first), its topic as the value.
+    ///
+    /// None if this one cannot be read; that was warned of, and the next one may be fine.
+    fn take(&mut self, data: &mut Vec<u8>, warnings: &mut Warnings) -> Option<usize>;
+}
+
+struct Active {
+    name: PathBuf,
+    stream: Box<dyn Stream>,
+}
+
+/// The selected messages of a recording; see [`Recording::read`](super::Recording::read).
+pub struct Messages {
+    /// Files whose turn has not come, by the start of each.
+    pending: VecDeque<BagFile>,
+    /// Open files, in the same order.
+    active: Vec<Active>,
+    wanted: Wanted,
+    compression: MessageCompression,
+    packed: Vec<u8>,
+    warnings: Warnings,
+    last_ns: u64,
+    warned_of_order: bool,
+    /// Whether a file was opened, and why one could not while none was.
+    opened: bool,
+    error: Option<BagError>,
+}
+
+impl Messages {
+    pub(super) fn new(
+        files: Vec<BagFile>,
+        wanted: Wanted,
+        compression: MessageCompression,
+        warnings: Warnings,
+    ) -> Result<Self, BagError> {
+        let mut messages = Self {
+            pending: VecDeque::new(),
+            active: Vec::new(),
+            wanted,
+            compression,
+            packed: Vec::new(),
+            warnings,
+            last_ns: 0,
+            warned_of_order: false,
+            opened: false,
+            error: None,
+        };
+        for mut file in files {
+            // Where metadata.yaml does not say when a file starts, only the file itself can.
+            if file.start_ns.is_none()
+                && let Err(error) = file.open(&mut messages.warnings)
+            {
+                messages.fail(error);
+                continue;
+            }
+            messages.pending.push_back(file);
+        }
+        let by_start = |file: &BagFile| file.start_ns;
+        messages.pending.make_contiguous().sort_by_key(by_start);
+        messages.earliest()?;
+        Ok(messages)
+    }
+
+    /// The next message in the order of log time, its bytes into `data` (cleared first, its
+    /// capacity kept); none after the last.
+    ///
+    /// Equal times come in the order of the files' starts, then of their position in the file.
+    ///
+    /// # Errors
+    /// Only when not one of the files can be opened. Any other damage is a warning.
+    pub fn next_into(&mut self, data: &mut Vec<u8>) -> Result<Option<MessageHead>, BagError> {
+        while let Some((log_time_ns, index)) = self.earliest()? {
+            let active = &mut self.active[index];
+            let Some(topic) = active.stream.take(data, &mut self.warnings) else {
+                continue;
+            };
+            if self.compression.applies_to(data) {
+                std::mem::swap(data, &mut self.packed);
+                if let Err(e) = decompress_message(&self.packed, data) {
+                    self.warnings.push(
+                        &active.name,
+                        format!("the message logged at {log_time_ns} ns is lost: {e}"),
+                    );
+                    continue;
+                }
+            }
+            if log_time_ns < self.last_ns && !self.warned_of_order {
+                self.warned_of_order = true;
+                self.warnings.push(
+                    &active.name,
+                    "messages are out of order: it starts earlier than its index or metadata.yaml says",
+                );
+            }
+            self.last_ns = log_time_ns;
+            return Ok(Some(MessageHead { topic, log_time_ns }));
+        }
+        data.clear();
+        Ok(None)
+    }
+
+    /// What was wrong so far; each names the file. More may come with each message.
+    pub fn warnings(&self) -> &[String] {
+        self.warnings.as_slice()
+    }
+
+    /// The log time of the next message, and the open file that has it.
+    fn earliest(&mut self) -> Result<Option<(u64, usize)>, BagError> {
+        loop {
+            let warnings = &mut self.warnings;
+            self.active
+                .retain_mut(|active| active.stream.peek(warnings).is_some());
+            let next = (self.active.iter_mut().enumerate())
+                .filter_map(|(index, active)| Some((active.stream.peek(warnings)?, index)))
+                .min();
+            let due = self.pending.front().is_some_and(|file| {
+                next.is_none_or(|(time, _)| file.start_ns.unwrap_or(0) <= time)
+            });
+            if !due {
+                return match self.error.take() {
+                    Some(error) if next.is_none() => Err(error),
+                    _ => Ok(next),
+                };
+            }
+            if let Some(file) = self.pending.pop_front() {
+                self.activate(file);
+            }
+        }
+    }
+
+    fn activate(&mut self, file: BagFile) {
+        let after_end = |start| self.wanted.end_ns.is_some_and(|end| start >= end);
+        if file.start_ns.is_some_and(after_end) {
+            return;
+        }
+        let name = file.path.clone();
+        match file.into_stream(&self.wanted, &mut self.warnings) {
+            Ok(stream) => {
+                self.opened = true;
+                if let Some(error) = self.error.take() {
+                    self.warnings.push_error(&error);
+                }
+                self.active.push(Active { name, stream });
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A file that cannot be opened is an error while no other could be, else a warning.
+    fn fail(&mut self, error: BagError) {
+        if self.opened || self.error.is_some() {
+            self.warnings.push_error(&error);
+        } else {
+            self.error = Some(error);
+        }
+    }
+}

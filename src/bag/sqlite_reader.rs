@@ -1,0 +1,270 @@
+//! The messages of one SQLite3 bag file in the order of log time.
+//!
+//! Keys are read in pages through the index on the time stamp, each message's bytes by its id, so
+//! memory does not grow with the file. SQLite itself refuses a message above 10^9 bytes.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Topic;
+use super::compression::PlainFile;
+use super::error::{BagError, Warnings};
+use super::merge::{Stream, Wanted};
+
+/// Keys that are read at once; where there is no index every page costs a scan of the table.
+const PAGE: usize = 16_384;
+
+/// A `.db3` file, as far as it can be read.
+#[derive(Debug, Clone)]
+pub(super) struct SqliteFile {
+    file: PlainFile,
+    /// Id and topic of each row of `topics`.
+    topics: Vec<(i64, Topic)>,
+    /// First and last log time in nanoseconds.
+    pub start_end_ns: Option<(u64, u64)>,
+}
+
+impl SqliteFile {
+    pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
+        let unreadable = |e: rusqlite::Error| BagError::Unreadable {
+            path: file.name.clone(),
+            kind: "SQLite3 bag",
+            reason: e.to_string(),
+        };
+        // SQLite takes an empty file for an empty database, and its own error would be vague.
+        std::fs::metadata(&file.path).map_err(BagError::io(&file.name))?;
+        let db = connect(&file, warnings).map_err(unreadable)?;
+        let topics = read_topics(&db).map_err(unreadable)?;
+        let mut opened = Self {
+            file,
+            topics,
+            start_end_ns: None,
+        };
+        // Both may fail in a damaged file of which much can be read all the same.
+        opened.start_end_ns = read_start_end(&db).ok().flatten();
+        if let Ok(counts) = read_counts(&db) {
+            for (id, topic) in &mut opened.topics {
+                topic.message_count = Some(counts.get(id).copied().unwrap_or(0));
+            }
+        }
+        Ok(opened)
+    }
+
+    pub fn topics(&self) -> impl Iterator<Item = Topic> {
+        self.topics.iter().map(|(_, topic)| topic.clone())
+    }
+}
+
+/// Open read-only; the file must be one with the tables of rosbag2.
+fn connect(file: &PlainFile, warnings: &mut Warnings) -> rusqlite::Result<Connection> {
+    let sidecar = |suffix: &str| {
+        let mut path = file.path.clone().into_os_string();
+        path.push(suffix);
+        std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
+    };
+    // A recording that was not closed has its newest messages in a journal. Without one the file
+    // is read as immutable, which needs no lock and so works in folders that cannot be written.
+    if sidecar("-wal") || sidecar("-journal") {
+        let opened = Connection::open_with_flags(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|db| prepare(&db).map(|()| db));
+        match opened {
+            Ok(db) => return Ok(db),
+            Err(e) => warnings.push(
+                &file.name,
+                format!("its journal cannot be read ({e}); the file is read without it"),
+            ),
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(immutable_uri(&file.path), flags)?;
+    prepare(&db)?;
+    Ok(db)
+}
+
+fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    // The first lets a file with missing pages open at all, which is a truncated one; the
+    // connection cannot write. The second keeps a prepared file from running functions.
+    db.execute_batch("PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF;")?;
+    // Views could run for ever.
+    let tables: i64 = db.query_row(
+        "SELECT count(*) FROM sqlite_master
+         WHERE type = 'table' AND name IN ('topics', 'messages') AND sql NOT LIKE '%VIRTUAL%'",
+        [],
+        |row| row.get(0),
+    )?;
+    if tables == 2 {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::InvalidColumnName(
+            "tables topics and messages of rosbag2 are missing".into(),
+        ))
+    }
+}
+
+/// The path as a URI of SQLite, in which `%`, `?` and `#` have a meaning.
+fn immutable_uri(path: &Path) -> std::path::PathBuf {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut uri = b"file:".to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").bytes()),
+            _ => uri.push(byte),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    std::ffi::OsString::from_vec(uri).into()
+}
+
+fn read_topics(db: &Connection) -> rusqlite::Result<Vec<(i64, Topic)>> {
+    db.prepare("SELECT id, name, type, serialization_format FROM topics ORDER BY id")?
+        .query_map([], |row| {
+            let topic = Topic {
+                name: row.get(1)?,
+                type_name: row.get(2)?,
+                serialization_format: row.get(3)?,
+                message_count: None,
+            };
+            Ok((row.get(0)?, topic))
+        })?
+        .collect()
+}
+
+fn read_start_end(db: &Connection) -> rusqlite::Result<Option<(u64, u64)>> {
+    let one = |sql| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+    // Two queries, since SQLite uses the index for a single minimum or maximum only.
+    let start = one("SELECT min(timestamp) FROM messages")?;
+    let end = one("SELECT max(timestamp) FROM messages")?;
+    Ok(start
+        .zip(end)
+        .map(|(s, e)| (nanoseconds(s), nanoseconds(e))))
+}
+
+fn read_counts(db: &Connection) -> rusqlite::Result<HashMap<i64, u64>> {
+    db.prepare("SELECT topic_id, count(*) FROM messages GROUP BY topic_id")?
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })?
+        .collect()
+}
+
+fn nanoseconds(timestamp: i64) -> u64 {
+    u64::try_from(timestamp).unwrap_or(0)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    timestamp: i64,
+    id: i64,
+    topic: usize,
+}
+
+pub(super) struct SqliteStream {
+    name: std::path::PathBuf,
+    /// Keeps an unpacked copy until the connection is closed.
+    _file: PlainFile,
+    db: Connection,
+    wanted: Wanted,
+    topics: HashMap<i64, usize>,
+    page: VecDeque<Key>,
+    /// Time stamp and id after which the next page starts.
+    after: (i64, i64),
+    exhausted: bool,
+}
+
+impl SqliteStream {
+    /// Reads nothing yet.
+    pub fn new(
+        file: SqliteFile,
+        wanted: &Wanted,
+        warnings: &mut Warnings,
+    ) -> Result<Self, BagError> {
+        let db = connect(&file.file, warnings).map_err(|e| BagError::Unreadable {
+            path: file.file.name.clone(),
+            kind: "SQLite3 bag",
+            reason: e.to_string(),
+        })?;
+        let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
+        Ok(Self {
+            name: file.file.name.clone(),
+            _file: file.file,
+            db,
+            topics: (file.topics.iter())
+                .filter_map(|(id, topic)| Some((*id, wanted.topic(&topic.name)?)))
+                .collect(),
+            wanted: wanted.clone(),
+            page: VecDeque::new(),
+            // A negative time stamp is read as 0.
+            after: if start == 0 {
+                (i64::MIN, i64::MIN)
+            } else {
+                (start, i64::MIN)
+            },
+            exhausted: false,
+        })
+    }
+
+    /// Fill `page` with the next keys that are wanted; the rows that were read even on error.
+    fn next_page(&mut self) -> rusqlite::Result<()> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT timestamp, id, topic_id FROM messages
+             WHERE (timestamp, id) > (?1, ?2) AND timestamp < ?3
+             ORDER BY timestamp, id LIMIT ?4",
+        )?;
+        let end = (self.wanted.end_ns)
+            .and_then(|end| i64::try_from(end).ok())
+            .unwrap_or(i64::MAX);
+        let mut rows = statement.query((self.after.0, self.after.1, end, PAGE as i64))?;
+        let mut read = 0;
+        while let Some(row) = rows.next()? {
+            read += 1;
+            self.after = (row.get(0)?, row.get(1)?);
+            if let Some(&topic) = self.topics.get(&row.get(2)?) {
+                self.page.push_back(Key {
+                    timestamp: self.after.0,
+                    id: self.after.1,
+                    topic,
+                });
+            }
+        }
+        self.exhausted = read < PAGE;
+        Ok(())
+    }
+
+    fn data(&self, id: i64, data: &mut Vec<u8>) -> rusqlite::Result<()> {
+        data.clear();
+        self.db
+            .prepare_cached("SELECT data FROM messages WHERE id = ?1")?
+            .query_row([id], |row| {
+                data.extend_from_slice(row.get_ref(0)?.as_blob()?);
+                Ok(())
+            })
+    }
+}
+
+impl Stream for SqliteStream {
+    fn peek(&mut self, warnings: &mut Warnings) -> Option<u64> {
+        while self.page.is_empty() && !self.exhausted {
+            if let Err(e) = self.next_page() {
+                self.exhausted = true;
+                warnings.push(&self.name, format!("damaged ({e}); the rest is lost"));
+            }
+        }
+        self.page.front().map(|key| nanoseconds(key.timestamp))
+    }
+
+    fn take(&mut self, data: &mut Vec<u8>, warnings: &mut Warnings) -> Option<usize> {
+        let key = self.page.pop_front()?;
+        match self.data(key.id, data) {
+            Ok(()) => Some(key.topic),
+            Err(e) => {
+                warnings.push(
+                    &self.name,
+                    format!("the message of id {} is lost: {e}", key.id),
+                );
+                None
+            }
+        }
+    }
+}
