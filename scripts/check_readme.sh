@@ -16,13 +16,20 @@ wrong() {
 # knows HELP OPTION
 knows() { grep -qE -- "(^|[[:space:]])$2([[:space:]=,]|\$)" <<<"$1"; }
 
-# lists HELP SUBCOMMAND
-lists() { sed -n '/^Commands:/,/^$/p' <<<"$1" | grep -qE "^ +$2( |\$)"; }
+# code: the lines of code blocks; text: the rest
+code=$(awk '/^```/ { code = !code; next } code' "$readme")
+text=$(awk '/^```/ { code = !code; next } !code' "$readme")
 
+# shellcheck disable=SC2016 # backticks of Markdown
 while read -r target; do
     grep -qE "^$target:" "$ROOT/Makefile" || wrong "\`make $target\` is no target of the Makefile"
-done < <(grep -oE '(^|[^a-z])make [a-z]+' <(sed -n -e '/^```/,/^```/p' "$readme"; grep -oE '`make [a-z]+' "$readme") |
-    sed 's/.*make //' | sort -u)
+done < <({
+    grep -oE '(^|[ ;&])make [a-z]+' <<<"$code"
+    grep -oE '`make [a-z]+' <<<"$text"
+} | sed 's/.*make //' | sort -u)
+
+# subcommands HELP: the names under Commands:
+subcommands() { sed -n '/^Commands:/,/^$/s/^  \([a-z]\+\).*/\1/p' <<<"$1" | grep -vx help; }
 
 commands=0
 while read -r -a words; do
@@ -36,7 +43,7 @@ while read -r -a words; do
             knows "$help" "${word%%=*}" || wrong "\`shuffledet ${path[*]}\` has no option ${word%%=*}"
             ;;
         *)
-            if lists "$help" "$word"; then
+            if subcommands "$help" | grep -x -- "$word" >/dev/null; then
                 path+=("$word")
                 help=$("$shuffledet" "${path[@]}" --help)
             elif [ ${#path[@]} -eq 0 ]; then
@@ -46,23 +53,22 @@ while read -r -a words; do
             ;;
         esac
     done
-done < <(awk '/^```/ { code = !code; next } code' "$readme" |
-    sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e 's/[|;#)].*//' |
+done < <(sed <<<"$code" -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e 's/[|;#)].*//' |
     grep -oE '(^|[[:space:]/])shuffledet( .*|$)' | sed 's/^[[:space:]/]//')
 
 # options named in running text and in tables
-all_help=$("$shuffledet" --help)
-for subcommand in $(sed -n '/^Commands:/,/^$/p' <<<"$all_help" | sed -n 's/^  \([a-z]\+\).*/\1/p'); do
-    [ "$subcommand" = help ] && continue
+every_help=$("$shuffledet" --help)
+while read -r subcommand; do
     help=$("$shuffledet" "$subcommand" --help)
-    all_help+=$'\n'$help
-    for nested in $(sed -n '/^Commands:/,/^$/p' <<<"$help" | sed -n 's/^  \([a-z]\+\).*/\1/p'); do
-        [ "$nested" = help ] || all_help+=$'\n'$("$shuffledet" "$subcommand" "$nested" --help)
-    done
-done
+    every_help+=$'\n'$help
+    while read -r nested; do
+        every_help+=$'\n'$("$shuffledet" "$subcommand" "$nested" --help)
+    done < <(subcommands "$help")
+done < <(subcommands "$every_help")
+# shellcheck disable=SC2016 # backticks of Markdown
 while read -r option; do
-    knows "$all_help" "$option" || wrong "no subcommand has the option $option"
-done < <(awk '/^```/ { code = !code; next } !code' "$readme" | grep -oE -- '`--[a-z][a-z-]*' | tr -d '`' | sort -u)
+    knows "$every_help" "$option" || wrong "no subcommand has the option $option"
+done < <(grep -oE -- '`--[a-z][a-z-]*' <<<"$text" | tr -d '`' | sort -u)
 
 [ "$errors" -eq 0 ] || exit 1
 echo "README.md: $commands shuffledet commands and all make targets are there"

@@ -35,6 +35,11 @@ else
     say '  NOT CHECKED: the RustSec advisory database (on GitHub) cannot be fetched from here'
 fi
 
+say 'docs/dependencies.md'
+while read -r crate; do
+    grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || fail "$crate in docs/dependencies.md" 'say there why it is needed'
+done < <(sed -n '/^\[.*dependencies\]/,/^\[[^d]*profile/s/^\([a-z0-9_-]*\) *=.*/\1/p' Cargo.toml)
+
 say 'README'
 cargo build --locked
 scripts/check_readme.sh "$TARGET/debug/shuffledet"
