@@ -40,4 +40,4 @@ for pair in fastestdet_352:fastestdet nanodet_m_416:nanodet; do
 done
 echo
 
-cargo bench --locked
+cargo bench --locked --bench '*'

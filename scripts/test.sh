@@ -34,7 +34,7 @@ cargo nextest run --locked --color "$color" --show-progress none "$@" 2>&1 |
 if [ -f "$report" ]; then
     skipped=$(grep -o 'skipped: [^<]*' "$report" | sort -u || true)
     if [ -n "$skipped" ]; then
-        printf '\n%s tests were skipped:\n' "$(wc -l <<<"$skipped")"
+        printf '\n%s skipped for want of something; nextest counts them as passed:\n' "$(wc -l <<<"$skipped")"
         sed -e 's/^skipped: /  /' -e "s/&apos;/'/g; s/&quot;/\"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\\&/g" <<<"$skipped"
     else
         printf '\nNo test was skipped.\n'
