@@ -57,7 +57,9 @@ need() {
 }
 
 has_libclang() {
-    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || compgen -G '/usr/lib/*/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]
+    # not libclang-cpp, which is the compiler's own
+    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang.so*' ||
+        compgen -G '/usr/lib/*/libclang-[0-9]*.so*'
 }
 
 has_opencv() {
@@ -106,7 +108,7 @@ system_packages() {
     fi
     say 'installing system packages with apt-get:'
     printf '    %s\n' "${missing[@]}" >&2
-    "${sudo[@]}" apt-get update -qq </dev/null
+    "${sudo[@]}" apt-get update -qq </dev/null || say '  apt-get update failed; going on with the package lists that are here'
     if ! "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -qq -y --no-install-recommends "${packages[@]}" </dev/null >"$DEPS/apt.log" 2>&1; then
         tail -n 20 "$DEPS/apt.log" >&2
