@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Replay against its plain Python equivalent on one recording, in turn, then the criterion benchmarks of single stages.
+# BAG is another MCAP recording of compressed images; RUNS is how often each is measured (default 3; the best counts).
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+"$ROOT/scripts/setup.sh" test
+"$ROOT/scripts/build.sh"
+use_own_rust
+cd "$ROOT"
+shuffledet=$TARGET/release/shuffledet
+"$shuffledet" models fetch fastestdet_352 nanodet_m_416
+if [ -z "${BAG:-}" ]; then
+    rosbags/make_sample.sh
+    BAG=rosbags/solid_white_right
+fi
+python=$DEPS/venv/bin/python
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# figure KEY: that number of the JSON object on standard input
+figure() { "$python" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+best() { sort -g | tail -n 1; }
+
+printf '%-16s %14s %14s %8s\n' model 'replay, fps' 'Python, fps' ratio
+for pair in fastestdet_352:fastestdet nanodet_m_416:nanodet; do
+    model=${pair%:*}
+    onnx=$("$shuffledet" models path "$model")
+    for run in $(seq "${RUNS:-3}"); do
+        "$shuffledet" replay "$BAG" --model "$model" --output "$scratch/out/out.mcap" --force --quiet --json |
+            figure fps >>"$scratch/$model.ours"
+        "$python" benches/peers/python_replay.py "$BAG" --model "$onnx" --family "${pair#*:}" |
+            figure fps >>"$scratch/$model.peer"
+        say "$model: run $run done"
+    done
+    ours=$(best <"$scratch/$model.ours")
+    peer=$(best <"$scratch/$model.peer")
+    awk -v m="$model" -v a="$ours" -v b="$peer" 'BEGIN { printf "%-16s %14.1f %14.1f %7.2fx\n", m, a, b, a / b }'
+done
+echo
+
+cargo bench --locked --bench '*'

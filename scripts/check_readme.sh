@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# check_readme.sh SHUFFLEDET: every `make TARGET` in README.md is a target, and every `shuffledet SUBCOMMAND --option` in
+# its code blocks, as well as every option that it names elsewhere, is one that the binary's --help knows.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+shuffledet=$1
+readme=$ROOT/README.md
+errors=0
+wrong() {
+    printf 'README.md: %s\n' "$*" >&2
+    errors=$((errors + 1))
+}
+
+# knows HELP OPTION
+knows() { grep -qE -- "(^|[[:space:]])$2([[:space:]=,]|\$)" <<<"$1"; }
+
+# code: the lines of code blocks; text: the rest
+code=$(awk '/^```/ { code = !code; next } code' "$readme")
+text=$(awk '/^```/ { code = !code; next } !code' "$readme")
+
+# shellcheck disable=SC2016 # backticks of Markdown
+while read -r target; do
+    grep -qE "^$target:" "$ROOT/Makefile" || wrong "\`make $target\` is no target of the Makefile"
+done < <({
+    grep -oE '(^|[ ;&])make [a-z]+' <<<"$code"
+    grep -oE '`make [a-z]+' <<<"$text"
+} | sed 's/.*make //' | sort -u)
+
+# subcommands HELP: the names under Commands:
+subcommands() { sed -n '/^Commands:/,/^$/s/^  \([a-z]\+\).*/\1/p' <<<"$1" | grep -vx help; }
+
+commands=0
+while read -r -a words; do
+    commands=$((commands + 1))
+    path=()
+    help=$("$shuffledet" --help)
+    for word in "${words[@]:1}"; do
+        case $word in
+        --) break ;;
+        --*)
+            knows "$help" "${word%%=*}" || wrong "\`shuffledet ${path[*]}\` has no option ${word%%=*}"
+            ;;
+        *)
+            if subcommands "$help" | grep -x -- "$word" >/dev/null; then
+                path+=("$word")
+                help=$("$shuffledet" "${path[@]}" --help)
+            elif [ ${#path[@]} -eq 0 ]; then
+                wrong "\`shuffledet\` has no subcommand $word"
+                break
+            fi
+            ;;
+        esac
+    done
+done < <(sed <<<"$code" -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e 's/[|;#)].*//' |
+    grep -oE '(^|[[:space:]/])shuffledet( .*|$)' | sed 's/^[[:space:]/]//')
+
+# options named in running text and in tables
+every_help=$("$shuffledet" --help)
+while read -r subcommand; do
+    help=$("$shuffledet" "$subcommand" --help)
+    every_help+=$'\n'$help
+    while read -r nested; do
+        every_help+=$'\n'$("$shuffledet" "$subcommand" "$nested" --help)
+    done < <(subcommands "$help")
+done < <(subcommands "$every_help")
+# shellcheck disable=SC2016 # backticks of Markdown
+while read -r option; do
+    knows "$every_help" "$option" || wrong "no subcommand has the option $option"
+done < <(grep -oE -- '`--[a-z][a-z-]*' <<<"$text" | tr -d '`' | sort -u)
+
+[ "$errors" -eq 0 ] || exit 1
+echo "README.md: $commands shuffledet commands and all make targets are there"

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Formatting, clippy, shell scripts, licences and advisories of the dependencies, and the README's commands.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+"$ROOT/scripts/setup.sh" ci
+use_own_rust
+cd "$ROOT"
+
+say 'cargo fmt'
+cargo fmt --check
+
+say 'cargo clippy'
+cargo clippy --all-targets --locked -- -D warnings
+
+say 'shell scripts'
+shell_scripts=(scripts/*.sh rosbags/*.sh .ci/run)
+for script in "${shell_scripts[@]}"; do
+    bash -n "$script"
+done
+if have shellcheck; then
+    shellcheck -x "${shell_scripts[@]}"
+else
+    say '  no shellcheck here: only their syntax was checked'
+fi
+
+say 'cargo deny: licences, bans, sources'
+cargo deny --locked check --hide-inclusion-graph licenses bans sources
+
+say 'cargo deny: advisories'
+if timeout 120 cargo deny fetch db; then
+    cargo deny --locked check --disable-fetch advisories
+else
+    say '  NOT CHECKED: the RustSec advisory database (on GitHub) cannot be fetched from here'
+fi
+
+say 'docs/dependencies.md'
+while read -r crate; do
+    grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || fail "$crate in docs/dependencies.md" 'say there why it is needed'
+done < <(sed -n '/^\[.*dependencies\]/,/^\[[^d]*profile/s/^\([a-z0-9_-]*\) *=.*/\1/p' Cargo.toml)
+
+say 'README'
+cargo build --locked
+scripts/check_readme.sh "$TARGET/debug/shuffledet"
