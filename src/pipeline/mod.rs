@@ -1,5 +1,15 @@
 //! From a source to the sinks: frames, their traces and their outcomes.
 
+pub mod frame;
+pub mod mailbox;
+pub mod order;
+pub mod run;
+pub mod source;
 pub mod trace;
+pub mod worker;
 
+pub use frame::{Annotated, DropReason, Failure, Frame, Outcome, Transport};
+pub use run::{Pace, RunError, run};
+pub use source::{Camera, Source};
 pub use trace::{Mark, Stage, Trace};
+pub use worker::{Annotate, Worker};

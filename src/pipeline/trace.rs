@@ -23,6 +23,8 @@ pub enum Mark {
     Boxed,
     /// Non-maximum suppression is done.
     Suppressed,
+    /// The annotated picture is made, where one is wanted.
+    Drawn,
     /// Every earlier frame is out: the sink begins with this one.
     Ordered,
     /// The detections are with the sinks.
@@ -49,16 +51,18 @@ pub enum Stage {
     Boxes,
     /// Non-maximum suppression and clipping.
     Nms,
+    /// Drawing the annotated picture, where one is wanted.
+    Draw,
     /// Building the messages and handing them to the sinks.
     Publish,
-    /// All the work: the sum of every stage but `queue`.
+    /// All the work that detections take: the sum of every stage but `queue` and `draw`.
     Total,
     /// From received to published, waiting included.
     Latency,
 }
 
 impl Stage {
-    pub const ALL: [Stage; 10] = [
+    pub const ALL: [Stage; 11] = [
         Stage::Read,
         Stage::Queue,
         Stage::Decode,
@@ -66,6 +70,7 @@ impl Stage {
         Stage::Infer,
         Stage::Boxes,
         Stage::Nms,
+        Stage::Draw,
         Stage::Publish,
         Stage::Total,
         Stage::Latency,
@@ -81,6 +86,7 @@ impl Stage {
             Stage::Infer => "infer",
             Stage::Boxes => "boxes",
             Stage::Nms => "nms",
+            Stage::Draw => "draw",
             Stage::Publish => "publish",
             Stage::Total => "total",
             Stage::Latency => "latency",
@@ -114,13 +120,15 @@ impl Trace {
             Stage::Read => self.between(ReadStarted, Received),
             Stage::Queue => {
                 let waited = self.between(Received, Dequeued)?;
-                Some(waited + self.between(Suppressed, Ordered).unwrap_or_default())
+                let ready = if self.at(Drawn).is_some() { Drawn } else { Suppressed };
+                Some(waited + self.between(ready, Ordered).unwrap_or_default())
             }
             Stage::Decode => self.between(Dequeued, Decoded),
             Stage::Letterbox => self.between(Decoded, Prepared),
             Stage::Infer => self.between(Prepared, Inferred),
             Stage::Boxes => self.between(Inferred, Boxed),
             Stage::Nms => self.between(Boxed, Suppressed),
+            Stage::Draw => self.between(Suppressed, Drawn),
             Stage::Publish => self.between(Ordered, Published),
             Stage::Total => {
                 let read = self.between(ReadStarted, Received).unwrap_or_default();
@@ -160,14 +168,16 @@ mod tests {
             (Mark::Inferred, 25),
             (Mark::Boxed, 26),
             (Mark::Suppressed, 28),
+            (Mark::Drawn, 33),
             (Mark::Ordered, 48),
             (Mark::Published, 49),
         ]);
         let ms = |stage| trace.duration(stage).map(|d| d.as_millis());
-        assert_eq!(ms(Stage::Queue), Some(30));
+        assert_eq!(ms(Stage::Queue), Some(25));
         assert_eq!(ms(Stage::Total), Some(19));
         assert_eq!(ms(Stage::Latency), Some(48));
-        let working = Stage::ALL[..8].iter().filter(|&&s| s != Stage::Queue);
+        let aside = [Stage::Queue, Stage::Draw, Stage::Total, Stage::Latency];
+        let working = Stage::ALL.iter().filter(|s| !aside.contains(s));
         assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 19);
     }
 

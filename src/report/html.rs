@@ -314,8 +314,9 @@ fn meaning(stage: Stage) -> &'static str {
         Stage::Infer => "ONNX Runtime session",
         Stage::Boxes => "raw outputs to boxes",
         Stage::Nms => "non-maximum suppression",
+        Stage::Draw => "annotated pictures",
         Stage::Publish => "messages to the sinks",
-        Stage::Total => "all but the queue",
+        Stage::Total => "all but queue and draw",
         Stage::Latency => "received to published",
     }
 }

@@ -1,0 +1,136 @@
+//! One image on its way through the stages, and what became of it.
+
+use std::borrow::Cow;
+
+use super::Trace;
+use crate::detect::Detection;
+use crate::msg::{HeaderView, Stamp};
+
+/// Which message holds the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// `sensor_msgs/msg/Image`
+    Raw,
+    /// `sensor_msgs/msg/CompressedImage`
+    Compressed,
+}
+
+/// A frame with the buffers that it needs; both are used again for a later one.
+#[derive(Debug)]
+pub struct Frame {
+    /// The order in which frames were received, from 0.
+    pub sequence: u64,
+    /// Index of the camera in the source.
+    pub camera: usize,
+    pub transport: Transport,
+    /// When the source got the message, nanoseconds since the epoch.
+    pub log_time_ns: u64,
+    /// The message's CDR bytes.
+    pub message: Vec<u8>,
+    pub trace: Trace,
+    /// The header's stamp; that of the log time as long as no header was read.
+    pub stamp: Stamp,
+    /// The header's frame; empty as long as no header was read.
+    pub frame_id: String,
+    /// Width and height of the image in pixels; 0 as long as it is not decoded.
+    pub size: (u32, u32),
+    /// In pixels of the image, best first.
+    pub detections: Vec<Detection>,
+    /// The annotated picture as JPEG, if one was asked for.
+    pub annotated: Option<Annotated>,
+}
+
+/// A picture with its detections drawn in.
+#[derive(Debug, Clone)]
+pub struct Annotated {
+    pub jpeg: Vec<u8>,
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Frame {
+    pub fn new() -> Self {
+        Self {
+            sequence: 0,
+            camera: 0,
+            transport: Transport::Raw,
+            log_time_ns: 0,
+            message: Vec::new(),
+            trace: Trace::default(),
+            stamp: Stamp { sec: 0, nanosec: 0 },
+            frame_id: String::new(),
+            size: (0, 0),
+            detections: Vec::new(),
+            annotated: None,
+        }
+    }
+
+    /// Forgets the frame that was here, and keeps its buffers.
+    pub fn reset(&mut self) {
+        self.message.clear();
+        self.trace = Trace::default();
+        self.stamp = Stamp { sec: 0, nanosec: 0 };
+        self.frame_id.clear();
+        self.size = (0, 0);
+        self.detections.clear();
+        self.annotated = None;
+    }
+
+    /// Takes stamp and frame from the message, so that a frame whose body is damaged still has them; the log time
+    /// where even the header is.
+    pub fn read_header(&mut self) {
+        match HeaderView::parse_first(&self.message) {
+            Ok(header) => {
+                self.stamp = header.stamp;
+                self.frame_id.push_str(header.frame_id);
+            }
+            Err(_) => {
+                let log_time_ns = i64::try_from(self.log_time_ns).unwrap_or(i64::MAX);
+                self.stamp = Stamp::from_ns(log_time_ns).unwrap_or(self.stamp);
+            }
+        }
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What became of a frame. Every frame has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its detections, none or more, are valid.
+    Published,
+    Dropped(DropReason),
+    Failed(Failure),
+}
+
+/// Why a frame was not worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// A newer one of the same camera came before its turn.
+    Superseded,
+    /// It waited longer than `input.max_age_ms`.
+    TooOld,
+}
+
+impl DropReason {
+    /// The name to count by.
+    pub fn name(self) -> &'static str {
+        match self {
+            DropReason::Superseded => "superseded",
+            DropReason::TooOld => "too_old",
+        }
+    }
+}
+
+/// Why a frame could not be worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The name to count by: `malformed_message`, `unknown_encoding`, ...
+    pub reason: &'static str,
+    /// What was expected and found.
+    pub message: Cow<'static, str>,
+}

@@ -1,0 +1,160 @@
+//! The stages of one frame, in order, each marked in its trace: the one path that live frames, replayed frames and
+//! measured frames take.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Annotated, DropReason, Failure, Frame, Mark, Outcome, Transport};
+use crate::detect::Detector;
+use crate::image::jpeg::JpegEncoder;
+use crate::image::{BgrView, DecodeError, ImageDecoder, draw};
+use crate::msg::{CompressedImageView, ImageView};
+use crate::model::Labels;
+
+/// Which frames get an annotated picture, and how wide it is at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Annotate {
+    None,
+    /// A sample of about a dozen to two dozen frames of each power of two, thinned as the recording goes on.
+    Some { max_width: u32 },
+    All { max_width: u32 },
+}
+
+impl Annotate {
+    /// The picture's greatest width if the frame gets one.
+    fn wants(self, sequence: u64) -> Option<u32> {
+        /// Pictures a power of two.
+        const SAMPLE: u64 = 12;
+        match self {
+            Annotate::None => None,
+            Annotate::All { max_width } => Some(max_width),
+            Annotate::Some { max_width } => {
+                let stride = (sequence / SAMPLE + 1).next_power_of_two();
+                sequence.is_multiple_of(stride).then_some(max_width)
+            }
+        }
+    }
+}
+
+/// Works on one frame after another with buffers and a session of its own.
+pub struct Worker {
+    decoder: ImageDecoder,
+    detector: Detector,
+    labels: Arc<Labels>,
+    max_age: Option<Duration>,
+    annotate: Annotate,
+    encoder: JpegEncoder,
+}
+
+/// Quality of annotated pictures.
+const JPEG_QUALITY: i32 = 85;
+
+impl Worker {
+    /// Frames that have waited longer than `max_age` are dropped; none if it is `None`.
+    pub fn new(
+        detector: Detector,
+        labels: Arc<Labels>,
+        max_age: Option<Duration>,
+        annotate: Annotate,
+    ) -> Result<Self, DecodeError> {
+        let (decoder, encoder) = (ImageDecoder::new()?, JpegEncoder::new(JPEG_QUALITY)?);
+        Ok(Self { decoder, detector, labels, max_age, annotate, encoder })
+    }
+
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
+    /// Takes `frame` through every stage.
+    pub fn process(&mut self, frame: &mut Frame) -> Outcome {
+        frame.trace.mark(Mark::Dequeued);
+        if self.max_age.is_some_and(|max_age| waited(frame) > max_age) {
+            return Outcome::Dropped(DropReason::TooOld);
+        }
+        match self.detect(frame) {
+            Ok(()) => Outcome::Published,
+            Err(failure) => {
+                frame.detections.clear();
+                Outcome::Failed(failure)
+            }
+        }
+    }
+
+    fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
+        let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
+        frame.size = (image.width(), image.height());
+        frame.trace.mark(Mark::Decoded);
+        let letterbox =
+            self.detector.prepare(&image).map_err(|error| failed("preparation", error))?;
+        frame.trace.mark(Mark::Prepared);
+        let (outputs, reader) =
+            self.detector.infer().map_err(|error| failed("inference", error))?;
+        frame.trace.mark(Mark::Inferred);
+        reader.read(&outputs).map_err(|error| failed("inference", error))?;
+        frame.trace.mark(Mark::Boxed);
+        frame.detections.extend_from_slice(reader.suppress(letterbox));
+        frame.trace.mark(Mark::Suppressed);
+        if let Some(max_width) = self.annotate.wants(frame.sequence) {
+            let annotated = annotate(&mut self.encoder, &image, frame, &self.labels, max_width);
+            frame.annotated = Some(annotated.map_err(|error| failed("drawing", error))?);
+            frame.trace.mark(Mark::Drawn);
+        }
+        Ok(())
+    }
+}
+
+fn decode<'a>(
+    decoder: &'a mut ImageDecoder,
+    transport: Transport,
+    message: &'a [u8],
+) -> Result<BgrView<'a>, Failure> {
+    let malformed = |error| failed("malformed_message", error);
+    let picture = match transport {
+        Transport::Raw => decoder.decode_raw(&ImageView::parse(message).map_err(malformed)?),
+        Transport::Compressed => {
+            decoder.decode_compressed(&CompressedImageView::parse(message).map_err(malformed)?)
+        }
+    };
+    picture.map_err(|error| failed(error.reason(), error))
+}
+
+fn waited(frame: &Frame) -> Duration {
+    let received = frame.trace.at(Mark::Received);
+    let dequeued = frame.trace.at(Mark::Dequeued);
+    let waited = |(from, to): (Instant, Instant)| to.saturating_duration_since(from);
+    received.zip(dequeued).map(waited).unwrap_or_default()
+}
+
+fn annotate(
+    encoder: &mut JpegEncoder,
+    image: &BgrView<'_>,
+    frame: &Frame,
+    labels: &Labels,
+    max_width: u32,
+) -> Result<Annotated, DecodeError> {
+    let canvas = draw::annotate(image, &frame.detections, labels, max_width)?;
+    let picture = BgrView::from_mat(&canvas).ok_or_else(|| DecodeError::Damaged {
+        kind: "annotated picture",
+        problem: "OpenCV gave no BGR canvas".to_owned(),
+    })?;
+    let (width, height) = (picture.width(), picture.height());
+    Ok(Annotated { jpeg: encoder.encode(&picture)?, width, height })
+}
+
+fn failed(reason: &'static str, error: impl ToString) -> Failure {
+    Failure { reason, message: error.to_string().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_of_pictures_stays_small_however_long_the_recording() {
+        let some = Annotate::Some { max_width: 640 };
+        let count = |frames: u64| (0..frames).filter(|&s| some.wants(s).is_some()).count();
+        assert_eq!(count(12), 12);
+        assert!((12..40).contains(&count(221)));
+        assert!(count(1_000_000) < 250);
+    }
+}
