@@ -43,11 +43,10 @@ pub fn prepare(bytes: &[u8]) -> Result<Cow<'_, [u8]>, OnnxError> {
         let field = field?;
         match (field.number, field.value) {
             (MODEL_IR_VERSION, Value::Varint(version)) => ir_version = Some(version),
-            (MODEL_GRAPH, Value::Bytes(content)) => {
-                if graph.replace(content).is_some() {
-                    return Err(OnnxError::SeveralGraphs);
-                }
+            (MODEL_GRAPH, Value::Bytes(_)) if graph.is_some() => {
+                return Err(OnnxError::SeveralGraphs);
             }
+            (MODEL_GRAPH, Value::Bytes(content)) => graph = Some(content),
             _ => {}
         }
     }
