@@ -3,6 +3,7 @@
 //! The page has no script, and its content security policy allows none: what a recording or a label file
 //! brings along is escaped, and could do nothing if it were not.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -12,7 +13,8 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::format::{count, counted, figure, ms_column, stamp, utc};
-use super::{by_count, figures, sum};
+use super::time_axis::{NARROW, WIDE};
+use super::{by_count, distribution, over_time, sum};
 use crate::metrics::{Bin, Quantiles, StageHistograms, Summary, Timeline};
 use crate::pipeline::Stage;
 
@@ -65,8 +67,8 @@ pub fn render(report: &ReplayReport<'_>) -> Result<String, ReportError> {
     Ok(templates.get_template("replay.html")?.render(Serde(page))?)
 }
 
-/// What the template shows, every figure written out. Fields that end in `_svg`, `style` and `data` are
-/// inserted as they are.
+/// What the template shows, every figure written out. Fields that end in `_svg` or are named `style`,
+/// `data` or `uri` are inserted as they are.
 #[derive(Serialize)]
 struct Page<'a> {
     style: &'static str,
@@ -78,6 +80,8 @@ struct Page<'a> {
     model_sha256_short: String,
     others: Vec<(&'a str, &'a str)>,
     headline: String,
+    dropped_total: Option<String>,
+    failed_total: Option<String>,
     figures: Vec<(String, &'static str)>,
     dropped: Vec<(&'a str, String)>,
     failed: Vec<(&'a str, String)>,
@@ -146,13 +150,14 @@ impl<'a> Page<'a> {
         let (summary, timeline) = (report.summary, report.timeline);
         let quantiles = report.histograms.quantiles();
         let generated = utc(report.generated_at);
+        let dropped = sum(&summary.frames.dropped);
         let failed = sum(&summary.frames.failed);
         let unlisted = failed.saturating_sub(summary.failures.len() as u64);
         let detections: u64 = summary.detections.values().sum();
-        let legend = figures::legend(timeline);
+        let legend = over_time::legend(timeline);
         let plot = |draw: &dyn Fn(f64) -> String| Plot {
-            wide_svg: draw(figures::WIDE),
-            narrow_svg: draw(figures::NARROW),
+            wide_svg: draw(WIDE),
+            narrow_svg: draw(NARROW),
         };
         let has_frames = !timeline.bins().is_empty();
         Ok(Page {
@@ -187,13 +192,16 @@ impl<'a> Page<'a> {
                 })
                 .collect(),
             headline: headline(summary),
+            dropped_total: (dropped > 0).then(|| count(dropped)),
+            failed_total: (failed > 0).then(|| count(failed)),
             figures: key_figures(summary, &quantiles, detections),
             dropped: by_reason(&summary.frames.dropped),
             failed: by_reason(&summary.frames.failed),
             stages: stage_rows(&quantiles, report.histograms),
-            latency: has_frames.then(|| plot(&|width| figures::latency_over_time(timeline, width))),
+            latency: has_frames
+                .then(|| plot(&|width| over_time::latency_over_time(timeline, width))),
             detections: (detections > 0)
-                .then(|| plot(&|width| figures::detections_over_time(timeline, &legend, width))),
+                .then(|| plot(&|width| over_time::detections_over_time(timeline, &legend, width))),
             legend: legend
                 .iter()
                 .map(|entry| LegendRow {
@@ -241,11 +249,9 @@ impl<'a> PreviewView<'a> {
 fn headline(summary: &Summary) -> String {
     let frames = &summary.frames;
     format!(
-        "{} of {} published, {} dropped, {} failed, in {} s with {}.",
+        "{} of {} published in {} s with {}.",
         count(frames.published),
         counted(frames.received, "frame"),
-        count(sum(&frames.dropped)),
-        count(sum(&frames.failed)),
         figure(summary.wall_s),
         counted(summary.workers as u64, "worker")
     )
@@ -269,7 +275,7 @@ fn key_figures(
     figures
 }
 
-fn by_reason(reasons: &std::collections::BTreeMap<String, u64>) -> Vec<(&str, String)> {
+fn by_reason(reasons: &BTreeMap<String, u64>) -> Vec<(&str, String)> {
     let sorted = by_count(reasons).into_iter();
     sorted.map(|(reason, n)| (reason, count(n))).collect()
 }
@@ -297,9 +303,9 @@ fn stage_rows(quantiles: &[(Stage, Quantiles)], histograms: &StageHistograms) ->
                 range_svg: if waits {
                     String::new()
                 } else {
-                    figures::range_bar(stage, &q, longest)
+                    distribution::range_bar(stage, &q, longest)
                 },
-                histogram_svg: figures::stage_histogram(stage, &q, &bins),
+                histogram_svg: distribution::stage_histogram(stage, &q, &bins),
             }
         })
         .collect()
@@ -340,4 +346,114 @@ fn since_epoch(ns: i64) -> Option<String> {
     const DAY: Duration = Duration::from_secs(86_400);
     let since = Duration::from_nanos(u64::try_from(ns).ok()?);
     (since > DAY).then(|| utc(UNIX_EPOCH + since))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{FailureNote, FrameCounts, ModelIdentity, OutcomeKind};
+    use crate::pipeline::Trace;
+
+    const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&";
+
+    fn summary() -> Summary {
+        Summary {
+            frames: FrameCounts::default(),
+            fps: 0.0,
+            wall_s: 0.0,
+            stages_ms: Vec::new(),
+            provider: "CPUExecutionProvider".to_owned(),
+            providers: Vec::new(),
+            workers: 1,
+            model: ModelIdentity {
+                name: "m".to_owned(),
+                sha256: "00".to_owned(),
+            },
+            detections: Default::default(),
+            recording: "bags/one.mcap/".to_owned(),
+            topics: Vec::new(),
+            warnings: Vec::new(),
+            failures: Vec::new(),
+            versions: Default::default(),
+        }
+    }
+
+    fn page(summary: &Summary, timeline: &Timeline, previews: &[Preview], yaml: &str) -> String {
+        render(&ReplayReport {
+            summary,
+            histograms: &StageHistograms::default(),
+            timeline,
+            previews,
+            configuration_yaml: yaml,
+            generated_at: UNIX_EPOCH,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_run_without_frames_has_a_report() {
+        let page = page(&summary(), &Timeline::default(), &[], "");
+        assert!(page.contains("<title>one.mcap · shuffledet</title>"));
+        assert!(page.contains("No object was detected"));
+        assert!(page.contains("None: every frame was published."));
+        assert!(!page.contains("id=\"stages\"") && !page.contains("id=\"frames\""));
+    }
+
+    #[test]
+    fn foreign_text_stays_text_wherever_it_is_shown() {
+        let mut timeline = Timeline::default();
+        let seen = [(HOSTILE, 1)];
+        timeline.record(0, OutcomeKind::Published, &Trace::default(), seen);
+        let hostile = HOSTILE.to_owned();
+        let mut summary = summary();
+        summary.recording = hostile.clone();
+        summary.provider = hostile.clone();
+        summary.model.name = hostile.clone();
+        summary.model.sha256 = hostile.clone();
+        summary.topics = vec![hostile.clone()];
+        summary.warnings = vec![hostile.clone()];
+        summary.frames.dropped = [(hostile.clone(), 1)].into();
+        summary.detections = [(hostile.clone(), 1)].into();
+        summary.versions = [(hostile.clone(), hostile.clone())].into();
+        summary.failures = vec![FailureNote {
+            topic: hostile.clone(),
+            stamp_ns: 0,
+            reason: hostile.clone(),
+        }];
+        let preview = Preview {
+            topic: hostile.clone(),
+            stamp_ns: 0,
+            jpeg: vec![0xff, 0xd8],
+            width: 1,
+            height: 1,
+            detections: 1,
+            caption: hostile,
+        };
+        let page = page(&summary, &timeline, &[preview], HOSTILE);
+        assert!(!page.contains("<img src=x"));
+        assert!(!page.contains("src=x onerror=alert(1)>"));
+        assert_eq!(page.matches("</script>").count(), 1);
+        assert_eq!(page.matches("<script").count(), 1);
+        assert!(page.contains("src=\"data:image/jpeg;base64,/9g=\""));
+    }
+
+    #[test]
+    fn the_embedded_data_is_the_summary() {
+        let mut summary = summary();
+        summary.warnings = vec![HOSTILE.to_owned()];
+        let page = page(&summary, &Timeline::default(), &[], "");
+        let start = page.find("id=\"data\">").unwrap() + 10;
+        let end = start + page[start..].find("</script>").unwrap();
+        let data: serde_json::Value = serde_json::from_str(&page[start..end]).unwrap();
+        assert_eq!(data["summary"], serde_json::to_value(&summary).unwrap());
+        assert_eq!(data["generated_at"], "1970-01-01 00:00:00 UTC");
+    }
+
+    #[test]
+    fn the_page_refers_to_nothing_outside_of_it() {
+        let page = page(&summary(), &Timeline::default(), &[], "");
+        for outside in ["http:", "https:", "url(", "@import", "src=\"/"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
 }

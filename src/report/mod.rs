@@ -1,10 +1,12 @@
 //! Results as terminal tables and HTML.
 
 pub mod chart;
-pub mod figures;
+pub mod distribution;
 pub mod format;
 pub mod html;
+pub mod over_time;
 pub mod terminal;
+pub mod time_axis;
 
 use std::collections::BTreeMap;
 

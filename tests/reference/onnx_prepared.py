@@ -3,7 +3,8 @@
     onnx_prepared.py ORIGINAL.onnx PREPARED.onnx
 
 Fails where the prepared model does not pass onnx.checker, differs in anything but the inputs and
-the IR version, has more than one input, or gives other output bytes on random input.
+the IR version, has more than one input, or gives other output bytes on random input (at full
+optimisation, where ONNX Runtime may lay out constant weights anew: figures apart by over 1e-4).
 """
 
 import sys
@@ -13,11 +14,14 @@ import onnx
 import onnxruntime
 
 
-def run(path, feed):
+LEVEL = onnxruntime.GraphOptimizationLevel
+
+
+def run(path, feed, level):
     options = onnxruntime.SessionOptions()
-    # what the optimiser may do differs between the two by design; the arithmetic must not
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.graph_optimization_level = level
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return session.run(None, feed)
 
@@ -31,10 +35,16 @@ def main(original_path, prepared_path):
     shape = [d.dim_value or 1 for d in prepared.graph.input[0].type.tensor_type.shape.dim]
     random = numpy.random.default_rng(20180908)
     feed = {prepared.graph.input[0].name: random.standard_normal(shape, dtype=numpy.float32)}
-    before, after = run(original_path, feed), run(prepared_path, feed)
-    assert len(before) == len(after) > 0
-    for a, b in zip(before, after):
-        assert a.tobytes() == b.tobytes() and numpy.ptp(a) > 0
+    for level in (LEVEL.ORT_DISABLE_ALL, LEVEL.ORT_ENABLE_EXTENDED, LEVEL.ORT_ENABLE_ALL):
+        before, after = run(original_path, feed, level), run(prepared_path, feed, level)
+        assert len(before) == len(after) > 0
+        for a, b in zip(before, after):
+            assert numpy.ptp(a) > 0
+            if level == LEVEL.ORT_ENABLE_ALL:
+                # only constant weights are laid out for wide registers: other order of sums
+                numpy.testing.assert_allclose(a, b, rtol=0, atol=1e-4)
+            else:
+                assert a.tobytes() == b.tobytes()
 
     for model in (original, prepared):
         del model.graph.input[:]

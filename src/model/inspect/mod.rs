@@ -5,18 +5,22 @@ mod cost;
 mod operators;
 mod shapes;
 mod shufflenet;
+mod slices;
 mod text;
+mod units;
+mod windows;
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use super::onnx::proto::{NodeProto, ValueInfoProto, element_type_name};
+use super::onnx::proto::{DimensionProto, NodeProto, ValueInfoProto, element_type_name};
 use super::onnx::{Model, OnnxError};
 use shapes::Shapes;
 
 pub use cost::MultiplyAdds;
-pub use shufflenet::{ShuffleNet, SplitForm, Stage};
+pub use shufflenet::{ShuffleNet, Stage};
+pub use units::SplitForm;
 
 /// What a model holds. Its `Display` is the plain text, its serialisation the JSON of
 /// `shuffledet models inspect`.
@@ -117,10 +121,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, OnnxError> {
 impl Value {
     fn declared(info: &ValueInfoProto) -> Value {
         let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-        let dimension = |dim: &crate::model::onnx::proto::DimensionProto| match (
-            dim.dim_value,
-            dim.dim_param.as_deref(),
-        ) {
+        let dimension = |dim: &DimensionProto| match (dim.dim_value, dim.dim_param.as_deref()) {
             (Some(value), _) => Dimension::Fixed(value),
             (None, Some(name)) if !name.is_empty() => Dimension::Symbolic(name.to_owned()),
             _ => Dimension::Unknown,
@@ -142,3 +143,6 @@ fn operator_name(node: &NodeProto) -> String {
         format!("{}.{}", node.domain, node.op_type)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,9 @@
 //! The rules are those of the ONNX operator specification; arithmetic is checked, and what
 //! does not add up is unknown.
 
-use std::ops::Range;
-
 use super::shapes::{Shape, Shapes};
+use super::slices::slices;
+use super::windows::{conv_transpose, windowed};
 use crate::model::onnx::proto::NodeProto;
 
 /// The shapes of a node's outputs in order, as far as they follow from its inputs.
@@ -191,7 +191,7 @@ fn output_shape(node: &NodeProto, known: &Shapes) -> Option<Shape> {
     }
 }
 
-fn times(dim: Option<u64>, factor: u64) -> Option<u64> {
+pub(super) fn times(dim: Option<u64>, factor: u64) -> Option<u64> {
     dim?.checked_mul(factor)
 }
 
@@ -201,7 +201,7 @@ fn product(dims: &[Option<u64>]) -> Option<u64> {
 }
 
 /// An axis that may count from the end, as an index.
-fn axis_within(axis: i64, rank: usize) -> Option<usize> {
+pub(super) fn axis_within(axis: i64, rank: usize) -> Option<usize> {
     let from_end = if axis < 0 { rank as i64 } else { 0 };
     let axis = usize::try_from(axis.checked_add(from_end)?).ok()?;
     (axis < rank).then_some(axis)
@@ -219,105 +219,6 @@ fn broadcast(a: &[Option<u64>], b: &[Option<u64>]) -> Option<Shape> {
             (Some(a), Some(b)) if a != b => return None,
             (d, _) => d,
         };
-    }
-    Some(shape)
-}
-
-/// A convolution's or a pooling's output: `[N, channels, ...]`.
-fn windowed(
-    node: &NodeProto,
-    input: &[Option<u64>],
-    channels: Option<u64>,
-    kernel: &[Option<u64>],
-) -> Option<Shape> {
-    let sides = input.get(2..)?;
-    if sides.len() != kernel.len() {
-        return None;
-    }
-    let mut shape = vec![input[0], channels];
-    for (axis, (&side, &kernel)) in sides.iter().zip(kernel).enumerate() {
-        shape.push(side.zip(kernel).and_then(|(side, kernel)| {
-            window_positions(node, axis, sides.len(), side.into(), kernel.into())
-        }));
-    }
-    Some(shape)
-}
-
-/// How many places a window takes along one side. The numbers come from 64-bit attributes, so
-/// that no step overflows 128 bits.
-fn window_positions(
-    node: &NodeProto,
-    axis: usize,
-    sides: usize,
-    side: i128,
-    kernel: i128,
-) -> Option<u64> {
-    let at = |name: &str, index: usize, default: i64| match node.ints(name) {
-        Some(list) => list.get(index).copied().map(i128::from),
-        None => Some(default.into()),
-    };
-    let stride = at("strides", axis, 1).filter(|&s| s > 0)?;
-    let dilation = at("dilations", axis, 1).filter(|&d| d > 0)?;
-    let reach = kernel.checked_sub(1)?.checked_mul(dilation)?;
-    let auto_pad = node.attribute("auto_pad").map_or(&b""[..], |a| &a.s);
-    let (before, after) = match auto_pad {
-        b"SAME_UPPER" | b"SAME_LOWER" => return u64::try_from(div_ceil(side, stride)).ok(),
-        b"VALID" => (0, 0),
-        _ => (at("pads", axis, 0)?, at("pads", axis + sides, 0)?),
-    };
-    let room = (side + before + after).checked_sub(reach + 1)?;
-    if room < 0 {
-        return None;
-    }
-    let mut steps = room / stride;
-    if node.int("ceil_mode", 0) != 0 {
-        steps = div_ceil(room, stride);
-        // a window that would begin in the padding behind the input is left out
-        if steps * stride >= side + before {
-            steps -= 1;
-        }
-    }
-    u64::try_from(steps + 1).ok()
-}
-
-/// For `a >= 0` and `b > 0`.
-fn div_ceil(a: i128, b: i128) -> i128 {
-    a / b + i128::from(a % b != 0)
-}
-
-fn conv_transpose(
-    node: &NodeProto,
-    input: &[Option<u64>],
-    kernel: &[Option<u64>],
-) -> Option<Shape> {
-    if let Some(auto_pad) = node.attribute("auto_pad")
-        && !matches!(auto_pad.s.as_slice(), b"" | b"NOTSET" | b"VALID")
-    {
-        return None;
-    }
-    let groups = u64::try_from(node.int("group", 1)).ok()?;
-    let sides = input.get(2..)?;
-    let mut shape = vec![input[0], times(*kernel.get(1)?, groups)];
-    if let Some(sizes) = node.ints("output_shape") {
-        shape.extend(sizes.iter().map(|&s| u64::try_from(s).ok()));
-        return (shape.len() == input.len()).then_some(shape);
-    }
-    for (axis, side) in sides.iter().enumerate() {
-        let at = |name: &str, index: usize, default: i64| match node.ints(name) {
-            Some(list) => list.get(index).copied().map(i128::from),
-            None => Some(default.into()),
-        };
-        let stride = at("strides", axis, 1)?;
-        let dilation = at("dilations", axis, 1)?;
-        let extra = at("output_padding", axis, 0)?;
-        let pads = at("pads", axis, 0)? + at("pads", axis + sides.len(), 0)?;
-        let kernel = *kernel.get(axis + 2)?;
-        shape.push(side.zip(kernel).and_then(|(side, kernel)| {
-            let spread = stride.checked_mul(i128::from(side) - 1)?;
-            let reach = dilation.checked_mul(i128::from(kernel) - 1)?;
-            let length = spread.checked_add(reach)?.checked_add(extra + 1 - pads)?;
-            u64::try_from(length).ok()
-        }));
     }
     Some(shape)
 }
@@ -440,6 +341,7 @@ fn split(node: &NodeProto, known: &Shapes) -> Option<Vec<Option<Shape>>> {
     let shape = known.shape(node.input_name(0)?)?;
     let axis = axis_within(node.int("axis", 0), shape.len())?;
     let parts = node.output.len();
+    let before_last = (parts as u64).checked_sub(1)?;
     let sizes: Shape = match known.setting(node, "split", 1) {
         Some(sizes) if sizes.len() == parts => {
             sizes.iter().map(|&s| u64::try_from(s).ok()).collect()
@@ -451,7 +353,7 @@ fn split(node: &NodeProto, known: &Shapes) -> Option<Vec<Option<Shape>>> {
             let part = shape[axis].map(|d| d.div_ceil(parts as u64));
             let last = shape[axis]
                 .zip(part)
-                .and_then(|(d, part)| d.checked_sub(part.checked_mul(parts as u64 - 1)?));
+                .and_then(|(d, part)| d.checked_sub(part.checked_mul(before_last)?));
             let mut sizes = vec![part; parts];
             *sizes.last_mut()? = last;
             sizes
@@ -465,79 +367,7 @@ fn split(node: &NodeProto, known: &Shapes) -> Option<Vec<Option<Shape>>> {
     Some(sizes.into_iter().map(part).collect())
 }
 
-/// What a Slice leaves of one axis.
-pub(super) struct Cut {
-    pub axis: usize,
-    pub start: i64,
-    pub end: i64,
-    pub step: i64,
-    /// `None` where the axis's size is not known.
-    pub length: Option<u64>,
-}
-
-/// A Slice's cuts as written, with the lengths that they leave of `shape`.
-pub(super) fn slices(node: &NodeProto, known: &Shapes, shape: &[Option<u64>]) -> Option<Vec<Cut>> {
-    let starts = known.setting(node, "starts", 1)?;
-    let ends = known.setting(node, "ends", 2)?;
-    let axes = match (known.setting(node, "axes", 3), node.input_name(3)) {
-        (Some(axes), _) => axes,
-        (None, None) => (0..starts.len() as i64).collect(),
-        (None, Some(_)) => return None,
-    };
-    let steps = match node.input_name(4) {
-        Some(name) => known.full_list(name)?,
-        None => vec![1; starts.len()],
-    };
-    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return None;
-    }
-    (0..starts.len())
-        .map(|i| {
-            let axis = axis_within(axes[i], shape.len())?;
-            let (start, end, step) = (starts[i], ends[i], steps[i]);
-            let length = shape[axis].and_then(|n| cut_length(n.into(), start, end, step));
-            Some(Cut {
-                axis,
-                start,
-                end,
-                step,
-                length,
-            })
-        })
-        .collect()
-}
-
-/// The indices that a Slice in steps of 1 leaves of a list of `length` elements.
-pub(super) fn slice_of_list(node: &NodeProto, known: &Shapes, length: u64) -> Option<Range<usize>> {
-    let cut = slices(node, known, &[Some(length)])?.pop()?;
-    if cut.step != 1 {
-        return None;
-    }
-    let from = clamp_index(cut.start, length.into(), 0, length.into());
-    let from = usize::try_from(from).ok()?;
-    Some(from..from.checked_add(usize::try_from(cut.length?).ok()?)?)
-}
-
-/// An index that may count from the end, brought into `low..=high`.
-fn clamp_index(index: i64, length: i128, low: i128, high: i128) -> i128 {
-    let index = i128::from(index);
-    let index = if index < 0 { index + length } else { index };
-    index.max(low).min(high)
-}
-
-fn cut_length(length: i128, start: i64, end: i64, step: i64) -> Option<u64> {
-    let count = match step {
-        0 => return None,
-        1.. => {
-            let from = clamp_index(start, length, 0, length);
-            let to = clamp_index(end, length, 0, length);
-            div_ceil((to - from).max(0), step.into())
-        }
-        _ => {
-            let from = clamp_index(start, length, 0, length - 1);
-            let to = clamp_index(end, length, -1, length - 1);
-            div_ceil((from - to).max(0), -i128::from(step))
-        }
-    };
-    u64::try_from(count).ok()
+/// For `a >= 0` and `b > 0`.
+pub(super) fn div_ceil(a: i128, b: i128) -> i128 {
+    a / b + i128::from(a % b != 0)
 }

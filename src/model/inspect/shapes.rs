@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::operators;
+use super::{operators, slices};
 use crate::model::onnx::Model;
 use crate::model::onnx::proto::{NodeProto, TensorProto, ValueInfoProto};
 
@@ -122,7 +122,7 @@ impl<'a> Shapes<'a> {
             }
             "Slice" => {
                 let list = self.list(first)?;
-                let kept = operators::slice_of_list(node, self, list.len() as u64)?;
+                let kept = slices::slice_of_list(node, self, list.len() as u64)?;
                 Some(list.get(kept)?.to_vec())
             }
             "Add" => self.combined(node, i64::checked_add),
@@ -174,7 +174,7 @@ impl<'a> Shapes<'a> {
     /// A list that older operator sets give as an attribute and newer ones as an input.
     pub fn setting(&self, node: &NodeProto, attribute: &str, input: usize) -> Option<Vec<i64>> {
         match node.ints(attribute) {
-            Some(list) => Some(list.to_vec()),
+            Some(list) => (list.len() <= MAX_LIST).then(|| list.to_vec()),
             None => self.full_list(node.input_name(input)?),
         }
     }

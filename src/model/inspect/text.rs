@@ -41,7 +41,7 @@ impl Display for Inspection {
             )?;
         }
         writeln!(f)?;
-        writeln!(f, "parameters     {}", grouped(self.parameters))?;
+        writeln!(f, "parameters     {} (float)", grouped(self.parameters))?;
         writeln!(f, "multiply-adds  {}", self.multiply_adds)?;
         write!(f, "{}", self.shufflenet)
     }

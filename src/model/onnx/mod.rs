@@ -1,7 +1,7 @@
 //! The parts of an ONNX file that shuffledet reads, and the form in which ONNX Runtime gets it.
 //!
 //! An ONNX file is one protobuf message. [`Model::parse`] reads what an inspection needs;
-//! [`prepare`] edits the encoded bytes, so that everything unknown here stays as it was.
+//! [`prepare()`] edits the encoded bytes, so that everything unknown here stays as it was.
 
 mod prepare;
 pub mod proto;

@@ -2,7 +2,7 @@
 //!
 //! Exporters of the time of IR version 3, where it was required, list every weight among the
 //! graph's inputs. ONNX Runtime then has to take weights for values that a caller may override,
-//! and leaves out the constant folding and fusing that depend on them (18 % of NanoDet-m's time).
+//! and leaves out the constant folding and fusing that depend on them (NanoDet-m takes 1.18 times as long).
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -43,11 +43,10 @@ pub fn prepare(bytes: &[u8]) -> Result<Cow<'_, [u8]>, OnnxError> {
         let field = field?;
         match (field.number, field.value) {
             (MODEL_IR_VERSION, Value::Varint(version)) => ir_version = Some(version),
-            (MODEL_GRAPH, Value::Bytes(content)) => {
-                if graph.replace(content).is_some() {
-                    return Err(OnnxError::SeveralGraphs);
-                }
+            (MODEL_GRAPH, Value::Bytes(_)) if graph.is_some() => {
+                return Err(OnnxError::SeveralGraphs);
             }
+            (MODEL_GRAPH, Value::Bytes(content)) => graph = Some(content),
             _ => {}
         }
     }

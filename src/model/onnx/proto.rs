@@ -122,6 +122,7 @@ pub struct TensorTypeProto {
     pub shape: Option<TensorShapeProto>,
 }
 
+/// The dimensions of a tensor in order.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct TensorShapeProto {
     #[prost(message, repeated, tag = "1")]
@@ -137,6 +138,7 @@ pub struct DimensionProto {
     pub dim_param: Option<String>,
 }
 
+// The element types that are told apart, by the schema's numbers.
 pub const FLOAT: i32 = 1;
 pub const INT32: i32 = 6;
 pub const INT64: i32 = 7;
@@ -180,6 +182,7 @@ impl NodeProto {
         self.op_type == op_type && self.in_default_domain()
     }
 
+    /// Whether the operator is one of ONNX's own.
     pub fn in_default_domain(&self) -> bool {
         matches!(self.domain.as_str(), "" | "ai.onnx")
     }
@@ -192,14 +195,18 @@ impl NodeProto {
             .filter(|name| !name.is_empty())
     }
 
+    /// The attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
-        self.attribute.iter().find(|a| a.name == name)
+        // no operator has nearly so many: bounds what a look-up costs in a damaged file
+        self.attribute.iter().take(64).find(|a| a.name == name)
     }
 
+    /// An integer attribute; the default where the node does not have it.
     pub fn int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, |a| a.i)
     }
 
+    /// A list attribute; `None` where the node does not have it.
     pub fn ints(&self, name: &str) -> Option<&[i64]> {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
@@ -213,6 +220,7 @@ impl TensorProto {
         })
     }
 
+    /// Whether the content lies in another file.
     pub fn is_external(&self) -> bool {
         self.data_location == 1
     }
