@@ -20,4 +20,6 @@ pub mod pipeline;
 pub mod metrics;
 pub mod report;
 
+pub mod sink;
+
 pub mod cli;

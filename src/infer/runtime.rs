@@ -1,5 +1,6 @@
 //! The ONNX Runtime library: found, loaded, asked for its version.
 
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use ort::environment::Environment;
@@ -46,8 +47,21 @@ impl Runtime {
         &self.path
     }
 
-    /// What the library says of its own build.
-    pub fn build_info(&self) -> &'static str {
-        ort::info()
+    /// The library's version, as `1.32.0`; empty if it does not say.
+    pub fn version(&self) -> String {
+        library_version(&self.path).unwrap_or_default()
+    }
+}
+
+/// Asks the library itself: `ort` offers no way to.
+fn library_version(path: &Path) -> Option<String> {
+    type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
+    // SAFETY: the library is loaded already, so that no initialiser runs; the symbol's type is the one that ONNX
+    // Runtime's C header gives, and the version is a constant text of the library, which stays loaded.
+    unsafe {
+        let library = libloading::Library::new(path).ok()?;
+        let get_api_base = library.get::<GetApiBase>(b"OrtGetApiBase").ok()?;
+        let version = (get_api_base().as_ref()?.GetVersionString)();
+        Some(CStr::from_ptr(version).to_str().ok()?.to_owned())
     }
 }

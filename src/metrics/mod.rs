@@ -2,8 +2,10 @@
 
 pub mod histogram;
 pub mod summary;
+pub mod tally;
 pub mod timeline;
 
 pub use histogram::{Bin, StageHistograms};
 pub use summary::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles, Summary};
+pub use tally::Tally;
 pub use timeline::{OutcomeKind, Spread, TimeBin, Timeline};

@@ -1,0 +1,11 @@
+//! Where finished frames go.
+
+pub mod coco;
+pub mod messages;
+pub mod pictures;
+pub mod recording;
+
+pub use coco::CocoFile;
+pub use messages::ResultMessages;
+pub use pictures::{PictureFolder, PreviewSample};
+pub use recording::ResultRecording;
