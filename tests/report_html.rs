@@ -1,5 +1,5 @@
 //! The replay report in a real browser: it fits wide and narrow windows, follows the colour scheme, shows
-//! its pictures, and writes nothing to the console.
+//! its pictures, and writes nothing to the console. `SHUFFLEDET_KEEP_REPORT=FILE` keeps the page for looking at.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,6 +33,7 @@ const GAUGE: &str = r#"<!doctype html><meta name="color-scheme" content="light d
 <script>
 addEventListener("load", () => {
   const view = frames[0], page = view.document;
+  page.querySelectorAll("details").forEach(details => { details.open = true; });
   document.documentElement.dataset.measured = JSON.stringify({
     width: view.innerWidth,
     scroll: page.documentElement.scrollWidth,

@@ -58,7 +58,8 @@ pub fn stage_histogram(stage: Stage, quantiles: &Quantiles, bins: &[Bin]) -> Str
         svg.line("median", (median, 2.0), (median, BASE));
         for tick in x.ticks(3) {
             // a label at the very end would run into that of the overflow
-            let near_end = overflow.is_some() && tick.px > x.to_px - 4.0;
+            let half_px = 3.4 * tick.label.len() as f64;
+            let near_end = overflow.is_some() && tick.px + half_px > x.to_px + 8.0;
             svg.line("axis", (tick.px, BASE), (tick.px, BASE + 3.0));
             if !near_end {
                 let anchor = if tick.px < 14.0 { "start" } else { "middle" };

@@ -281,18 +281,13 @@ fn by_reason(reasons: &BTreeMap<String, u64>) -> Vec<(&str, String)> {
 }
 
 fn stage_rows(quantiles: &[(Stage, Quantiles)], histograms: &StageHistograms) -> Vec<StageRow> {
-    let working = quantiles
-        .iter()
-        .filter(|(stage, _)| *stage != Stage::Latency);
-    let longest = working
-        .filter(|(stage, _)| *stage != Stage::Queue)
-        .map(|(_, q)| q.p99)
-        .fold(0.0, f64::max);
+    let waits = |stage| matches!(stage, Stage::Queue | Stage::Latency);
+    let working = quantiles.iter().filter(|&&(stage, _)| !waits(stage));
+    let longest = working.map(|(_, q)| q.p99).fold(0.0, f64::max);
     quantiles
         .iter()
         .map(|&(stage, q)| {
             let bins = histograms.bins(stage, HISTOGRAM_BINS);
-            let waits = matches!(stage, Stage::Queue | Stage::Latency);
             StageRow {
                 name: stage.name(),
                 meaning: meaning(stage),
@@ -300,7 +295,7 @@ fn stage_rows(quantiles: &[(Stage, Quantiles)], histograms: &StageHistograms) ->
                 cells: [q.min, q.p50, q.p90, q.p99, q.max].map(ms_column),
                 median: figure(q.p50),
                 p99: figure(q.p99),
-                range_svg: if waits {
+                range_svg: if waits(stage) {
                     String::new()
                 } else {
                     distribution::range_bar(stage, &q, longest)
