@@ -47,8 +47,6 @@ pub(super) struct ChunkIndex {
 pub(super) struct Statistics {
     pub message_count: u64,
     pub chunk_count: u32,
-    pub start_ns: u64,
-    pub end_ns: u64,
     /// Channel and its number of messages.
     pub counts: Vec<(u16, u64)>,
 }
@@ -87,11 +85,11 @@ pub(super) fn statistics(mut body: &[u8]) -> Option<Statistics> {
     let message_count = long(b)?;
     let _schemas: [u8; 2] = take(b)?;
     let _channels_attachments_metadata: [u8; 12] = take(b)?;
+    let chunk_count = u32::from_le_bytes(take(b)?);
+    let _start_end: [u8; 16] = take(b)?;
     Some(Statistics {
         message_count,
-        chunk_count: u32::from_le_bytes(take(b)?),
-        start_ns: long(b)?,
-        end_ns: long(b)?,
+        chunk_count,
         counts: map(b)?,
     })
 }

@@ -4,6 +4,8 @@
 //! memory does not grow with the file. SQLite itself refuses a message above 10^9 bytes.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -28,15 +30,14 @@ pub(super) struct SqliteFile {
 
 impl SqliteFile {
     pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
-        let unreadable = |e: rusqlite::Error| BagError::Unreadable {
-            path: file.name.clone(),
-            kind: "SQLite3 bag",
-            reason: e.to_string(),
-        };
-        // SQLite takes an empty file for an empty database, and its own error would be vague.
-        std::fs::metadata(&file.path).map_err(BagError::io(&file.name))?;
-        let db = connect(&file, warnings).map_err(unreadable)?;
-        let topics = read_topics(&db).map_err(unreadable)?;
+        let file = whole_pages(file, warnings)?;
+        let (topics, db) = connect(&file, warnings)
+            .and_then(|db| Ok((read_topics(&db)?, db)))
+            .map_err(|e| BagError::Unreadable {
+                path: file.name.clone(),
+                kind: "SQLite3 bag",
+                reason: e.to_string(),
+            })?;
         let mut opened = Self {
             file,
             topics,
@@ -54,6 +55,32 @@ impl SqliteFile {
 
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
         self.topics.iter().map(|(_, topic)| topic.clone())
+    }
+}
+
+/// A file that was cut off within a page, without that page: SQLite would read zeros for the rest
+/// of it, and give out a message that never was.
+fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, BagError> {
+    let mut head = [0; 18];
+    let mut handle = File::open(&file.path).map_err(BagError::io(&file.name))?;
+    if handle.read_exact(&mut head).is_err() || !head.starts_with(b"SQLite format 3\0") {
+        // Not a database, as SQLite will say.
+        return Ok(file);
+    }
+    let page = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 1 << 16,
+        size => u64::from(size),
+    };
+    let length = handle.metadata().map_err(BagError::io(&file.name))?.len();
+    match length.checked_rem(page) {
+        None | Some(0) => Ok(file),
+        Some(rest) => {
+            warnings.push(
+                &file.name,
+                format!("cut off within a page, at byte {length}"),
+            );
+            file.start(length - rest)
+        }
     }
 }
 
