@@ -157,7 +157,10 @@ impl McapFile {
         }
         let start = self.units.iter().map(|unit| unit.start_ns).min();
         let end = self.units.iter().map(|unit| unit.end_ns).max();
-        self.start_end_ns = start.zip(end).filter(|_| !empty);
+        self.start_end_ns = match &found {
+            Some(s) => (!empty).then_some((s.start_ns, s.end_ns)),
+            None => start.zip(end),
+        };
         self.counts = found.map(|s| s.counts.into_iter().collect());
         self.units.sort_by_key(|unit| unit.offset);
         Ok(())

@@ -182,6 +182,32 @@ fn a_damaged_database_gives_what_is_left() {
     }
 }
 
+#[test]
+fn a_damaged_index_of_a_database_costs_no_message() {
+    let test = "a_damaged_index_of_a_database_costs_no_message";
+    let Some((bags, cases)) = python_bags(test) else {
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let case = (cases.iter())
+        .find(|c| c.path == Path::new("shuffled_sqlite3"))
+        .unwrap();
+    let path = bags.join("shuffled_sqlite3/shuffled_sqlite3.db3");
+    let root: u32 = rusqlite::Connection::open(&path)
+        .unwrap()
+        .query_row(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'timestamp_idx'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let mut damaged = fs::read(&path).unwrap();
+    let page = root as usize * 4096;
+    damaged[page - 4096..page].fill(0xff);
+    let (reading, _) = read(&save(&folder, "x.db3", &damaged)).unwrap();
+    assert!(reading == case.messages, "{} messages", reading.len());
+}
+
 /// Runs `test` of this file alone in a process that may have `limit_kb` of address space above
 /// what it starts with, and fails with it.
 fn run_limited(test: &str) {

@@ -257,3 +257,51 @@ fn messages_can_be_read_on_another_thread() {
     is_send::<shuffledet::bag::Messages>();
     is_send::<Recording>();
 }
+
+#[test]
+fn a_database_that_was_not_closed_is_read_with_its_journal() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("open? #1.db3");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         CREATE TABLE topics(id INTEGER PRIMARY KEY, name, type, serialization_format);
+         CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id, timestamp, data);
+         INSERT INTO topics VALUES (1, '/t', 'a/msg/B', 'cdr');
+         PRAGMA wal_checkpoint;
+         INSERT INTO messages VALUES (1, 1, 20, x'0001'), (2, 1, 10, x'0002');",
+    )
+    .unwrap();
+    let (reading, warnings) = read(&path).unwrap();
+    let times: Vec<_> = reading.iter().map(|m| m.1).collect();
+    assert_eq!(times, [10, 20]);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    // A copy without the journal is a recording of what had been checkpointed.
+    let copy = folder.path().join("copy%41.db3");
+    fs::copy(&path, &copy).unwrap();
+    assert_eq!(read(&copy).unwrap(), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_topic_that_metadata_leaves_out_is_warned_of() {
+    let Some((bags, _)) = python_bags("a_topic_that_metadata_leaves_out_is_warned_of") else {
+        return;
+    };
+    for storage in ["mcap", "sqlite3"] {
+        let folder = TempDir::new().unwrap();
+        let name = format!("v9_{storage}_none");
+        for entry in fs::read_dir(bags.join(&name)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        let metadata = folder.path().join("metadata.yaml");
+        let text = fs::read_to_string(&metadata).unwrap();
+        fs::write(&metadata, text.replace("name: /c/d", "name: /e")).unwrap();
+        let (reading, warnings) = read(folder.path()).unwrap();
+        assert!(!reading.is_empty() && reading.iter().all(|m| m.0 == "/a" || m.0 == "/b"));
+        assert!(
+            warnings[0].contains("/c/d is not in metadata.yaml"),
+            "{warnings:?}"
+        );
+    }
+}
