@@ -4,7 +4,7 @@
 //! and never a length that a file claims.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,15 +64,15 @@ pub(super) fn chunk_decoder<'a>(
     })
 }
 
-/// A bag file that can be read in place: the file itself, or the unpacked copy of a `.zstd` one.
+/// A bag file that can be read in place: the file itself, or a temporary copy.
 #[derive(Debug, Clone)]
 pub(super) struct PlainFile {
     /// The file as the user knows it, for messages.
     pub name: PathBuf,
     /// The file to read.
     pub path: PathBuf,
-    /// Keeps the unpacked copy until its last user is gone.
-    _unpacked: Option<Arc<TempPath>>,
+    /// Keeps the copy until its last user is gone.
+    _copy: Option<Arc<TempPath>>,
 }
 
 impl PlainFile {
@@ -85,36 +85,50 @@ impl PlainFile {
             let file = Self {
                 name: path.to_owned(),
                 path: path.to_owned(),
-                _unpacked: None,
+                _copy: None,
             };
             return Ok((file, None));
         }
         let packed = File::open(path).map_err(BagError::io(path))?;
+        let decoder =
+            zstd::Decoder::with_buffer(BufReader::new(packed)).map_err(BagError::io(path))?;
+        let (file, stopped) = Self::copy(path, decoder)?;
+        let damage = stopped.map(|e| format!("damaged zstd stream ({e}); its start is read"));
+        Ok((file, damage))
+    }
+
+    /// The first `length` bytes of the file, as a copy.
+    pub fn start(&self, length: u64) -> Result<Self, BagError> {
+        let file = File::open(&self.path).map_err(BagError::io(&self.name))?;
+        match Self::copy(&self.name, file.take(length))? {
+            (copy, None) => Ok(copy),
+            (_, Some(stopped)) => Err(BagError::io(&self.name)(stopped)),
+        }
+    }
+
+    /// A temporary file with what `from` gives until its end or its first error, which is returned.
+    fn copy(name: &Path, mut from: impl Read) -> Result<(Self, Option<io::Error>), BagError> {
         let mut copy = tempfile::Builder::new()
             .prefix("shuffledet-")
             .tempfile()
             .map_err(BagError::io(&std::env::temp_dir()))?;
-        let mut decoder =
-            zstd::Decoder::with_buffer(BufReader::new(packed)).map_err(BagError::io(path))?;
         let mut block = vec![0; 256 << 10];
-        let mut damage = None;
-        loop {
-            let n = match decoder.read(&mut block) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(e) => {
-                    damage = Some(format!("damaged zstd stream ({e}); its start is read"));
-                    break;
-                }
-            };
-            io::Write::write_all(&mut copy, &block[..n]).map_err(BagError::io(copy.path()))?;
-        }
+        let stopped = loop {
+            match from.read(&mut block) {
+                Ok(0) => break None,
+                Ok(n) => copy
+                    .write_all(&block[..n])
+                    .map_err(BagError::io(copy.path()))?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break Some(e),
+            }
+        };
         let copy = Arc::new(copy.into_temp_path());
         let file = Self {
-            name: path.to_owned(),
+            name: name.to_owned(),
             path: copy.to_path_buf(),
-            _unpacked: Some(copy),
+            _copy: Some(copy),
         };
-        Ok((file, damage))
+        Ok((file, stopped))
     }
 }

@@ -78,11 +78,14 @@ impl Loaded {
                 .map(|content| content.length)
         };
         match copied {
-            Ok(length) => loaded.find_records(length)?,
+            Ok(length) => {
+                loaded.find_records(length)?;
+                if !loaded.content.is_rolled() {
+                    // Fits: what is not rolled over to a file is at most `budget`.
+                    loaded.memory = length as usize;
+                }
+            }
             Err(damage) => loaded.damage = Some(damage),
-        }
-        if !loaded.content.is_rolled() {
-            loaded.memory = budget.min(usize::try_from(unit.length).unwrap_or(budget));
         }
         Ok(loaded)
     }
@@ -137,13 +140,9 @@ impl Loaded {
             self.damage = Some(CUT_OFF.into());
             return Ok(content.length.min(size));
         }
-        if let Some(reason) = content.stopped {
-            return Err(format!("content does not decompress ({reason})"));
-        }
         if content.length != size {
-            return Err(format!(
-                "content of another length than the {size} bytes declared"
-            ));
+            let reason = content.stopped.unwrap_or("another length".into());
+            return Err(format!("its {size} bytes do not decompress ({reason})"));
         }
         if crc != 0 && crc != content.crc {
             return Err(format!(
@@ -197,12 +196,16 @@ impl Loaded {
                 content.read_exact(&mut head)?;
                 let (channel, log_time_ns) = message_head(head);
                 rest -= MESSAGE_HEAD;
-                self.entries.push(Entry {
-                    log_time_ns,
-                    channel,
-                    offset: at + MESSAGE_HEAD,
-                    length: rest,
-                });
+                if rest > MAX_DECOMPRESSED {
+                    self.damage = Some(format!("it has a message of {rest} bytes"));
+                } else {
+                    self.entries.push(Entry {
+                        log_time_ns,
+                        channel,
+                        offset: at + MESSAGE_HEAD,
+                        length: rest,
+                    });
+                }
             } else if opcode == op::SCHEMA || opcode == op::CHANNEL {
                 let mut definition = Vec::new();
                 content.by_ref().take(rest).read_to_end(&mut definition)?;

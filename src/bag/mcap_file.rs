@@ -38,7 +38,8 @@ pub(super) struct McapFile {
     /// Whether damage was looked for already, and warned of, when the file was opened.
     pub scanned: bool,
     schemas: HashMap<u16, String>,
-    counts: HashMap<u16, u64>,
+    /// Messages of each channel; none where the file does not say.
+    counts: Option<HashMap<u16, u64>>,
     /// First and last log time in nanoseconds.
     pub start_end_ns: Option<(u64, u64)>,
 }
@@ -72,7 +73,7 @@ impl McapFile {
             channels: HashMap::new(),
             scanned: false,
             schemas: HashMap::new(),
-            counts: HashMap::new(),
+            counts: None,
             start_end_ns: None,
         };
         if let Err(reason) = opened.read_summary(&mut reader) {
@@ -80,7 +81,7 @@ impl McapFile {
             opened.units.clear();
             opened.channels.clear();
             opened.schemas.clear();
-            opened.counts.clear();
+            opened.counts = Some(HashMap::new());
             opened.start_end_ns = None;
             warnings.push(&name, format!("{reason}; the file is scanned instead"));
             opened
@@ -100,7 +101,8 @@ impl McapFile {
                 .cloned()
                 .unwrap_or_default(),
             serialization_format: channel.message_encoding.clone(),
-            message_count: Some(self.counts.get(&channel.id).copied().unwrap_or(0)),
+            message_count: (self.counts.as_ref())
+                .map(|counts| counts.get(&channel.id).copied().unwrap_or(0)),
         })
     }
 
@@ -146,20 +148,20 @@ impl McapFile {
             };
             known.ok_or_else(|| format!("damaged summary (record of opcode {opcode})"))?;
         }
-        match &found {
-            Some(s) if s.chunk_count as usize != self.units.len() => {
-                return Err("incomplete index of chunks".into());
-            }
-            Some(s) if s.message_count > 0 => {
-                self.start_end_ns = Some((s.start_ns, s.end_ns));
-            }
-            _ => {}
+        if (found.as_ref()).is_some_and(|s| s.chunk_count as usize != self.units.len()) {
+            return Err("incomplete index of chunks".into());
         }
         let empty = found.as_ref().is_some_and(|s| s.message_count == 0);
         if !empty && (self.units.is_empty() || self.channels.is_empty()) {
             return Err("no index of chunks or channels".into());
         }
-        self.counts = found.map(|s| s.counts).into_iter().flatten().collect();
+        let start = self.units.iter().map(|unit| unit.start_ns).min();
+        let end = self.units.iter().map(|unit| unit.end_ns).max();
+        self.start_end_ns = match &found {
+            Some(s) => (!empty).then_some((s.start_ns, s.end_ns)),
+            None => start.zip(end),
+        };
+        self.counts = found.map(|s| s.counts.into_iter().collect());
         self.units.sort_by_key(|unit| unit.offset);
         Ok(())
     }
@@ -308,7 +310,8 @@ impl McapFile {
     }
 
     fn count(&mut self, channel: u16) {
-        *self.counts.entry(channel).or_default() += 1;
+        let counts = self.counts.get_or_insert_default();
+        *counts.entry(channel).or_default() += 1;
     }
 
     fn widen(&mut self, start_ns: u64, end_ns: u64) {

@@ -87,9 +87,10 @@ pub(super) fn statistics(mut body: &[u8]) -> Option<Statistics> {
     let message_count = long(b)?;
     let _schemas: [u8; 2] = take(b)?;
     let _channels_attachments_metadata: [u8; 12] = take(b)?;
+    let chunk_count = u32::from_le_bytes(take(b)?);
     Some(Statistics {
         message_count,
-        chunk_count: u32::from_le_bytes(take(b)?),
+        chunk_count,
         start_ns: long(b)?,
         end_ns: long(b)?,
         counts: map(b)?,
@@ -133,4 +134,77 @@ fn map(bytes: &mut &[u8]) -> Option<Vec<(u16, u64)>> {
         pairs.push((u16::from_le_bytes(take(&mut entries)?), long(&mut entries)?));
     }
     Some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mcap::records::{self, op};
+
+    /// The body of a record as the `mcap` crate writes it.
+    fn body_of(opcode: u8, file: &[u8]) -> Vec<u8> {
+        let mut at = mcap::MAGIC.len();
+        loop {
+            let (found, length) = record_head(file[at..at + 9].try_into().unwrap());
+            let body = &file[at + 9..at + 9 + length as usize];
+            if found == opcode {
+                return body.to_vec();
+            }
+            at += 9 + body.len();
+        }
+    }
+
+    fn file() -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut writer = mcap::Writer::new(std::io::Cursor::new(&mut file)).unwrap();
+        let schema = writer.add_schema("a/msg/B", "ros2msg", b"int8 x").unwrap();
+        let channel = writer
+            .add_channel(schema, "/t", "cdr", &Default::default())
+            .unwrap();
+        for log_time in [30, 10, 20] {
+            let header = records::MessageHeader {
+                channel_id: channel,
+                sequence: 0,
+                log_time,
+                publish_time: 0,
+            };
+            writer.write_to_known_channel(&header, &[1]).unwrap();
+        }
+        writer.finish().unwrap();
+        drop(writer);
+        file
+    }
+
+    #[test]
+    fn reads_what_the_mcap_crate_writes() {
+        let file = file();
+        let index = chunk_index(&body_of(op::CHUNK_INDEX, &file)).unwrap();
+        assert_eq!((index.start_ns, index.end_ns), (10, 30));
+        assert_eq!(file[index.offset as usize], op::CHUNK);
+        let statistics = statistics(&body_of(op::STATISTICS, &file)).unwrap();
+        assert_eq!((statistics.message_count, statistics.chunk_count), (3, 1));
+        assert_eq!((statistics.start_ns, statistics.end_ns), (10, 30));
+        assert_eq!(statistics.counts, [(index.channels[0], 3)]);
+        let schema = schema(&body_of(op::SCHEMA, &file)).unwrap();
+        assert_eq!(schema.name, "a/msg/B");
+        let expected = Channel {
+            id: index.channels[0],
+            schema_id: schema.id,
+            topic: "/t".into(),
+            message_encoding: "cdr".into(),
+        };
+        assert_eq!(channel(&body_of(op::CHANNEL, &file)), Some(expected));
+        let (summary, _) = footer(body_of(op::FOOTER, &file).try_into().unwrap());
+        assert!(summary > index.offset && (summary as usize) < file.len());
+    }
+
+    #[test]
+    fn a_record_that_is_too_short_is_none() {
+        let file = file();
+        let body = body_of(op::STATISTICS, &file);
+        assert!((0..body.len()).all(|n| statistics(&body[..n]).is_none()));
+        let body = body_of(op::CHANNEL, &file);
+        // Its last four bytes are the length of an empty map that is not read.
+        assert!((0..body.len() - 4).all(|n| channel(&body[..n]).is_none()));
+    }
 }

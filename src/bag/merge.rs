@@ -15,6 +15,8 @@ use super::{BagFile, MessageHead};
 pub(super) struct Wanted {
     /// Name and index of each wanted topic.
     pub topics: HashMap<String, usize>,
+    /// Names of all topics of the recording, sorted.
+    pub known: Vec<String>,
     pub start_ns: u64,
     /// Exclusive.
     pub end_ns: Option<u64>,
@@ -23,6 +25,12 @@ pub(super) struct Wanted {
 impl Wanted {
     pub fn topic(&self, name: &str) -> Option<usize> {
         self.topics.get(name).copied()
+    }
+
+    pub fn knows(&self, name: &str) -> bool {
+        self.known
+            .binary_search_by(|known| known.as_str().cmp(name))
+            .is_ok()
     }
 
     pub fn includes(&self, log_time_ns: u64) -> bool {
@@ -130,7 +138,7 @@ impl Messages {
                 self.warned_of_order = true;
                 self.warnings.push(
                     &active.name,
-                    "messages are out of order: it starts earlier than its index or metadata.yaml says",
+                    "messages are out of order: its index or metadata.yaml gives wrong times",
                 );
             }
             self.last_ns = log_time_ns;

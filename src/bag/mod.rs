@@ -133,24 +133,24 @@ impl Recording {
     /// # Errors
     /// A selected topic does not exist, or not one file can be opened.
     pub fn read(&self, selection: &Selection) -> Result<Messages, BagError> {
-        let index_of = |name: &String| {
-            self.topics
-                .binary_search_by(|topic| topic.name.cmp(name))
+        let known: Vec<_> = self.topics.iter().map(|t| t.name.clone()).collect();
+        let names = match selection.topics.as_slice() {
+            [] => known.as_slice(),
+            names => names,
+        };
+        let mut topics = HashMap::new();
+        for name in names {
+            let index = known
+                .binary_search(name)
                 .map_err(|_| BagError::UnknownTopic {
                     topic: name.clone(),
-                    known: self.topics.iter().map(|t| t.name.clone()).collect(),
-                })
-        };
-        let topics: HashMap<String, usize> = if selection.topics.is_empty() {
-            let names = self.topics.iter().map(|t| t.name.clone());
-            names.zip(0..).collect()
-        } else {
-            (selection.topics.iter())
-                .map(|name| Ok((name.clone(), index_of(name)?)))
-                .collect::<Result<_, BagError>>()?
-        };
+                    known: known.clone(),
+                })?;
+            topics.insert(name.clone(), index);
+        }
         let wanted = Wanted {
             topics,
+            known,
             start_ns: selection.start_ns.unwrap_or(0),
             end_ns: selection.end_ns,
         };
@@ -319,6 +319,12 @@ impl BagFile {
             Some(source) => source,
             None => Source::open(&self.path, self.storage, warnings)?,
         };
+        for topic in source.topics() {
+            if !wanted.knows(&topic.name) {
+                let text = format!("{} is not in metadata.yaml, and left out", topic.name);
+                warnings.push(&self.path, text);
+            }
+        }
         Ok(match source {
             Source::Mcap(file) => Box::new(McapStream::new(file, wanted)?),
             Source::Sqlite3(file) => Box::new(SqliteStream::new(file, wanted, warnings)?),

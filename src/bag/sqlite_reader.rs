@@ -4,6 +4,8 @@
 //! memory does not grow with the file. SQLite itself refuses a message above 10^9 bytes.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -28,15 +30,14 @@ pub(super) struct SqliteFile {
 
 impl SqliteFile {
     pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
-        let unreadable = |e: rusqlite::Error| BagError::Unreadable {
-            path: file.name.clone(),
-            kind: "SQLite3 bag",
-            reason: e.to_string(),
-        };
-        // SQLite takes an empty file for an empty database, and its own error would be vague.
-        std::fs::metadata(&file.path).map_err(BagError::io(&file.name))?;
-        let db = connect(&file, warnings).map_err(unreadable)?;
-        let topics = read_topics(&db).map_err(unreadable)?;
+        let file = whole_pages(file, warnings)?;
+        let (topics, db) = connect(&file, warnings)
+            .and_then(|db| Ok((read_topics(&db)?, db)))
+            .map_err(|e| BagError::Unreadable {
+                path: file.name.clone(),
+                kind: "SQLite3 bag",
+                reason: e.to_string(),
+            })?;
         let mut opened = Self {
             file,
             topics,
@@ -54,6 +55,32 @@ impl SqliteFile {
 
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
         self.topics.iter().map(|(_, topic)| topic.clone())
+    }
+}
+
+/// A file that was cut off within a page, without that page: SQLite would read zeros for the rest
+/// of it, and give out a message that never was.
+fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, BagError> {
+    let mut head = [0; 18];
+    let mut handle = File::open(&file.path).map_err(BagError::io(&file.name))?;
+    if handle.read_exact(&mut head).is_err() || !head.starts_with(b"SQLite format 3\0") {
+        // Not a database, as SQLite will say.
+        return Ok(file);
+    }
+    let page = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 1 << 16,
+        size => u64::from(size),
+    };
+    let length = handle.metadata().map_err(BagError::io(&file.name))?.len();
+    match length.checked_rem(page) {
+        None | Some(0) => Ok(file),
+        Some(rest) => {
+            warnings.push(
+                &file.name,
+                format!("cut off within a page, at byte {length}"),
+            );
+            file.start(length - rest)
+        }
     }
 }
 
@@ -170,6 +197,8 @@ pub(super) struct SqliteStream {
     page: VecDeque<Key>,
     /// Time stamp and id after which the next page starts.
     after: (i64, i64),
+    /// Once the index proved damaged: the id after which the next page starts.
+    without_index: Option<i64>,
     exhausted: bool,
 }
 
@@ -201,29 +230,42 @@ impl SqliteStream {
             } else {
                 (start, i64::MIN)
             },
+            without_index: None,
             exhausted: false,
         })
     }
 
     /// Fill `page` with the next keys that are wanted; the rows that were read even on error.
     fn next_page(&mut self) -> rusqlite::Result<()> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT timestamp, id, topic_id FROM messages
-             WHERE (timestamp, id) > (?1, ?2) AND timestamp < ?3
-             ORDER BY timestamp, id LIMIT ?4",
-        )?;
+        let mut statement = self.db.prepare_cached(match self.without_index {
+            None => {
+                "SELECT timestamp, id, topic_id FROM messages
+                 WHERE (timestamp, id) > (?1, ?2) AND timestamp < ?3
+                 ORDER BY timestamp, id LIMIT ?5"
+            }
+            Some(_) => {
+                "SELECT timestamp, id, topic_id FROM messages NOT INDEXED
+                 WHERE (timestamp, id) > (?1, ?2) AND timestamp < ?3 AND id > ?4
+                 ORDER BY id LIMIT ?5"
+            }
+        })?;
         let end = (self.wanted.end_ns)
             .and_then(|end| i64::try_from(end).ok())
             .unwrap_or(i64::MAX);
-        let mut rows = statement.query((self.after.0, self.after.1, end, PAGE as i64))?;
+        let (timestamp, id) = self.after;
+        let mut rows = statement.query((timestamp, id, end, self.without_index, PAGE as i64))?;
         let mut read = 0;
         while let Some(row) = rows.next()? {
             read += 1;
-            self.after = (row.get(0)?, row.get(1)?);
+            let (timestamp, id) = (row.get(0)?, row.get(1)?);
+            match &mut self.without_index {
+                None => self.after = (timestamp, id),
+                Some(after) => *after = id,
+            }
             if let Some(&topic) = self.topics.get(&row.get(2)?) {
                 self.page.push_back(Key {
-                    timestamp: self.after.0,
-                    id: self.after.1,
+                    timestamp,
+                    id,
                     topic,
                 });
             }
@@ -247,8 +289,15 @@ impl Stream for SqliteStream {
     fn peek(&mut self, warnings: &mut Warnings) -> Option<u64> {
         while self.page.is_empty() && !self.exhausted {
             if let Err(e) = self.next_page() {
-                self.exhausted = true;
-                warnings.push(&self.name, format!("damaged ({e}); the rest is lost"));
+                // The table may be fine where its index is not. A recording's ids rise with time.
+                self.exhausted = self.without_index.is_some();
+                self.without_index = Some(i64::MIN);
+                if self.exhausted {
+                    warnings.push(&self.name, format!("damaged ({e}); the rest is lost"));
+                }
+            }
+            if self.without_index.is_some() {
+                (self.page.make_contiguous()).sort_by_key(|key| (key.timestamp, key.id));
             }
         }
         self.page.front().map(|key| nanoseconds(key.timestamp))
