@@ -1,1 +1,106 @@
-//! cli
+//! The command line: one module per subcommand.
+
+pub mod bench;
+pub mod detect;
+pub mod import;
+pub mod interrupt;
+pub mod log;
+pub mod models;
+pub mod outputs;
+pub mod parameters;
+pub mod progress;
+pub mod replay;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// Detect objects in ROS 2 recordings and images with ShuffleNet V2 detectors.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How much to log to standard error: error, warn, info, debug, trace; RUST_LOG is finer
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    log_level: tracing::Level,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Detect objects in the images of a rosbag2 recording
+    Replay(Box<replay::ReplayArgs>),
+    /// Detect objects in image files
+    Detect(detect::DetectArgs),
+    /// Make a rosbag2 recording from a video or a folder of images
+    Import(import::ImportArgs),
+    /// List, fetch, verify and inspect models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Measure what a frame costs beyond the model itself
+    Bench(bench::BenchArgs),
+}
+
+/// How a command that ran to its end ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Success,
+    /// Something in the input was not right; the rest was done. Exit code 2.
+    SomeFailed,
+    /// The user stopped it; what was done is written. Exit code 130.
+    Interrupted,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Success => ExitCode::SUCCESS,
+            Status::SomeFailed => ExitCode::from(2),
+            Status::Interrupted => ExitCode::from(130),
+        }
+    }
+}
+
+impl Cli {
+    pub fn log_level(&self) -> tracing::Level {
+        self.log_level
+    }
+}
+
+/// Runs the command. An error is to be shown to the user, with exit code 1.
+pub fn run(cli: Cli) -> anyhow::Result<Status> {
+    match cli.command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Detect(args) => detect::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Models(command) => models::run(&command),
+        Command::Bench(args) => bench::run(&args),
+    }
+}
+
+/// For clap: seconds, not negative.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected seconds, as 1.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// For clap: a number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

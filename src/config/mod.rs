@@ -48,8 +48,13 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// The defaults, then the parameters of `file`, then each `key=value` of `assignments`.
-    pub fn load(file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
+    /// The defaults, then the parameters of `file`, then `model` as `model.name`, then each `key=value` of
+    /// `assignments`.
+    pub fn load(
+        file: Option<&Path>,
+        model: Option<&str>,
+        assignments: &[String],
+    ) -> Result<Self, ConfigError> {
         let mut parameters = Value::Object(serde_json::Map::new());
         if let Some(path) = file {
             let read = fs::read_to_string(path);
@@ -57,6 +62,11 @@ impl Config {
             let from_file = tree::from_ros_yaml(&yaml, path)?;
             check(&from_file, &path.display().to_string())?;
             tree::merge(&mut parameters, from_file);
+        }
+        if let Some(name) = model {
+            let named = serde_json::json!({ "model": { "name": name } });
+            check(&named, "--model")?;
+            tree::merge(&mut parameters, named);
         }
         for assignment in assignments {
             let assigned = tree::from_assignment(assignment)?;
@@ -157,13 +167,13 @@ mod tests {
     fn load(yaml: &str) -> Result<Config, ConfigError> {
         let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         fs::write(file.path(), yaml).unwrap();
-        Config::load(Some(file.path()), &[])
+        Config::load(Some(file.path()), None, &[])
     }
 
     #[test]
     fn the_shipped_file_holds_the_defaults_and_names_every_parameter() {
         let path = repository("config/shuffledet.yaml");
-        assert_eq!(Config::load(Some(&path), &[]).unwrap(), Config::load(None, &[]).unwrap());
+        assert_eq!(Config::load(Some(&path), None, &[]).unwrap(), Config::load(None, None, &[]).unwrap());
         let text = fs::read_to_string(path).unwrap();
         for section in schema()["$defs"].as_object().unwrap().values() {
             for name in section["properties"].as_object().into_iter().flat_map(|p| p.keys()) {
@@ -188,7 +198,7 @@ mod tests {
     #[test]
     fn the_parameters_in_force_read_back_the_same() {
         let assignments = ["detector.score_threshold=0.5", "runtime.providers=[cuda, cpu]"];
-        let config = Config::load(None, &assignments.map(str::to_owned)).unwrap();
+        let config = Config::load(None, None, &assignments.map(str::to_owned)).unwrap();
         assert_eq!(config.session.providers, [Provider::Cuda, Provider::Cpu]);
         assert_eq!(load(&config.to_ros_yaml().unwrap()).unwrap(), config);
     }
@@ -225,7 +235,7 @@ mod tests {
 
     #[test]
     fn assignments_are_checked_alike() {
-        let set = |assignment: &str| Config::load(None, &[assignment.to_owned()]);
+        let set = |assignment: &str| Config::load(None, None, &[assignment.to_owned()]);
         assert!(set("runtime.workers").unwrap_err().to_string().contains("no '='"));
         let unknown = set("runtime.wokers=2").unwrap_err().to_string();
         assert!(unknown.contains("--set runtime.wokers=2: unknown parameter runtime.wokers"), "{unknown}");

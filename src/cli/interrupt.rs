@@ -1,0 +1,39 @@
+//! SIGINT and SIGTERM: the first ends the run in order, the second at once.
+
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The exit code of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+/// A flag that the first signal sets. The thread that waits for signals lives as long as the process: it holds
+/// nothing that needs an end.
+pub fn listen() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _context = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    let flag = Arc::clone(&stop);
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if flag.swap(true, Ordering::Relaxed) {
+                    process::exit(INTERRUPTED);
+                }
+            }
+        });
+    })?;
+    Ok(stop)
+}
