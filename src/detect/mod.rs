@@ -55,8 +55,16 @@ impl Detector {
     ) -> Result<Self, InferError> {
         let (session, decoder) = Session::open(runtime, model, options)?;
         let builder = TensorBuilder::new(model.description.input.clone());
-        let reader = OutputReader { decoder, settings, detections: Vec::new() };
-        Ok(Self { builder, session, reader })
+        let reader = OutputReader {
+            decoder,
+            settings,
+            detections: Vec::new(),
+        };
+        Ok(Self {
+            builder,
+            session,
+            reader,
+        })
     }
 
     pub fn session(&self) -> &Session {
@@ -75,7 +83,9 @@ impl Detector {
 
     /// Step 2: the model's outputs, and what reads them.
     pub fn infer(&mut self) -> Result<(Outputs<'_>, &mut OutputReader), InferError> {
-        let outputs = self.session.run(self.builder.shape(), self.builder.tensor())?;
+        let outputs = self
+            .session
+            .run(self.builder.shape(), self.builder.tensor())?;
         Ok((outputs, &mut self.reader))
     }
 
@@ -114,7 +124,10 @@ impl OutputReader {
             let bbox = BBox { x1, y1, x2, y2 };
             detection.bbox = if clips_first { clip(bbox) } else { bbox };
         }
-        let (iou_threshold, limit) = (self.settings.nms_iou_threshold, self.settings.max_detections);
+        let (iou_threshold, limit) = (
+            self.settings.nms_iou_threshold,
+            self.settings.max_detections,
+        );
         nms::suppress(&mut self.detections, iou_threshold, limit);
         self.detections.retain_mut(|detection| {
             detection.bbox = clip(detection.bbox);

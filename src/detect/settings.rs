@@ -98,10 +98,17 @@ mod tests {
 
     fn settings(change: impl Fn(&mut Thresholds)) -> Result<DetectorSettings, UnknownClass> {
         let manifest = Manifest::shipped().unwrap();
-        let model = manifest.describe(manifest.model("nanodet_m_416").unwrap()).unwrap();
+        let model = manifest
+            .describe(manifest.model("nanodet_m_416").unwrap())
+            .unwrap();
         let (classes, class_scores) = (Vec::new(), BTreeMap::new());
-        let mut thresholds =
-            Thresholds { score: None, nms_iou: None, max_detections: 100, classes, class_scores };
+        let mut thresholds = Thresholds {
+            score: None,
+            nms_iou: None,
+            max_detections: 100,
+            classes,
+            class_scores,
+        };
         change(&mut thresholds);
         DetectorSettings::new(&thresholds, &model)
     }
@@ -128,7 +135,12 @@ mod tests {
 
     #[test]
     fn a_class_that_the_model_lacks_is_named() {
-        let error = settings(|t| t.classes = vec!["tram".into()]).unwrap_err().to_string();
-        assert!(error.contains("detector.classes") && error.contains("\"tram\""), "{error}");
+        let error = settings(|t| t.classes = vec!["tram".into()])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("detector.classes") && error.contains("\"tram\""),
+            "{error}"
+        );
     }
 }

@@ -109,7 +109,7 @@ impl StageHistograms {
     }
 }
 
-fn quantiles_of(histogram: &Histogram<u64>) -> Quantiles {
+pub fn quantiles_of(histogram: &Histogram<u64>) -> Quantiles {
     let at = |quantile| ms(histogram.value_at_quantile(quantile) as f64);
     Quantiles {
         min: ms(histogram.min() as f64),

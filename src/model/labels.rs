@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_not_none() {
-        let label = |name: &str| Label { name: name.to_owned(), category_id: 1 };
+        let label = |name: &str| Label {
+            name: name.to_owned(),
+            category_id: 1,
+        };
         assert!(matches!(Labels::new(vec![]), Err(LabelsError::Empty)));
         let twice = Labels::new(vec![label("car"), label("bus"), label("car")]);
         assert!(matches!(twice, Err(LabelsError::Twice(name)) if name == "car"));

@@ -120,7 +120,11 @@ impl Trace {
             Stage::Read => self.between(ReadStarted, Received),
             Stage::Queue => {
                 let waited = self.between(Received, Dequeued)?;
-                let ready = if self.at(Drawn).is_some() { Drawn } else { Suppressed };
+                let ready = if self.at(Drawn).is_some() {
+                    Drawn
+                } else {
+                    Suppressed
+                };
                 Some(waited + self.between(ready, Ordered).unwrap_or_default())
             }
             Stage::Decode => self.between(Dequeued, Decoded),
