@@ -33,6 +33,7 @@ impl Mailboxes {
         let waiting = (0..cameras).map(|_| VecDeque::new()).collect();
         let state = Mutex::new(State {
             waiting,
+            taken: 0,
             closed: false,
         });
         Self {
