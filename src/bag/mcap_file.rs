@@ -155,6 +155,19 @@ impl McapFile {
         if !empty && (self.units.is_empty() || self.channels.is_empty()) {
             return Err("no index of chunks or channels".into());
         }
+        let counted = found
+            .iter()
+            .flat_map(|s| s.counts.iter().map(|count| &count.0));
+        let indexed = self
+            .units
+            .iter()
+            .flat_map(|unit| unit.channels.iter().flatten());
+        if counted
+            .chain(indexed)
+            .any(|id| !self.channels.contains_key(id))
+        {
+            return Err("incomplete list of channels".into());
+        }
         let start = self.units.iter().map(|unit| unit.start_ns).min();
         let end = self.units.iter().map(|unit| unit.end_ns).max();
         self.start_end_ns = match &found {

@@ -70,6 +70,7 @@ pub struct MessageHead {
 /// A recording: what is in it, with nothing read but what that needs.
 #[derive(Debug)]
 pub struct Recording {
+    path: PathBuf,
     files: Vec<BagFile>,
     topics: Vec<Topic>,
     start_end_ns: Option<(u64, u64)>,
@@ -94,11 +95,11 @@ impl Recording {
                 path: path.to_owned(),
             })?;
             let file = BagFile::new(path.to_owned(), storage, None);
-            return Self::open_files(vec![file], Warnings::default());
+            return Self::open_files(path, vec![file], Warnings::default());
         }
         let metadata = path.join(metadata::FILE_NAME);
         if metadata.exists() {
-            return Ok(Self::from_metadata(Metadata::read(&metadata)?));
+            return Ok(Self::from_metadata(path, Metadata::read(&metadata)?));
         }
         let files = files_in(path)?;
         let mut warnings = Warnings::default();
@@ -109,7 +110,7 @@ impl Recording {
                 files.len()
             ),
         );
-        Self::open_files(files, warnings)
+        Self::open_files(path, files, warnings)
     }
 
     /// The topics, sorted by name.
@@ -133,28 +134,27 @@ impl Recording {
     /// # Errors
     /// A selected topic does not exist, or not one file can be opened.
     pub fn read(&self, selection: &Selection) -> Result<Messages, BagError> {
-        let known: Vec<_> = self.topics.iter().map(|t| t.name.clone()).collect();
-        let names = match selection.topics.as_slice() {
-            [] => known.as_slice(),
-            names => names,
+        let names: Vec<&String> = match selection.topics.as_slice() {
+            [] => self.topics.iter().map(|topic| &topic.name).collect(),
+            names => names.iter().collect(),
         };
         let mut topics = HashMap::new();
         for name in names {
-            let index = known
-                .binary_search(name)
-                .map_err(|_| BagError::UnknownTopic {
-                    topic: name.clone(),
-                    known: known.clone(),
-                })?;
+            let index = self.topics.binary_search_by(|topic| topic.name.cmp(name));
+            let index = index.map_err(|_| BagError::UnknownTopic {
+                topic: name.clone(),
+                known: self.topics.iter().map(|t| t.name.clone()).collect(),
+            })?;
             topics.insert(name.clone(), index);
         }
         let wanted = Wanted {
             topics,
-            known,
+            recorded: self.topics.clone(),
             start_ns: selection.start_ns.unwrap_or(0),
             end_ns: selection.end_ns,
         };
         Messages::new(
+            self.path.clone(),
             self.files.clone(),
             wanted,
             self.compression,
@@ -162,9 +162,10 @@ impl Recording {
         )
     }
 
-    fn from_metadata(metadata: Metadata) -> Self {
+    fn from_metadata(path: &Path, metadata: Metadata) -> Self {
         let storage = metadata.storage;
         Self {
+            path: path.to_owned(),
             files: (metadata.files.into_iter())
                 .map(|file| BagFile::new(file.path, storage, file.start_ns))
                 .collect(),
@@ -176,7 +177,11 @@ impl Recording {
     }
 
     /// Open each file to learn what is in it.
-    fn open_files(files: Vec<BagFile>, mut warnings: Warnings) -> Result<Self, BagError> {
+    fn open_files(
+        path: &Path,
+        files: Vec<BagFile>,
+        mut warnings: Warnings,
+    ) -> Result<Self, BagError> {
         let (mut opened, mut error) = (Vec::new(), None);
         let mut topics = Vec::new();
         let mut start_end_ns: Option<(u64, u64)> = None;
@@ -203,6 +208,7 @@ impl Recording {
             None => {}
         }
         Ok(Self {
+            path: path.to_owned(),
             files: opened,
             topics: merge_topics(topics),
             start_end_ns,
@@ -320,7 +326,7 @@ impl BagFile {
             None => Source::open(&self.path, self.storage, warnings)?,
         };
         for topic in source.topics() {
-            if !wanted.knows(&topic.name) {
+            if !wanted.is_recorded(&topic.name) {
                 let text = format!("{} is not in metadata.yaml, and left out", topic.name);
                 warnings.push(&self.path, text);
             }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -31,13 +31,8 @@ pub(super) struct SqliteFile {
 impl SqliteFile {
     pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
         let file = whole_pages(file, warnings)?;
-        let (topics, db) = connect(&file, warnings)
-            .and_then(|db| Ok((read_topics(&db)?, db)))
-            .map_err(|e| BagError::Unreadable {
-                path: file.name.clone(),
-                kind: "SQLite3 bag",
-                reason: e.to_string(),
-            })?;
+        let db = connect(&file, warnings)?;
+        let topics = read_topics(&db).map_err(|e| unreadable(&file, e.to_string()))?;
         let mut opened = Self {
             file,
             topics,
@@ -85,7 +80,11 @@ fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, Ba
 }
 
 /// Open read-only; the file must be one with the tables of rosbag2.
-fn connect(file: &PlainFile, warnings: &mut Warnings) -> rusqlite::Result<Connection> {
+fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Connection, BagError> {
+    let open = |path: &Path, flags| {
+        let db = Connection::open_with_flags(path, flags)?;
+        is_recording(&db).map(|is_one| is_one.then_some(db))
+    };
     let sidecar = |suffix: &str| {
         let mut path = file.path.clone().into_os_string();
         path.push(suffix);
@@ -94,10 +93,9 @@ fn connect(file: &PlainFile, warnings: &mut Warnings) -> rusqlite::Result<Connec
     // A recording that was not closed has its newest messages in a journal. Without one the file
     // is read as immutable, which needs no lock and so works in folders that cannot be written.
     if sidecar("-wal") || sidecar("-journal") {
-        let opened = Connection::open_with_flags(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .and_then(|db| prepare(&db).map(|()| db));
-        match opened {
-            Ok(db) => return Ok(db),
+        match open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            Ok(Some(db)) => return Ok(db),
+            Ok(None) => {}
             Err(e) => warnings.push(
                 &file.name,
                 format!("its journal cannot be read ({e}); the file is read without it"),
@@ -105,33 +103,37 @@ fn connect(file: &PlainFile, warnings: &mut Warnings) -> rusqlite::Result<Connec
         }
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(immutable_uri(&file.path), flags)?;
-    prepare(&db)?;
-    Ok(db)
-}
-
-fn prepare(db: &Connection) -> rusqlite::Result<()> {
-    // The first lets a file with missing pages open at all, which is a truncated one; the
-    // connection cannot write. The second keeps a prepared file from running functions.
-    db.execute_batch("PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF;")?;
-    // Views could run for ever.
-    let tables: i64 = db.query_row(
-        "SELECT count(*) FROM sqlite_master
-         WHERE type = 'table' AND name IN ('topics', 'messages') AND sql NOT LIKE '%VIRTUAL%'",
-        [],
-        |row| row.get(0),
-    )?;
-    if tables == 2 {
-        Ok(())
-    } else {
-        Err(rusqlite::Error::InvalidColumnName(
-            "tables topics and messages of rosbag2 are missing".into(),
-        ))
+    match open(&immutable_uri(&file.path), flags) {
+        Ok(Some(db)) => Ok(db),
+        Ok(None) => Err(unreadable(file, "it lacks the tables topics and messages")),
+        Err(e) => Err(unreadable(file, e.to_string())),
     }
 }
 
+fn unreadable(file: &PlainFile, reason: impl Into<String>) -> BagError {
+    BagError::Unreadable {
+        path: file.name.clone(),
+        kind: "SQLite3 bag",
+        reason: reason.into(),
+    }
+}
+
+/// Prepare the connection for files that nobody vouches for, and look for the tables of rosbag2.
+fn is_recording(db: &Connection) -> rusqlite::Result<bool> {
+    // The first lets a file with missing pages open at all, which is a truncated one; the
+    // connection cannot write. The second keeps a prepared file from running functions.
+    db.execute_batch("PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF;")?;
+    // Tables proper: a view could run for ever.
+    db.query_row(
+        "SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table'
+         AND name IN ('topics', 'messages') AND sql LIKE 'CREATE TABLE%'",
+        [],
+        |row| row.get(0),
+    )
+}
+
 /// The path as a URI of SQLite, in which `%`, `?` and `#` have a meaning.
-fn immutable_uri(path: &Path) -> std::path::PathBuf {
+fn immutable_uri(path: &Path) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut uri = b"file:".to_vec();
     for &byte in path.as_os_str().as_bytes() {
@@ -188,12 +190,15 @@ struct Key {
 }
 
 pub(super) struct SqliteStream {
-    name: std::path::PathBuf,
+    name: PathBuf,
     /// Keeps an unpacked copy until the connection is closed.
     _file: PlainFile,
     db: Connection,
     wanted: Wanted,
-    topics: HashMap<i64, usize>,
+    /// The topic of each id; none where it is not wanted.
+    topics: HashMap<i64, Option<usize>>,
+    /// Whether a row has an id that is no topic's.
+    has_unknown_topic: bool,
     page: VecDeque<Key>,
     /// Time stamp and id after which the next page starts.
     after: (i64, i64),
@@ -209,19 +214,16 @@ impl SqliteStream {
         wanted: &Wanted,
         warnings: &mut Warnings,
     ) -> Result<Self, BagError> {
-        let db = connect(&file.file, warnings).map_err(|e| BagError::Unreadable {
-            path: file.file.name.clone(),
-            kind: "SQLite3 bag",
-            reason: e.to_string(),
-        })?;
+        let db = connect(&file.file, warnings)?;
         let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
         Ok(Self {
             name: file.file.name.clone(),
             _file: file.file,
             db,
             topics: (file.topics.iter())
-                .filter_map(|(id, topic)| Some((*id, wanted.topic(&topic.name)?)))
+                .map(|(id, topic)| (*id, wanted.topic(&topic.name)))
                 .collect(),
+            has_unknown_topic: false,
             wanted: wanted.clone(),
             page: VecDeque::new(),
             // A negative time stamp is read as 0.
@@ -262,12 +264,14 @@ impl SqliteStream {
                 None => self.after = (timestamp, id),
                 Some(after) => *after = id,
             }
-            if let Some(&topic) = self.topics.get(&row.get(2)?) {
-                self.page.push_back(Key {
+            match self.topics.get(&row.get(2)?) {
+                Some(&Some(topic)) => self.page.push_back(Key {
                     timestamp,
                     id,
                     topic,
-                });
+                }),
+                Some(None) => {}
+                None => self.has_unknown_topic = true,
             }
         }
         self.exhausted = read < PAGE;
@@ -299,6 +303,10 @@ impl Stream for SqliteStream {
             if self.without_index.is_some() {
                 (self.page.make_contiguous()).sort_by_key(|key| (key.timestamp, key.id));
             }
+        }
+        if self.exhausted && std::mem::take(&mut self.has_unknown_topic) {
+            let text = "messages of a topic that is defined nowhere are left out";
+            warnings.push(&self.name, text);
         }
         self.page.front().map(|key| nanoseconds(key.timestamp))
     }
