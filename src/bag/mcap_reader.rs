@@ -150,19 +150,22 @@ impl McapStream {
     fn next_of(&mut self, index: usize, data: &mut Vec<u8>) -> Option<(Entry, io::Result<()>)> {
         let slot = self.slots.get_mut(index)?.as_mut()?;
         let entry = slot.entries.pop_front()?;
-        let content = slot.content.take();
-        let unit = slot.unit.clone();
-        let (content, read) = match content.map_or_else(|| self.reload(&unit), Ok) {
-            Ok(mut content) => {
-                let read = content.message(entry, data);
-                (Some(content), read)
+        let unit_offset = slot.unit.offset;
+        let content = match slot.content.take() {
+            Some(content) => Ok(content),
+            None => {
+                let unit = slot.unit.clone();
+                self.reload(&unit)
             }
-            Err(e) => (None, Err(e)),
         };
         let slot = self.slots[index].as_mut()?;
-        slot.content = content;
+        let read = content.and_then(|mut content| {
+            let read = content.message(entry, data);
+            slot.content = Some(content);
+            read
+        });
         match slot.due_ns() {
-            Some(time) => self.due.push(Reverse((time, unit.offset, index))),
+            Some(time) => self.due.push(Reverse((time, unit_offset, index))),
             None => self.slots[index] = None,
         }
         Some((entry, read))

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use super::compression::{MessageCompression, decompress_message};
 use super::error::{BagError, Warnings};
-use super::{BagFile, MessageHead, Topic};
+use super::source::BagFile;
+use super::{MessageHead, Topic};
 
 /// A selection, resolved against a recording's topics.
 #[derive(Debug, Clone)]

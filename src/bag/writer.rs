@@ -13,8 +13,9 @@ use mcap::records::MessageHeader;
 use mcap::{Compression, McapError, WriteOptions};
 
 use super::error::BagError;
+use super::metadata;
+use super::source::Storage;
 use super::written_metadata::{self, Qos, WrittenTopic};
-use super::{Storage, metadata};
 
 /// A chunk ends with the message that brings it to this many bytes, before compression.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -221,13 +222,13 @@ impl Target {
             return Err(refuse(&folder, "is not a folder"));
         }
         let metadata = folder.join(metadata::FILE_NAME);
-        let described = match metadata.exists() {
-            true => metadata::listed_files(&metadata)?,
-            false => Vec::new(),
+        let described = || match metadata.exists() {
+            true => metadata::listed_files(&metadata),
+            false => Ok(Vec::new()),
         };
         let mut replaced = Vec::new();
         if lone {
-            if described
+            if described()?
                 .iter()
                 .any(|file| file.as_path() != Path::new(name))
             {
@@ -243,6 +244,7 @@ impl Target {
             if !force {
                 return Err(BagError::Exists { path: folder });
             }
+            let described = described()?;
             for entry in std::fs::read_dir(&folder).map_err(BagError::io(&folder))? {
                 let entry = entry.map_err(BagError::io(&folder))?.path();
                 let ours = entry == metadata

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use shuffledet::bag::{Qos, RecordingWriter, TopicId, TopicSpec};
 use tempfile::TempDir;
 
-use crate::support::{Reading, digest, read, reference};
+use crate::support::{Reading, digest, read, read_by_python};
 
 const SENSOR: Qos = Qos {
     depth: 5,
@@ -83,7 +83,7 @@ fn python_reads_what_we_write() {
             let (reading, warnings) = read(path).unwrap();
             assert!(reading == written && warnings.is_empty(), "{warnings:?}");
         }
-        let Some(found) = reference("python_reads_what_we_write", "read", &bag) else {
+        let Some(found) = read_by_python("python_reads_what_we_write", &bag) else {
             continue;
         };
         let found: PythonReading = serde_json::from_slice(&found).unwrap();
@@ -125,7 +125,7 @@ fn an_empty_recording_is_one() {
     for path in [path.clone(), path.join("empty_0.mcap")] {
         assert_eq!(read(&path).unwrap(), (Vec::new(), Vec::new()));
     }
-    if let Some(found) = reference("an_empty_recording_is_one", "read", &path) {
+    if let Some(found) = read_by_python("an_empty_recording_is_one", &path) {
         let found: PythonReading = serde_json::from_slice(&found).unwrap();
         assert!(found.rosbags.is_empty() && found.mcap.is_empty());
     }
