@@ -222,16 +222,13 @@ impl Target {
             return Err(refuse(&folder, "is not a folder"));
         }
         let metadata = folder.join(metadata::FILE_NAME);
-        let described = || match metadata.exists() {
-            true => metadata::listed_files(&metadata),
-            false => Ok(Vec::new()),
+        let described = match metadata.exists() {
+            true if lone || force => Some(metadata::listed_files(&metadata)?),
+            _ => None,
         };
         let mut replaced = Vec::new();
         if lone {
-            if described()?
-                .iter()
-                .any(|file| file.as_path() != Path::new(name))
-            {
+            if described.is_some_and(|files| files != [Path::new(name)]) {
                 return Err(refuse(&metadata, "describes another recording"));
             }
             replaced.extend(
@@ -244,7 +241,7 @@ impl Target {
             if !force {
                 return Err(BagError::Exists { path: folder });
             }
-            let described = described()?;
+            let described = described.unwrap_or_default();
             for entry in std::fs::read_dir(&folder).map_err(BagError::io(&folder))? {
                 let entry = entry.map_err(BagError::io(&folder))?.path();
                 let ours = entry == metadata
@@ -271,8 +268,10 @@ impl Target {
     }
 
     /// For `map_err`: the writer's error with the path.
-    fn failed(&self) -> impl FnOnce(McapError) -> BagError {
-        let path = self.mcap.clone();
-        move |source| BagError::Write { path, source }
+    fn failed(&self) -> impl FnOnce(McapError) -> BagError + '_ {
+        |source| BagError::Write {
+            path: self.mcap.clone(),
+            source,
+        }
     }
 }
