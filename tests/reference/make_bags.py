@@ -1,4 +1,4 @@
-"""Recordings for tests/bag.rs, and independent readings of recordings.
+"""Recordings for tests/bag, and independent readings of recordings.
 
     make_bags.py make FOLDER   writes recordings of every kind and expected.json: for each, the
                                path and what Python's readers find in it
