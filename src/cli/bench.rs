@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,8 @@ use crate::metrics::{Quantiles, StageHistograms, quantiles_of};
 use crate::msg::{CompressedImageView, HeaderView};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{
-    Annotate, Frame, Mark, Outcome, Pace, Source, Stage, Transport, Worker, run as run_pipeline,
+    Annotate, Frame, Mark, Outcome, Pace, Source, Stage, Transport, Tuning, Worker,
+    run as run_pipeline,
 };
 use crate::sink::ResultMessages;
 
@@ -117,7 +119,8 @@ fn fill(frame: &mut Frame, message: &Message) {
 pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
     let loaded = args.parameters.load()?;
     let messages = read(args)?;
-    let mut workers = make_workers(&loaded)?;
+    let tuning = Arc::new(loaded.lossless_tuning(1));
+    let mut workers = make_workers(&loaded, &tuning)?;
     let mut histograms = StageHistograms::default();
     let sequential = sequential(
         &mut workers[0],
@@ -126,8 +129,8 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
         args.rounds,
         &mut histograms,
     )?;
-    let fps_one_worker = throughput(&mut workers[..1], &loaded, &messages, args.rounds)?;
-    let fps = throughput(&mut workers, &loaded, &messages, args.rounds)?;
+    let fps_one_worker = throughput(&mut workers[..1], &tuning, &loaded, &messages, args.rounds)?;
+    let fps = throughput(&mut workers, &tuning, &loaded, &messages, args.rounds)?;
     let measured = Measured {
         model: loaded.model.description.name.clone(),
         sequential,
@@ -147,9 +150,16 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
     Ok(Status::Success)
 }
 
-fn make_workers(loaded: &Loaded) -> anyhow::Result<Vec<Worker>> {
+fn make_workers(loaded: &Loaded, tuning: &Arc<Tuning>) -> anyhow::Result<Vec<Worker>> {
     let detectors = loaded.detectors(loaded.config.workers.get())?;
-    let make = |detector| Worker::new(detector, loaded.labels.clone(), None, Annotate::None);
+    let make = |detector| {
+        Worker::new(
+            detector,
+            loaded.labels.clone(),
+            tuning.clone(),
+            Annotate::None,
+        )
+    };
     Ok(detectors.into_iter().map(make).collect::<Result<_, _>>()?)
 }
 
@@ -279,6 +289,7 @@ fn sequential(
 /// Frames a second.
 fn throughput(
     workers: &mut [Worker],
+    tuning: &Arc<Tuning>,
     loaded: &Loaded,
     messages: &[Message],
     rounds: u64,
@@ -293,7 +304,7 @@ fn throughput(
     let started = Instant::now();
     run_pipeline(
         &mut source,
-        1,
+        tuning,
         workers,
         Pace::Lossless,
         None,

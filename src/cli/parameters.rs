@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::detect::{Detector, DetectorSettings};
 use crate::infer::Runtime;
 use crate::model::{Labels, Model};
+use crate::pipeline::{CameraTuning, Tuned, Tuning};
 
 #[derive(Debug, Args)]
 pub struct ParameterArgs {
@@ -57,6 +58,28 @@ impl ParameterArgs {
 }
 
 impl Loaded {
+    /// Settings under which every frame of `cameras` cameras is worked on.
+    pub fn lossless_tuning(&self, cameras: usize) -> Tuning {
+        let cameras = vec![CameraTuning::EVERY_FRAME; cameras];
+        Tuning::new(Tuned {
+            detector: self.settings.clone(),
+            cameras,
+        })
+    }
+
+    /// The settings of a live node with `cameras` cameras.
+    pub fn tuning(&self, cameras: usize) -> Tuning {
+        let max_age = Some(self.config.max_age);
+        let camera = CameraTuning {
+            max_age,
+            ..CameraTuning::EVERY_FRAME
+        };
+        Tuning::new(Tuned {
+            detector: self.settings.clone(),
+            cameras: vec![camera; cameras],
+        })
+    }
+
     /// `count` detectors, at least one, each with a session of its own. They are made in parallel: optimising the graph
     /// takes most of a start.
     pub fn detectors(&self, count: usize) -> anyhow::Result<Vec<Detector>> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::{Status, interrupt, progress};
 use crate::bag::Recording;
 use crate::metrics::{ModelIdentity, Summary, Tally};
 use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{Annotate, Camera, Pace, RunError, Worker, run as run_pipeline};
+use crate::pipeline::{Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline};
 use crate::report::terminal::SummaryTable;
 
 #[derive(Debug, Args)]
@@ -68,7 +69,11 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let cameras = select_cameras(&recording, &args.topic, &args.recording)?;
     let mut source = RecordingSource::new(&recording, cameras.clone(), args.start, args.end)?;
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
-    let mut workers = make_workers(&loaded, pace, args.outputs.annotate())?;
+    let tuning = Arc::new(match pace {
+        Pace::Lossless => loaded.lossless_tuning(cameras.len()),
+        _ => loaded.tuning(cameras.len()),
+    });
+    let mut workers = make_workers(&loaded, &tuning, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
     let mut outputs = args.outputs.create(&args.recording, &cameras)?;
 
@@ -77,7 +82,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let started = Instant::now();
     let ran = run_pipeline(
         &mut source,
-        cameras.len(),
+        &tuning,
         &mut workers,
         pace,
         args.limit,
@@ -185,20 +190,14 @@ pub(super) fn select_cameras(
 }
 
 /// One worker a core, or as many as the parameters say.
-fn make_workers(loaded: &Loaded, pace: Pace, annotate: Annotate) -> anyhow::Result<Vec<Worker>> {
-    let max_age = (pace != Pace::Lossless).then_some(loaded.config.max_age);
-    loaded
-        .detectors(loaded.config.workers.get())?
-        .into_iter()
-        .map(|detector| {
-            Ok(Worker::new(
-                detector,
-                loaded.labels.clone(),
-                max_age,
-                annotate,
-            )?)
-        })
-        .collect()
+fn make_workers(
+    loaded: &Loaded,
+    tuning: &Arc<Tuning>,
+    annotate: Annotate,
+) -> anyhow::Result<Vec<Worker>> {
+    let detectors = loaded.detectors(loaded.config.workers.get())?;
+    let make = |detector| Worker::new(detector, loaded.labels.clone(), tuning.clone(), annotate);
+    Ok(detectors.into_iter().map(make).collect::<Result<_, _>>()?)
 }
 
 /// How many frames there will be, where the recording says.

@@ -67,6 +67,11 @@ impl Detector {
         })
     }
 
+    /// Puts other settings in force, from the next image on.
+    pub fn set_settings(&mut self, settings: &DetectorSettings) {
+        self.reader.settings.clone_from(settings);
+    }
+
     pub fn session(&self) -> &Session {
         &self.session
     }

@@ -32,6 +32,19 @@ pub struct Thresholds {
     pub class_scores: BTreeMap<String, f32>,
 }
 
+impl Default for Thresholds {
+    /// The model's own, for every class.
+    fn default() -> Self {
+        Self {
+            score: None,
+            nms_iou: None,
+            max_detections: 100,
+            classes: Vec::new(),
+            class_scores: BTreeMap::new(),
+        }
+    }
+}
+
 #[derive(Debug, Error)]
 #[error("{key}: {model} has no class {class:?}; it has: {known}")]
 pub struct UnknownClass {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::Trace;
+use std::time::Duration;
+
+use super::{Mark, Oddity, Trace};
 use crate::detect::Detection;
 use crate::msg::{HeaderView, Stamp};
 
@@ -32,6 +34,11 @@ pub struct Frame {
     pub trace: Trace,
     /// The header's stamp; that of the log time as long as no header was read.
     pub stamp: Stamp,
+    /// How old the image was when it was received: from its stamp, by the clock that stamps are of. Zero where the
+    /// stamp cannot say.
+    pub age_on_receipt: Duration,
+    /// What is odd about the stamp, if stamps are looked at.
+    pub oddity: Option<Oddity>,
     /// The header's frame; empty as long as no header was read.
     pub frame_id: String,
     /// Width and height of the image in pixels; 0 as long as it is not decoded.
@@ -61,6 +68,8 @@ impl Frame {
             message: Vec::new(),
             trace: Trace::default(),
             stamp: Stamp { sec: 0, nanosec: 0 },
+            age_on_receipt: Duration::ZERO,
+            oddity: None,
             frame_id: String::new(),
             size: (0, 0),
             detections: Vec::new(),
@@ -74,10 +83,21 @@ impl Frame {
         self.message.clear();
         self.trace = Trace::default();
         self.stamp = Stamp { sec: 0, nanosec: 0 };
+        self.age_on_receipt = Duration::ZERO;
+        self.oddity = None;
         self.frame_id.clear();
         self.size = (0, 0);
         self.detections.clear();
         self.annotated = None;
+    }
+
+    /// How old the image is, as of the last mark of its trace: its age on receipt and what has passed since.
+    pub fn age(&self) -> Duration {
+        let received = self.trace.at(Mark::Received);
+        let since = received
+            .zip(self.trace.last())
+            .map(|(received, last)| last.saturating_duration_since(received));
+        self.age_on_receipt + since.unwrap_or_default()
     }
 
     /// Takes stamp and frame from the message, so that a frame whose body is damaged still has them; the log time
@@ -116,8 +136,14 @@ pub enum Outcome {
 pub enum DropReason {
     /// A newer one of the same camera came before its turn.
     Superseded,
-    /// It waited longer than `input.max_age_ms`.
+    /// It was older than the camera's `max_age_ms` when its turn came.
     TooOld,
+    /// It came sooner after the last one than the camera's `max_rate_hz` allows.
+    RateLimited,
+    /// Its camera is not enabled.
+    Disabled,
+    /// Its stamp says that it is no new frame.
+    Stamp(Oddity),
 }
 
 impl DropReason {
@@ -126,6 +152,9 @@ impl DropReason {
         match self {
             DropReason::Superseded => "superseded",
             DropReason::TooOld => "too_old",
+            DropReason::RateLimited => "rate_limited",
+            DropReason::Disabled => "camera_disabled",
+            DropReason::Stamp(oddity) => oddity.name(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -12,7 +13,8 @@ use thiserror::Error;
 
 use super::mailbox::{Mailboxes, WhenFull};
 use super::order::{Finished, InOrder};
-use super::{DropReason, Failure, Frame, Mark, Outcome, Source, Worker};
+use super::tuning::Follower;
+use super::{DropReason, Failure, Frame, Mark, Outcome, Source, Tuning, Worker};
 
 /// How fast a recording is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,6 +24,8 @@ pub enum Pace {
     /// At this multiple of the speed at which it was recorded, with the rules of a live node: the newest frame of each
     /// camera wins, and an old one is dropped.
     Recorded(f64),
+    /// As frames come, with those rules.
+    Live,
 }
 
 /// Why a run ended early. What came before it has been published.
@@ -42,13 +46,14 @@ pub enum RunError<S, P> {
 /// when `stop` is set; the frames in hand are finished then.
 pub fn run<S: Source, P: Send>(
     source: &mut S,
-    cameras: usize,
+    tuning: &Arc<Tuning>,
     workers: &mut [Worker],
     pace: Pace,
     limit: Option<u64>,
     stop: &AtomicBool,
     mut publish: impl FnMut(&mut Frame, &Outcome) -> Result<(), P>,
 ) -> Result<(), RunError<S::Error, P>> {
+    let cameras = tuning.get().cameras.len();
     // in each worker's hand one and a finished one that waits for its turn, in each mailbox one, and two on the way
     let frames = 2 * workers.len() + cameras + 2;
     let (recycle, pool) = sync_channel(frames);
@@ -61,12 +66,13 @@ pub fn run<S: Source, P: Send>(
     } else {
         WhenFull::Replace
     };
-    let mailboxes = &Mailboxes::new(cameras, when_full);
+    let mailboxes = &Mailboxes::new(cameras, when_full, Arc::clone(tuning));
     let (done, finished) = sync_channel::<Finished>(frames);
 
     thread::scope(|scope| {
         let reader = Reader {
             source,
+            admission: (pace != Pace::Lossless).then(|| Admission::new(tuning, cameras)),
             pace,
             limit,
             stop,
@@ -102,6 +108,7 @@ pub fn run<S: Source, P: Send>(
         // wakes whoever waits for room or for a frame
         drop((finished, recycle));
         if published.is_err() {
+            stop.store(true, Ordering::Relaxed);
             mailboxes.close();
         }
         let read = reader
@@ -155,6 +162,7 @@ fn publish_in_order<P>(
 
 struct Reader<'a, S> {
     source: &'a mut S,
+    admission: Option<Admission>,
     pace: Pace,
     limit: Option<u64>,
     stop: &'a AtomicBool,
@@ -171,7 +179,7 @@ impl<S: Source> Reader<'_, S> {
         read
     }
 
-    fn read(self) -> Result<(), S::Error> {
+    fn read(mut self) -> Result<(), S::Error> {
         let mut clock = None;
         for sequence in 0..self.limit.unwrap_or(u64::MAX) {
             let Ok(mut frame) = self.pool.recv() else {
@@ -205,14 +213,66 @@ impl<S: Source> Reader<'_, S> {
             } else {
                 frame.trace.mark_at(Mark::Received, read);
             }
-            if let Some(superseded) = self.mailboxes.push(frame) {
-                let outcome = Outcome::Dropped(DropReason::Superseded);
-                if self.done.send((superseded, outcome)).is_err() {
-                    return Ok(());
-                }
+            let refused = self
+                .admission
+                .as_mut()
+                .and_then(|admission| admission.refuse(&frame));
+            let dropped = match refused {
+                Some(reason) => Some((frame, reason)),
+                None => self
+                    .mailboxes
+                    .push(frame)
+                    .map(|frame| (frame, DropReason::Superseded)),
+            };
+            if let Some((frame, reason)) = dropped
+                && self.done.send((frame, Outcome::Dropped(reason))).is_err()
+            {
+                return Ok(());
             }
         }
         Ok(())
+    }
+}
+
+/// Which frames are worked on at all, by the settings of their camera.
+struct Admission {
+    settings: Follower,
+    /// By camera: when the last frame was let in.
+    last: Vec<Option<Instant>>,
+}
+
+impl Admission {
+    fn new(tuning: &Arc<Tuning>, cameras: usize) -> Self {
+        Self {
+            settings: Follower::new(Arc::clone(tuning)),
+            last: vec![None; cameras],
+        }
+    }
+
+    /// Why the frame is not worked on, if it is not.
+    fn refuse(&mut self, frame: &Frame) -> Option<DropReason> {
+        if let Some(oddity) = frame.oddity.filter(|oddity| oddity.drops()) {
+            return Some(DropReason::Stamp(oddity));
+        }
+        let camera = self
+            .settings
+            .current()
+            .0
+            .cameras
+            .get(frame.camera)
+            .copied()?;
+        if !camera.enabled {
+            return Some(DropReason::Disabled);
+        }
+        let received = frame.trace.at(Mark::Received)?;
+        let last = self.last.get_mut(frame.camera)?;
+        if let (Some(interval), Some(last)) = (camera.min_interval, *last)
+            && received.saturating_duration_since(last) < interval
+        {
+            return Some(DropReason::RateLimited);
+        }
+        *last = Some(received);
+        None
     }
 }
 

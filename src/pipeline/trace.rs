@@ -113,6 +113,11 @@ impl Trace {
         self.marks[mark as usize]
     }
 
+    /// The last mark's instant.
+    pub fn last(&self) -> Option<Instant> {
+        self.marks.iter().copied().flatten().max()
+    }
+
     /// The stage's duration; `None` when the frame did not get to its end.
     pub fn duration(&self, stage: Stage) -> Option<Duration> {
         use Mark::*;

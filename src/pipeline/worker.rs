@@ -2,9 +2,9 @@
 //! measured frames take.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use super::{Annotated, DropReason, Failure, Frame, Mark, Outcome, Transport};
+use super::tuning::Follower;
+use super::{Annotated, DropReason, Failure, Frame, Mark, Outcome, Transport, Tuning};
 use crate::detect::Detector;
 use crate::image::jpeg::JpegEncoder;
 use crate::image::{BgrView, DecodeError, ImageDecoder, draw};
@@ -16,6 +16,10 @@ use crate::msg::{CompressedImageView, ImageView};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Annotate {
     None,
+    /// Those of cameras that are watched ([`Tuning::is_watched`](super::Tuning::is_watched)).
+    Watched {
+        max_width: u32,
+    },
     /// A sample of about a dozen to two dozen frames of each power of two, thinned as the recording goes on.
     Some {
         max_width: u32,
@@ -27,11 +31,12 @@ pub enum Annotate {
 
 impl Annotate {
     /// The picture's greatest width if the frame gets one.
-    fn wants(self, sequence: u64) -> Option<u32> {
+    fn wants(self, sequence: u64, watched: bool) -> Option<u32> {
         /// Pictures a power of two.
         const SAMPLE: u64 = 12;
         match self {
             Annotate::None => None,
+            Annotate::Watched { max_width } => watched.then_some(max_width),
             Annotate::All { max_width } => Some(max_width),
             Annotate::Some { max_width } => {
                 let stride = (sequence / SAMPLE + 1).next_power_of_two();
@@ -46,7 +51,7 @@ pub struct Worker {
     decoder: ImageDecoder,
     detector: Detector,
     labels: Arc<Labels>,
-    max_age: Option<Duration>,
+    settings: Follower,
     annotate: Annotate,
     encoder: JpegEncoder,
 }
@@ -55,19 +60,21 @@ pub struct Worker {
 const JPEG_QUALITY: i32 = 85;
 
 impl Worker {
-    /// Frames that have waited longer than `max_age` are dropped; none if it is `None`.
+    /// A worker that follows the settings of `tuning`.
     pub fn new(
-        detector: Detector,
+        mut detector: Detector,
         labels: Arc<Labels>,
-        max_age: Option<Duration>,
+        tuning: Arc<Tuning>,
         annotate: Annotate,
     ) -> Result<Self, DecodeError> {
+        let mut settings = Follower::new(tuning);
+        detector.set_settings(&settings.current().0.detector);
         let (decoder, encoder) = (ImageDecoder::new()?, JpegEncoder::new(JPEG_QUALITY)?);
         Ok(Self {
             decoder,
             detector,
             labels,
-            max_age,
+            settings,
             annotate,
             encoder,
         })
@@ -80,7 +87,15 @@ impl Worker {
     /// Takes `frame` through every stage.
     pub fn process(&mut self, frame: &mut Frame) -> Outcome {
         frame.trace.mark(Mark::Dequeued);
-        if self.max_age.is_some_and(|max_age| waited(frame) > max_age) {
+        let (tuned, changed) = self.settings.current();
+        if changed {
+            self.detector.set_settings(&tuned.detector);
+        }
+        let max_age = tuned
+            .cameras
+            .get(frame.camera)
+            .and_then(|camera| camera.max_age);
+        if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);
         }
         match self.detect(frame) {
@@ -119,7 +134,10 @@ impl Worker {
             .detections
             .extend_from_slice(reader.suppress(letterbox));
         frame.trace.mark(Mark::Suppressed);
-        if let Some(max_width) = self.annotate.wants(frame.sequence) {
+        if let Some(max_width) = self.annotate.wants(
+            frame.sequence,
+            self.settings.tuning().is_watched(frame.camera),
+        ) {
             let annotated = annotate(&mut self.encoder, &image, frame, &self.labels, max_width);
             frame.annotated = Some(annotated.map_err(|error| failed("drawing", error))?);
             frame.trace.mark(Mark::Drawn);
@@ -141,13 +159,6 @@ fn decode<'a>(
         }
     };
     picture.map_err(|error| failed(error.reason(), error))
-}
-
-fn waited(frame: &Frame) -> Duration {
-    let received = frame.trace.at(Mark::Received);
-    let dequeued = frame.trace.at(Mark::Dequeued);
-    let waited = |(from, to): (Instant, Instant)| to.saturating_duration_since(from);
-    received.zip(dequeued).map(waited).unwrap_or_default()
 }
 
 fn annotate(
@@ -184,7 +195,11 @@ mod tests {
     #[test]
     fn the_sample_of_pictures_stays_small_however_long_the_recording() {
         let some = Annotate::Some { max_width: 640 };
-        let count = |frames: u64| (0..frames).filter(|&s| some.wants(s).is_some()).count();
+        let count = |frames: u64| {
+            (0..frames)
+                .filter(|&s| some.wants(s, false).is_some())
+                .count()
+        };
         assert_eq!(count(12), 12);
         assert!((12..40).contains(&count(221)));
         assert!(count(1_000_000) < 250);
