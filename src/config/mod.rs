@@ -1,5 +1,7 @@
 //! Parameters: raw as written, checked once against the schema, then values that need no more checking.
 
+#[cfg(test)]
+mod document;
 pub mod raw;
 pub mod tree;
 
