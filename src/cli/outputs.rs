@@ -60,8 +60,18 @@ impl OutputArgs {
         }
     }
 
-    /// Fails where an output exists and may not be replaced. The recording is checked when it is created.
-    fn check(&self) -> anyhow::Result<()> {
+    /// Fails where an output exists and may not be replaced, or would replace `input`. The recording is otherwise
+    /// checked when it is created.
+    fn check(&self, input: &Path) -> anyhow::Result<()> {
+        if let Some(output) = &self.output
+            && let (Ok(output), Ok(input)) = (output.canonicalize(), input.canonicalize())
+            && (output.starts_with(&input) || input.starts_with(&output))
+        {
+            bail!(
+                "--output {}: would write over the recording that is read; choose another",
+                output.display()
+            );
+        }
         let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
         let files = [&self.detections, &self.report].into_iter().flatten();
         for path in files.filter(|path| path.exists()) {
@@ -89,9 +99,9 @@ impl OutputArgs {
         }
     }
 
-    /// Opens every output. Nothing is touched where one of them may not be.
-    pub fn create(&self, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
-        self.check()?;
+    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be.
+    pub fn create(&self, input: &Path, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
+        self.check(input)?;
         let recording = self
             .output
             .as_ref()
