@@ -129,6 +129,8 @@ pub struct ImageDecoder {
 }
 
 impl ImageDecoder {
+    /// # Errors
+    /// libjpeg-turbo cannot set up.
     pub fn new() -> Result<Self, DecodeError> {
         Ok(Self {
             jpeg: JpegDecoder::new()?,

@@ -41,6 +41,7 @@ struct Mailbox {
 }
 
 impl Mailboxes {
+    /// A mailbox for each of `cameras`, all empty. [`Frame::camera`] of what is pushed is below that number.
     pub fn new(cameras: usize, when_full: WhenFull, tuning: Arc<Tuning>) -> Self {
         let state = Mutex::new(State {
             boxes: (0..cameras).map(|_| Mailbox::default()).collect(),
