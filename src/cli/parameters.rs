@@ -67,16 +67,12 @@ impl Loaded {
         })
     }
 
-    /// The settings of a live node with `cameras` cameras.
+    /// The rules of a live node for `cameras` cameras, none of which differs from the others.
     pub fn tuning(&self, cameras: usize) -> Tuning {
-        let max_age = Some(self.config.max_age);
-        let camera = CameraTuning {
-            max_age,
-            ..CameraTuning::EVERY_FRAME
-        };
+        let cameras = vec![self.config.input; cameras];
         Tuning::new(Tuned {
             detector: self.settings.clone(),
-            cameras: vec![camera; cameras],
+            cameras,
         })
     }
 

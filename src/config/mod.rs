@@ -2,15 +2,16 @@
 
 #[cfg(test)]
 mod document;
+pub mod node;
 pub mod raw;
 pub mod tree;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -19,7 +20,9 @@ use thiserror::Error;
 
 use crate::detect::settings::Thresholds;
 use crate::infer::SessionOptions;
-use raw::RawConfig;
+use crate::pipeline::CameraTuning;
+pub use node::{CameraConfig, DiagnosticsConfig};
+use raw::{RawCamera, RawConfig, RawQosOverrides};
 
 /// Valid parameters. What depends on the model (names of classes) is checked with the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +33,15 @@ pub struct Config {
     pub session: SessionOptions,
     /// Frames worked on in parallel.
     pub workers: NonZeroUsize,
-    /// A frame that has waited longer is dropped, live and in paced replay.
-    pub max_age: Duration,
+    /// What holds for every camera in paced replay, and for a node's only one.
+    pub input: CameraTuning,
+    /// The cameras of a live node; at least one.
+    pub cameras: Vec<CameraConfig>,
+    pub diagnostics: DiagnosticsConfig,
+    pub autostart: bool,
+    pub use_sim_time: bool,
+    /// By topic.
+    pub qos_overrides: BTreeMap<String, RawQosOverrides>,
     raw: RawConfig,
 }
 
@@ -91,20 +101,32 @@ impl Config {
             check(&assigned, &format!("--set {assignment}"))?;
             tree::merge(&mut parameters, assigned);
         }
-        let raw: RawConfig = serde_json::from_value(parameters).map_err(|error| {
-            // what the schema lets pass, the types take; a difference between them is a mistake of ours, still named
-            ConfigError::Invalid {
-                origin: "parameters".to_owned(),
-                problems: vec![error.to_string()],
-            }
-        })?;
-        Ok(Self::from_raw(raw))
+        Self::from_tree(parameters, "parameters")
     }
 
-    fn from_raw(raw: RawConfig) -> Self {
+    /// The defaults, and over them the parameters of `tree`, which come from `origin`.
+    pub fn from_tree(tree: Value, origin: &str) -> Result<Self, ConfigError> {
+        check(&tree, origin)?;
+        let invalid = |problem: String| ConfigError::Invalid {
+            origin: origin.to_owned(),
+            problems: vec![problem],
+        };
+        // what the schema lets pass, the types take; a difference between them is a mistake of ours, still named
+        let raw: RawConfig =
+            serde_json::from_value(tree).map_err(|error| invalid(error.to_string()))?;
+        Self::from_raw(raw).map_err(invalid)
+    }
+
+    /// Every parameter as it is in force; those without a default that are not given are absent.
+    pub fn to_tree(&self) -> Value {
+        // plain structs and maps with texts as keys: there is nothing in them that JSON does not have
+        serde_json::to_value(&self.raw).unwrap_or_default()
+    }
+
+    fn from_raw(raw: RawConfig) -> Result<Self, String> {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let detector = raw.detector.clone();
-        Self {
+        Ok(Self {
             model: raw.model.name.clone(),
             thresholds: Thresholds {
                 score: detector.score_threshold,
@@ -119,9 +141,14 @@ impl Config {
                 intra_op_threads: raw.runtime.intra_op_threads,
             },
             workers: NonZeroUsize::new(raw.runtime.workers).unwrap_or(cores),
-            max_age: Duration::from_secs_f64(raw.input.max_age_ms / 1000.0),
+            input: node::tuning(&raw.input, &RawCamera::default()),
+            cameras: node::cameras(&raw)?,
+            diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
+            autostart: raw.autostart,
+            use_sim_time: raw.use_sim_time,
+            qos_overrides: raw.qos_overrides.clone(),
             raw,
-        }
+        })
     }
 
     /// The parameters in force, as a ROS 2 parameter file.
