@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 /// The checkout that this executable was built in, if it was set up there (`make demo` makes its `.deps`).
 fn checkout() -> Option<PathBuf> {
     let executable = env::current_exe().ok()?;
-    let set_up = |folder: &&Path| folder.join(".deps").is_dir() && folder.join("Cargo.toml").is_file();
+    let set_up =
+        |folder: &&Path| folder.join(".deps").is_dir() && folder.join("Cargo.toml").is_file();
     executable.ancestors().find(set_up).map(Path::to_owned)
 }
 
 fn from_environment(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+    env::var_os(variable)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 /// The folder of fetched models: `SHUFFLEDET_MODEL_DIR`, else the checkout's `.deps/models`, else the user's cache.

@@ -4,7 +4,6 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use serde::Deserialize;
 
@@ -49,8 +48,11 @@ fn detector(model: &str, score: f32, nms_iou: f32) -> Detector {
         class_scores: BTreeMap::new(),
     };
     let settings = DetectorSettings::new(&thresholds, &model.description).unwrap();
-    let options =
-        SessionOptions { providers: vec![Provider::Cpu], strict: true, intra_op_threads: 1 };
+    let options = SessionOptions {
+        providers: vec![Provider::Cpu],
+        strict: true,
+        intra_op_threads: 1,
+    };
     Detector::new(&runtime, &model, &options, settings).unwrap()
 }
 
@@ -69,16 +71,24 @@ fn compare(image: &str, ours: &[Detection], golden: &[GoldenDetection], threshol
             continue;
         }
         let position = position.unwrap_or_else(|| {
-            panic!("{image}: no match for class {} {bbox:?} {}", expected.class_id, expected.score)
+            panic!(
+                "{image}: no match for class {} {bbox:?} {}",
+                expected.class_id, expected.score
+            )
         });
         unmatched.swap_remove(position);
     }
     unmatched.retain(|d| d.score > threshold + MAX_SCORE_DIFFERENCE);
-    assert!(unmatched.is_empty(), "{image}: not in the golden: {unmatched:?}");
+    assert!(
+        unmatched.is_empty(),
+        "{image}: not in the golden: {unmatched:?}"
+    );
 }
 
 fn goldens_hold(test: &str, model: &str) {
-    let Some(assets) = support::asset(test, "") else { return };
+    let Some(assets) = support::asset(test, "") else {
+        return;
+    };
     let text = fs::read_to_string(assets.join(format!("golden/{model}.json"))).unwrap();
     let golden: Golden = serde_json::from_str(&text).unwrap();
     let mut detector = detector(model, golden.conf_threshold, golden.nms_iou);

@@ -337,7 +337,10 @@ fn a_folder_is_taken_in_natural_order_and_jpeg_as_it_is() {
     assert_eq!(ran.status.code(), Some(2), "{}", stderr(&ran));
     let said = stderr(&ran);
     // OpenCV says something of its own, too
-    let said: Vec<_> = said.lines().filter(|line| line.contains("left out: ")).collect();
+    let said: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("left out: "))
+        .collect();
     assert_eq!(said.len(), 3, "{said:?}");
     for (line, name) in said.iter().zip(["frame4.bmp", "frame5.jpg", "frame6.png"]) {
         assert!(line.contains(name), "{line}");

@@ -1,4 +1,188 @@
+//! `shuffledet detect`: objects in image files.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+
 use super::Status;
-#[derive(Debug, clap::Args)]
-pub struct DetectArgs {}
-pub fn run(_: &DetectArgs) -> anyhow::Result<Status> { Ok(Status::Success) }
+use super::parameters::{Loaded, ParameterArgs};
+use crate::detect::{Detection, Detector};
+use crate::image::jpeg::JpegEncoder;
+use crate::image::{BgrView, ImageDecoder, draw};
+use crate::model::Labels;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code: 0 when every image was processed, 2 when some could not be, 1 on an error.")]
+pub struct DetectArgs {
+    /// Image files, in any format that OpenCV reads
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+
+    #[command(flatten)]
+    parameters: ParameterArgs,
+
+    /// Print one JSON object a line for each image, and nothing else, on standard output
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+
+    /// Write each image with its boxes into this folder, as JPEG
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    draw: Option<PathBuf>,
+
+    /// Replace drawn images that exist
+    #[arg(long, requires = "draw", help_heading = "Output")]
+    force: bool,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct ImageResult<'a> {
+    file: String,
+    width: u32,
+    height: u32,
+    detections: Vec<Found<'a>>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    label: &'a str,
+    /// The model's own index.
+    class_id: usize,
+    score: f32,
+    /// Left, top, width, height in pixels of the image.
+    bbox: [f32; 4],
+}
+
+/// Quality of drawn images.
+const JPEG_QUALITY: i32 = 90;
+
+pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
+    let targets = args
+        .draw
+        .as_deref()
+        .map(|folder| draw_targets(args, folder))
+        .transpose()?;
+    let loaded = args.parameters.load()?;
+    let [mut detector] = <[Detector; 1]>::try_from(loaded.detectors(1)?)
+        .map_err(|_| anyhow::anyhow!("expected one detector"))?;
+    let mut decoder = ImageDecoder::new()?;
+    let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
+    let mut status = Status::Success;
+    for (index, path) in args.images.iter().enumerate() {
+        let target = targets.as_ref().map(|targets| targets[index].as_path());
+        let file = match fs::read(path) {
+            Ok(file) => file,
+            Err(error) => {
+                eprintln!("error: {}: {error}", path.display());
+                status = Status::SomeFailed;
+                continue;
+            }
+        };
+        let image = match decoder.decode_file(&file) {
+            Ok(image) => image,
+            Err(error) => {
+                eprintln!("error: {}: {error}", path.display());
+                status = Status::SomeFailed;
+                continue;
+            }
+        };
+        let detections = detector
+            .detect(&image)
+            .with_context(|| path.display().to_string())?;
+        print(args, &loaded, path, &image, detections)?;
+        if let Some(target) = target {
+            write_drawn(target, &mut encoder, &image, detections, &loaded.labels)
+                .with_context(|| format!("--draw {}", target.display()))?;
+        }
+    }
+    Ok(status)
+}
+
+/// Where each image is drawn: its name with `.jpg`. Fails where two have the same, or one exists and may not be
+/// replaced.
+fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;
+    let mut targets: Vec<PathBuf> = Vec::new();
+    for image in &args.images {
+        let Some(name) = image.file_stem() else {
+            bail!("{}: expected an image file", image.display());
+        };
+        let mut name = name.to_owned();
+        name.push(".jpg");
+        let target = folder.join(name);
+        if targets.contains(&target) {
+            bail!(
+                "--draw: two of the images would be drawn to {}",
+                target.display()
+            );
+        }
+        if target.exists() && !args.force {
+            bail!("{} exists; use --force to replace it", target.display());
+        }
+        targets.push(target);
+    }
+    Ok(targets)
+}
+
+fn write_drawn(
+    target: &Path,
+    encoder: &mut JpegEncoder,
+    image: &BgrView<'_>,
+    detections: &[Detection],
+    labels: &Labels,
+) -> anyhow::Result<()> {
+    let canvas = draw::annotate(image, detections, labels, u32::MAX)?;
+    let picture = BgrView::from_mat(&canvas).context("OpenCV gave no BGR canvas")?;
+    fs::write(target, encoder.encode(&picture)?)?;
+    Ok(())
+}
+
+fn print(
+    args: &DetectArgs,
+    loaded: &Loaded,
+    path: &Path,
+    image: &BgrView<'_>,
+    detections: &[Detection],
+) -> anyhow::Result<()> {
+    let found = |detection: &Detection| {
+        let bbox = detection.bbox;
+        Found {
+            label: loaded.labels.name(detection.class_id),
+            class_id: detection.class_id,
+            score: detection.score,
+            bbox: [bbox.x1, bbox.y1, bbox.width(), bbox.height()],
+        }
+    };
+    let result = ImageResult {
+        file: path.display().to_string(),
+        width: image.width(),
+        height: image.height(),
+        detections: detections.iter().map(found).collect(),
+    };
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&result)?)?;
+        return Ok(());
+    }
+    let count = result.detections.len();
+    let objects = if count == 1 { "object" } else { "objects" };
+    writeln!(
+        out,
+        "{}: {}x{}, {count} {objects}",
+        result.file, result.width, result.height
+    )?;
+    for found in &result.detections {
+        let [x, y, width, height] = found.bbox;
+        let (label, score) = (found.label, found.score);
+        writeln!(
+            out,
+            "  {label:<16} {score:.3}  at {x:.0},{y:.0}  {width:.0}x{height:.0}"
+        )?;
+    }
+    Ok(())
+}

@@ -19,21 +19,26 @@ pub fn listen() -> io::Result<Arc<AtomicBool>> {
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate) = {
         let _context = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
     };
     let flag = Arc::clone(&stop);
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                    }
+                    if flag.swap(true, Ordering::Relaxed) {
+                        process::exit(INTERRUPTED);
+                    }
                 }
-                if flag.swap(true, Ordering::Relaxed) {
-                    process::exit(INTERRUPTED);
-                }
-            }
-        });
-    })?;
+            });
+        })?;
     Ok(stop)
 }

@@ -82,7 +82,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
 
 /// For clap: seconds, not negative.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected seconds, as 1.5".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "expected seconds, as 1.5".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 

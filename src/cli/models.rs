@@ -1,4 +1,192 @@
+//! `shuffledet models`: which there are, getting them, checking them, looking into them.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+
 use super::Status;
-#[derive(Debug, clap::Subcommand)]
-pub enum ModelsCommand { List }
-pub fn run(_: &ModelsCommand) -> anyhow::Result<Status> { Ok(Status::Success) }
+use crate::locations;
+use crate::model::Manifest;
+use crate::model::fetch::{self, Fetched, Source};
+use crate::model::inspect::inspect;
+use crate::model::manifest::RemoteFile;
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the models and the sample recording of the manifest, and which of them are here
+    List,
+    /// Get models (and samples) by name, each checked by its sha256
+    Fetch(FetchArgs),
+    /// Check the files that are here against their sha256
+    Verify,
+    /// Print where a fetched file is
+    Path {
+        /// A model or a sample of the manifest
+        name: String,
+    },
+    /// Show what an ONNX graph holds: inputs, outputs, cost, ShuffleNet V2 units
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// Models or samples of the manifest [default: every model]
+    names: Vec<String>,
+
+    /// A folder or an address that has the files; tried first [env: SHUFFLEDET_MODEL_MIRROR]
+    #[arg(long, value_name = "FOLDER|URL")]
+    from: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A model of the manifest, or the path of an .onnx file
+    #[arg(value_name = "NAME|PATH")]
+    model: String,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
+    let manifest = Manifest::shipped()?;
+    match command {
+        ModelsCommand::List => list(&manifest),
+        ModelsCommand::Fetch(args) => fetch_all(&manifest, args),
+        ModelsCommand::Verify => verify(&manifest),
+        ModelsCommand::Path { name } => {
+            let path = locations::model_folder().join(&find(&manifest, name)?.name);
+            if !path.is_file() {
+                let path = path.display();
+                bail!("{name} is not at {path}; get it with: shuffledet models fetch {name}");
+            }
+            writeln!(io::stdout(), "{}", path.display())?;
+            Ok(Status::Success)
+        }
+        ModelsCommand::Inspect(args) => show(&manifest, args),
+    }
+}
+
+/// Every file that can be fetched, by name.
+fn files(manifest: &Manifest) -> impl Iterator<Item = (&str, &RemoteFile)> {
+    let models = manifest
+        .models
+        .iter()
+        .map(|model| (model.name.as_str(), &model.file));
+    models.chain(
+        manifest
+            .samples
+            .iter()
+            .map(|sample| (sample.name.as_str(), &sample.file)),
+    )
+}
+
+fn find<'a>(manifest: &'a Manifest, name: &str) -> anyhow::Result<&'a RemoteFile> {
+    if let Some((_, file)) = files(manifest).find(|(known, _)| *known == name) {
+        return Ok(file);
+    }
+    let known: Vec<_> = files(manifest).map(|(name, _)| name).collect();
+    bail!("nothing is named {name:?}; there are: {}", known.join(", "))
+}
+
+fn list(manifest: &Manifest) -> anyhow::Result<Status> {
+    let folder = locations::model_folder();
+    let mut out = io::stdout().lock();
+    for (name, file) in files(manifest) {
+        let here = if folder.join(&file.name).is_file() {
+            "here"
+        } else {
+            "not fetched"
+        };
+        let size_mb = file.size_bytes as f64 / 1e6;
+        let (licence, source) = (&file.licence, &file.source);
+        writeln!(
+            out,
+            "{name:<18} {size_mb:>4.1} MB  {here:<11}  {licence:<12}  {source}"
+        )?;
+    }
+    writeln!(out, "\nin {}", folder.display())?;
+    Ok(Status::Success)
+}
+
+fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
+    let wanted: Vec<&RemoteFile> = if args.names.is_empty() {
+        manifest.models.iter().map(|model| &model.file).collect()
+    } else {
+        args.names
+            .iter()
+            .map(|name| find(manifest, name))
+            .collect::<anyhow::Result<_>>()?
+    };
+    let mirror = args
+        .from
+        .clone()
+        .or_else(|| env::var("SHUFFLEDET_MODEL_MIRROR").ok());
+    let mirror = mirror.filter(|mirror| !mirror.is_empty());
+    let folder = locations::model_folder();
+    for file in wanted {
+        let mirror = mirror.iter().map(|mirror| Source::mirror(mirror, file));
+        let beside = locations::asset_mirror().map(Source::Folder);
+        let upstream = Source::Url(file.url.clone());
+        let sources: Vec<Source> = mirror.chain(beside).chain([upstream]).collect();
+        let (path, fetched) = fetch::fetch(file, &folder, &sources)?;
+        let origin = match fetched {
+            Fetched::AlreadyThere => "there already".to_owned(),
+            Fetched::From(origin) => format!("from {origin}"),
+        };
+        writeln!(io::stdout(), "{}  ({origin})", path.display())?;
+    }
+    Ok(Status::Success)
+}
+
+fn verify(manifest: &Manifest) -> anyhow::Result<Status> {
+    let folder = locations::model_folder();
+    let mut status = Status::Success;
+    let mut out = io::stdout().lock();
+    for (name, file) in files(manifest) {
+        let path = folder.join(&file.name);
+        if !path.is_file() {
+            writeln!(out, "{name:<18} not fetched")?;
+            continue;
+        }
+        let found = fetch::file_sha256(&path)?;
+        if found == file.sha256 {
+            writeln!(out, "{name:<18} right")?;
+        } else {
+            let expected = &file.sha256;
+            writeln!(
+                out,
+                "{name:<18} WRONG: expected sha256 {expected}, found {found}"
+            )?;
+            writeln!(
+                out,
+                "{:<18} get it anew with: shuffledet models fetch {name}",
+                ""
+            )?;
+            status = Status::SomeFailed;
+        }
+    }
+    Ok(status)
+}
+
+fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
+    let path = if args.model.ends_with(".onnx") || args.model.contains('/') {
+        PathBuf::from(&args.model)
+    } else {
+        locations::model_folder().join(&manifest.model(&args.model)?.file.name)
+    };
+    let onnx = fs::read(&path).with_context(|| path.display().to_string())?;
+    let inspection = inspect(&onnx).with_context(|| path.display().to_string())?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&inspection)?)?;
+    } else {
+        writeln!(out, "{}\n{inspection}", path.display())?;
+    }
+    Ok(Status::Success)
+}

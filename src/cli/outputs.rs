@@ -50,39 +50,62 @@ impl OutputArgs {
     /// Which frames need an annotated picture.
     pub fn annotate(&self) -> Annotate {
         match (&self.draw, &self.report) {
-            (Some(_), _) => Annotate::All { max_width: u32::MAX },
-            (None, Some(_)) => Annotate::Some { max_width: PREVIEW_WIDTH },
+            (Some(_), _) => Annotate::All {
+                max_width: u32::MAX,
+            },
+            (None, Some(_)) => Annotate::Some {
+                max_width: PREVIEW_WIDTH,
+            },
             (None, None) => Annotate::None,
         }
     }
 
-    /// Fails where an output exists and may not be replaced. The recording is checked when it is created.
-    fn check(&self) -> anyhow::Result<()> {
+    /// Fails where an output exists and may not be replaced, or would replace `input`. The recording is otherwise
+    /// checked when it is created.
+    fn check(&self, input: &Path) -> anyhow::Result<()> {
+        if let Some(output) = &self.output
+            && let (Ok(output), Ok(input)) = (output.canonicalize(), input.canonicalize())
+            && (output.starts_with(&input) || input.starts_with(&output))
+        {
+            bail!(
+                "--output {}: would write over the recording that is read; choose another",
+                output.display()
+            );
+        }
         let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
         let files = [&self.detections, &self.report].into_iter().flatten();
         for path in files.filter(|path| path.exists()) {
             if path.is_dir() {
-                bail!("{} is a folder; expected the name of a file", path.display());
+                bail!(
+                    "{} is a folder; expected the name of a file",
+                    path.display()
+                );
             }
             if !self.force {
                 bail!("{} exists; use --force to replace it", path.display());
             }
         }
         match &self.draw {
-            Some(folder) if folder.is_file() => bail!("--draw {}: is a file, not a folder", folder.display()),
+            Some(folder) if folder.is_file() => {
+                bail!("--draw {}: is a file, not a folder", folder.display())
+            }
             Some(folder) if !self.force && filled(folder) => {
-                bail!("{} is not empty; use --force to write into it", folder.display())
+                bail!(
+                    "{} is not empty; use --force to write into it",
+                    folder.display()
+                )
             }
             _ => Ok(()),
         }
     }
 
-    /// Opens every output. Nothing is touched where one of them may not be.
-    pub fn create(&self, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
-        self.check()?;
-        let recording = self.output.as_ref().map(|path| {
-            ResultRecording::create(path, self.force, cameras, self.with_images)
-        });
+    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be.
+    pub fn create(&self, input: &Path, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
+        self.check(input)?;
+        let recording = self
+            .output
+            .as_ref()
+            .map(|path| ResultRecording::create(path, self.force, cameras, self.with_images));
         let coco = self.detections.as_ref().map(|path| {
             CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
         });
@@ -132,7 +155,8 @@ impl Outputs<'_> {
             recording.write_latency(frame, outcome, &camera.topic, &mut self.messages)?;
         }
         if let Some(coco) = &mut self.coco {
-            coco.write(frame, &camera.topic, labels).context("--detections")?;
+            coco.write(frame, &camera.topic, labels)
+                .context("--detections")?;
         }
         if let Some(pictures) = &self.pictures {
             pictures.write(frame, &camera.topic).context("--draw")?;
@@ -156,7 +180,8 @@ impl Outputs<'_> {
             written.extend([recording.mcap, recording.metadata]);
         }
         if let (Some(coco), Some(path)) = (self.coco, &self.args.detections) {
-            coco.finish().with_context(|| format!("--detections {}", path.display()))?;
+            coco.finish()
+                .with_context(|| format!("--detections {}", path.display()))?;
             written.push(path.clone());
         }
         if let Some(path) = &self.args.report {
@@ -178,7 +203,9 @@ impl Outputs<'_> {
 
 /// Writes a file that is there whole or not at all.
 fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let file = NamedTempFile::new_in(folder)?;

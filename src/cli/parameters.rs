@@ -46,7 +46,13 @@ impl ParameterArgs {
         // whole frames are worked on in parallel: threads within an operation on pixels only get in their way
         opencv::core::set_num_threads(1).context("OpenCV")?;
         let labels = Arc::new(model.description.labels.clone());
-        Ok(Loaded { config, model, labels, runtime, settings })
+        Ok(Loaded {
+            config,
+            model,
+            labels,
+            runtime,
+            settings,
+        })
     }
 }
 

@@ -15,7 +15,8 @@ pub fn bar(total: Option<u64>, quiet: bool) -> ProgressBar {
         None => "{spinner} {pos} frames  {per_sec}",
     };
     // a mistake in the template above shows in the plain style, not as a failed run
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let target = ProgressDrawTarget::stderr();
     ProgressBar::with_draw_target(total, target).with_style(style)
 }

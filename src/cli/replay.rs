@@ -58,7 +58,7 @@ pub struct ReplayArgs {
     json: bool,
 
     /// Print nothing but warnings and errors
-    #[arg(long, short, conflicts_with = "json", help_heading = "Output")]
+    #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 }
 
@@ -70,7 +70,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
     let mut workers = make_workers(&loaded, pace, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
-    let mut outputs = args.outputs.create(&cameras)?;
+    let mut outputs = args.outputs.create(&args.recording, &cameras)?;
 
     let bar = progress::bar(expected_frames(&recording, &cameras, args), args.quiet);
     let mut tally = Tally::default();
@@ -136,13 +136,20 @@ pub(super) fn select_cameras(
     path: &Path,
 ) -> anyhow::Result<Vec<Camera>> {
     let all: Vec<Camera> = recording.topics().iter().filter_map(Camera::of).collect();
-    let topics = recording.topics().iter().map(|t| format!("\n  {} ({})", t.name, t.type_name));
+    let topics = recording
+        .topics()
+        .iter()
+        .map(|t| format!("\n  {} ({})", t.name, t.type_name));
     if all.is_empty() {
         let topics: String = topics.collect();
         bail!(
             "{}: no image topics; expected sensor_msgs/msg/Image or CompressedImage, found:{}",
             path.display(),
-            if topics.is_empty() { " no topics at all" } else { &topics }
+            if topics.is_empty() {
+                " no topics at all"
+            } else {
+                &topics
+            }
         );
     }
     let cameras = if wanted.is_empty() {
@@ -153,7 +160,10 @@ pub(super) fn select_cameras(
             let Some(camera) = all.iter().find(|camera| camera.topic == *topic) else {
                 let images: Vec<_> = all.iter().map(|camera| camera.topic.as_str()).collect();
                 let images = images.join(", ");
-                bail!("--topic {topic}: {} has no such image topic; it has: {images}", path.display());
+                bail!(
+                    "--topic {topic}: {} has no such image topic; it has: {images}",
+                    path.display()
+                );
             };
             if !cameras.contains(camera) {
                 cameras.push(camera.clone());
@@ -165,7 +175,10 @@ pub(super) fn select_cameras(
         let chosen = cameras.iter().any(|camera| camera.topic == topic.name);
         if chosen && topic.serialization_format != "cdr" {
             let (name, found) = (&topic.name, &topic.serialization_format);
-            bail!("{}: {name} is serialized as {found:?}; expected cdr", path.display());
+            bail!(
+                "{}: {name} is serialized as {found:?}; expected cdr",
+                path.display()
+            );
         }
     }
     Ok(cameras)
@@ -177,14 +190,24 @@ fn make_workers(loaded: &Loaded, pace: Pace, annotate: Annotate) -> anyhow::Resu
     loaded
         .detectors(loaded.config.workers.get())?
         .into_iter()
-        .map(|detector| Ok(Worker::new(detector, loaded.labels.clone(), max_age, annotate)?))
+        .map(|detector| {
+            Ok(Worker::new(
+                detector,
+                loaded.labels.clone(),
+                max_age,
+                annotate,
+            )?)
+        })
         .collect()
 }
 
 /// How many frames there will be, where the recording says.
 fn expected_frames(recording: &Recording, cameras: &[Camera], args: &ReplayArgs) -> Option<u64> {
     let whole = args.start.is_zero() && args.end.is_none();
-    let counts = recording.topics().iter().filter(|topic| cameras.iter().any(|c| c.topic == topic.name));
+    let counts = recording
+        .topics()
+        .iter()
+        .filter(|topic| cameras.iter().any(|c| c.topic == topic.name));
     let total: Option<u64> = counts.map(|topic| topic.message_count).sum();
     let total = total.filter(|_| whole);
     match (total, args.limit) {
@@ -195,7 +218,10 @@ fn expected_frames(recording: &Recording, cameras: &[Camera], args: &ReplayArgs)
 
 pub(super) fn versions(loaded: &Loaded) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([
-        ("shuffledet".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        (
+            "shuffledet".to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+        ),
         ("onnxruntime".to_owned(), loaded.runtime.version()),
         ("opencv".to_owned(), opencv::core::get_version_string()?),
     ]))

@@ -1,5 +1,7 @@
 //! Parameters: raw as written, checked once against the schema, then values that need no more checking.
 
+#[cfg(test)]
+mod document;
 pub mod raw;
 pub mod tree;
 
@@ -33,23 +35,36 @@ pub struct Config {
     raw: RawConfig,
 }
 
+/// Why parameters are refused. `origin` is the file, `--model` or the assignment that they came from.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{origin}: {source}")]
-    Yaml { origin: String, source: serde_yaml::Error },
-    #[error("{origin}: expected ROS 2 parameters (/**: ros__parameters: ...) for the node shuffledet, found {found}")]
+    Yaml {
+        origin: String,
+        source: serde_yaml::Error,
+    },
+    #[error(
+        "{origin}: expected ROS 2 parameters (/**: ros__parameters: ...) for the node shuffledet, found {found}"
+    )]
     Shape { origin: String, found: String },
     #[error("--set {assignment}: {problem}")]
     Assignment { assignment: String, problem: String },
     #[error("{origin}: {}", problems.join("\n  "))]
-    Invalid { origin: String, problems: Vec<String> },
+    Invalid {
+        origin: String,
+        problems: Vec<String>,
+    },
 }
 
 impl Config {
     /// The defaults, then the parameters of `file`, then `model` as `model.name`, then each `key=value` of
-    /// `assignments`.
+    /// `assignments`. Later ones win; each is checked by itself. No model and no other file is opened.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no parameter file, an assignment has no `=`, or a parameter is unknown, of another type
+    /// or out of range; all problems of one origin are named at once.
     pub fn load(
         file: Option<&Path>,
         model: Option<&str>,
@@ -58,7 +73,10 @@ impl Config {
         let mut parameters = Value::Object(serde_json::Map::new());
         if let Some(path) = file {
             let read = fs::read_to_string(path);
-            let yaml = read.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            let yaml = read.map_err(|source| ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
             let from_file = tree::from_ros_yaml(&yaml, path)?;
             check(&from_file, &path.display().to_string())?;
             tree::merge(&mut parameters, from_file);
@@ -75,7 +93,10 @@ impl Config {
         }
         let raw: RawConfig = serde_json::from_value(parameters).map_err(|error| {
             // what the schema lets pass, the types take; a difference between them is a mistake of ours, still named
-            ConfigError::Invalid { origin: "parameters".to_owned(), problems: vec![error.to_string()] }
+            ConfigError::Invalid {
+                origin: "parameters".to_owned(),
+                problems: vec![error.to_string()],
+            }
         })?;
         Ok(Self::from_raw(raw))
     }
@@ -122,10 +143,20 @@ fn schema() -> Value {
 }
 
 fn check(parameters: &Value, origin: &str) -> Result<(), ConfigError> {
-    let invalid = |problems| ConfigError::Invalid { origin: origin.to_owned(), problems };
+    let invalid = |problems| ConfigError::Invalid {
+        origin: origin.to_owned(),
+        problems,
+    };
     let validator = validator().map_err(|error| invalid(vec![error]))?;
-    let problems: Vec<_> = validator.iter_errors(parameters).map(|error| explain(&error)).collect();
-    if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
+    let problems: Vec<_> = validator
+        .iter_errors(parameters)
+        .map(|error| explain(&error))
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(invalid(problems))
+    }
 }
 
 fn validator() -> Result<Validator, String> {
@@ -134,13 +165,27 @@ fn validator() -> Result<Validator, String> {
 
 /// The parameter's name with dots, and what was expected and found.
 fn explain(error: &ValidationError<'_>) -> String {
-    let path = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
-    let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+    let path = error
+        .instance_path()
+        .as_str()
+        .trim_start_matches('/')
+        .replace('/', ".");
+    let prefix = if path.is_empty() {
+        String::new()
+    } else {
+        format!("{path}.")
+    };
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let names: Vec<_> = unexpected.iter().map(|name| format!("{prefix}{name}")).collect();
+            let names: Vec<_> = unexpected
+                .iter()
+                .map(|name| format!("{prefix}{name}"))
+                .collect();
             let known = known_parameters(&path).join(", ");
-            format!("unknown parameter {}; known here: {known}", names.join(", "))
+            format!(
+                "unknown parameter {}; known here: {known}",
+                names.join(", ")
+            )
         }
         _ => format!("{path}: {error}"),
     }
@@ -149,8 +194,13 @@ fn explain(error: &ValidationError<'_>) -> String {
 /// The names under `path`, a section's name or nothing.
 fn known_parameters(path: &str) -> Vec<String> {
     let tree = serde_json::to_value(RawConfig::default()).unwrap_or_default();
-    let section = path.split('.').filter(|key| !key.is_empty()).try_fold(&tree, |tree, key| tree.get(key));
-    let names = section.and_then(Value::as_object).map(|section| section.keys().cloned().collect());
+    let section = path
+        .split('.')
+        .filter(|key| !key.is_empty())
+        .try_fold(&tree, |tree, key| tree.get(key));
+    let names = section
+        .and_then(Value::as_object)
+        .map(|section| section.keys().cloned().collect());
     names.unwrap_or_default()
 }
 
@@ -173,11 +223,21 @@ mod tests {
     #[test]
     fn the_shipped_file_holds_the_defaults_and_names_every_parameter() {
         let path = repository("config/shuffledet.yaml");
-        assert_eq!(Config::load(Some(&path), None, &[]).unwrap(), Config::load(None, None, &[]).unwrap());
+        assert_eq!(
+            Config::load(Some(&path), None, &[]).unwrap(),
+            Config::load(None, None, &[]).unwrap()
+        );
         let text = fs::read_to_string(path).unwrap();
         for section in schema()["$defs"].as_object().unwrap().values() {
-            for name in section["properties"].as_object().into_iter().flat_map(|p| p.keys()) {
-                assert!(text.contains(&format!("{name}:")), "config/shuffledet.yaml lacks {name}");
+            for name in section["properties"]
+                .as_object()
+                .into_iter()
+                .flat_map(|p| p.keys())
+            {
+                assert!(
+                    text.contains(&format!("{name}:")),
+                    "config/shuffledet.yaml lacks {name}"
+                );
             }
         }
     }
@@ -197,7 +257,10 @@ mod tests {
 
     #[test]
     fn the_parameters_in_force_read_back_the_same() {
-        let assignments = ["detector.score_threshold=0.5", "runtime.providers=[cuda, cpu]"];
+        let assignments = [
+            "detector.score_threshold=0.5",
+            "runtime.providers=[cuda, cpu]",
+        ];
         let config = Config::load(None, None, &assignments.map(str::to_owned)).unwrap();
         assert_eq!(config.session.providers, [Provider::Cuda, Provider::Cpu]);
         assert_eq!(load(&config.to_ros_yaml().unwrap()).unwrap(), config);
@@ -209,25 +272,44 @@ mod tests {
             other_node:\n  ros__parameters: {x: 1}\n\
             shuffledet:\n  ros__parameters:\n    detector: {max_detections: 8}\n";
         let config = load(yaml).unwrap();
-        assert_eq!((config.thresholds.max_detections, config.model.as_str()), (8, "nanodet_m_416"));
+        assert_eq!(
+            (config.thresholds.max_detections, config.model.as_str()),
+            (8, "nanodet_m_416")
+        );
         assert!(load("/**:\n  ros__parameters:\n").is_ok());
     }
 
     #[test]
     fn mistakes_name_file_key_expected_and_found() {
         let message = |parameters: &str| {
-            load(&format!("/**:\n  ros__parameters:\n    {parameters}\n")).unwrap_err().to_string()
+            load(&format!("/**:\n  ros__parameters:\n    {parameters}\n"))
+                .unwrap_err()
+                .to_string()
         };
         let high = message("detector: {score_threshold: 1.5}");
-        assert!(high.contains(".yaml: detector.score_threshold: 1.5 is greater"), "{high}");
+        assert!(
+            high.contains(".yaml: detector.score_threshold: 1.5 is greater"),
+            "{high}"
+        );
         let unknown = message("detector: {score_treshold: 0.5}");
-        assert!(unknown.contains("unknown parameter detector.score_treshold"), "{unknown}");
+        assert!(
+            unknown.contains("unknown parameter detector.score_treshold"),
+            "{unknown}"
+        );
         assert!(unknown.contains("max_detections"), "{unknown}");
         let kind = message("detector: {max_detections: many}");
-        assert!(kind.contains("detector.max_detections") && kind.contains("many"), "{kind}");
+        assert!(
+            kind.contains("detector.max_detections") && kind.contains("many"),
+            "{kind}"
+        );
         let provider = message("runtime: {providers: [gpu]}");
-        assert!(provider.contains("runtime.providers.0") && provider.contains("gpu"), "{provider}");
-        let other = load("my_node:\n  ros__parameters: {}\n").unwrap_err().to_string();
+        assert!(
+            provider.contains("runtime.providers.0") && provider.contains("gpu"),
+            "{provider}"
+        );
+        let other = load("my_node:\n  ros__parameters: {}\n")
+            .unwrap_err()
+            .to_string();
         assert!(other.contains("my_node"), "{other}");
         assert!(load("- a\n").unwrap_err().to_string().contains("a list"));
         assert!(load("/**: {\n").is_err());
@@ -236,9 +318,17 @@ mod tests {
     #[test]
     fn assignments_are_checked_alike() {
         let set = |assignment: &str| Config::load(None, None, &[assignment.to_owned()]);
-        assert!(set("runtime.workers").unwrap_err().to_string().contains("no '='"));
+        assert!(
+            set("runtime.workers")
+                .unwrap_err()
+                .to_string()
+                .contains("no '='")
+        );
         let unknown = set("runtime.wokers=2").unwrap_err().to_string();
-        assert!(unknown.contains("--set runtime.wokers=2: unknown parameter runtime.wokers"), "{unknown}");
+        assert!(
+            unknown.contains("--set runtime.wokers=2: unknown parameter runtime.wokers"),
+            "{unknown}"
+        );
         assert_eq!(set("runtime.workers=3").unwrap().workers.get(), 3);
         let per_class = set("detector.class_score_thresholds.traffic light=0.4").unwrap();
         assert_eq!(per_class.thresholds.class_scores["traffic light"], 0.4);

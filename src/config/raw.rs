@@ -31,7 +31,9 @@ pub struct RawModel {
 
 impl Default for RawModel {
     fn default() -> Self {
-        Self { name: "fastestdet_352".to_owned() }
+        Self {
+            name: "fastestdet_352".to_owned(),
+        }
     }
 }
 
@@ -90,7 +92,12 @@ pub struct RawRuntime {
 
 impl Default for RawRuntime {
     fn default() -> Self {
-        Self { providers: vec![Provider::Cpu], strict: false, workers: 0, intra_op_threads: 1 }
+        Self {
+            providers: vec![Provider::Cpu],
+            strict: false,
+            workers: 0,
+            intra_op_threads: 1,
+        }
     }
 }
 

@@ -14,8 +14,10 @@ const PARAMETERS: &str = "ros__parameters";
 /// `/**`, then those of the node itself.
 pub fn from_ros_yaml(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
     let origin = path.display().to_string();
-    let document: Value = serde_yaml::from_str(yaml)
-        .map_err(|source| ConfigError::Yaml { origin: origin.clone(), source })?;
+    let document: Value = serde_yaml::from_str(yaml).map_err(|source| ConfigError::Yaml {
+        origin: origin.clone(),
+        source,
+    })?;
     let shape = |found: String| ConfigError::Shape {
         origin: origin.clone(),
         found,
@@ -25,7 +27,10 @@ pub fn from_ros_yaml(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
     };
     let wildcards = ["/**", "**"];
     let own = [NODE.to_owned(), format!("/{NODE}"), format!("/**/{NODE}")];
-    let keys = wildcards.iter().copied().chain(own.iter().map(String::as_str));
+    let keys = wildcards
+        .iter()
+        .copied()
+        .chain(own.iter().map(String::as_str));
     let mut merged = Value::Object(Map::new());
     let mut any = false;
     for node in keys.filter_map(|key| nodes.get(key)) {
@@ -73,7 +78,11 @@ fn nest(parameters: &Value, origin: &str) -> Result<Value, ConfigError> {
     match parameters {
         Value::Object(entries) => {
             for (key, value) in entries {
-                let value = if value.is_object() { nest(value, origin)? } else { value.clone() };
+                let value = if value.is_object() {
+                    nest(value, origin)?
+                } else {
+                    value.clone()
+                };
                 merge(&mut nest_all, nested(key, value));
             }
             Ok(nest_all)
@@ -88,7 +97,9 @@ fn nest(parameters: &Value, origin: &str) -> Result<Value, ConfigError> {
 }
 
 fn nested(key: &str, value: Value) -> Value {
-    key.rsplit('.').fold(value, |value, key| Value::Object(Map::from_iter([(key.to_owned(), value)])))
+    key.rsplit('.').fold(value, |value, key| {
+        Value::Object(Map::from_iter([(key.to_owned(), value)]))
+    })
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -10,10 +10,12 @@ pub struct BBox {
 }
 
 impl BBox {
+    /// In pixels.
     pub fn width(&self) -> f32 {
         self.x2 - self.x1
     }
 
+    /// In pixels.
     pub fn height(&self) -> f32 {
         self.y2 - self.y1
     }
@@ -59,21 +61,47 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     pub fn any_box() -> impl Strategy<Value = BBox> {
-        (-500f32..2000.0, -500f32..2000.0, 0f32..800.0, 0f32..800.0)
-            .prop_map(|(x1, y1, w, h)| BBox { x1, y1, x2: x1 + w, y2: y1 + h })
+        (-500f32..2000.0, -500f32..2000.0, 0f32..800.0, 0f32..800.0).prop_map(|(x1, y1, w, h)| {
+            BBox {
+                x1,
+                y1,
+                x2: x1 + w,
+                y2: y1 + h,
+            }
+        })
     }
 
     #[test]
     fn disjoint_boxes_do_not_overlap_however_far_apart() {
-        let a = BBox { x1: 0.0, y1: 0.0, x2: 10.0, y2: 10.0 };
-        let b = BBox { x1: 20.0, y1: 20.0, x2: 30.0, y2: 30.0 };
+        let a = BBox {
+            x1: 0.0,
+            y1: 0.0,
+            x2: 10.0,
+            y2: 10.0,
+        };
+        let b = BBox {
+            x1: 20.0,
+            y1: 20.0,
+            x2: 30.0,
+            y2: 30.0,
+        };
         assert_eq!(a.iou(&b), 0.0);
     }
 
     #[test]
     fn half_of_two_squares() {
-        let a = BBox { x1: 0.0, y1: 0.0, x2: 10.0, y2: 10.0 };
-        let b = BBox { x1: 0.0, y1: 5.0, x2: 10.0, y2: 15.0 };
+        let a = BBox {
+            x1: 0.0,
+            y1: 0.0,
+            x2: 10.0,
+            y2: 10.0,
+        };
+        let b = BBox {
+            x1: 0.0,
+            y1: 5.0,
+            x2: 10.0,
+            y2: 15.0,
+        };
         assert!((a.iou(&b) - 1.0 / 3.0).abs() < 1e-6);
     }
 

@@ -20,10 +20,11 @@ pub struct Detection {
     pub class_id: usize,
     /// In [0, 1].
     pub score: f32,
-    /// In pixels; of the model's input until [`Detector::suppress`], of the image, clipped to it, after.
+    /// In pixels; of the model's input until [`OutputReader::suppress`], of the image, clipped to it, after.
     pub bbox: BBox,
 }
 
+/// Why an image has no result.
 #[derive(Debug, Error)]
 pub enum DetectError {
     #[error("preparing the input tensor: {0}")]
@@ -47,6 +48,10 @@ pub struct OutputReader {
 }
 
 impl Detector {
+    /// A detector with a session of its own.
+    ///
+    /// # Errors
+    /// Those of [`Session::open`].
     pub fn new(
         runtime: &Runtime,
         model: &Model,
@@ -55,8 +60,16 @@ impl Detector {
     ) -> Result<Self, InferError> {
         let (session, decoder) = Session::open(runtime, model, options)?;
         let builder = TensorBuilder::new(model.description.input.clone());
-        let reader = OutputReader { decoder, settings, detections: Vec::new() };
-        Ok(Self { builder, session, reader })
+        let reader = OutputReader {
+            decoder,
+            settings,
+            detections: Vec::new(),
+        };
+        Ok(Self {
+            builder,
+            session,
+            reader,
+        })
     }
 
     pub fn session(&self) -> &Session {
@@ -75,7 +88,9 @@ impl Detector {
 
     /// Step 2: the model's outputs, and what reads them.
     pub fn infer(&mut self) -> Result<(Outputs<'_>, &mut OutputReader), InferError> {
-        let outputs = self.session.run(self.builder.shape(), self.builder.tensor())?;
+        let outputs = self
+            .session
+            .run(self.builder.shape(), self.builder.tensor())?;
         Ok((outputs, &mut self.reader))
     }
 
@@ -114,7 +129,10 @@ impl OutputReader {
             let bbox = BBox { x1, y1, x2, y2 };
             detection.bbox = if clips_first { clip(bbox) } else { bbox };
         }
-        let (iou_threshold, limit) = (self.settings.nms_iou_threshold, self.settings.max_detections);
+        let (iou_threshold, limit) = (
+            self.settings.nms_iou_threshold,
+            self.settings.max_detections,
+        );
         nms::suppress(&mut self.detections, iou_threshold, limit);
         self.detections.retain_mut(|detection| {
             detection.bbox = clip(detection.bbox);

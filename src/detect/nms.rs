@@ -37,8 +37,10 @@ mod tests {
             let scored = boxes.into_iter().enumerate();
             // distinct scores
             scored
-                .map(|(i, (bbox, class_id))| {
-                    Detection { class_id, score: (i as f32 + 1.0) / (count + 1.0), bbox }
+                .map(|(i, (bbox, class_id))| Detection {
+                    class_id,
+                    score: (i as f32 + 1.0) / (count + 1.0),
+                    bbox,
                 })
                 .collect()
         })
@@ -79,11 +81,23 @@ mod tests {
 
     #[test]
     fn the_limit_takes_the_best() {
-        let bbox = |x1| crate::detect::BBox { x1, y1: 0.0, x2: x1 + 1.0, y2: 1.0 };
+        let bbox = |x1| crate::detect::BBox {
+            x1,
+            y1: 0.0,
+            x2: x1 + 1.0,
+            y2: 1.0,
+        };
         let mut boxes: Vec<_> = (0..5)
-            .map(|i| Detection { class_id: 0, score: i as f32 / 10.0, bbox: bbox(10.0 * i as f32) })
+            .map(|i| Detection {
+                class_id: 0,
+                score: i as f32 / 10.0,
+                bbox: bbox(10.0 * i as f32),
+            })
             .collect();
         suppress(&mut boxes, 0.5, 2);
-        assert_eq!(boxes.iter().map(|d| d.score).collect::<Vec<_>>(), [0.4, 0.3]);
+        assert_eq!(
+            boxes.iter().map(|d| d.score).collect::<Vec<_>>(),
+            [0.4, 0.3]
+        );
     }
 }

@@ -32,6 +32,7 @@ pub struct Thresholds {
     pub class_scores: BTreeMap<String, f32>,
 }
 
+/// A parameter names a class that the model does not have.
 #[derive(Debug, Error)]
 #[error("{key}: {model} has no class {class:?}; it has: {known}")]
 pub struct UnknownClass {
@@ -42,6 +43,7 @@ pub struct UnknownClass {
 }
 
 impl DetectorSettings {
+    /// What the parameters leave open is the model's own.
     pub fn new(parameters: &Thresholds, model: &ModelDescription) -> Result<Self, UnknownClass> {
         let labels = &model.labels;
         let class_id = |key, class: &String| {
@@ -98,10 +100,17 @@ mod tests {
 
     fn settings(change: impl Fn(&mut Thresholds)) -> Result<DetectorSettings, UnknownClass> {
         let manifest = Manifest::shipped().unwrap();
-        let model = manifest.describe(manifest.model("nanodet_m_416").unwrap()).unwrap();
+        let model = manifest
+            .describe(manifest.model("nanodet_m_416").unwrap())
+            .unwrap();
         let (classes, class_scores) = (Vec::new(), BTreeMap::new());
-        let mut thresholds =
-            Thresholds { score: None, nms_iou: None, max_detections: 100, classes, class_scores };
+        let mut thresholds = Thresholds {
+            score: None,
+            nms_iou: None,
+            max_detections: 100,
+            classes,
+            class_scores,
+        };
         change(&mut thresholds);
         DetectorSettings::new(&thresholds, &model)
     }
@@ -128,7 +137,12 @@ mod tests {
 
     #[test]
     fn a_class_that_the_model_lacks_is_named() {
-        let error = settings(|t| t.classes = vec!["tram".into()]).unwrap_err().to_string();
-        assert!(error.contains("detector.classes") && error.contains("\"tram\""), "{error}");
+        let error = settings(|t| t.classes = vec!["tram".into()])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("detector.classes") && error.contains("\"tram\""),
+            "{error}"
+        );
     }
 }

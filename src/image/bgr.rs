@@ -33,7 +33,10 @@ impl<'a> BgrView<'a> {
         if mat.typ() != CV_8UC3 {
             return None;
         }
-        let (width, height) = (u32::try_from(mat.cols()).ok()?, u32::try_from(mat.rows()).ok()?);
+        let (width, height) = (
+            u32::try_from(mat.cols()).ok()?,
+            u32::try_from(mat.rows()).ok()?,
+        );
         Self::new(width, height, row_bytes(width, 3)?, mat.data_bytes().ok()?)
     }
 
@@ -69,7 +72,10 @@ pub(super) fn row_bytes(width: u32, channels: u32) -> Option<usize> {
 
 /// Bytes from the first row's start to the last row's end.
 pub(super) fn rows_bytes(height: u32, step: usize, row: usize) -> Option<usize> {
-    (height as usize).checked_sub(1)?.checked_mul(step)?.checked_add(row)
+    (height as usize)
+        .checked_sub(1)?
+        .checked_mul(step)?
+        .checked_add(row)
 }
 
 /// A read-only OpenCV matrix over somebody else's bytes.
@@ -96,7 +102,10 @@ impl<'a> BorrowedMat<'a> {
         if !fits || typ & (opencv::core::CV_MAT_DEPTH_MASK) != opencv::core::CV_8U {
             return Err(opencv::Error::new(
                 opencv::core::StsBadArg,
-                format!("{} bytes do not hold {rows} rows of {cols} pixels", data.len()),
+                format!(
+                    "{} bytes do not hold {rows} rows of {cols} pixels",
+                    data.len()
+                ),
             ));
         }
         let pointer = data.as_ptr().cast::<c_void>().cast_mut();
@@ -105,7 +114,10 @@ impl<'a> BorrowedMat<'a> {
         let mat = unsafe {
             Mat::new_rows_cols_with_data_unsafe(rows as i32, cols as i32, typ, pointer, step)?
         };
-        Ok(Self { mat, _data: PhantomData })
+        Ok(Self {
+            mat,
+            _data: PhantomData,
+        })
     }
 }
 

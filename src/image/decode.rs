@@ -19,11 +19,18 @@ pub enum DecodeError {
     )]
     UnknownFormat { format: String, first: Vec<u8> },
     #[error("image of {width}x{height} pixels, {encoding}: {problem}")]
-    Geometry { width: u32, height: u32, encoding: String, problem: String },
-    #[error(
-        "image says {width}x{height} pixels, more than its {bytes} compressed bytes can hold"
-    )]
-    Implausible { width: u64, height: u64, bytes: usize },
+    Geometry {
+        width: u32,
+        height: u32,
+        encoding: String,
+        problem: String,
+    },
+    #[error("image says {width}x{height} pixels, more than its {bytes} compressed bytes can hold")]
+    Implausible {
+        width: u64,
+        height: u64,
+        bytes: usize,
+    },
     #[error("damaged JPEG: {0}")]
     Jpeg(#[from] turbojpeg::Error),
     #[error("damaged {kind}: {problem}")]
@@ -75,13 +82,21 @@ enum Layout {
     Bgr,
     Mono16,
     /// One OpenCV conversion of pixels of `channels` bytes.
-    Packed { channels: u32, conversion: i32 },
+    Packed {
+        channels: u32,
+        conversion: i32,
+    },
     /// Full-size luma, then half-size interleaved chroma.
-    SemiPlanar { conversion: i32 },
+    SemiPlanar {
+        conversion: i32,
+    },
 }
 
 fn layout(encoding: &str) -> Option<Layout> {
-    let packed = |channels, conversion| Layout::Packed { channels, conversion };
+    let packed = |channels, conversion| Layout::Packed {
+        channels,
+        conversion,
+    };
     Some(match encoding {
         "bgr8" | "8UC3" => Layout::Bgr,
         "rgb8" => packed(3, imgproc::COLOR_RGB2BGR),
@@ -91,8 +106,12 @@ fn layout(encoding: &str) -> Option<Layout> {
         "mono16" => Layout::Mono16,
         "yuv422" | "uyvy" => packed(2, imgproc::COLOR_YUV2BGR_UYVY),
         "yuv422_yuy2" | "yuyv" => packed(2, imgproc::COLOR_YUV2BGR_YUY2),
-        "nv12" => Layout::SemiPlanar { conversion: imgproc::COLOR_YUV2BGR_NV12 },
-        "nv21" => Layout::SemiPlanar { conversion: imgproc::COLOR_YUV2BGR_NV21 },
+        "nv12" => Layout::SemiPlanar {
+            conversion: imgproc::COLOR_YUV2BGR_NV12,
+        },
+        "nv21" => Layout::SemiPlanar {
+            conversion: imgproc::COLOR_YUV2BGR_NV21,
+        },
         // OpenCV names a Bayer pattern by the second row's second and third pixels, ROS by the first two rows
         "bayer_rggb8" => packed(1, imgproc::COLOR_BayerBG2BGR),
         "bayer_bggr8" => packed(1, imgproc::COLOR_BayerRG2BGR),
@@ -110,8 +129,14 @@ pub struct ImageDecoder {
 }
 
 impl ImageDecoder {
+    /// # Errors
+    /// libjpeg-turbo cannot set up.
     pub fn new() -> Result<Self, DecodeError> {
-        Ok(Self { jpeg: JpegDecoder::new()?, converted: Mat::default(), grey: Vec::new() })
+        Ok(Self {
+            jpeg: JpegDecoder::new()?,
+            converted: Mat::default(),
+            grey: Vec::new(),
+        })
     }
 
     /// The picture of an uncompressed image. bgr8 and 8UC3 borrow the message's bytes.
@@ -131,7 +156,10 @@ impl ImageDecoder {
                 let grey = BorrowedMat::new(height, width, CV_8UC1, &self.grey, width as usize)?;
                 imgproc::cvt_color_def(&*grey, &mut self.converted, imgproc::COLOR_GRAY2BGR)?;
             }
-            Layout::Packed { channels, conversion } => {
+            Layout::Packed {
+                channels,
+                conversion,
+            } => {
                 let typ = match channels {
                     1 => CV_8UC1,
                     2 => CV_8UC2,
@@ -184,7 +212,10 @@ impl ImageDecoder {
                 check_plausible(width, height, file.len())?;
                 self.decode_with_opencv(file, "PNG")
             }
-            [] => Err(DecodeError::Damaged { kind: "image", problem: "it is empty".to_owned() }),
+            [] => Err(DecodeError::Damaged {
+                kind: "image",
+                problem: "it is empty".to_owned(),
+            }),
             _ => self.decode_with_opencv(file, "image"),
         }
     }
@@ -197,8 +228,7 @@ impl ImageDecoder {
         // OpenCV leaves the picture before in place where it finds none
         self.converted = Mat::default();
         let bytes = Mat::from_slice(file)?;
-        let decoded =
-            imgcodecs::imdecode_to(&bytes, imgcodecs::IMREAD_COLOR, &mut self.converted)?;
+        let decoded = imgcodecs::imdecode_to(&bytes, imgcodecs::IMREAD_COLOR, &mut self.converted)?;
         // the returned header shares `converted`'s pixels when there are any
         drop(decoded);
         self.converted(kind)
@@ -224,19 +254,32 @@ fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeErr
         Layout::Packed { channels, .. } => channels,
         Layout::SemiPlanar { .. } => 1,
     };
-    let halves_width = matches!(layout, Layout::SemiPlanar { .. } | Layout::Packed { channels: 2, .. });
+    let halves_width = matches!(
+        layout,
+        Layout::SemiPlanar { .. } | Layout::Packed { channels: 2, .. }
+    );
     let halves_height = matches!(layout, Layout::SemiPlanar { .. });
     if halves_width && width % 2 == 1 || halves_height && height % 2 == 1 {
         let problem = "has an odd side, but its chroma covers pixels by two".to_owned();
         return Err(geometry(image, problem));
     }
-    let rows = if halves_height { height.checked_add(height / 2) } else { Some(height) };
+    let rows = if halves_height {
+        height.checked_add(height / 2)
+    } else {
+        Some(height)
+    };
     let row = row_bytes(width, channels);
     let (Some(row), Some(rows)) = (row, rows.filter(|&rows| i32::try_from(rows).is_ok())) else {
-        return Err(geometry(image, "is beyond what can be addressed".to_owned()));
+        return Err(geometry(
+            image,
+            "is beyond what can be addressed".to_owned(),
+        ));
     };
     if step < row {
-        return Err(geometry(image, format!("needs a step of {row} bytes at least, found {step}")));
+        return Err(geometry(
+            image,
+            format!("needs a step of {row} bytes at least, found {step}"),
+        ));
     }
     let needed = rows_bytes(rows, step, row);
     if needed.is_none_or(|needed| image.data.len() < needed) {
@@ -265,7 +308,11 @@ const DECODED_BYTES_PER_BYTE: u64 = 2048;
 fn check_plausible(width: u64, height: u64, bytes: usize) -> Result<(), DecodeError> {
     let decoded = width.saturating_mul(height).saturating_mul(3);
     if decoded > DECODED_BYTES_PER_BYTE.saturating_mul(bytes as u64) {
-        return Err(DecodeError::Implausible { width, height, bytes });
+        return Err(DecodeError::Implausible {
+            width,
+            height,
+            bytes,
+        });
     }
     Ok(())
 }
@@ -283,11 +330,18 @@ fn png_size(file: &[u8]) -> Option<(u64, u64)> {
 fn mono16_to_mono8(image: &ImageView<'_>, grey: &mut Vec<u8>) {
     let row = 2 * image.width as usize;
     grey.clear();
-    for line in image.data.chunks(image.step as usize).take(image.height as usize) {
+    for line in image
+        .data
+        .chunks(image.step as usize)
+        .take(image.height as usize)
+    {
         let levels = line[..row].chunks_exact(2).map(|pair| {
             let pair = [pair[0], pair[1]];
-            let level =
-                if image.is_bigendian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
+            let level = if image.is_bigendian {
+                u16::from_be_bytes(pair)
+            } else {
+                u16::from_le_bytes(pair)
+            };
             // at most 255: the quotient of a u16 and 257, rounded
             ((u32::from(level) + 128) / 257) as u8
         });
@@ -310,7 +364,10 @@ mod tests {
             let mut decoder = ImageDecoder::new().unwrap();
             assert!(decoder.decode_file(file.as_slice()).is_ok());
             for length in [0, 1, 12, 30] {
-                assert!(decoder.decode_file(&file.as_slice()[..length]).is_err(), "{extension} {length}");
+                assert!(
+                    decoder.decode_file(&file.as_slice()[..length]).is_err(),
+                    "{extension} {length}"
+                );
             }
         }
     }

@@ -21,14 +21,27 @@ pub fn annotate(
     if scale < 1.0 {
         let height = (f64::from(image.height()) * scale).round().max(1.0) as i32;
         let size = Size::new(max_width as i32, height);
-        imgproc::resize(&*image.to_mat()?, &mut canvas, size, 0.0, 0.0, imgproc::INTER_AREA)?;
+        imgproc::resize(
+            &*image.to_mat()?,
+            &mut canvas,
+            size,
+            0.0,
+            0.0,
+            imgproc::INTER_AREA,
+        )?;
     } else {
         image.to_mat()?.copy_to(&mut canvas)?;
     }
     // 2 px lines and 0.5 text at 1000 px; both follow the picture's size
     let weight = f64::from(canvas.cols().max(canvas.rows())) / 1000.0;
     for detection in detections {
-        draw(&mut canvas, detection, labels.name(detection.class_id), scale, weight)?;
+        draw(
+            &mut canvas,
+            detection,
+            labels.name(detection.class_id),
+            scale,
+            weight,
+        )?;
     }
     Ok(canvas)
 }
@@ -54,12 +67,26 @@ fn draw(
     let size = imgproc::get_text_size(&text, FONT, font_scale, 1, &mut baseline)?;
     let tag_height = size.height + baseline + 2;
     // above the box where there is room, else inside it
-    let tag_top = if top >= tag_height { top - tag_height } else { top };
+    let tag_top = if top >= tag_height {
+        top - tag_height
+    } else {
+        top
+    };
     let tag = Rect::new(left, tag_top, size.width + 4, tag_height);
     imgproc::rectangle(canvas, tag, colour, imgproc::FILLED, imgproc::LINE_8, 0)?;
     let origin = Point::new(left + 2, tag_top + size.height + 1);
     let black = Scalar::all(0.0);
-    imgproc::put_text(canvas, &text, origin, FONT, font_scale, black, 1, imgproc::LINE_AA, false)
+    imgproc::put_text(
+        canvas,
+        &text,
+        origin,
+        FONT,
+        font_scale,
+        black,
+        1,
+        imgproc::LINE_AA,
+        false,
+    )
 }
 
 /// Light colours that black text reads well on, the same for a class in every picture. BGR.
@@ -77,4 +104,3 @@ fn colour(class_id: usize) -> Scalar {
     let [b, g, r] = PALETTE[class_id % PALETTE.len()].map(f64::from);
     Scalar::new(b, g, r, 0.0)
 }
-

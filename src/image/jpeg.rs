@@ -14,7 +14,10 @@ pub struct JpegDecoder {
 
 impl JpegDecoder {
     pub fn new() -> Result<Self, turbojpeg::Error> {
-        Ok(Self { decompressor: Decompressor::new()?, pixels: Vec::new() })
+        Ok(Self {
+            decompressor: Decompressor::new()?,
+            pixels: Vec::new(),
+        })
     }
 
     /// What the file's header says, without decoding it.
@@ -33,7 +36,13 @@ impl JpegDecoder {
         let pitch = 3 * width;
         self.pixels.resize(pitch * height, 0);
         let pixels = self.pixels.as_mut_slice();
-        let output = Image { pixels, width, pitch, height, format: PixelFormat::BGR };
+        let output = Image {
+            pixels,
+            width,
+            pitch,
+            height,
+            format: PixelFormat::BGR,
+        };
         match self.decompressor.decompress(jpeg, output) {
             Ok(()) => {}
             Err(error) if is_harmless(&error) => {}
@@ -87,6 +96,7 @@ impl JpegEncoder {
         Ok(Self(compressor))
     }
 
+    /// The picture as a whole JPEG file.
     pub fn encode(&mut self, image: &BgrView<'_>) -> Result<Vec<u8>, turbojpeg::Error> {
         self.0.compress_to_vec(Image {
             pixels: image.data(),
@@ -115,7 +125,11 @@ mod tests {
         let header = decoder.header(&jpeg).unwrap();
         assert_eq!((header.width, header.height), (32, 16));
         assert!(decoder.decode(&jpeg, &header).is_ok());
-        assert!(decoder.decode(&jpeg[..jpeg.len() * 2 / 3], &header).is_err());
+        assert!(
+            decoder
+                .decode(&jpeg[..jpeg.len() * 2 / 3], &header)
+                .is_err()
+        );
     }
 
     #[test]

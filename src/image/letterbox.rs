@@ -33,7 +33,12 @@ impl Letterbox {
             ResizeMode::Stretch => input,
             ResizeMode::Letterbox => fit(image, input),
         };
-        Self { image, size, left: (input.0 - size.0) / 2, top: (input.1 - size.1) / 2 }
+        Self {
+            image,
+            size,
+            left: (input.0 - size.0) / 2,
+            top: (input.1 - size.1) / 2,
+        }
     }
 
     /// From pixels of the input to pixels of the image.

@@ -45,7 +45,13 @@ impl TensorBuilder {
             std::array::from_fn(|level| (level as f32 - spec.mean[channel]) / spec.std[channel])
         });
         let tensor = vec![0.0; 3 * spec.width as usize * spec.height as usize];
-        Self { spec, levels, resized: Mat::default(), tensor, placed: None }
+        Self {
+            spec,
+            levels,
+            resized: Mat::default(),
+            tensor,
+            placed: None,
+        }
     }
 
     pub fn spec(&self) -> &InputSpec {
@@ -128,7 +134,14 @@ mod tests {
 
     fn spec(resize: ResizeMode, colour: ColourOrder) -> InputSpec {
         let (mean, std) = ([10.0, 20.0, 30.0], [2.0, 4.0, 5.0]);
-        InputSpec { width: 8, height: 8, colour, resize, mean, std }
+        InputSpec {
+            width: 8,
+            height: 8,
+            colour,
+            resize,
+            mean,
+            std,
+        }
     }
 
     #[test]

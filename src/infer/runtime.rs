@@ -19,11 +19,15 @@ pub struct Runtime {
     path: PathBuf,
 }
 
+/// Why there is no ONNX Runtime to use.
 #[derive(Debug, Error)]
 pub enum RuntimeError {
     #[error("ONNX Runtime: {source}\nexpected the library of ONNX Runtime {OLDEST} or newer, looked for {}; \
         `make build` puts one into the checkout, and ORT_DYLIB_PATH=/path/to/libonnxruntime.so names another", path.display())]
-    Load { path: PathBuf, source: ort::LoadDynamicError },
+    Load {
+        path: PathBuf,
+        source: ort::LoadDynamicError,
+    },
     #[error("ONNX Runtime at {} does not start: {source}", path.display())]
     Start { path: PathBuf, source: ort::Error },
 }
@@ -32,12 +36,18 @@ impl Runtime {
     /// Loads the library from where [`locations::onnx_runtime`] says. A process has one: later calls give the same.
     pub fn load() -> Result<Self, RuntimeError> {
         let path = locations::onnx_runtime();
-        let builder = ort::init_from(&path)
-            .map_err(|source| RuntimeError::Load { path: path.clone(), source })?;
-        let environment = builder
-            .with_name("shuffledet")
-            .build()
-            .map_err(|source| RuntimeError::Start { path: path.clone(), source })?;
+        let builder = ort::init_from(&path).map_err(|source| RuntimeError::Load {
+            path: path.clone(),
+            source,
+        })?;
+        let environment =
+            builder
+                .with_name("shuffledet")
+                .build()
+                .map_err(|source| RuntimeError::Start {
+                    path: path.clone(),
+                    source,
+                })?;
         environment.set_log_level(LogLevel::Error);
         Ok(Self { environment, path })
     }

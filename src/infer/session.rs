@@ -30,6 +30,7 @@ pub struct Session {
     fates: Vec<ProviderFate>,
 }
 
+/// Why a model cannot be loaded or run.
 #[derive(Debug, Error)]
 pub enum InferError {
     #[error("{path}: {source}")]
@@ -37,13 +38,21 @@ pub enum InferError {
     #[error("{path}: none of the providers takes it: {reasons}")]
     NoProvider { path: String, reasons: String },
     #[error("{path}: its inputs are {found}, but the model's description says {expected}")]
-    Input { path: String, expected: String, found: String },
+    Input {
+        path: String,
+        expected: String,
+        found: String,
+    },
     #[error("{path}: {source}")]
     Outputs { path: String, source: ShapeMismatch },
     #[error("ONNX Runtime: {0}")]
     Run(#[from] ort::Error),
     #[error("output {index} of the model has {found} values, expected {expected}")]
-    OutputLength { index: usize, expected: usize, found: usize },
+    OutputLength {
+        index: usize,
+        expected: usize,
+        found: usize,
+    },
 }
 
 impl Session {
@@ -54,10 +63,15 @@ impl Session {
         options: &SessionOptions,
     ) -> Result<(Self, OutputDecoder), InferError> {
         let path = || model.path.display().to_string();
-        let prepared = onnx::prepare(&model.onnx)
-            .map_err(|source| InferError::Onnx { path: path(), source })?;
-        let (session, provider, fates) = build(runtime, &prepared, options)
-            .map_err(|reasons| InferError::NoProvider { path: path(), reasons })?;
+        let prepared = onnx::prepare(&model.onnx).map_err(|source| InferError::Onnx {
+            path: path(),
+            source,
+        })?;
+        let (session, provider, fates) =
+            build(runtime, &prepared, options).map_err(|reasons| InferError::NoProvider {
+                path: path(),
+                reasons,
+            })?;
 
         let description = &model.description;
         let input = &description.input;
@@ -65,15 +79,34 @@ impl Session {
         if !matches!(session.inputs(), [one] if fits(one, &expected)) {
             let expected = format!("one of f32 {expected:?}");
             let found = describe(session.inputs());
-            return Err(InferError::Input { path: path(), expected, found });
+            return Err(InferError::Input {
+                path: path(),
+                expected,
+                found,
+            });
         }
         let shapes: Vec<Vec<i64>> = session.outputs().iter().map(float_shape).collect();
         let classes = description.labels.count();
-        let decoder =
-            OutputDecoder::new(description.family, (input.width, input.height), classes, &shapes)
-                .map_err(|source| InferError::Outputs { path: path(), source })?;
+        let decoder = OutputDecoder::new(
+            description.family,
+            (input.width, input.height),
+            classes,
+            &shapes,
+        )
+        .map_err(|source| InferError::Outputs {
+            path: path(),
+            source,
+        })?;
         let output_lengths = decoder.output_lengths();
-        Ok((Self { session, output_lengths, provider, fates }, decoder))
+        Ok((
+            Self {
+                session,
+                output_lengths,
+                provider,
+                fates,
+            },
+            decoder,
+        ))
     }
 
     /// The provider that the session was made on.
@@ -90,7 +123,10 @@ impl Session {
     pub fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Outputs<'_>, InferError> {
         let input = TensorRef::from_array_view((shape, tensor))?;
         let outputs = self.session.run(ort::inputs![input])?;
-        Ok(Outputs { outputs, lengths: &self.output_lengths })
+        Ok(Outputs {
+            outputs,
+            lengths: &self.output_lengths,
+        })
     }
 }
 
@@ -107,7 +143,11 @@ impl Outputs<'_> {
         for (index, &expected) in self.lengths.iter().enumerate() {
             let (_, data) = self.outputs[index].try_extract_tensor::<f32>()?;
             if data.len() != expected {
-                return Err(InferError::OutputLength { index, expected, found: data.len() });
+                return Err(InferError::OutputLength {
+                    index,
+                    expected,
+                    found: data.len(),
+                });
             }
             values.push(data);
         }
@@ -138,11 +178,19 @@ fn build(
             },
         };
         let provider = provider.name().to_owned();
-        fates.push(ProviderFate { provider, used: reason.is_none(), reason });
+        fates.push(ProviderFate {
+            provider,
+            used: reason.is_none(),
+            reason,
+        });
     }
     let Some((session, provider)) = built else {
         let reason = |fate: &ProviderFate| {
-            format!("{}: {}", fate.provider, fate.reason.as_deref().unwrap_or_default())
+            format!(
+                "{}: {}",
+                fate.provider,
+                fate.reason.as_deref().unwrap_or_default()
+            )
         };
         return Err(fates.iter().map(reason).collect::<Vec<_>>().join("; "));
     };
@@ -177,7 +225,11 @@ fn fits(input: &Outlet, expected: &[i64]) -> bool {
 /// The dimensions of an f32 tensor, -1 where not fixed; empty for anything else.
 fn float_shape(outlet: &Outlet) -> Vec<i64> {
     match outlet.dtype() {
-        ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => shape.to_vec(),
+        ValueType::Tensor {
+            ty: TensorElementType::Float32,
+            shape,
+            ..
+        } => shape.to_vec(),
         _ => Vec::new(),
     }
 }

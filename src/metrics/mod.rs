@@ -5,7 +5,7 @@ pub mod summary;
 pub mod tally;
 pub mod timeline;
 
-pub use histogram::{Bin, StageHistograms};
+pub use histogram::{Bin, StageHistograms, quantiles_of};
 pub use summary::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles, Summary};
 pub use tally::Tally;
 pub use timeline::{OutcomeKind, Spread, TimeBin, Timeline};

@@ -49,14 +49,24 @@ impl Tally {
         }
         self.histograms.record(&frame.trace);
         let log_time_ns = i64::try_from(frame.log_time_ns).unwrap_or(i64::MAX);
-        let detections = frame.detections.iter().map(|d| (labels.name(d.class_id), 1));
-        self.timeline.record(log_time_ns, kind, &frame.trace, detections);
+        let detections = frame
+            .detections
+            .iter()
+            .map(|d| (labels.name(d.class_id), 1));
+        self.timeline
+            .record(log_time_ns, kind, &frame.trace, detections);
     }
 
     /// Published detections by label; labels without any are absent.
     pub fn detections(&self, labels: &Labels) -> BTreeMap<String, u64> {
-        let counts = self.detections.iter().enumerate().filter(|(_, count)| **count > 0);
-        counts.map(|(class_id, &count)| (labels.name(class_id).to_owned(), count)).collect()
+        let counts = self
+            .detections
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0);
+        counts
+            .map(|(class_id, &count)| (labels.name(class_id).to_owned(), count))
+            .collect()
     }
 
     /// Whether any frame failed.

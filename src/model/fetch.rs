@@ -30,10 +30,15 @@ impl Source {
     }
 }
 
+/// Why a file could not be fetched or checked.
 #[derive(Debug, Error)]
 pub enum FetchError {
     #[error("{name}: no source has it with sha256 {sha256}:\n{tried}")]
-    NoSource { name: String, sha256: String, tried: String },
+    NoSource {
+        name: String,
+        sha256: String,
+        tried: String,
+    },
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read {path}: {source}")]
@@ -58,7 +63,10 @@ pub fn fetch(
     if target.is_file() && file_sha256(&target)? == file.sha256 {
         return Ok((target, Fetched::AlreadyThere));
     }
-    let write_error = |source| FetchError::Write { path: target.clone(), source };
+    let write_error = |source| FetchError::Write {
+        path: target.clone(),
+        source,
+    };
     fs::create_dir_all(folder).map_err(write_error)?;
     let mut tried = Vec::new();
     for source in sources {
@@ -67,15 +75,23 @@ pub fn fetch(
         match copy(source, file, partial.as_file_mut()) {
             Ok((origin, sha256)) if sha256 == file.sha256 => {
                 make_readable(partial.as_file()).map_err(write_error)?;
-                partial.persist(&target).map_err(|error| write_error(error.error))?;
+                partial
+                    .persist(&target)
+                    .map_err(|error| write_error(error.error))?;
                 return Ok((target, Fetched::From(origin)));
             }
-            Ok((origin, sha256)) => tried.push(format!("  {origin}: refused, its sha256 is {sha256}")),
+            Ok((origin, sha256)) => {
+                tried.push(format!("  {origin}: refused, its sha256 is {sha256}"))
+            }
             Err((origin, problem)) => tried.push(format!("  {origin}: {problem}")),
         }
     }
     let (name, sha256) = (file.name.clone(), file.sha256.clone());
-    Err(FetchError::NoSource { name, sha256, tried: tried.join("\n") })
+    Err(FetchError::NoSource {
+        name,
+        sha256,
+        tried: tried.join("\n"),
+    })
 }
 
 /// Lower-case hexadecimal.
@@ -85,7 +101,10 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// The sha256 of a file, read in pieces.
 pub fn file_sha256(path: &Path) -> Result<String, FetchError> {
-    let read_error = |source| FetchError::Read { path: path.to_owned(), source };
+    let read_error = |source| FetchError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let file = File::open(path).map_err(read_error)?;
     copy_hashed(file, &mut io::sink()).map_err(read_error)
 }
@@ -100,15 +119,19 @@ fn copy(
         Source::Folder(folder) => {
             let places = ["", "models", "video"].map(|below| folder.join(below).join(&file.name));
             let Some(path) = places.into_iter().find(|path| path.is_file()) else {
-                return Err((folder.display().to_string(), format!("has no {}", file.name)));
+                return Err((
+                    folder.display().to_string(),
+                    format!("has no {}", file.name),
+                ));
             };
             let origin = path.display().to_string();
             let reader = File::open(&path).map_err(|error| (origin.clone(), error.to_string()))?;
             (origin, Box::new(reader))
         }
         Source::Url(url) => {
-            let response =
-                ureq::get(url).call().map_err(|error| (url.clone(), error.to_string()))?;
+            let response = ureq::get(url)
+                .call()
+                .map_err(|error| (url.clone(), error.to_string()))?;
             (url.clone(), Box::new(response.into_body().into_reader()))
         }
     };
@@ -178,8 +201,13 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 4096];
             let _ = stream.read(&mut request).unwrap();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", content.len());
-            stream.write_all(&[head.as_bytes(), content].concat()).unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                content.len()
+            );
+            stream
+                .write_all(&[head.as_bytes(), content].concat())
+                .unwrap();
         });
         format!("http://{address}")
     }
@@ -193,7 +221,10 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), CONTENT);
         let origin = right.path().join("models/m.onnx").display().to_string();
         assert_eq!(fetched, Fetched::From(origin));
-        assert_eq!(fetch(&remote(), target.path(), &[]).unwrap(), (path, Fetched::AlreadyThere));
+        assert_eq!(
+            fetch(&remote(), target.path(), &[]).unwrap(),
+            (path, Fetched::AlreadyThere)
+        );
     }
 
     #[test]
@@ -201,8 +232,13 @@ mod tests {
         let wrong = folder_with(b"not it");
         let target = tempfile::tempdir().unwrap();
         let sources = [Source::Folder(wrong.path().to_owned())];
-        let error = fetch(&remote(), target.path(), &sources).unwrap_err().to_string();
-        assert!(error.contains("m.onnx") && error.contains("refused"), "{error}");
+        let error = fetch(&remote(), target.path(), &sources)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("m.onnx") && error.contains("refused"),
+            "{error}"
+        );
         assert!(error.contains(&sha256(b"not it")), "{error}");
         assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
     }

@@ -93,12 +93,21 @@ pub struct ModelDescription {
     pub nms_iou_threshold: f32,
 }
 
+/// Why a description is refused. `origin` is the file that it stands in.
 #[derive(Debug, Error)]
 pub enum ManifestError {
     #[error("{origin}: {source}")]
-    Yaml { origin: String, source: serde_yaml::Error },
+    Yaml {
+        origin: String,
+        source: serde_yaml::Error,
+    },
     #[error("{origin}: {key}: expected {expected}, found {found}")]
-    Value { origin: String, key: &'static str, expected: String, found: String },
+    Value {
+        origin: String,
+        key: &'static str,
+        expected: String,
+        found: String,
+    },
     #[error("{origin}: labels: {source}")]
     Labels { origin: String, source: LabelsError },
     #[error("no model is named {name:?}; there are: {known} (or give the path of an .onnx file)")]
@@ -112,17 +121,34 @@ impl Manifest {
     }
 
     fn parse(yaml: &str, origin: &str) -> Result<Self, ManifestError> {
-        serde_yaml::from_str(yaml)
-            .map_err(|source| ManifestError::Yaml { origin: origin.to_owned(), source })
-    }
-
-    pub fn model(&self, name: &str) -> Result<&ModelEntry, ManifestError> {
-        self.models.iter().find(|model| model.name == name).ok_or_else(|| {
-            let known: Vec<_> = self.models.iter().map(|model| model.name.as_str()).collect();
-            ManifestError::UnknownModel { name: name.to_owned(), known: known.join(", ") }
+        serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
+            origin: origin.to_owned(),
+            source,
         })
     }
 
+    /// The entry of that name.
+    ///
+    /// # Errors
+    /// [`ManifestError::UnknownModel`], which lists the names that there are.
+    pub fn model(&self, name: &str) -> Result<&ModelEntry, ManifestError> {
+        self.models
+            .iter()
+            .find(|model| model.name == name)
+            .ok_or_else(|| {
+                let known: Vec<_> = self
+                    .models
+                    .iter()
+                    .map(|model| model.name.as_str())
+                    .collect();
+                ManifestError::UnknownModel {
+                    name: name.to_owned(),
+                    known: known.join(", "),
+                }
+            })
+    }
+
+    /// The description of an entry of this manifest, checked.
     pub fn describe(&self, entry: &ModelEntry) -> Result<ModelDescription, ManifestError> {
         let description = Sidecar {
             name: Some(entry.name.clone()),
@@ -136,14 +162,20 @@ impl Manifest {
     }
 
     /// The description of a user's own model: the text of `path`, which names the model unless it does itself.
+    ///
+    /// # Errors
+    /// It is no YAML of that form, a key is missing or unknown, or a value is out of range.
     pub fn describe_sidecar(
         &self,
         yaml: &str,
         path: &Path,
     ) -> Result<ModelDescription, ManifestError> {
         let origin = path.display().to_string();
-        let sidecar: Sidecar = serde_yaml::from_str(yaml)
-            .map_err(|source| ManifestError::Yaml { origin: origin.clone(), source })?;
+        let sidecar: Sidecar =
+            serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
+                origin: origin.clone(),
+                source,
+            })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         self.check(sidecar, &origin, &stem)
     }
@@ -160,7 +192,10 @@ impl Manifest {
             expected: expected.to_owned(),
             found,
         };
-        for (key, side) in [("input.width", raw.input.width), ("input.height", raw.input.height)] {
+        for (key, side) in [
+            ("input.width", raw.input.width),
+            ("input.height", raw.input.height),
+        ] {
             if side == 0 || side % 32 != 0 || side > 4096 {
                 return Err(wrong(key, "a multiple of 32 up to 4096", side.to_string()));
             }
@@ -169,7 +204,12 @@ impl Manifest {
             let found = format!("{:?}", raw.input.mean);
             return Err(wrong("input.mean", "three finite numbers", found));
         }
-        if !raw.input.std.iter().all(|std| std.is_finite() && *std > 0.0) {
+        if !raw
+            .input
+            .std
+            .iter()
+            .all(|std| std.is_finite() && *std > 0.0)
+        {
             let found = format!("{:?}", raw.input.std);
             return Err(wrong("input.std", "three numbers above 0", found));
         }
@@ -200,16 +240,21 @@ impl Manifest {
                 .map(|(category_id, name)| Label { name, category_id })
                 .collect(),
             LabelSource::Set(name) => {
-                self.label_sets.get(&name).cloned().ok_or_else(|| ManifestError::Value {
-                    origin: origin.to_owned(),
-                    key: "labels",
-                    expected: format!("one of the label sets {:?}", self.label_sets.keys()),
-                    found: name,
-                })?
+                self.label_sets
+                    .get(&name)
+                    .cloned()
+                    .ok_or_else(|| ManifestError::Value {
+                        origin: origin.to_owned(),
+                        key: "labels",
+                        expected: format!("one of the label sets {:?}", self.label_sets.keys()),
+                        found: name,
+                    })?
             }
         };
-        Labels::new(labels)
-            .map_err(|source| ManifestError::Labels { origin: origin.to_owned(), source })
+        Labels::new(labels).map_err(|source| ManifestError::Labels {
+            origin: origin.to_owned(),
+            source,
+        })
     }
 }
 
@@ -221,7 +266,9 @@ mod tests {
         input: {width: 320, height: 320, colour: rgb, resize: letterbox, mean: [0, 0, 0], std: [255, 255, 255]}\n";
 
     fn describe(yaml: &str) -> Result<ModelDescription, ManifestError> {
-        Manifest::shipped().unwrap().describe_sidecar(yaml, Path::new("a/mine.yaml"))
+        Manifest::shipped()
+            .unwrap()
+            .describe_sidecar(yaml, Path::new("a/mine.yaml"))
     }
 
     #[test]
@@ -251,7 +298,9 @@ mod tests {
         );
         assert!(message(&SIDECAR.replace("[car, bus]", "kitti")).contains("kitti"));
         assert!(message(&SIDECAR.replace("0.4", "1.4")).contains("score_threshold"));
-        assert!(message(&SIDECAR.replace("[255, 255, 255]", "[255, 0, 255]")).contains("input.std"));
+        assert!(
+            message(&SIDECAR.replace("[255, 255, 255]", "[255, 0, 255]")).contains("input.std")
+        );
         assert!(message(&SIDECAR.replace("family", "famly")).contains("famly"));
         assert!(message(&SIDECAR.replace("[car, bus]", "[]")).contains("empty"));
         assert!(message(&SIDECAR.replace("[car, bus]", "{a: 1}")).contains("label set"));

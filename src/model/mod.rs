@@ -31,6 +31,7 @@ pub struct Model {
     pub onnx: Vec<u8>,
 }
 
+/// Why a model cannot be had.
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error(transparent)]
@@ -38,7 +39,12 @@ pub enum ModelError {
     #[error("model {name} is not at {}; get it with: shuffledet models fetch {name}", path.display())]
     NotFetched { name: String, path: PathBuf },
     #[error("{}: expected sha256 {expected}, found {found}; get it anew with: shuffledet models fetch {name}", path.display())]
-    WrongSha256 { name: String, path: PathBuf, expected: String, found: String },
+    WrongSha256 {
+        name: String,
+        path: PathBuf,
+        expected: String,
+        found: String,
+    },
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{}: no description beside it: expected {} with the keys of models/manifest.yaml (family, input, labels, score_threshold, nms_iou_threshold)", model.display(), sidecar.display())]
@@ -47,7 +53,11 @@ pub enum ModelError {
 
 impl Model {
     /// The model that `name` names: one of the manifest, or the path of an ONNX file with a YAML of the same stem
-    /// beside it.
+    /// beside it. Whatever ends in `.onnx` or has a slash is a path.
+    ///
+    /// # Errors
+    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it is
+    /// missing or wrong. What is in the file is checked when a session is opened.
     pub fn load(name: &str) -> Result<Self, ModelError> {
         let manifest = Manifest::shipped()?;
         if name.ends_with(".onnx") || name.contains('/') {
@@ -68,9 +78,19 @@ impl Model {
         let sha256 = fetch::sha256(&onnx);
         if sha256 != entry.file.sha256 {
             let expected = entry.file.sha256.clone();
-            return Err(ModelError::WrongSha256 { name, path, expected, found: sha256 });
+            return Err(ModelError::WrongSha256 {
+                name,
+                path,
+                expected,
+                found: sha256,
+            });
         }
-        Ok(Self { description: manifest.describe(entry)?, path, sha256, onnx })
+        Ok(Self {
+            description: manifest.describe(entry)?,
+            path,
+            sha256,
+            onnx,
+        })
     }
 
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
@@ -78,15 +98,29 @@ impl Model {
         let sidecar = path.with_extension("yaml");
         let yaml = match fs::read_to_string(&sidecar) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(ModelError::NoSidecar { model: path.to_owned(), sidecar });
+                return Err(ModelError::NoSidecar {
+                    model: path.to_owned(),
+                    sidecar,
+                });
             }
-            read => read.map_err(|source| ModelError::Read { path: sidecar.clone(), source })?,
+            read => read.map_err(|source| ModelError::Read {
+                path: sidecar.clone(),
+                source,
+            })?,
         };
         let description = manifest.describe_sidecar(&yaml, &sidecar)?;
-        Ok(Self { description, path: path.to_owned(), sha256: fetch::sha256(&onnx), onnx })
+        Ok(Self {
+            description,
+            path: path.to_owned(),
+            sha256: fetch::sha256(&onnx),
+            onnx,
+        })
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    fs::read(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })
+    fs::read(path).map_err(|source| ModelError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }

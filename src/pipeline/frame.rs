@@ -20,6 +20,8 @@ pub enum Transport {
 pub struct Frame {
     /// The order in which frames were received, from 0.
     pub sequence: u64,
+    /// The order in which frames were taken by workers, from 0; `None` for one that was not.
+    pub ticket: Option<u64>,
     /// Index of the camera in the source.
     pub camera: usize,
     pub transport: Transport,
@@ -52,6 +54,7 @@ impl Frame {
     pub fn new() -> Self {
         Self {
             sequence: 0,
+            ticket: None,
             camera: 0,
             transport: Transport::Raw,
             log_time_ns: 0,
@@ -67,6 +70,7 @@ impl Frame {
 
     /// Forgets the frame that was here, and keeps its buffers.
     pub fn reset(&mut self) {
+        self.ticket = None;
         self.message.clear();
         self.trace = Trace::default();
         self.stamp = Stamp { sec: 0, nanosec: 0 };

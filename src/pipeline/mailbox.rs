@@ -24,14 +24,24 @@ pub struct Mailboxes {
 
 struct State {
     waiting: Vec<VecDeque<Box<Frame>>>,
+    taken: u64,
     closed: bool,
 }
 
 impl Mailboxes {
+    /// A mailbox for each of `cameras`, all empty. [`Frame::camera`] of what is pushed is below that number.
     pub fn new(cameras: usize, when_full: WhenFull) -> Self {
         let waiting = (0..cameras).map(|_| VecDeque::new()).collect();
-        let state = Mutex::new(State { waiting, closed: false });
-        Self { when_full, state, changed: Condvar::new() }
+        let state = Mutex::new(State {
+            waiting,
+            taken: 0,
+            closed: false,
+        });
+        Self {
+            when_full,
+            state,
+            changed: Condvar::new(),
+        }
     }
 
     /// Leaves `frame` for a worker. Gives back the frame that it superseded.
@@ -47,7 +57,8 @@ impl Mailboxes {
         superseded
     }
 
-    /// The frame that has waited longest, as soon as there is one; `None` when the mailboxes are closed and empty.
+    /// The frame that has waited longest, with its ticket, as soon as there is one; `None` when the mailboxes are closed
+    /// and empty.
     pub fn take(&self) -> Option<Box<Frame>> {
         let mut state = self.lock();
         loop {
@@ -56,13 +67,18 @@ impl Mailboxes {
                 .iter_mut()
                 .filter(|mailbox| !mailbox.is_empty())
                 .min_by_key(|mailbox| mailbox.front().map(|frame| frame.sequence));
-            if let Some(frame) = oldest.and_then(VecDeque::pop_front) {
+            if let Some(mut frame) = oldest.and_then(VecDeque::pop_front) {
+                frame.ticket = Some(state.taken);
+                state.taken += 1;
                 return Some(frame);
             }
             if state.closed {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -83,12 +99,18 @@ mod tests {
     use super::*;
 
     fn frame(sequence: u64, camera: usize) -> Box<Frame> {
-        Box::new(Frame { sequence, camera, ..Frame::default() })
+        Box::new(Frame {
+            sequence,
+            camera,
+            ..Frame::default()
+        })
     }
 
     fn drain(mailboxes: &Mailboxes) -> Vec<u64> {
         mailboxes.close();
-        std::iter::from_fn(|| mailboxes.take()).map(|frame| frame.sequence).collect()
+        std::iter::from_fn(|| mailboxes.take())
+            .map(|frame| frame.sequence)
+            .collect()
     }
 
     #[test]
@@ -96,7 +118,10 @@ mod tests {
         let mailboxes = Mailboxes::new(2, WhenFull::Replace);
         assert!(mailboxes.push(frame(0, 0)).is_none());
         assert!(mailboxes.push(frame(1, 1)).is_none());
-        assert_eq!(mailboxes.push(frame(2, 0)).map(|frame| frame.sequence), Some(0));
+        assert_eq!(
+            mailboxes.push(frame(2, 0)).map(|frame| frame.sequence),
+            Some(0)
+        );
         assert_eq!(drain(&mailboxes), [1, 2]);
     }
 
@@ -104,7 +129,11 @@ mod tests {
     fn keeping_loses_nothing_and_keeps_the_order() {
         let mailboxes = Mailboxes::new(2, WhenFull::Keep);
         for sequence in 0..10 {
-            assert!(mailboxes.push(frame(sequence, (sequence % 3 == 0) as usize)).is_none());
+            assert!(
+                mailboxes
+                    .push(frame(sequence, (sequence % 3 == 0) as usize))
+                    .is_none()
+            );
         }
         assert_eq!(drain(&mailboxes), (0..10).collect::<Vec<_>>());
     }

@@ -37,9 +37,10 @@ pub enum RunError<S, P> {
     Panic,
 }
 
-/// Takes every frame of `source` through one of `workers` and hands it to `publish` in the order received, with its
-/// outcome. `publish` marks [`Mark::Published`]. Ends after the source's last frame, `limit` frames, an error, or
-/// when `stop` is set; the frames in hand are finished then.
+/// Takes every frame of `source` through one of `workers` and hands it to `publish` with its outcome: in the order in
+/// which workers took them, which in a lossless run is the order received; superseded ones at once. `publish` marks
+/// [`Mark::Published`]. Ends after the source's last frame, `limit` frames, an error, or when `stop` is set; the frames
+/// in hand are finished then, except after an error of `publish`.
 pub fn run<S: Source, P: Send>(
     source: &mut S,
     cameras: usize,
@@ -49,30 +50,49 @@ pub fn run<S: Source, P: Send>(
     stop: &AtomicBool,
     mut publish: impl FnMut(&mut Frame, &Outcome) -> Result<(), P>,
 ) -> Result<(), RunError<S::Error, P>> {
-    // every worker has one in hand, and one is ready for it; in a paced run each mailbox and drop holds one besides
-    let frames = 2 * workers.len() + 2 + if pace == Pace::Lossless { 0 } else { 4 * cameras };
+    // in each worker's hand one and a finished one that waits for its turn, in each mailbox one, and two on the way
+    let frames = 2 * workers.len() + cameras + 2;
     let (recycle, pool) = sync_channel(frames);
     for _ in 0..frames {
         // cannot fail: the channel holds `frames`, and `pool` is alive
         let _ = recycle.send(Box::new(Frame::new()));
     }
-    let when_full = if pace == Pace::Lossless { WhenFull::Keep } else { WhenFull::Replace };
+    let when_full = if pace == Pace::Lossless {
+        WhenFull::Keep
+    } else {
+        WhenFull::Replace
+    };
     let mailboxes = &Mailboxes::new(cameras, when_full);
     let (done, finished) = sync_channel::<Finished>(frames);
 
     thread::scope(|scope| {
-        let reader = Reader { source, pace, limit, stop, pool, mailboxes, done: done.clone() };
+        let reader = Reader {
+            source,
+            pace,
+            limit,
+            stop,
+            pool,
+            mailboxes,
+            done: done.clone(),
+        };
         let mut threads = Vec::new();
         for worker in workers {
             let done = done.clone();
             let work = move || work(worker, mailboxes, &done);
-            threads.push(thread::Builder::new().name("worker".into()).spawn_scoped(scope, work));
+            threads.push(
+                thread::Builder::new()
+                    .name("worker".into())
+                    .spawn_scoped(scope, work),
+            );
         }
-        let reader =
-            thread::Builder::new().name("reader".into()).spawn_scoped(scope, || reader.run());
+        let reader = thread::Builder::new()
+            .name("reader".into())
+            .spawn_scoped(scope, || reader.run());
         drop(done);
         let failed_to_start = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
-        let started = threads.iter().find_map(|thread| thread.as_ref().err().map(failed_to_start));
+        let started = threads
+            .iter()
+            .find_map(|thread| thread.as_ref().err().map(failed_to_start));
         if started.is_some() || reader.is_err() {
             mailboxes.close();
         }
@@ -85,10 +105,15 @@ pub fn run<S: Source, P: Send>(
         if published.is_err() {
             mailboxes.close();
         }
-        let read = reader.map_err(RunError::Thread)?.join().map_err(|_| RunError::Panic)?;
+        let read = reader
+            .map_err(RunError::Thread)?
+            .join()
+            .map_err(|_| RunError::Panic)?;
         match started {
             Some(error) => Err(RunError::Thread(error)),
-            None => published.map_err(RunError::Sink).and(read.map_err(RunError::Source)),
+            None => published
+                .map_err(RunError::Sink)
+                .and(read.map_err(RunError::Source)),
         }
     })
 }
@@ -98,8 +123,12 @@ fn work(worker: &mut Worker, mailboxes: &Mailboxes, done: &SyncSender<Finished>)
         // a mistake of ours on one frame must not end the others, nor leave the reader waiting for this one
         let processed = catch_unwind(AssertUnwindSafe(|| worker.process(&mut frame)));
         let outcome = processed.unwrap_or_else(|_| {
-            let message = "a stage panicked; this is a mistake in shuffledet, please report it".into();
-            Outcome::Failed(Failure { reason: "panic", message })
+            let message =
+                "a stage panicked; this is a mistake in shuffledet, please report it".into();
+            Outcome::Failed(Failure {
+                reason: "panic",
+                message,
+            })
         });
         if done.send((frame, outcome)).is_err() {
             return;
@@ -146,7 +175,9 @@ impl<S: Source> Reader<'_, S> {
     fn read(self) -> Result<(), S::Error> {
         let mut clock = None;
         for sequence in 0..self.limit.unwrap_or(u64::MAX) {
-            let Ok(mut frame) = self.pool.recv() else { return Ok(()) };
+            let Ok(mut frame) = self.pool.recv() else {
+                return Ok(());
+            };
             frame.reset();
             frame.sequence = sequence;
             frame.trace.mark(Mark::ReadStarted);
@@ -156,7 +187,11 @@ impl<S: Source> Reader<'_, S> {
             frame.read_header();
             let read = Instant::now();
             if let Pace::Recorded(rate) = self.pace {
-                let clock = clock.get_or_insert(PlayClock { started: read, zero_ns: frame.log_time_ns, rate });
+                let clock = clock.get_or_insert(PlayClock {
+                    started: read,
+                    zero_ns: frame.log_time_ns,
+                    rate,
+                });
                 if !sleep_until(clock.due(frame.log_time_ns), self.stop) {
                     return Ok(());
                 }
@@ -164,7 +199,9 @@ impl<S: Source> Reader<'_, S> {
                 let reading = frame.trace.at(Mark::ReadStarted).map(|start| read - start);
                 let received = Instant::now();
                 let started = reading.and_then(|reading| received.checked_sub(reading));
-                frame.trace.mark_at(Mark::ReadStarted, started.unwrap_or(received));
+                frame
+                    .trace
+                    .mark_at(Mark::ReadStarted, started.unwrap_or(received));
                 frame.trace.mark_at(Mark::Received, received);
             } else {
                 frame.trace.mark_at(Mark::Received, read);

@@ -7,6 +7,7 @@ use crate::bag::{BagError, Messages, Recording, Selection, Topic};
 
 /// A source of frames, read from one thread.
 pub trait Source: Send {
+    /// Why reading ended before the last message.
     type Error: Send;
 
     /// Fills `frame` with the next message: camera, transport, log time, bytes. False when there is none left.
@@ -28,7 +29,10 @@ impl Camera {
             "sensor_msgs/msg/CompressedImage" => Transport::Compressed,
             _ => return None,
         };
-        Some(Self { topic: topic.name.clone(), transport })
+        Some(Self {
+            topic: topic.name.clone(),
+            transport,
+        })
     }
 }
 
@@ -67,7 +71,11 @@ impl RecordingSource {
         end: Option<Duration>,
     ) -> Result<Self, BagError> {
         let zero_ns = recording.start_end_ns().map(|(start, _)| start);
-        let window = Window { zero_ns, start, end };
+        let window = Window {
+            zero_ns,
+            start,
+            end,
+        };
         let selection = Selection {
             topics: cameras.iter().map(|camera| camera.topic.clone()).collect(),
             start_ns: window.at(start),
@@ -75,9 +83,15 @@ impl RecordingSource {
         };
         let camera_of = |topic: &Topic| cameras.iter().position(|c| c.topic == topic.name);
         let camera_of_topic = recording.topics().iter().map(camera_of).collect();
-        Ok(Self { messages: recording.read(&selection)?, camera_of_topic, cameras, window })
+        Ok(Self {
+            messages: recording.read(&selection)?,
+            camera_of_topic,
+            cameras,
+            window,
+        })
     }
 
+    /// By [`Frame::camera`].
     pub fn cameras(&self) -> &[Camera] {
         &self.cameras
     }
@@ -94,10 +108,19 @@ impl Source for RecordingSource {
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, BagError> {
         while let Some(head) = self.messages.next_into(&mut frame.message)? {
             self.window.zero_ns.get_or_insert(head.log_time_ns);
-            if self.window.at(self.window.start).is_some_and(|start| head.log_time_ns < start) {
+            if self
+                .window
+                .at(self.window.start)
+                .is_some_and(|start| head.log_time_ns < start)
+            {
                 continue;
             }
-            if self.window.end.and_then(|end| self.window.at(end)).is_some_and(|end| head.log_time_ns >= end) {
+            if self
+                .window
+                .end
+                .and_then(|end| self.window.at(end))
+                .is_some_and(|end| head.log_time_ns >= end)
+            {
                 return Ok(false);
             }
             let Some(camera) = self.camera_of_topic.get(head.topic).copied().flatten() else {

@@ -8,16 +8,21 @@ use super::{Annotated, DropReason, Failure, Frame, Mark, Outcome, Transport};
 use crate::detect::Detector;
 use crate::image::jpeg::JpegEncoder;
 use crate::image::{BgrView, DecodeError, ImageDecoder, draw};
-use crate::msg::{CompressedImageView, ImageView};
+use crate::infer::InferError;
 use crate::model::Labels;
+use crate::msg::{CompressedImageView, ImageView};
 
 /// Which frames get an annotated picture, and how wide it is at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Annotate {
     None,
     /// A sample of about a dozen to two dozen frames of each power of two, thinned as the recording goes on.
-    Some { max_width: u32 },
-    All { max_width: u32 },
+    Some {
+        max_width: u32,
+    },
+    All {
+        max_width: u32,
+    },
 }
 
 impl Annotate {
@@ -58,7 +63,14 @@ impl Worker {
         annotate: Annotate,
     ) -> Result<Self, DecodeError> {
         let (decoder, encoder) = (ImageDecoder::new()?, JpegEncoder::new(JPEG_QUALITY)?);
-        Ok(Self { decoder, detector, labels, max_age, annotate, encoder })
+        Ok(Self {
+            decoder,
+            detector,
+            labels,
+            max_age,
+            annotate,
+            encoder,
+        })
     }
 
     pub fn detector(&self) -> &Detector {
@@ -80,19 +92,32 @@ impl Worker {
         }
     }
 
+    /// Runs the model on the last frame's tensor once more, to measure it alone.
+    pub fn run_model_again(&mut self) -> Result<(), InferError> {
+        self.detector.infer().map(|_| ())
+    }
+
     fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
         let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
         frame.size = (image.width(), image.height());
         frame.trace.mark(Mark::Decoded);
-        let letterbox =
-            self.detector.prepare(&image).map_err(|error| failed("preparation", error))?;
+        let letterbox = self
+            .detector
+            .prepare(&image)
+            .map_err(|error| failed("preparation", error))?;
         frame.trace.mark(Mark::Prepared);
-        let (outputs, reader) =
-            self.detector.infer().map_err(|error| failed("inference", error))?;
+        let (outputs, reader) = self
+            .detector
+            .infer()
+            .map_err(|error| failed("inference", error))?;
         frame.trace.mark(Mark::Inferred);
-        reader.read(&outputs).map_err(|error| failed("inference", error))?;
+        reader
+            .read(&outputs)
+            .map_err(|error| failed("inference", error))?;
         frame.trace.mark(Mark::Boxed);
-        frame.detections.extend_from_slice(reader.suppress(letterbox));
+        frame
+            .detections
+            .extend_from_slice(reader.suppress(letterbox));
         frame.trace.mark(Mark::Suppressed);
         if let Some(max_width) = self.annotate.wants(frame.sequence) {
             let annotated = annotate(&mut self.encoder, &image, frame, &self.labels, max_width);
@@ -138,11 +163,18 @@ fn annotate(
         problem: "OpenCV gave no BGR canvas".to_owned(),
     })?;
     let (width, height) = (picture.width(), picture.height());
-    Ok(Annotated { jpeg: encoder.encode(&picture)?, width, height })
+    Ok(Annotated {
+        jpeg: encoder.encode(&picture)?,
+        width,
+        height,
+    })
 }
 
 fn failed(reason: &'static str, error: impl ToString) -> Failure {
-    Failure { reason, message: error.to_string().into() }
+    Failure {
+        reason,
+        message: error.to_string().into(),
+    }
 }
 
 #[cfg(test)]

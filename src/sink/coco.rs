@@ -30,12 +30,19 @@ struct Row<'a> {
 }
 
 impl CocoFile {
+    /// Makes the folder if need be. The file at `path` is replaced by [`CocoFile::finish`], not before.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let out = BufWriter::new(NamedTempFile::new_in(folder)?);
-        Ok(Self { path: path.to_owned(), out, any: false })
+        Ok(Self {
+            path: path.to_owned(),
+            out,
+            any: false,
+        })
     }
 
     /// Adds the detections of a frame on `topic`.
@@ -61,8 +68,12 @@ impl CocoFile {
 
     /// Completes the file.
     pub fn finish(mut self) -> io::Result<()> {
-        self.out.write_all(if self.any { b"\n]\n" } else { b"[]\n" })?;
-        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        self.out
+            .write_all(if self.any { b"\n]\n" } else { b"[]\n" })?;
+        let file = self
+            .out
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         keep(file, &self.path)
     }
 }
@@ -70,7 +81,8 @@ impl CocoFile {
 /// Gives a finished temporary file its name, and the rights of any other file.
 pub(crate) fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    file.as_file()
+        .set_permissions(std::fs::Permissions::from_mode(0o644))?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

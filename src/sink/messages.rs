@@ -22,7 +22,10 @@ impl ResultMessages {
     /// `vision_msgs/msg/Detection2DArray` of `frame`, as CDR bytes. Header and stamp are the image's; the class is
     /// named by its label; boxes are in pixels of the image.
     pub fn detections(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
-        let detections = frame.detections.iter().map(|detection| refer(detection, labels));
+        let detections = frame
+            .detections
+            .iter()
+            .map(|detection| refer(detection, labels));
         write_detections(&mut self.detections, header(frame), detections)?;
         Ok(&self.detections)
     }
@@ -54,7 +57,9 @@ impl ResultMessages {
         let mut values = [("", ""); Stage::ALL.len()];
         let mut count = 0;
         for (figure, stage) in self.figures.iter_mut().zip(Stage::ALL) {
-            let Some(duration) = frame.trace.duration(stage) else { continue };
+            let Some(duration) = frame.trace.duration(stage) else {
+                continue;
+            };
             figure.clear();
             let _ = write!(figure, "{:.3}", duration.as_secs_f64() * 1000.0);
             values[count] = (key(stage), figure.as_str());
@@ -73,13 +78,20 @@ impl ResultMessages {
 }
 
 fn header(frame: &Frame) -> HeaderView<'_> {
-    HeaderView { stamp: frame.stamp, frame_id: &frame.frame_id }
+    HeaderView {
+        stamp: frame.stamp,
+        frame_id: &frame.frame_id,
+    }
 }
 
 fn refer<'a>(detection: &Detection, labels: &'a Labels) -> DetectionRef<'a> {
     let bbox = detection.bbox;
-    let (x1, y1, x2, y2) =
-        (f64::from(bbox.x1), f64::from(bbox.y1), f64::from(bbox.x2), f64::from(bbox.y2));
+    let (x1, y1, x2, y2) = (
+        f64::from(bbox.x1),
+        f64::from(bbox.y1),
+        f64::from(bbox.x2),
+        f64::from(bbox.y2),
+    );
     DetectionRef {
         class_id: labels.name(detection.class_id),
         score: f64::from(detection.score),
@@ -117,16 +129,28 @@ mod tests {
     use crate::pipeline::{DropReason, Mark};
 
     fn labels() -> Labels {
-        let label = |name: &str| Label { name: name.to_owned(), category_id: 1 };
+        let label = |name: &str| Label {
+            name: name.to_owned(),
+            category_id: 1,
+        };
         Labels::new(vec![label("person"), label("car")]).unwrap()
     }
 
     fn frame() -> Frame {
-        let bbox = BBox { x1: 10.0, y1: 20.0, x2: 30.0, y2: 60.0 };
+        let bbox = BBox {
+            x1: 10.0,
+            y1: 20.0,
+            x2: 30.0,
+            y2: 60.0,
+        };
         let mut frame = Frame {
             stamp: Stamp { sec: 5, nanosec: 7 },
             frame_id: "cam".to_owned(),
-            detections: vec![Detection { class_id: 1, score: 0.5, bbox }],
+            detections: vec![Detection {
+                class_id: 1,
+                score: 0.5,
+                bbox,
+            }],
             ..Frame::default()
         };
         frame.trace.mark(Mark::Received);
@@ -140,10 +164,15 @@ mod tests {
         let array = Detection2DArray::parse(messages.detections(&frame(), &labels()).unwrap());
         let array = array.unwrap();
         assert_eq!(array.header.view(), header(&frame()));
-        let [detection] = array.detections.as_slice() else { panic!("{array:?}") };
+        let [detection] = array.detections.as_slice() else {
+            panic!("{array:?}")
+        };
         assert_eq!(detection.results[0].class_id, "car");
         let bbox = &detection.bbox;
-        assert_eq!((bbox.center_x, bbox.center_y, bbox.size_x, bbox.size_y), (20.0, 40.0, 20.0, 40.0));
+        assert_eq!(
+            (bbox.center_x, bbox.center_y, bbox.size_x, bbox.size_y),
+            (20.0, 40.0, 20.0, 40.0)
+        );
     }
 
     #[test]
@@ -152,7 +181,9 @@ mod tests {
         let dropped = Outcome::Dropped(DropReason::TooOld);
         let bytes = messages.latency(&frame(), &dropped, "/front").unwrap();
         let array = DiagnosticArray::parse(bytes).unwrap();
-        let [status] = array.status.as_slice() else { panic!("{array:?}") };
+        let [status] = array.status.as_slice() else {
+            panic!("{array:?}")
+        };
         assert_eq!((status.level, status.name), (Level::Warn, "/front"));
         assert_eq!(status.message, "dropped: too_old");
         let keys: Vec<_> = status.values.iter().map(|(key, _)| *key).collect();

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::model::Labels;
 use crate::pipeline::{Annotated, Frame};
-use crate::report::html::Preview;
 use crate::report::by_count;
+use crate::report::html::Preview;
 
 /// A folder with a JPEG of every frame, in order by name.
 pub struct PictureFolder(PathBuf);
 
 impl PictureFolder {
+    /// Makes the folder if need be. Files in it stay, other than those of the same name.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self(path.to_owned()))
@@ -21,10 +22,15 @@ impl PictureFolder {
 
     /// Writes the frame's picture as `SEQUENCE_TOPIC_STAMP.jpg`, if it has one.
     pub fn write(&self, frame: &Frame, topic: &str) -> io::Result<()> {
-        let Some(annotated) = &frame.annotated else { return Ok(()) };
+        let Some(annotated) = &frame.annotated else {
+            return Ok(());
+        };
         let topic = topic.trim_matches('/').replace('/', "_");
         let (sequence, stamp) = (frame.sequence, frame.stamp);
-        let name = format!("{sequence:06}_{topic}_{}.{:09}.jpg", stamp.sec, stamp.nanosec);
+        let name = format!(
+            "{sequence:06}_{topic}_{}.{:09}.jpg",
+            stamp.sec, stamp.nanosec
+        );
         fs::write(self.0.join(name), &annotated.jpeg)
     }
 }
@@ -42,7 +48,14 @@ impl PreviewSample {
 
     /// Takes the frame's picture, if it has one.
     pub fn offer(&mut self, frame: &Frame, topic: &str, labels: &Labels) {
-        let Some(Annotated { jpeg, width, height }) = &frame.annotated else { return };
+        let Some(Annotated {
+            jpeg,
+            width,
+            height,
+        }) = &frame.annotated
+        else {
+            return;
+        };
         // whatever is already closer together than this would be thinned out again at once
         let spacing = frame.sequence / (4 * Self::WANTED as u64);
         let last = self.kept.last_key_value().map(|(sequence, _)| *sequence);
@@ -73,7 +86,9 @@ impl PreviewSample {
         while self.kept.len() > most {
             let sequences: Vec<u64> = self.kept.keys().copied().collect();
             let crowded = sequences.windows(3).min_by_key(|three| three[2] - three[0]);
-            let Some(crowded) = crowded.map(|three| three[1]) else { return };
+            let Some(crowded) = crowded.map(|three| three[1]) else {
+                return;
+            };
             self.kept.remove(&crowded);
         }
     }
@@ -83,9 +98,13 @@ impl PreviewSample {
 fn caption(frame: &Frame, labels: &Labels) -> String {
     let mut counts = BTreeMap::<String, u64>::new();
     for detection in &frame.detections {
-        *counts.entry(labels.name(detection.class_id).to_owned()).or_default() += 1;
+        *counts
+            .entry(labels.name(detection.class_id).to_owned())
+            .or_default() += 1;
     }
-    let counts = by_count(&counts).into_iter().map(|(label, count)| format!("{count} {label}"));
+    let counts = by_count(&counts)
+        .into_iter()
+        .map(|(label, count)| format!("{count} {label}"));
     counts.collect::<Vec<_>>().join(", ")
 }
 
@@ -96,17 +115,36 @@ mod tests {
     use crate::msg::Stamp;
 
     fn sample(frames: u64) -> Vec<i64> {
-        let label = Label { name: "car".to_owned(), category_id: 1 };
+        let label = Label {
+            name: "car".to_owned(),
+            category_id: 1,
+        };
         let labels = Labels::new(vec![label]).unwrap();
         let mut sample = PreviewSample::default();
         for sequence in 0..frames {
-            let annotated = Some(Annotated { jpeg: vec![0], width: 1, height: 1 });
-            let stamp = Stamp { sec: sequence as i32, nanosec: 0 };
-            let frame = Frame { sequence, stamp, annotated, ..Frame::default() };
+            let annotated = Some(Annotated {
+                jpeg: vec![0],
+                width: 1,
+                height: 1,
+            });
+            let stamp = Stamp {
+                sec: sequence as i32,
+                nanosec: 0,
+            };
+            let frame = Frame {
+                sequence,
+                stamp,
+                annotated,
+                ..Frame::default()
+            };
             sample.offer(&frame, "/c", &labels);
             assert!(sample.kept.len() <= 4 * PreviewSample::WANTED);
         }
-        sample.finish().iter().map(|p| p.stamp_ns / 1_000_000_000).collect()
+        sample
+            .finish()
+            .iter()
+            .map(|p| p.stamp_ns / 1_000_000_000)
+            .collect()
     }
 
     #[test]
@@ -117,7 +155,10 @@ mod tests {
             assert_eq!(kept.len(), PreviewSample::WANTED);
             let widest = kept.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
             let end = frames as i64 - kept[11];
-            assert!(kept[0] == 0 && widest.max(end) <= 3 * frames as i64 / 11, "{frames}: {kept:?}");
+            assert!(
+                kept[0] == 0 && widest.max(end) <= 3 * frames as i64 / 11,
+                "{frames}: {kept:?}"
+            );
         }
     }
 }

@@ -15,7 +15,11 @@ pub struct ResultRecording {
 }
 
 /// As the live node offers its results.
-const RESULTS: Qos = Qos { depth: 10, reliable: true, transient_local: false };
+const RESULTS: Qos = Qos {
+    depth: 10,
+    reliable: true,
+    transient_local: false,
+};
 
 struct CameraTopics {
     detections: TopicId,
@@ -23,6 +27,7 @@ struct CameraTopics {
     images: Option<TopicId>,
 }
 
+/// Why a result could not be recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultRecordingError {
     #[error(transparent)]
@@ -57,7 +62,10 @@ impl ResultRecording {
                 };
                 let topic = &camera.topic;
                 Ok(CameraTopics {
-                    detections: add(&format!("{topic}/detections"), &definition::DETECTION2D_ARRAY)?,
+                    detections: add(
+                        &format!("{topic}/detections"),
+                        &definition::DETECTION2D_ARRAY,
+                    )?,
                     latency: add(&format!("{topic}/latency"), &definition::DIAGNOSTIC_ARRAY)?,
                     images: with_images.then(|| add(topic, image)).transpose()?,
                 })
@@ -67,14 +75,11 @@ impl ResultRecording {
     }
 
     /// The frame's detections, after its image if images are written.
-    pub fn write_detections(
-        &mut self,
-        frame: &Frame,
-        detections: &[u8],
-    ) -> Result<(), BagError> {
+    pub fn write_detections(&mut self, frame: &Frame, detections: &[u8]) -> Result<(), BagError> {
         self.write_image(frame)?;
         let topics = &self.topics[frame.camera];
-        self.writer.write(topics.detections, frame.log_time_ns, detections)
+        self.writer
+            .write(topics.detections, frame.log_time_ns, detections)
     }
 
     /// The image of a frame that has no detections to write.
@@ -95,7 +100,9 @@ impl ResultRecording {
     ) -> Result<(), ResultRecordingError> {
         let latency = messages.latency(frame, outcome, camera)?;
         let topics = &self.topics[frame.camera];
-        Ok(self.writer.write(topics.latency, frame.log_time_ns, latency)?)
+        Ok(self
+            .writer
+            .write(topics.latency, frame.log_time_ns, latency)?)
     }
 
     /// Completes the file and writes `metadata.yaml`.

@@ -22,12 +22,20 @@ impl FastestDet {
     }
 
     fn grid(&self) -> (usize, usize) {
-        ((self.input.0 / STRIDE) as usize, (self.input.1 / STRIDE) as usize)
+        (
+            (self.input.0 / STRIDE) as usize,
+            (self.input.1 / STRIDE) as usize,
+        )
     }
 
     pub fn output_shapes(&self) -> Vec<Vec<i64>> {
         let (columns, rows) = self.grid();
-        vec![vec![1, 5 + self.classes as i64, rows as i64, columns as i64]]
+        vec![vec![
+            1,
+            5 + self.classes as i64,
+            rows as i64,
+            columns as i64,
+        ]]
     }
 
     pub fn decode(
@@ -50,8 +58,7 @@ impl FastestDet {
             let (class_id, probability) =
                 super::best((0..self.classes).map(|class| at(5 + class, cell)));
             let score = objectness.powf(OBJECTNESS_POWER) * probability.powf(CLASS_POWER);
-            // not `<=`: a score that is not a number is no detection
-            if !(score > threshold(class_id)) {
+            if score.is_nan() || score <= threshold(class_id) {
                 continue;
             }
             let (column, row) = ((cell % columns) as f32, (cell / columns) as f32);
@@ -66,7 +73,11 @@ impl FastestDet {
                 x2: centre_x + half_width,
                 y2: centre_y + half_height,
             };
-            found.push(Detection { class_id, score, bbox });
+            found.push(Detection {
+                class_id,
+                score,
+                bbox,
+            });
         }
     }
 }

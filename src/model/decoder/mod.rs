@@ -22,7 +22,9 @@ pub enum Family {
 
 /// Outputs that are not those of the family.
 #[derive(Debug, Error)]
-#[error("its outputs are {found}, but {family} with {classes} labels and this input gives {expected}; check family, input size and labels in the model's description")]
+#[error(
+    "its outputs are {found}, but {family} with {classes} labels and this input gives {expected}; check family, input size and labels in the model's description"
+)]
 pub struct ShapeMismatch {
     family: &'static str,
     classes: usize,
@@ -62,8 +64,8 @@ impl OutputDecoder {
             found.len() == expected.len()
                 && found.iter().zip(expected).all(|(&f, &e)| f == e || f == -1)
         };
-        let fits = shapes.len() == expected.len()
-            && shapes.iter().zip(&expected).all(|(f, e)| same(f, e));
+        let fits =
+            shapes.len() == expected.len() && shapes.iter().zip(&expected).all(|(f, e)| same(f, e));
         if !fits {
             return Err(ShapeMismatch {
                 family: name,
@@ -81,7 +83,10 @@ impl OutputDecoder {
             OutputDecoder::FastestDet(decoder) => decoder.output_shapes(),
             OutputDecoder::NanoDet(decoder) => decoder.output_shapes(),
         };
-        shapes.iter().map(|shape| shape.iter().product::<i64>() as usize).collect()
+        shapes
+            .iter()
+            .map(|shape| shape.iter().product::<i64>() as usize)
+            .collect()
     }
 
     /// Whether boxes are clipped to the image before suppression, not after: so its authors do, and the two differ
@@ -112,5 +117,8 @@ impl OutputDecoder {
 /// The index and value of the greatest element; the first of equals, as `numpy.argmax`. (0, -inf) of nothing.
 fn best(scores: impl Iterator<Item = f32>) -> (usize, f32) {
     let first = (0, f32::NEG_INFINITY);
-    scores.enumerate().fold(first, |best, this| if this.1 > best.1 { this } else { best })
+    scores.enumerate().fold(
+        first,
+        |best, this| if this.1 > best.1 { this } else { best },
+    )
 }

@@ -19,7 +19,10 @@ impl NanoDet {
     }
 
     fn grid(&self, stride: u32) -> (usize, usize) {
-        (self.input.0.div_ceil(stride) as usize, self.input.1.div_ceil(stride) as usize)
+        (
+            self.input.0.div_ceil(stride) as usize,
+            self.input.1.div_ceil(stride) as usize,
+        )
     }
 
     pub fn output_shapes(&self) -> Vec<Vec<i64>> {
@@ -28,7 +31,9 @@ impl NanoDet {
             (columns * rows) as i64
         });
         let of_width = |width: i64| anchors.iter().map(move |&count| vec![1, count, width]);
-        of_width(self.classes as i64).chain(of_width(4 * DISTANCES as i64)).collect()
+        of_width(self.classes as i64)
+            .chain(of_width(4 * DISTANCES as i64))
+            .collect()
     }
 
     pub fn decode(
@@ -41,19 +46,29 @@ impl NanoDet {
         let (scores, sides) = outputs.split_at(STRIDES.len());
         for ((&stride, scores), sides) in STRIDES.iter().zip(scores).zip(sides) {
             let (columns, _) = self.grid(stride);
-            let anchors = scores.chunks_exact(self.classes).zip(sides.chunks_exact(4 * DISTANCES));
+            let anchors = scores
+                .chunks_exact(self.classes)
+                .zip(sides.chunks_exact(4 * DISTANCES));
             for (anchor, (scores, sides)) in anchors.enumerate() {
                 let (class_id, score) = super::best(scores.iter().copied());
-                if !(score > least && score > threshold(class_id)) {
+                if score.is_nan() || score <= least.max(threshold(class_id)) {
                     continue;
                 }
                 let stride = stride as f32;
                 let centre = |index: usize| (index as f32 + 0.5) * stride;
                 let (x, y) = (centre(anchor % columns), centre(anchor / columns));
                 let side = |i: usize| expected(&sides[i * DISTANCES..(i + 1) * DISTANCES]) * stride;
-                let bbox =
-                    BBox { x1: x - side(0), y1: y - side(1), x2: x + side(2), y2: y + side(3) };
-                found.push(Detection { class_id, score, bbox });
+                let bbox = BBox {
+                    x1: x - side(0),
+                    y1: y - side(1),
+                    x2: x + side(2),
+                    y2: y + side(3),
+                };
+                found.push(Detection {
+                    class_id,
+                    score,
+                    bbox,
+                });
             }
         }
     }
