@@ -56,8 +56,8 @@ impl Model {
     /// beside it. Whatever ends in `.onnx` or has a slash is a path.
     ///
     /// # Errors
-    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it is
-    /// missing or wrong. What is in the file is checked when a session is opened.
+    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it
+    /// is missing or wrong. What is in the file is checked when a session is opened.
     pub fn load(name: &str) -> Result<Self, ModelError> {
         let manifest = Manifest::shipped()?;
         if name.ends_with(".onnx") || name.contains('/') {
