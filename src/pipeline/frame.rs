@@ -103,6 +103,7 @@ impl Frame {
     /// Takes stamp and frame from the message, so that a frame whose body is damaged still has them; the log time
     /// where even the header is.
     pub fn read_header(&mut self) {
+        self.frame_id.clear();
         match HeaderView::parse_first(&self.message) {
             Ok(header) => {
                 self.stamp = header.stamp;

@@ -1,0 +1,3 @@
+//! The live node's own logic, without ROS: what it was told, what it may do when, what it says of itself.
+
+pub mod arguments;
