@@ -11,6 +11,7 @@ pub mod parameters;
 pub mod progress;
 pub mod replay;
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -80,6 +81,39 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
     }
 }
 
+/// Tells the user what is wrong with the command line, or the help that was asked for. clap's own exit code for a
+/// wrong one is 2, which here is that of frames that failed.
+pub fn explain_usage(error: &clap::Error) -> ExitCode {
+    // nobody is left to tell where the terminal is gone
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Tells the user of an error and its causes; each once, where one repeats the next.
+pub fn explain(error: &anyhow::Error) -> ExitCode {
+    let pipe_closed = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(pipe_closed) {
+        // whoever read our output has seen enough, as `| head` does
+        return ExitCode::SUCCESS;
+    }
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !told.contains(&cause) {
+            let separator = if told.is_empty() { "" } else { ": " };
+            told = format!("{told}{separator}{cause}");
+        }
+    }
+    eprintln!("error: {told}");
+    ExitCode::FAILURE
+}
+
 /// For clap: seconds, not negative.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
@@ -100,6 +134,20 @@ fn positive(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_wrong_command_line_is_an_error_and_help_is_not() {
+        let parse = |args: &[&str]| Cli::try_parse_from(args).unwrap_err();
+        let code = |args: &[&str]| format!("{:?}", explain_usage(&parse(args)));
+        assert_eq!(
+            code(&["shuffledet", "replay"]),
+            format!("{:?}", ExitCode::FAILURE)
+        );
+        assert_eq!(
+            code(&["shuffledet", "--help"]),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -76,20 +76,29 @@ impl Loaded {
         })
     }
 
-    /// `count` detectors, at least one, each with a session of its own. They are made in parallel: optimising the graph
+    /// One detector.
+    pub fn detector(&self) -> anyhow::Result<Detector> {
+        let options = &self.config.session;
+        Ok(Detector::new(
+            &self.runtime,
+            &self.model,
+            options,
+            self.settings.clone(),
+        )?)
+    }
+
+    /// `count` detectors, each with a session of its own. They are made in parallel: optimising the graph
     /// takes most of a start.
     pub fn detectors(&self, count: usize) -> anyhow::Result<Vec<Detector>> {
-        let make = || {
-            let options = &self.config.session;
-            Detector::new(&self.runtime, &self.model, options, self.settings.clone())
-        };
         let made: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..count).map(|_| scope.spawn(make)).collect();
+            let threads: Vec<_> = (0..count)
+                .map(|_| scope.spawn(|| self.detector()))
+                .collect();
             threads.into_iter().map(|thread| thread.join()).collect()
         });
         made.into_iter()
             .map(|detector| match detector {
-                Ok(detector) => Ok(detector?),
+                Ok(made) => made,
                 Err(_) => anyhow::bail!("loading the model panicked; please report it"),
             })
             .collect()

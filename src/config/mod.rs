@@ -73,8 +73,8 @@ impl Config {
     /// `assignments`. Later ones win; each is checked by itself. No model and no other file is opened.
     ///
     /// # Errors
-    /// The file cannot be read or is no parameter file, an assignment has no `=`, or a parameter is unknown, of another type
-    /// or out of range; all problems of one origin are named at once.
+    /// The file cannot be read or is no parameter file, an assignment has no `=`, or a parameter is unknown, of another
+    /// type or out of range; all problems of one origin are named at once.
     pub fn load(
         file: Option<&Path>,
         model: Option<&str>,
