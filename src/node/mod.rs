@@ -1,3 +1,4 @@
 //! The live node's own logic, without ROS: what it was told, what it may do when, what it says of itself.
 
 pub mod arguments;
+pub mod lifecycle;
