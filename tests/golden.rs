@@ -1,10 +1,10 @@
 //! Detections and tensors against those of an independent implementation (numpy, cv2, onnxruntime).
 
-mod support;
 #[path = "support/detector.rs"]
 mod detector;
 #[path = "support/python.rs"]
 mod python;
+mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,11 @@ struct Tolerance {
 }
 
 /// As the shared goldens state it.
-const EXACT: Tolerance = Tolerance { iou: 0.98, score: 0.01, above_threshold: 0.01 };
+const EXACT: Tolerance = Tolerance {
+    iou: 0.98,
+    score: 0.01,
+    above_threshold: 0.01,
+};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -79,7 +83,10 @@ fn find_all(
             continue;
         }
         let position = position.unwrap_or_else(|| {
-            panic!("{image}: no match for class {} {bbox:?} {}", expected.class_id, expected.score)
+            panic!(
+                "{image}: no match for class {} {bbox:?} {}",
+                expected.class_id, expected.score
+            )
         });
         unmatched.swap_remove(position);
     }
@@ -89,11 +96,16 @@ fn find_all(
 fn compare(image: &str, ours: &[Detection], golden: &[GoldenDetection], threshold: f32) {
     let mut unmatched = find_all(image, ours, golden, threshold, EXACT);
     unmatched.retain(|d| d.score > threshold + EXACT.score);
-    assert!(unmatched.is_empty(), "{image}: not in the golden: {unmatched:?}");
+    assert!(
+        unmatched.is_empty(),
+        "{image}: not in the golden: {unmatched:?}"
+    );
 }
 
 fn goldens_hold(test: &str, model: &str) {
-    let Some(assets) = support::asset(test, "") else { return };
+    let Some(assets) = support::asset(test, "") else {
+        return;
+    };
     let text = fs::read_to_string(assets.join(format!("golden/{model}.json"))).unwrap();
     let golden: Golden = serde_json::from_str(&text).unwrap();
     let mut detector = detector(model, Some(golden.conf_threshold), Some(golden.nms_iou));
@@ -128,12 +140,24 @@ for name in arrays.files:
 
 fn unpack(python: &mut Command, npz: &Path) -> Vec<(String, Vec<f32>)> {
     let folder = tempfile::tempdir().unwrap();
-    let output = python.arg("-c").arg(UNPACK).arg(npz).arg(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = python
+        .arg("-c")
+        .arg(UNPACK)
+        .arg(npz)
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let names = String::from_utf8(output.stdout).unwrap();
     let read = |name: &str| {
         let bytes = fs::read(folder.path().join(name)).unwrap();
-        let values = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+        let values = bytes
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
         (name.to_owned(), values.collect())
     };
     names.lines().map(read).collect()
@@ -143,25 +167,38 @@ fn assert_close(name: &str, ours: &[f32], golden: &[f32], tolerance: f32) {
     assert_eq!(ours.len(), golden.len(), "{name}");
     let differences = ours.iter().zip(golden).map(|(a, b)| (a - b).abs());
     // NaN is not smaller than anything
-    let wrong = differences.enumerate().find(|(_, difference)| !(*difference <= tolerance));
-    assert!(wrong.is_none(), "{name}: index and difference {wrong:?}, expected at most {tolerance}");
+    let wrong = differences
+        .enumerate()
+        .find(|(_, difference)| !(*difference <= tolerance));
+    assert!(
+        wrong.is_none(),
+        "{name}: index and difference {wrong:?}, expected at most {tolerance}"
+    );
 }
 
 fn tensors_hold(test: &str, model: &str, npz: &str) {
-    let Some(assets) = support::asset(test, "golden") else { return };
-    let Some(mut python) = python::python(test) else { return };
+    let Some(assets) = support::asset(test, "golden") else {
+        return;
+    };
+    let Some(mut python) = python::python(test) else {
+        return;
+    };
     let golden = unpack(&mut python, &assets.join(npz));
     let mut decoder = ImageDecoder::new().unwrap();
     let mut detector = detector(model, None, None);
     let png = fs::read(assets.join("png/coco_000000000257.png")).unwrap();
-    detector.prepare(&decoder.decode_file(&png).unwrap()).unwrap();
+    detector
+        .prepare(&decoder.decode_file(&png).unwrap())
+        .unwrap();
     let input = golden.iter().find(|(name, _)| name == "input").unwrap();
     assert_close("input", detector.input().1, &input.1, 1e-4);
     let (outputs, _) = detector.infer().unwrap();
     let ours = outputs.values().unwrap();
     for (index, values) in ours.iter().enumerate() {
-        let (name, golden) =
-            golden.iter().find(|(name, _)| name.starts_with(&format!("out{index}_"))).unwrap();
+        let (name, golden) = golden
+            .iter()
+            .find(|(name, _)| name.starts_with(&format!("out{index}_")))
+            .unwrap();
         assert_close(name, values, golden, 1e-3);
     }
     assert_eq!(ours.len() + 1, golden.len());
@@ -170,13 +207,21 @@ fn tensors_hold(test: &str, model: &str, npz: &str) {
 #[test]
 fn fastestdet_has_the_tensors_of_the_reference() {
     let npz = "fastestdet_coco_000000000257.npz";
-    tensors_hold("fastestdet_has_the_tensors_of_the_reference", "fastestdet_352", npz);
+    tensors_hold(
+        "fastestdet_has_the_tensors_of_the_reference",
+        "fastestdet_352",
+        npz,
+    );
 }
 
 #[test]
 fn nanodet_has_the_tensors_of_the_reference() {
     let npz = "nanodet_m_416_coco_000000000257.npz";
-    tensors_hold("nanodet_has_the_tensors_of_the_reference", "nanodet_m_416", npz);
+    tensors_hold(
+        "nanodet_has_the_tensors_of_the_reference",
+        "nanodet_m_416",
+        npz,
+    );
 }
 
 /// `tests/golden/*.json`; `tests/reference/README.md` says what they hold.
@@ -200,13 +245,20 @@ struct VideoFrame {
 /// The sample as it was fetched, or that of the shared assets.
 fn sample_video(test: &str, name: &str) -> Option<PathBuf> {
     let fetched = locations::model_folder().join(name);
-    if fetched.exists() { Some(fetched) } else { support::asset(test, &format!("video/{name}")) }
+    if fetched.exists() {
+        Some(fetched)
+    } else {
+        support::asset(test, &format!("video/{name}"))
+    }
 }
 
 fn video_goldens_hold(test: &str, model: &str) {
-    let text = fs::read_to_string(support::repository(&format!("tests/golden/{model}.json"))).unwrap();
+    let text =
+        fs::read_to_string(support::repository(&format!("tests/golden/{model}.json"))).unwrap();
     let golden: VideoGolden = serde_json::from_str(&text).unwrap();
-    let Some(path) = sample_video(test, &golden.video) else { return };
+    let Some(path) = sample_video(test, &golden.video) else {
+        return;
+    };
     let mut video = VideoCapture::from_file(path.to_str().unwrap(), CAP_ANY).unwrap();
     let mut detector = detector(model, Some(golden.score_threshold), Some(golden.nms_iou));
     let mut picture = Mat::default();
@@ -214,20 +266,35 @@ fn video_goldens_hold(test: &str, model: &str) {
     assert!(!golden.frames.is_empty());
     for frame in &golden.frames {
         while next <= frame.index {
-            assert!(video.read(&mut picture).unwrap(), "{}: ends at {next}", path.display());
+            assert!(
+                video.read(&mut picture).unwrap(),
+                "{}: ends at {next}",
+                path.display()
+            );
             next += 1;
         }
         let digest = Sha256::digest(picture.data_bytes().unwrap());
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let same = digest == frame.bgr_sha256;
         let tolerance = if same {
-            Tolerance { above_threshold: golden.tolerance.score, ..golden.tolerance }
+            Tolerance {
+                above_threshold: golden.tolerance.score,
+                ..golden.tolerance
+            }
         } else {
             golden.tolerance_other_bgr
         };
-        let ours = detector.detect(&BgrView::from_mat(&picture).unwrap()).unwrap();
+        let ours = detector
+            .detect(&BgrView::from_mat(&picture).unwrap())
+            .unwrap();
         let name = format!("frame {}", frame.index);
-        let mut further = find_all(&name, ours, &frame.detections, golden.score_threshold, tolerance);
+        let mut further = find_all(
+            &name,
+            ours,
+            &frame.detections,
+            golden.score_threshold,
+            tolerance,
+        );
         further.retain(|d| same && d.score > golden.score_threshold + tolerance.score);
         assert!(further.is_empty(), "{name}: not in the golden: {further:?}");
     }
