@@ -314,13 +314,13 @@ fn big_endian(image: &ImageView<'_>) -> Vec<u8> {
     let text = |cdr: &mut Vec<u8>, text: &str| {
         cdr.extend((text.len() as u32 + 1).to_be_bytes());
         cdr.extend([text.as_bytes(), b"\0"].concat());
-        align(cdr);
     };
     // the encapsulation is 4 bytes long, so that what follows is aligned as if it stood first
     cdr.extend([0, 0, 0, 0]);
     cdr.extend(image.header.stamp.sec.to_be_bytes());
     cdr.extend(image.header.stamp.nanosec.to_be_bytes());
     text(&mut cdr, image.header.frame_id);
+    align(&mut cdr);
     cdr.extend(image.height.to_be_bytes());
     cdr.extend(image.width.to_be_bytes());
     text(&mut cdr, image.encoding);
@@ -343,7 +343,7 @@ fn a_message_of_a_big_endian_machine_is_the_same_picture() {
     for (name, message) in raw {
         let image = ImageView::parse(message).unwrap();
         let swapped = big_endian(&image);
-        assert_eq!(ImageView::parse(&swapped).unwrap(), image, "{name}");
+        assert!(ImageView::parse(&swapped).unwrap() == image, "{name}");
         assert!(decode(name, &swapped) == decode(name, message), "{name}");
     }
 }
