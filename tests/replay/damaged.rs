@@ -22,11 +22,17 @@ fn good_and_bad(dashcam: &Path) -> Vec<(Message, Option<&'static str>)> {
     nonsense.data = b"no CDR at all".to_vec();
     vec![
         (compressed(at(0), jpeg), None),
-        (compressed(at(1), &jpeg[..jpeg.len() / 2]), Some("damaged_image")),
+        (
+            compressed(at(1), &jpeg[..jpeg.len() / 2]),
+            Some("damaged_image"),
+        ),
         (raw(at(2), "bgr8", 192), None),
         (raw(at(3), "32FC1", 256), Some("unknown_encoding")),
         (compressed(at(4), jpeg), None),
-        (compressed(at(5), b"GIF89a and so on"), Some("unknown_format")),
+        (
+            compressed(at(5), b"GIF89a and so on"),
+            Some("unknown_format"),
+        ),
         (raw(at(6), "bgr8", 191), Some("wrong_size")),
         (raw(at(7), "rgb8", 192), None),
         (cut, Some("malformed_message")),
@@ -38,7 +44,8 @@ fn good_and_bad(dashcam: &Path) -> Vec<(Message, Option<&'static str>)> {
 
 #[test]
 fn bad_frames_fail_by_name_and_the_others_are_published() {
-    let Some(dashcam) = recordings::dashcam("bad_frames_fail_by_name_and_the_others_are_published") else {
+    let Some(dashcam) = recordings::dashcam("bad_frames_fail_by_name_and_the_others_are_published")
+    else {
         return;
     };
     let cases = good_and_bad(&dashcam);
@@ -52,7 +59,10 @@ fn bad_frames_fail_by_name_and_the_others_are_published() {
         assert_eq!(summary["frames"]["published"], 5);
         let failed = json!({"damaged_image": 1, "malformed_message": 2, "unknown_encoding": 1, "unknown_format": 2, "wrong_size": 1});
         assert_eq!(summary["frames"]["failed"], failed);
-        let bad: Vec<_> = cases.iter().filter(|(_, reason)| reason.is_some()).collect();
+        let bad: Vec<_> = cases
+            .iter()
+            .filter(|(_, reason)| reason.is_some())
+            .collect();
         let notes = summary["failures"].as_array().unwrap();
         assert_eq!(notes.len(), bad.len());
         for (note, (message, _)) in notes.iter().zip(&bad) {
@@ -81,21 +91,36 @@ fn bad_frames_fail_by_name_and_the_others_are_published() {
 
 #[test]
 fn the_table_says_which_frames_failed_and_why() {
-    let Some(dashcam) = recordings::dashcam("the_table_says_which_frames_failed_and_why") else { return };
+    let Some(dashcam) = recordings::dashcam("the_table_says_which_frames_failed_and_why") else {
+        return;
+    };
     let cases = good_and_bad(&dashcam);
     let folder = tempdir().unwrap();
     let bag = recordings::write(folder.path(), cases.iter().map(|(message, _)| message));
     let ended = end(&mut replay(&bag));
     assert_eq!(ended.code, Some(2));
-    for text in ["unknown_encoding", "\"32FC1\"", "malformed_message", "/cam/raw", "/cam/compressed", "192 bytes"] {
-        assert!(ended.stdout.contains(text), "{text} is not in:\n{}", ended.stdout);
+    for text in [
+        "unknown_encoding",
+        "\"32FC1\"",
+        "malformed_message",
+        "/cam/raw",
+        "/cam/compressed",
+        "192 bytes",
+    ] {
+        assert!(
+            ended.stdout.contains(text),
+            "{text} is not in:\n{}",
+            ended.stdout
+        );
     }
 }
 
 #[test]
 fn a_truncated_mcap_gives_its_readable_part_and_a_warning() {
     let test = "a_truncated_mcap_gives_its_readable_part_and_a_warning";
-    let Some(dashcam) = recordings::dashcam(test) else { return };
+    let Some(dashcam) = recordings::dashcam(test) else {
+        return;
+    };
     let folder = tempdir().unwrap();
     let cut = folder.path().join("cut.mcap");
     let whole = fs::read(dashcam.join("dashcam_compressed_mcap.mcap")).unwrap();
@@ -104,9 +129,18 @@ fn a_truncated_mcap_gives_its_readable_part_and_a_warning() {
     let ended = end(replay(&cut).args(["--json", "--output"]).arg(&output));
     let summary = ended.summary(0);
     let published = summary["frames"]["published"].as_u64().unwrap();
-    assert!((COMPRESSED_FRAMES / 2..COMPRESSED_FRAMES).contains(&published), "{published}");
+    assert!(
+        (COMPRESSED_FRAMES / 2..COMPRESSED_FRAMES).contains(&published),
+        "{published}"
+    );
     let warnings = summary["warnings"].to_string();
-    assert!(warnings.contains("cut.mcap") && warnings.contains("ends"), "{warnings}");
+    assert!(
+        warnings.contains("cut.mcap") && warnings.contains("cut off by the end of the file"),
+        "{warnings}"
+    );
     assert!(ended.stderr.contains("cut.mcap"), "{}", ended.stderr);
-    assert_eq!(on(&recordings::read(&output), "/detections").len() as u64, published);
+    assert_eq!(
+        on(&recordings::read(&output), "/detections").len() as u64,
+        published
+    );
 }

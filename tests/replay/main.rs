@@ -1,9 +1,9 @@
 //! `shuffledet replay` from end to end: the program, real recordings, and what it leaves behind.
 
-#[path = "../support/mod.rs"]
-mod support;
 #[path = "../support/python.rs"]
 mod python;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod program;
 mod recordings;

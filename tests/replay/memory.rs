@@ -31,24 +31,37 @@ fn peak_kib(command: &mut Command) -> u64 {
 
 #[test]
 fn five_times_the_recording_takes_no_more_memory() {
-    let Some(dashcam) = recordings::dashcam("five_times_the_recording_takes_no_more_memory") else { return };
+    let Some(dashcam) = recordings::dashcam("five_times_the_recording_takes_no_more_memory") else {
+        return;
+    };
     let once = images(&dashcam);
     let length_ns = 9_000_000_000;
     let repeated = (0..5).flat_map(|round| {
         let later = move |m: &Message| m.log_time_ns + round * length_ns;
-        once.iter().map(move |m| Message { log_time_ns: later(m), ..m.clone() })
+        once.iter().map(move |m| Message {
+            log_time_ns: later(m),
+            ..m.clone()
+        })
     });
     let folder = tempdir().unwrap();
     let long = recordings::write(folder.path(), &repeated.collect::<Vec<_>>());
     for model in MODELS {
         let [one, five] = [&dashcam, &long].map(|bag| {
-            let mut command = replay(bag);
-            command.args(["--quiet", "--force", "--model", model, "--set", "runtime.workers=2"]);
-            command.arg("--output").arg(folder.path().join("out"));
-            peak_kib(command.arg("--report").arg(folder.path().join("out.html")))
+            let peaks = (0..3).map(|_| {
+                let mut command = replay(bag);
+                let workers = "runtime.workers=2";
+                command.args(["--quiet", "--force", "--model", model, "--set", workers]);
+                command.arg("--output").arg(folder.path().join("out"));
+                peak_kib(command.arg("--report").arg(folder.path().join("out.html")))
+            });
+            // how the allocator shares out its arenas differs by a tenth from run to run; growth is in every run
+            peaks.min().unwrap()
         });
         println!("{model}: {} MiB, then {} MiB", one / 1024, five / 1024);
         assert!(one.max(five) < 300_000, "{one} KiB, {five} KiB");
-        assert!(five as f64 <= 1.1 * one as f64, "{one} KiB, then {five} KiB");
+        assert!(
+            five as f64 <= 1.1 * one as f64,
+            "{one} KiB, then {five} KiB"
+        );
     }
 }

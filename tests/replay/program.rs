@@ -27,7 +27,11 @@ impl From<Output> for Ended {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
         assert!(!stderr.contains("panicked"), "{stderr}");
-        Self { code: output.status.code(), stdout, stderr }
+        Self {
+            code: output.status.code(),
+            stdout,
+            stderr,
+        }
     }
 }
 
@@ -38,9 +42,16 @@ impl Ended {
         let summary: Value = serde_json::from_str(&self.stdout).unwrap();
         let frames = &summary["frames"];
         let sum = |counts: &Value| -> u64 {
-            counts.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum()
+            counts
+                .as_object()
+                .unwrap()
+                .values()
+                .map(|count| count.as_u64().unwrap())
+                .sum()
         };
-        let accounted = frames["published"].as_u64().unwrap() + sum(&frames["dropped"]) + sum(&frames["failed"]);
+        let accounted = frames["published"].as_u64().unwrap()
+            + sum(&frames["dropped"])
+            + sum(&frames["failed"]);
         assert_eq!(frames["received"], accounted, "{summary}");
         summary
     }
@@ -58,7 +69,11 @@ pub fn summary(command: &mut Command, code: i32) -> Value {
 /// The message of a run that must be refused: exit code 1, an error and nothing else.
 pub fn refusal(command: &mut Command) -> String {
     let ended = end(command);
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(1), ""),
+        "{ended:?}"
+    );
     assert_eq!(ended.stderr.matches("error:").count(), 1, "{ended:?}");
     assert!(ended.stderr.starts_with("error: "), "{ended:?}");
     ended.stderr

@@ -30,14 +30,21 @@ pub fn read_with_warnings(path: &Path) -> (Vec<Message>, Vec<String>) {
     let (mut data, mut all) = (Vec::new(), Vec::new());
     while let Some(head) = messages.next_into(&mut data).unwrap() {
         let topic = recording.topics()[head.topic].name.clone();
-        all.push(Message { topic, log_time_ns: head.log_time_ns, data: data.clone() });
+        all.push(Message {
+            topic,
+            log_time_ns: head.log_time_ns,
+            data: data.clone(),
+        });
     }
     (all, messages.warnings().to_vec())
 }
 
 /// Those whose topic ends with `end`.
 pub fn on<'a>(messages: &'a [Message], end: &str) -> Vec<&'a Message> {
-    messages.iter().filter(|message| message.topic.ends_with(end)).collect()
+    messages
+        .iter()
+        .filter(|message| message.topic.ends_with(end))
+        .collect()
 }
 
 pub const COMPRESSED: &str = "/camera/front/image_raw/compressed";
@@ -76,14 +83,25 @@ pub fn write<'a>(folder: &Path, messages: impl IntoIterator<Item = &'a Message>)
         let known = topics.iter().find(|(name, _)| *name == message.topic);
         let id = known.map(|(_, id)| *id).unwrap_or_else(|| {
             let definition = definition(&message.topic);
-            let qos = Qos { depth: 10, reliable: true, transient_local: false };
+            let qos = Qos {
+                depth: 10,
+                reliable: true,
+                transient_local: false,
+            };
             let (type_name, schema) = (definition.name, definition.schema());
-            let spec = TopicSpec { name: &message.topic, type_name, definition: &schema, qos };
+            let spec = TopicSpec {
+                name: &message.topic,
+                type_name,
+                definition: &schema,
+                qos,
+            };
             let id = writer.add_topic(&spec).unwrap();
             topics.push((&message.topic, id));
             id
         });
-        writer.write(id, message.log_time_ns, &message.data).unwrap();
+        writer
+            .write(id, message.log_time_ns, &message.data)
+            .unwrap();
     }
     writer.finish().unwrap();
     path
@@ -93,15 +111,26 @@ const FRAME_ID: &str = "test_camera";
 
 /// A header whose stamp is `log_time_ns`.
 fn header(log_time_ns: u64) -> HeaderView<'static> {
-    HeaderView { stamp: Stamp::from_ns(log_time_ns as i64).unwrap(), frame_id: FRAME_ID }
+    HeaderView {
+        stamp: Stamp::from_ns(log_time_ns as i64).unwrap(),
+        frame_id: FRAME_ID,
+    }
 }
 
 /// A message with a file as its image.
 pub fn compressed(log_time_ns: u64, data: &[u8]) -> Message {
     let mut cdr = Vec::new();
-    let image = CompressedImageView { header: header(log_time_ns), format: "jpeg", data };
+    let image = CompressedImageView {
+        header: header(log_time_ns),
+        format: "jpeg",
+        data,
+    };
     image.write(&mut cdr).unwrap();
-    Message { topic: "/cam/compressed".to_owned(), log_time_ns, data: cdr }
+    Message {
+        topic: "/cam/compressed".to_owned(),
+        log_time_ns,
+        data: cdr,
+    }
 }
 
 /// A message of 64x32 pixels with the bytes of bgr8.
@@ -109,7 +138,19 @@ pub fn raw(log_time_ns: u64, encoding: &str, step: u32) -> Message {
     let mut cdr = Vec::new();
     let (width, height, data) = (64, 32, &[90; 64 * 32 * 3]);
     let (header, is_bigendian) = (header(log_time_ns), false);
-    let image = ImageView { header, height, width, encoding, is_bigendian, step, data };
+    let image = ImageView {
+        header,
+        height,
+        width,
+        encoding,
+        is_bigendian,
+        step,
+        data,
+    };
     image.write(&mut cdr).unwrap();
-    Message { topic: "/cam/raw".to_owned(), log_time_ns, data: cdr }
+    Message {
+        topic: "/cam/raw".to_owned(),
+        log_time_ns,
+        data: cdr,
+    }
 }
