@@ -38,7 +38,7 @@ fi
 say 'docs/dependencies.md'
 while read -r crate; do
     grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || fail "$crate in docs/dependencies.md" 'say there why it is needed'
-done < <(sed -n '/^\[.*dependencies\]/,/^\[[^d]*profile/s/^\([a-z0-9_-]*\) *=.*/\1/p' Cargo.toml)
+done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ { print $1 }' Cargo.toml)
 
 say 'README'
 cargo build --locked

@@ -1,8 +1,8 @@
 //! One stretch of an MCAP file, loaded: its messages found, its content at hand.
 //!
 //! A stretch ([`Unit`]) is a chunk, or a run of messages that stand in no chunk. Content goes to
-//! memory up to a budget and to an unnamed temporary file beyond, so that neither a huge chunk nor
-//! many chunks that overlap in time cost memory.
+//! memory up to a budget and to an unnamed temporary file beyond, so that a huge chunk does not
+//! cost memory.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -12,6 +12,9 @@ use tempfile::SpooledTempFile;
 
 use super::compression::{MAX_DECOMPRESSED, chunk_decoder};
 use super::mcap_records::{MESSAGE_HEAD, RECORD_HEAD, message_head, record_head};
+
+/// Opcodes from here on are anybody's own.
+const FIRST_PRIVATE: u8 = 0x80;
 
 /// A chunk, or a run of records outside of chunks.
 #[derive(Debug, Clone)]
@@ -36,15 +39,20 @@ pub(super) struct Entry {
     length: u64,
 }
 
-/// The content of a unit.
+/// The uncompressed content of a unit.
+pub(super) struct Content {
+    file: SpooledTempFile,
+    /// Bytes that it holds in memory.
+    pub memory: usize,
+}
+
+/// What was found in a unit.
 pub(super) struct Loaded {
-    content: SpooledTempFile,
+    pub content: Content,
     /// In the order of log time, equal times in the order of the file.
     pub entries: Vec<Entry>,
     /// Opcode and body of the schemas and channels, in the order of the file.
     pub definitions: Vec<(u8, Vec<u8>)>,
-    /// Bytes that it holds in memory.
-    pub memory: usize,
     /// What was wrong with it; the entries are what could be read all the same.
     pub damage: Option<String>,
 }
@@ -62,10 +70,12 @@ impl Loaded {
     ) -> io::Result<Self> {
         file.seek(SeekFrom::Start(unit.offset))?;
         let mut loaded = Self {
-            content: SpooledTempFile::new(budget),
+            content: Content {
+                file: SpooledTempFile::new(budget),
+                memory: 0,
+            },
             entries: Vec::new(),
             definitions: Vec::new(),
-            memory: 0,
             damage: None,
         };
         let there = file_len.saturating_sub(unit.offset);
@@ -80,9 +90,9 @@ impl Loaded {
         match copied {
             Ok(length) => {
                 loaded.find_records(length)?;
-                if !loaded.content.is_rolled() {
+                if !loaded.content.file.is_rolled() {
                     // Fits: what is not rolled over to a file is at most `budget`.
-                    loaded.memory = length as usize;
+                    loaded.content.memory = length as usize;
                 }
             }
             Err(damage) => loaded.damage = Some(damage),
@@ -163,7 +173,7 @@ impl Loaded {
                 Ok(0) => break None,
                 Ok(n) => {
                     hasher.update(&block[..n]);
-                    self.content.write_all(&block[..n])?;
+                    self.content.file.write_all(&block[..n])?;
                     length += n as u64;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -179,7 +189,7 @@ impl Loaded {
 
     /// Find the records in the first `length` bytes of the content.
     fn find_records(&mut self, length: u64) -> io::Result<()> {
-        let mut content = BufReader::new(&mut self.content);
+        let mut content = BufReader::new(&mut self.content.file);
         content.seek(SeekFrom::Start(0))?;
         let mut at = 0;
         while length - at >= RECORD_HEAD {
@@ -197,7 +207,9 @@ impl Loaded {
                 let (channel, log_time_ns) = message_head(head);
                 rest -= MESSAGE_HEAD;
                 if rest > MAX_DECOMPRESSED {
-                    self.damage = Some(format!("it has a message of {rest} bytes"));
+                    self.damage = Some(format!(
+                        "a message of {rest} bytes is left out; the limit is {MAX_DECOMPRESSED}"
+                    ));
                 } else {
                     self.entries.push(Entry {
                         log_time_ns,
@@ -211,6 +223,9 @@ impl Loaded {
                 content.by_ref().take(rest).read_to_end(&mut definition)?;
                 self.definitions.push((opcode, definition));
                 rest = 0;
+            } else if opcode < FIRST_PRIVATE {
+                // A chunk without checksum may be damaged; no other record belongs here.
+                self.damage = Some(format!("a record of opcode {opcode} is left out"));
             }
             // Fits: the content is at most MAX_DECOMPRESSED bytes or a run of records on disk.
             content.seek_relative(rest as i64)?;
@@ -222,13 +237,15 @@ impl Loaded {
         self.entries.sort_by_key(|entry| entry.log_time_ns);
         Ok(())
     }
+}
 
+impl Content {
     /// The data of a message, into `data`, which is cleared first.
-    pub fn data(&mut self, entry: Entry, data: &mut Vec<u8>) -> io::Result<()> {
+    pub fn message(&mut self, entry: Entry, data: &mut Vec<u8>) -> io::Result<()> {
         data.clear();
-        self.content.seek(SeekFrom::Start(entry.offset))?;
-        let content = &mut self.content;
-        content.take(entry.length).read_to_end(data)?;
+        self.file.seek(SeekFrom::Start(entry.offset))?;
+        let file = &mut self.file;
+        file.take(entry.length).read_to_end(data)?;
         Ok(())
     }
 }

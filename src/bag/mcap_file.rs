@@ -7,25 +7,22 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use mcap::records::op;
 
 use super::Topic;
 use super::compression::PlainFile;
 use super::error::{BagError, Warnings};
-use super::mcap_chunk::{CUT_OFF, Loaded, Unit};
+use super::mcap_chunk::Unit;
 use super::mcap_records::{
-    Channel, MESSAGE_HEAD, RECORD_HEAD, channel, chunk_index, footer, message_head, record_head,
-    schema, statistics,
+    Channel, RECORD_HEAD, channel, chunk_index, footer, record_head, schema, statistics,
 };
 
 /// Footer record and end magic.
 const TAIL: usize = RECORD_HEAD as usize + 20 + mcap::MAGIC.len();
-/// Messages outside of chunks are taken together up to this many bytes.
-const MAX_RUN: u64 = 1 << 20;
 /// A longer definition, or record of the summary, is taken for damage.
-const MAX_RECORD: u64 = 64 << 20;
+pub(super) const MAX_RECORD: u64 = 64 << 20;
 
 /// An MCAP file, as far as it can be read.
 #[derive(Debug, Clone)]
@@ -39,7 +36,7 @@ pub(super) struct McapFile {
     pub scanned: bool,
     schemas: HashMap<u16, String>,
     /// Messages of each channel; none where the file does not say.
-    counts: Option<HashMap<u16, u64>>,
+    pub counts: Option<HashMap<u16, u64>>,
     /// First and last log time in nanoseconds.
     pub start_end_ns: Option<(u64, u64)>,
 }
@@ -155,6 +152,19 @@ impl McapFile {
         if !empty && (self.units.is_empty() || self.channels.is_empty()) {
             return Err("no index of chunks or channels".into());
         }
+        let counted = found
+            .iter()
+            .flat_map(|s| s.counts.iter().map(|count| &count.0));
+        let indexed = self
+            .units
+            .iter()
+            .flat_map(|unit| unit.channels.iter().flatten());
+        if counted
+            .chain(indexed)
+            .any(|id| !self.channels.contains_key(id))
+        {
+            return Err("incomplete list of channels".into());
+        }
         let start = self.units.iter().map(|unit| unit.start_ns).min();
         let end = self.units.iter().map(|unit| unit.end_ns).max();
         self.start_end_ns = match &found {
@@ -166,7 +176,7 @@ impl McapFile {
         Ok(())
     }
 
-    fn define(&mut self, opcode: u8, body: &[u8]) -> Option<()> {
+    pub fn define(&mut self, opcode: u8, body: &[u8]) -> Option<()> {
         if opcode == op::SCHEMA {
             let schema = schema(body)?;
             self.schemas.insert(schema.id, schema.name);
@@ -191,132 +201,6 @@ impl McapFile {
             channels: (!index.channels.is_empty()).then(|| index.channels.into()),
         });
         Some(())
-    }
-
-    /// Find everything that can be read, from the start to the end or to where framing is lost.
-    fn scan(&mut self, reader: &mut BufReader<File>, warnings: &mut Warnings) -> io::Result<()> {
-        let name = self.file.name.clone();
-        let mut at = mcap::MAGIC.len() as u64;
-        reader.seek(SeekFrom::Start(at))?;
-        loop {
-            let there = self.length - at;
-            let mut head = [0; RECORD_HEAD as usize];
-            if there < RECORD_HEAD {
-                warnings.push(&name, format!("cut off at byte {}", self.length));
-                return Ok(());
-            }
-            reader.read_exact(&mut head)?;
-            let (opcode, body) = record_head(head);
-            let complete = body <= there - RECORD_HEAD;
-            match opcode {
-                op::DATA_END | op::FOOTER => return Ok(()),
-                0 => {
-                    warnings.push(&name, format!("no record at byte {at}; the rest is lost"));
-                    return Ok(());
-                }
-                op::CHUNK => {
-                    let length = RECORD_HEAD.saturating_add(body).min(there);
-                    self.scan_chunk(reader, at, length, warnings)?;
-                }
-                op::SCHEMA | op::CHANNEL if complete && body <= MAX_RECORD => {
-                    let mut definition = Vec::new();
-                    reader.by_ref().take(body).read_to_end(&mut definition)?;
-                    if self.define(opcode, &definition).is_none() {
-                        warnings.push(&name, format!("damaged definition at byte {at}"));
-                    }
-                }
-                op::MESSAGE if complete && body >= MESSAGE_HEAD => {
-                    let mut head = [0; MESSAGE_HEAD as usize];
-                    reader.read_exact(&mut head)?;
-                    let (channel, log_time_ns) = message_head(head);
-                    self.add_loose(at, RECORD_HEAD + body, channel, log_time_ns);
-                }
-                _ => {}
-            }
-            if !complete {
-                warnings.push(
-                    &name,
-                    format!(
-                        "the record at byte {at} is {CUT_OFF}, at byte {}",
-                        self.length
-                    ),
-                );
-                return Ok(());
-            }
-            at += RECORD_HEAD + body;
-            skip_to(reader, at)?;
-        }
-    }
-
-    fn scan_chunk(
-        &mut self,
-        reader: &mut BufReader<File>,
-        offset: u64,
-        length: u64,
-        warnings: &mut Warnings,
-    ) -> io::Result<()> {
-        let mut unit = Unit {
-            is_chunk: true,
-            offset,
-            length,
-            start_ns: 0,
-            end_ns: 0,
-            channels: None,
-        };
-        let loaded = Loaded::read(reader, self.length, &unit, 4 << 20)?;
-        // Being cut off is said by the caller, of whatever record it happens to.
-        if let Some(damage) = loaded.damage.as_deref().filter(|d| *d != CUT_OFF) {
-            warnings.push(&self.file.name, format!("chunk at byte {offset}: {damage}"));
-        }
-        for (opcode, body) in &loaded.definitions {
-            // One that is damaged leaves its channel unknown, which reading warns of.
-            let _ = self.define(*opcode, body);
-        }
-        let (Some(first), Some(last)) = (loaded.entries.first(), loaded.entries.last()) else {
-            return Ok(());
-        };
-        (unit.start_ns, unit.end_ns) = (first.log_time_ns, last.log_time_ns);
-        let mut channels: Vec<_> = loaded.entries.iter().map(|e| e.channel).collect();
-        channels.iter().for_each(|&channel| self.count(channel));
-        channels.sort_unstable();
-        channels.dedup();
-        unit.channels = Some(channels.into());
-        self.widen(unit.start_ns, unit.end_ns);
-        self.units.push(unit);
-        Ok(())
-    }
-
-    /// A message outside of chunks: a run of its own, or part of the run that ends before it.
-    fn add_loose(&mut self, offset: u64, length: u64, channel: u16, log_time_ns: u64) {
-        self.count(channel);
-        self.widen(log_time_ns, log_time_ns);
-        if let Some(run) = self.units.last_mut()
-            && !run.is_chunk
-            && run.length < MAX_RUN
-        {
-            run.length = offset + length - run.offset;
-            run.start_ns = run.start_ns.min(log_time_ns);
-            run.end_ns = run.end_ns.max(log_time_ns);
-            return;
-        }
-        self.units.push(Unit {
-            is_chunk: false,
-            offset,
-            length,
-            start_ns: log_time_ns,
-            end_ns: log_time_ns,
-            channels: None,
-        });
-    }
-
-    fn count(&mut self, channel: u16) {
-        let counts = self.counts.get_or_insert_default();
-        *counts.entry(channel).or_default() += 1;
-    }
-
-    fn widen(&mut self, start_ns: u64, end_ns: u64) {
-        let (start, end) = self.start_end_ns.unwrap_or((start_ns, end_ns));
-        self.start_end_ns = Some((start.min(start_ns), end.max(end_ns)));
     }
 }
 
@@ -358,10 +242,4 @@ fn summary_crc(
     }
     hasher.update(&tail[..RECORD_HEAD as usize + 16]);
     Ok(hasher.finalize())
-}
-
-/// Go to `at`, keeping what is buffered when that is near.
-fn skip_to(reader: &mut BufReader<File>, at: u64) -> io::Result<()> {
-    let here = reader.stream_position()?;
-    reader.seek_relative(at.wrapping_sub(here) as i64)
 }

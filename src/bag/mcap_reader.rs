@@ -1,4 +1,7 @@
 //! The messages of one MCAP file in the order of log time.
+//!
+//! Units that overlap in time are loaded side by side. When they are too many for the memory, those
+//! that are due last are forgotten, and loaded again when they are due.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -8,21 +11,33 @@ use std::io::{self, BufReader};
 use mcap::records::op;
 
 use super::error::{BagError, Warnings};
-use super::mcap_chunk::{Loaded, Unit};
+use super::mcap_chunk::{Content, Entry, Loaded, Unit};
 use super::mcap_file::McapFile;
 use super::mcap_records::channel;
 use super::merge::{Stream, Wanted};
 
-/// Content of loaded units that is held in memory; beyond it goes to temporary files, in bytes.
+/// Content of loaded units that is held in memory, in bytes. A unit that exceeds what is left of
+/// it, which is half at least, goes to a temporary file.
 const MEMORY: usize = 64 << 20;
 
 /// A message that is due: log time, offset of its unit, slot.
 type Due = Reverse<(u64, u64, usize)>;
 
 struct Slot {
-    loaded: Loaded,
-    next: usize,
-    unit_offset: u64,
+    unit: Unit,
+    /// The wanted ones that were not given out yet.
+    entries: VecDeque<Entry>,
+    content: Option<Content>,
+}
+
+impl Slot {
+    fn memory(&self) -> usize {
+        self.content.as_ref().map_or(0, |content| content.memory)
+    }
+
+    fn due_ns(&self) -> Option<u64> {
+        self.entries.front().map(|entry| entry.log_time_ns)
+    }
 }
 
 pub(super) struct McapStream {
@@ -68,37 +83,51 @@ impl McapStream {
         })
     }
 
-    fn load(&mut self, unit: &Unit, warnings: &mut Warnings) -> io::Result<()> {
-        let used: usize = self.slots.iter().flatten().map(|s| s.loaded.memory).sum();
-        let budget = MEMORY.saturating_sub(used);
-        let mut loaded = Loaded::read(&mut self.reader, self.file.length, unit, budget)?;
+    /// Forget content until half of the memory is free; how much is free then, in bytes.
+    fn make_room(&mut self) -> usize {
+        loop {
+            let used: usize = self.slots.iter().flatten().map(Slot::memory).sum();
+            if used <= MEMORY / 2 {
+                return MEMORY - used;
+            }
+            let held = self.slots.iter_mut().flatten().filter(|s| s.memory() > 0);
+            if let Some(last) = held.max_by_key(|slot| slot.due_ns()) {
+                last.content = None;
+            }
+        }
+    }
+
+    fn load(&mut self, unit: Unit, warnings: &mut Warnings) -> io::Result<()> {
+        let budget = self.make_room();
+        let loaded = Loaded::read(&mut self.reader, self.file.length, &unit, budget)?;
         if let (Some(damage), false) = (&loaded.damage, self.file.scanned) {
             warnings.push(
                 &self.file.file.name,
                 format!("chunk at byte {}: {damage}", unit.offset),
             );
         }
-        for (opcode, body) in loaded.definitions.drain(..) {
-            if opcode == op::CHANNEL
-                && let Some(channel) = channel(&body)
+        for (opcode, body) in &loaded.definitions {
+            if *opcode == op::CHANNEL
+                && let Some(channel) = channel(body)
             {
                 let topic = self.wanted.topic(&channel.topic);
                 self.topics.entry(channel.id).or_insert(topic);
             }
         }
+        let mut entries = VecDeque::from(loaded.entries);
         let unknown = |id| !self.topics.contains_key(&id);
-        if !self.warned_of_channel && loaded.entries.iter().any(|e| unknown(e.channel)) {
+        if !self.warned_of_channel && entries.iter().any(|e| unknown(e.channel)) {
             self.warned_of_channel = true;
             warnings.push(
                 &self.file.file.name,
                 "messages on a channel that is defined nowhere are left out",
             );
         }
-        loaded.entries.retain(|entry| {
+        entries.retain(|entry| {
             self.wanted.includes(entry.log_time_ns)
                 && self.topics.get(&entry.channel).is_some_and(Option::is_some)
         });
-        let Some(first) = loaded.entries.first() else {
+        let Some(first) = entries.front() else {
             return Ok(());
         };
         let free = self.slots.iter().position(Option::is_none);
@@ -106,15 +135,46 @@ impl McapStream {
         self.due
             .push(Reverse((first.log_time_ns, unit.offset, slot)));
         let filled = Some(Slot {
-            loaded,
-            next: 0,
-            unit_offset: unit.offset,
+            unit,
+            entries,
+            content: Some(loaded.content),
         });
         match free {
             Some(free) => self.slots[free] = filled,
             None => self.slots.push(filled),
         }
         Ok(())
+    }
+
+    /// The next message of a slot, its data into `data`; none if the slot is empty.
+    fn next_of(&mut self, index: usize, data: &mut Vec<u8>) -> Option<(Entry, io::Result<()>)> {
+        let slot = self.slots.get_mut(index)?.as_mut()?;
+        let entry = slot.entries.pop_front()?;
+        let unit_offset = slot.unit.offset;
+        let content = match slot.content.take() {
+            Some(content) => Ok(content),
+            None => {
+                let unit = slot.unit.clone();
+                self.reload(&unit)
+            }
+        };
+        let slot = self.slots[index].as_mut()?;
+        let read = content.and_then(|mut content| {
+            let read = content.message(entry, data);
+            slot.content = Some(content);
+            read
+        });
+        match slot.due_ns() {
+            Some(time) => self.due.push(Reverse((time, unit_offset, index))),
+            None => self.slots[index] = None,
+        }
+        Some((entry, read))
+    }
+
+    fn reload(&mut self, unit: &Unit) -> io::Result<Content> {
+        let budget = self.make_room();
+        let loaded = Loaded::read(&mut self.reader, self.file.length, unit, budget)?;
+        Ok(loaded.content)
     }
 }
 
@@ -128,11 +188,9 @@ impl Stream for McapStream {
                 break;
             }
             let unit = self.units.pop_front()?;
-            if let Err(e) = self.load(&unit, warnings) {
-                warnings.push(
-                    &self.file.file.name,
-                    format!("chunk at byte {}: {e}", unit.offset),
-                );
+            let offset = unit.offset;
+            if let Err(e) = self.load(unit, warnings) {
+                warnings.push(&self.file.file.name, format!("chunk at byte {offset}: {e}"));
             }
         }
         self.due.peek().map(|Reverse((time, _, _))| *time)
@@ -140,16 +198,7 @@ impl Stream for McapStream {
 
     fn take(&mut self, data: &mut Vec<u8>, warnings: &mut Warnings) -> Option<usize> {
         let Reverse((_, _, index)) = self.due.pop()?;
-        let slot = self.slots[index].as_mut()?;
-        let entry = *slot.loaded.entries.get(slot.next)?;
-        slot.next += 1;
-        let read = slot.loaded.data(entry, data);
-        match slot.loaded.entries.get(slot.next) {
-            Some(next) => self
-                .due
-                .push(Reverse((next.log_time_ns, slot.unit_offset, index))),
-            None => self.slots[index] = None,
-        }
+        let (entry, read) = self.next_of(index, data)?;
         if let Err(e) = read {
             warnings.push(&self.file.file.name, format!("a message is lost: {e}"));
             return None;

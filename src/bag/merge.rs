@@ -8,15 +8,16 @@ use std::path::PathBuf;
 
 use super::compression::{MessageCompression, decompress_message};
 use super::error::{BagError, Warnings};
-use super::{BagFile, MessageHead};
+use super::source::BagFile;
+use super::{MessageHead, Topic};
 
 /// A selection, resolved against a recording's topics.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// Name and index of each wanted topic.
     pub topics: HashMap<String, usize>,
-    /// Names of all topics of the recording, sorted.
-    pub known: Vec<String>,
+    /// All topics of the recording, sorted by name.
+    pub recorded: Vec<Topic>,
     pub start_ns: u64,
     /// Exclusive.
     pub end_ns: Option<u64>,
@@ -27,9 +28,9 @@ impl Wanted {
         self.topics.get(name).copied()
     }
 
-    pub fn knows(&self, name: &str) -> bool {
-        self.known
-            .binary_search_by(|known| known.as_str().cmp(name))
+    pub fn is_recorded(&self, name: &str) -> bool {
+        (self.recorded)
+            .binary_search_by(|topic| topic.name.as_str().cmp(name))
             .is_ok()
     }
 
@@ -61,6 +62,8 @@ struct Active {
 
 /// The selected messages of a recording; see [`Recording::read`](super::Recording::read).
 pub struct Messages {
+    /// The recording's path.
+    path: PathBuf,
     /// Files whose turn has not come, by the start of each.
     pending: VecDeque<BagFile>,
     /// Open files, in the same order.
@@ -71,6 +74,8 @@ pub struct Messages {
     warnings: Warnings,
     last_ns: u64,
     warned_of_order: bool,
+    /// Messages read of each topic; none once the counts were compared with the recording's.
+    counts: Option<Vec<u64>>,
     /// Whether a file was opened, and why one could not while none was.
     opened: bool,
     error: Option<BagError>,
@@ -78,12 +83,15 @@ pub struct Messages {
 
 impl Messages {
     pub(super) fn new(
+        path: PathBuf,
         files: Vec<BagFile>,
         wanted: Wanted,
         compression: MessageCompression,
         warnings: Warnings,
     ) -> Result<Self, BagError> {
+        let counts = vec![0; wanted.recorded.len()];
         let mut messages = Self {
+            path,
             pending: VecDeque::new(),
             active: Vec::new(),
             wanted,
@@ -92,6 +100,7 @@ impl Messages {
             warnings,
             last_ns: 0,
             warned_of_order: false,
+            counts: Some(counts),
             opened: false,
             error: None,
         };
@@ -142,10 +151,36 @@ impl Messages {
                 );
             }
             self.last_ns = log_time_ns;
+            if let Some(count) = self.counts.as_mut().and_then(|c| c.get_mut(topic)) {
+                *count += 1;
+            }
             return Ok(Some(MessageHead { topic, log_time_ns }));
         }
         data.clear();
+        self.compare_counts();
         Ok(None)
+    }
+
+    /// Damage that nothing else shows, such as messages lost before the index was written.
+    fn compare_counts(&mut self) {
+        let counts = self.counts.take().unwrap_or_default();
+        if self.wanted.start_ns > 0 || self.wanted.end_ns.is_some() {
+            return;
+        }
+        for (topic, read) in self.wanted.recorded.iter().zip(counts) {
+            if let Some(stated) = topic.message_count
+                && stated != read
+                && self.wanted.topic(&topic.name).is_some()
+            {
+                self.warnings.push(
+                    &self.path,
+                    format!(
+                        "{} has {read} messages where {stated} are stated",
+                        topic.name
+                    ),
+                );
+            }
+        }
     }
 
     /// What was wrong so far; each names the file. More may come with each message.

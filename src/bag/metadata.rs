@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::Topic;
 use super::compression::MessageCompression;
 use super::error::BagError;
-use super::{Storage, Topic};
+use super::source::Storage;
 
 /// Oldest version of `metadata.yaml` that is read.
 pub const OLDEST_VERSION: i64 = 4;

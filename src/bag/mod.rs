@@ -3,7 +3,7 @@
 //! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged:
 //! whatever can be read is given out in the order of log time, and what is wrong is said in
 //! [`Messages::warnings`]. Nothing is read or mapped as a whole, and no length that a file claims
-//! is believed: memory stays at a few tens of MiB and the largest message. Writes MCAP.
+//! is believed: memory stays below about 100 MiB and the largest message. Writes MCAP.
 
 mod compression;
 mod error;
@@ -11,8 +11,11 @@ mod mcap_chunk;
 mod mcap_file;
 mod mcap_reader;
 mod mcap_records;
+mod mcap_scan;
 mod merge;
 mod metadata;
+mod source;
+mod sqlite_file;
 mod sqlite_reader;
 mod writer;
 mod written_metadata;
@@ -20,13 +23,11 @@ mod written_metadata;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use compression::{MessageCompression, PlainFile};
+use compression::MessageCompression;
 use error::Warnings;
-use mcap_file::McapFile;
-use mcap_reader::McapStream;
-use merge::{Stream, Wanted};
+use merge::Wanted;
 use metadata::Metadata;
-use sqlite_reader::{SqliteFile, SqliteStream};
+use source::{BagFile, Storage, files_in};
 
 pub use compression::MAX_DECOMPRESSED;
 pub use error::BagError;
@@ -70,6 +71,7 @@ pub struct MessageHead {
 /// A recording: what is in it, with nothing read but what that needs.
 #[derive(Debug)]
 pub struct Recording {
+    path: PathBuf,
     files: Vec<BagFile>,
     topics: Vec<Topic>,
     start_end_ns: Option<(u64, u64)>,
@@ -94,11 +96,11 @@ impl Recording {
                 path: path.to_owned(),
             })?;
             let file = BagFile::new(path.to_owned(), storage, None);
-            return Self::open_files(vec![file], Warnings::default());
+            return Self::open_files(path, vec![file], Warnings::default());
         }
         let metadata = path.join(metadata::FILE_NAME);
         if metadata.exists() {
-            return Ok(Self::from_metadata(Metadata::read(&metadata)?));
+            return Ok(Self::from_metadata(path, Metadata::read(&metadata)?));
         }
         let files = files_in(path)?;
         let mut warnings = Warnings::default();
@@ -109,7 +111,7 @@ impl Recording {
                 files.len()
             ),
         );
-        Self::open_files(files, warnings)
+        Self::open_files(path, files, warnings)
     }
 
     /// The topics, sorted by name.
@@ -133,28 +135,27 @@ impl Recording {
     /// # Errors
     /// A selected topic does not exist, or not one file can be opened.
     pub fn read(&self, selection: &Selection) -> Result<Messages, BagError> {
-        let known: Vec<_> = self.topics.iter().map(|t| t.name.clone()).collect();
-        let names = match selection.topics.as_slice() {
-            [] => known.as_slice(),
-            names => names,
+        let names: Vec<&String> = match selection.topics.as_slice() {
+            [] => self.topics.iter().map(|topic| &topic.name).collect(),
+            names => names.iter().collect(),
         };
         let mut topics = HashMap::new();
         for name in names {
-            let index = known
-                .binary_search(name)
-                .map_err(|_| BagError::UnknownTopic {
-                    topic: name.clone(),
-                    known: known.clone(),
-                })?;
+            let index = self.topics.binary_search_by(|topic| topic.name.cmp(name));
+            let index = index.map_err(|_| BagError::UnknownTopic {
+                topic: name.clone(),
+                known: self.topics.iter().map(|t| t.name.clone()).collect(),
+            })?;
             topics.insert(name.clone(), index);
         }
         let wanted = Wanted {
             topics,
-            known,
+            recorded: self.topics.clone(),
             start_ns: selection.start_ns.unwrap_or(0),
             end_ns: selection.end_ns,
         };
         Messages::new(
+            self.path.clone(),
             self.files.clone(),
             wanted,
             self.compression,
@@ -162,9 +163,10 @@ impl Recording {
         )
     }
 
-    fn from_metadata(metadata: Metadata) -> Self {
+    fn from_metadata(path: &Path, metadata: Metadata) -> Self {
         let storage = metadata.storage;
         Self {
+            path: path.to_owned(),
             files: (metadata.files.into_iter())
                 .map(|file| BagFile::new(file.path, storage, file.start_ns))
                 .collect(),
@@ -176,7 +178,11 @@ impl Recording {
     }
 
     /// Open each file to learn what is in it.
-    fn open_files(files: Vec<BagFile>, mut warnings: Warnings) -> Result<Self, BagError> {
+    fn open_files(
+        path: &Path,
+        files: Vec<BagFile>,
+        mut warnings: Warnings,
+    ) -> Result<Self, BagError> {
         let (mut opened, mut error) = (Vec::new(), None);
         let mut topics = Vec::new();
         let mut start_end_ns: Option<(u64, u64)> = None;
@@ -203,6 +209,7 @@ impl Recording {
             None => {}
         }
         Ok(Self {
+            path: path.to_owned(),
             files: opened,
             topics: merge_topics(topics),
             start_end_ns,
@@ -229,139 +236,4 @@ fn merge_topics(topics: Vec<Topic>) -> Vec<Topic> {
         }
     }
     merged.into_values().collect()
-}
-
-/// The bag files in a folder, all of one storage, by name.
-fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(BagError::io(folder))? {
-        let path = entry.map_err(BagError::io(folder))?.path();
-        if let Some(storage) = Storage::from_extension(&path) {
-            files.push(BagFile::new(path, storage, None));
-        }
-    }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let path = folder.to_owned();
-    match files.first() {
-        None => Err(BagError::NotARecording { path }),
-        Some(first) if files.iter().any(|f| f.storage != first.storage) => {
-            Err(BagError::MixedStorage { path })
-        }
-        Some(_) => Ok(files),
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Storage {
-    Mcap,
-    Sqlite3,
-}
-
-impl Storage {
-    fn from_identifier(identifier: &str) -> Option<Self> {
-        match identifier {
-            "mcap" => Some(Self::Mcap),
-            "sqlite3" => Some(Self::Sqlite3),
-            _ => None,
-        }
-    }
-
-    fn from_extension(path: &Path) -> Option<Self> {
-        let plain = match path.extension()?.to_str()? {
-            "zstd" => Path::new(path.file_stem()?).extension()?.to_str()?,
-            other => other,
-        };
-        match plain {
-            "mcap" => Some(Self::Mcap),
-            "db3" => Some(Self::Sqlite3),
-            _ => None,
-        }
-    }
-}
-
-/// A file of a recording, opened or not.
-#[derive(Debug, Clone)]
-struct BagFile {
-    path: PathBuf,
-    storage: Storage,
-    /// Log time of its first message in nanoseconds, once it is known.
-    start_ns: Option<u64>,
-    source: Option<Source>,
-}
-
-impl BagFile {
-    fn new(path: PathBuf, storage: Storage, start_ns: Option<u64>) -> Self {
-        Self {
-            path,
-            storage,
-            start_ns,
-            source: None,
-        }
-    }
-
-    fn open(&mut self, warnings: &mut Warnings) -> Result<&Source, BagError> {
-        let source = match self.source.take() {
-            Some(source) => source,
-            None => Source::open(&self.path, self.storage, warnings)?,
-        };
-        self.start_ns = self
-            .start_ns
-            .or(source.start_end_ns().map(|(start, _)| start));
-        Ok(self.source.insert(source))
-    }
-
-    fn into_stream(
-        self,
-        wanted: &Wanted,
-        warnings: &mut Warnings,
-    ) -> Result<Box<dyn Stream>, BagError> {
-        let source = match self.source {
-            Some(source) => source,
-            None => Source::open(&self.path, self.storage, warnings)?,
-        };
-        for topic in source.topics() {
-            if !wanted.knows(&topic.name) {
-                let text = format!("{} is not in metadata.yaml, and left out", topic.name);
-                warnings.push(&self.path, text);
-            }
-        }
-        Ok(match source {
-            Source::Mcap(file) => Box::new(McapStream::new(file, wanted)?),
-            Source::Sqlite3(file) => Box::new(SqliteStream::new(file, wanted, warnings)?),
-        })
-    }
-}
-
-/// An opened file: what is in it, and where.
-#[derive(Debug, Clone)]
-enum Source {
-    Mcap(McapFile),
-    Sqlite3(SqliteFile),
-}
-
-impl Source {
-    fn open(path: &Path, storage: Storage, warnings: &mut Warnings) -> Result<Self, BagError> {
-        let (file, damage) = PlainFile::new(path)?;
-        if let Some(damage) = damage {
-            warnings.push(path, damage);
-        }
-        Ok(match storage {
-            Storage::Mcap => Self::Mcap(McapFile::open(file, warnings)?),
-            Storage::Sqlite3 => Self::Sqlite3(SqliteFile::open(file, warnings)?),
-        })
-    }
-
-    fn topics(&self) -> Vec<Topic> {
-        match self {
-            Self::Mcap(file) => file.topics().collect(),
-            Self::Sqlite3(file) => file.topics().collect(),
-        }
-    }
-
-    fn start_end_ns(&self) -> Option<(u64, u64)> {
-        match self {
-            Self::Mcap(file) => file.start_end_ns,
-            Self::Sqlite3(file) => file.start_end_ns,
-        }
-    }
 }

@@ -4,181 +4,17 @@
 //! memory does not grow with the file. SQLite itself refuses a message above 10^9 bytes.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::path::PathBuf;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use super::Topic;
 use super::compression::PlainFile;
 use super::error::{BagError, Warnings};
 use super::merge::{Stream, Wanted};
+use super::sqlite_file::{SqliteFile, connect, nanoseconds};
 
 /// Keys that are read at once; where there is no index every page costs a scan of the table.
 const PAGE: usize = 16_384;
-
-/// A `.db3` file, as far as it can be read.
-#[derive(Debug, Clone)]
-pub(super) struct SqliteFile {
-    file: PlainFile,
-    /// Id and topic of each row of `topics`.
-    topics: Vec<(i64, Topic)>,
-    /// First and last log time in nanoseconds.
-    pub start_end_ns: Option<(u64, u64)>,
-}
-
-impl SqliteFile {
-    pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
-        let file = whole_pages(file, warnings)?;
-        let (topics, db) = connect(&file, warnings)
-            .and_then(|db| Ok((read_topics(&db)?, db)))
-            .map_err(|e| BagError::Unreadable {
-                path: file.name.clone(),
-                kind: "SQLite3 bag",
-                reason: e.to_string(),
-            })?;
-        let mut opened = Self {
-            file,
-            topics,
-            start_end_ns: None,
-        };
-        // Both may fail in a damaged file of which much can be read all the same.
-        opened.start_end_ns = read_start_end(&db).ok().flatten();
-        if let Ok(counts) = read_counts(&db) {
-            for (id, topic) in &mut opened.topics {
-                topic.message_count = Some(counts.get(id).copied().unwrap_or(0));
-            }
-        }
-        Ok(opened)
-    }
-
-    pub fn topics(&self) -> impl Iterator<Item = Topic> {
-        self.topics.iter().map(|(_, topic)| topic.clone())
-    }
-}
-
-/// A file that was cut off within a page, without that page: SQLite would read zeros for the rest
-/// of it, and give out a message that never was.
-fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, BagError> {
-    let mut head = [0; 18];
-    let mut handle = File::open(&file.path).map_err(BagError::io(&file.name))?;
-    if handle.read_exact(&mut head).is_err() || !head.starts_with(b"SQLite format 3\0") {
-        // Not a database, as SQLite will say.
-        return Ok(file);
-    }
-    let page = match u16::from_be_bytes([head[16], head[17]]) {
-        1 => 1 << 16,
-        size => u64::from(size),
-    };
-    let length = handle.metadata().map_err(BagError::io(&file.name))?.len();
-    match length.checked_rem(page) {
-        None | Some(0) => Ok(file),
-        Some(rest) => {
-            warnings.push(
-                &file.name,
-                format!("cut off within a page, at byte {length}"),
-            );
-            file.start(length - rest)
-        }
-    }
-}
-
-/// Open read-only; the file must be one with the tables of rosbag2.
-fn connect(file: &PlainFile, warnings: &mut Warnings) -> rusqlite::Result<Connection> {
-    let sidecar = |suffix: &str| {
-        let mut path = file.path.clone().into_os_string();
-        path.push(suffix);
-        std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
-    };
-    // A recording that was not closed has its newest messages in a journal. Without one the file
-    // is read as immutable, which needs no lock and so works in folders that cannot be written.
-    if sidecar("-wal") || sidecar("-journal") {
-        let opened = Connection::open_with_flags(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .and_then(|db| prepare(&db).map(|()| db));
-        match opened {
-            Ok(db) => return Ok(db),
-            Err(e) => warnings.push(
-                &file.name,
-                format!("its journal cannot be read ({e}); the file is read without it"),
-            ),
-        }
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(immutable_uri(&file.path), flags)?;
-    prepare(&db)?;
-    Ok(db)
-}
-
-fn prepare(db: &Connection) -> rusqlite::Result<()> {
-    // The first lets a file with missing pages open at all, which is a truncated one; the
-    // connection cannot write. The second keeps a prepared file from running functions.
-    db.execute_batch("PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF;")?;
-    // Views could run for ever.
-    let tables: i64 = db.query_row(
-        "SELECT count(*) FROM sqlite_master
-         WHERE type = 'table' AND name IN ('topics', 'messages') AND sql NOT LIKE '%VIRTUAL%'",
-        [],
-        |row| row.get(0),
-    )?;
-    if tables == 2 {
-        Ok(())
-    } else {
-        Err(rusqlite::Error::InvalidColumnName(
-            "tables topics and messages of rosbag2 are missing".into(),
-        ))
-    }
-}
-
-/// The path as a URI of SQLite, in which `%`, `?` and `#` have a meaning.
-fn immutable_uri(path: &Path) -> std::path::PathBuf {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let mut uri = b"file:".to_vec();
-    for &byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").bytes()),
-            _ => uri.push(byte),
-        }
-    }
-    uri.extend(b"?immutable=1");
-    std::ffi::OsString::from_vec(uri).into()
-}
-
-fn read_topics(db: &Connection) -> rusqlite::Result<Vec<(i64, Topic)>> {
-    db.prepare("SELECT id, name, type, serialization_format FROM topics ORDER BY id")?
-        .query_map([], |row| {
-            let topic = Topic {
-                name: row.get(1)?,
-                type_name: row.get(2)?,
-                serialization_format: row.get(3)?,
-                message_count: None,
-            };
-            Ok((row.get(0)?, topic))
-        })?
-        .collect()
-}
-
-fn read_start_end(db: &Connection) -> rusqlite::Result<Option<(u64, u64)>> {
-    let one = |sql| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
-    // Two queries, since SQLite uses the index for a single minimum or maximum only.
-    let start = one("SELECT min(timestamp) FROM messages")?;
-    let end = one("SELECT max(timestamp) FROM messages")?;
-    Ok(start
-        .zip(end)
-        .map(|(s, e)| (nanoseconds(s), nanoseconds(e))))
-}
-
-fn read_counts(db: &Connection) -> rusqlite::Result<HashMap<i64, u64>> {
-    db.prepare("SELECT topic_id, count(*) FROM messages GROUP BY topic_id")?
-        .query_map([], |row| {
-            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
-        })?
-        .collect()
-}
-
-fn nanoseconds(timestamp: i64) -> u64 {
-    u64::try_from(timestamp).unwrap_or(0)
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Key {
@@ -188,12 +24,15 @@ struct Key {
 }
 
 pub(super) struct SqliteStream {
-    name: std::path::PathBuf,
+    name: PathBuf,
     /// Keeps an unpacked copy until the connection is closed.
     _file: PlainFile,
     db: Connection,
     wanted: Wanted,
-    topics: HashMap<i64, usize>,
+    /// The topic of each id; none where it is not wanted.
+    topics: HashMap<i64, Option<usize>>,
+    /// Whether a row has an id that is no topic's.
+    has_unknown_topic: bool,
     page: VecDeque<Key>,
     /// Time stamp and id after which the next page starts.
     after: (i64, i64),
@@ -209,19 +48,16 @@ impl SqliteStream {
         wanted: &Wanted,
         warnings: &mut Warnings,
     ) -> Result<Self, BagError> {
-        let db = connect(&file.file, warnings).map_err(|e| BagError::Unreadable {
-            path: file.file.name.clone(),
-            kind: "SQLite3 bag",
-            reason: e.to_string(),
-        })?;
+        let db = connect(&file.file, warnings)?;
         let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
         Ok(Self {
             name: file.file.name.clone(),
             _file: file.file,
             db,
             topics: (file.topics.iter())
-                .filter_map(|(id, topic)| Some((*id, wanted.topic(&topic.name)?)))
+                .map(|(id, topic)| (*id, wanted.topic(&topic.name)))
                 .collect(),
+            has_unknown_topic: false,
             wanted: wanted.clone(),
             page: VecDeque::new(),
             // A negative time stamp is read as 0.
@@ -262,12 +98,14 @@ impl SqliteStream {
                 None => self.after = (timestamp, id),
                 Some(after) => *after = id,
             }
-            if let Some(&topic) = self.topics.get(&row.get(2)?) {
-                self.page.push_back(Key {
+            match self.topics.get(&row.get(2)?) {
+                Some(&Some(topic)) => self.page.push_back(Key {
                     timestamp,
                     id,
                     topic,
-                });
+                }),
+                Some(None) => {}
+                None => self.has_unknown_topic = true,
             }
         }
         self.exhausted = read < PAGE;
@@ -299,6 +137,10 @@ impl Stream for SqliteStream {
             if self.without_index.is_some() {
                 (self.page.make_contiguous()).sort_by_key(|key| (key.timestamp, key.id));
             }
+        }
+        if self.exhausted && std::mem::take(&mut self.has_unknown_topic) {
+            let text = "messages of a topic that is defined nowhere are left out";
+            warnings.push(&self.name, text);
         }
         self.page.front().map(|key| nanoseconds(key.timestamp))
     }

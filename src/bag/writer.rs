@@ -13,8 +13,9 @@ use mcap::records::MessageHeader;
 use mcap::{Compression, McapError, WriteOptions};
 
 use super::error::BagError;
+use super::metadata;
+use super::source::Storage;
 use super::written_metadata::{self, Qos, WrittenTopic};
-use super::{Storage, metadata};
 
 /// A chunk ends with the message that brings it to this many bytes, before compression.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -222,15 +223,12 @@ impl Target {
         }
         let metadata = folder.join(metadata::FILE_NAME);
         let described = match metadata.exists() {
-            true => metadata::listed_files(&metadata)?,
-            false => Vec::new(),
+            true if lone || force => Some(metadata::listed_files(&metadata)?),
+            _ => None,
         };
         let mut replaced = Vec::new();
         if lone {
-            if described
-                .iter()
-                .any(|file| file.as_path() != Path::new(name))
-            {
+            if described.is_some_and(|files| files != [Path::new(name)]) {
                 return Err(refuse(&metadata, "describes another recording"));
             }
             replaced.extend(
@@ -243,6 +241,7 @@ impl Target {
             if !force {
                 return Err(BagError::Exists { path: folder });
             }
+            let described = described.unwrap_or_default();
             for entry in std::fs::read_dir(&folder).map_err(BagError::io(&folder))? {
                 let entry = entry.map_err(BagError::io(&folder))?.path();
                 let ours = entry == metadata
@@ -269,8 +268,10 @@ impl Target {
     }
 
     /// For `map_err`: the writer's error with the path.
-    fn failed(&self) -> impl FnOnce(McapError) -> BagError {
-        let path = self.mcap.clone();
-        move |source| BagError::Write { path, source }
+    fn failed(&self) -> impl FnOnce(McapError) -> BagError + '_ {
+        |source| BagError::Write {
+            path: self.mcap.clone(),
+            source,
+        }
     }
 }

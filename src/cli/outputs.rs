@@ -60,8 +60,18 @@ impl OutputArgs {
         }
     }
 
-    /// Fails where an output exists and may not be replaced. The recording is checked when it is created.
-    fn check(&self) -> anyhow::Result<()> {
+    /// Fails where an output exists and may not be replaced, or would replace `input`. The recording is otherwise
+    /// checked when it is created.
+    fn check(&self, input: &Path) -> anyhow::Result<()> {
+        if let Some(output) = &self.output
+            && let (Ok(output), Ok(input)) = (output.canonicalize(), input.canonicalize())
+            && (output.starts_with(&input) || input.starts_with(&output))
+        {
+            bail!(
+                "--output {}: would write over the recording that is read; choose another",
+                output.display()
+            );
+        }
         let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
         let files = [&self.detections, &self.report].into_iter().flatten();
         for path in files.filter(|path| path.exists()) {
@@ -89,17 +99,18 @@ impl OutputArgs {
         }
     }
 
-    /// Opens every output. Nothing is touched where one of them may not be: the recording, which replaces what is
+    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be: the recording, which replaces what is
     /// there, comes last, after those that leave nothing behind when they are dropped.
-    pub fn create(&self, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
-        self.check()?;
+    pub fn create(&self, input: &Path, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
+        self.check(input)?;
         let coco = self.detections.as_ref().map(|path| {
             CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
         });
         let coco = coco.transpose()?;
-        let report = self.report.as_ref().map(|path| {
-            beside(path).with_context(|| format!("--report {}", path.display()))
-        });
+        let report = self
+            .report
+            .as_ref()
+            .map(|path| beside(path).with_context(|| format!("--report {}", path.display())));
         let report = report.transpose()?;
         let new_folder = self.draw.as_ref().filter(|folder| !folder.exists());
         let pictures = self.draw.as_ref().map(|path| {

@@ -58,7 +58,7 @@ pub struct ReplayArgs {
     json: bool,
 
     /// Print nothing but warnings and errors
-    #[arg(long, short, conflicts_with = "json", help_heading = "Output")]
+    #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 }
 
@@ -70,7 +70,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
     let mut workers = make_workers(&loaded, pace, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
-    let mut outputs = args.outputs.create(&cameras)?;
+    let mut outputs = args.outputs.create(&args.recording, &cameras)?;
 
     let bar = progress::bar(expected_frames(&recording, &cameras, args), args.quiet);
     let mut tally = Tally::default();

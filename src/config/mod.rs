@@ -1,5 +1,7 @@
 //! Parameters: raw as written, checked once against the schema, then values that need no more checking.
 
+#[cfg(test)]
+mod document;
 pub mod raw;
 pub mod tree;
 
@@ -33,6 +35,7 @@ pub struct Config {
     raw: RawConfig,
 }
 
+/// Why parameters are refused. `origin` is the file, `--model` or the assignment that they came from.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     #[error("{}: {source}", path.display())]
@@ -57,7 +60,11 @@ pub enum ConfigError {
 
 impl Config {
     /// The defaults, then the parameters of `file`, then `model` as `model.name`, then each `key=value` of
-    /// `assignments`.
+    /// `assignments`. Later ones win; each is checked by itself. No model and no other file is opened.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no parameter file, an assignment has no `=`, or a parameter is unknown, of another
+    /// type or out of range; all problems of one origin are named at once.
     pub fn load(
         file: Option<&Path>,
         model: Option<&str>,

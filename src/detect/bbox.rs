@@ -10,10 +10,12 @@ pub struct BBox {
 }
 
 impl BBox {
+    /// In pixels.
     pub fn width(&self) -> f32 {
         self.x2 - self.x1
     }
 
+    /// In pixels.
     pub fn height(&self) -> f32 {
         self.y2 - self.y1
     }

@@ -20,10 +20,11 @@ pub struct Detection {
     pub class_id: usize,
     /// In [0, 1].
     pub score: f32,
-    /// In pixels; of the model's input until [`Detector::suppress`], of the image, clipped to it, after.
+    /// In pixels; of the model's input until [`OutputReader::suppress`], of the image, clipped to it, after.
     pub bbox: BBox,
 }
 
+/// Why an image has no result.
 #[derive(Debug, Error)]
 pub enum DetectError {
     #[error("preparing the input tensor: {0}")]
@@ -47,6 +48,10 @@ pub struct OutputReader {
 }
 
 impl Detector {
+    /// A detector with a session of its own.
+    ///
+    /// # Errors
+    /// Those of [`Session::open`].
     pub fn new(
         runtime: &Runtime,
         model: &Model,

@@ -32,6 +32,7 @@ pub struct Thresholds {
     pub class_scores: BTreeMap<String, f32>,
 }
 
+/// A parameter names a class that the model does not have.
 #[derive(Debug, Error)]
 #[error("{key}: {model} has no class {class:?}; it has: {known}")]
 pub struct UnknownClass {
@@ -42,6 +43,7 @@ pub struct UnknownClass {
 }
 
 impl DetectorSettings {
+    /// What the parameters leave open is the model's own.
     pub fn new(parameters: &Thresholds, model: &ModelDescription) -> Result<Self, UnknownClass> {
         let labels = &model.labels;
         let class_id = |key, class: &String| {

@@ -96,6 +96,7 @@ impl JpegEncoder {
         Ok(Self(compressor))
     }
 
+    /// The picture as a whole JPEG file.
     pub fn encode(&mut self, image: &BgrView<'_>) -> Result<Vec<u8>, turbojpeg::Error> {
         self.0.compress_to_vec(Image {
             pixels: image.data(),

@@ -20,6 +20,7 @@ pub struct Runtime {
     path: PathBuf,
 }
 
+/// Why there is no ONNX Runtime to use.
 #[derive(Debug, Error)]
 pub enum RuntimeError {
     #[error("ONNX Runtime: {source}\nexpected the library of ONNX Runtime {OLDEST} or newer, looked for {}; \

@@ -30,6 +30,7 @@ pub struct Session {
     fates: Vec<ProviderFate>,
 }
 
+/// Why a model cannot be loaded or run.
 #[derive(Debug, Error)]
 pub enum InferError {
     #[error("{path}: {source}")]

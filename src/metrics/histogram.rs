@@ -109,6 +109,7 @@ impl StageHistograms {
     }
 }
 
+/// In milliseconds, of a histogram of nanoseconds; all 0 of an empty one.
 pub fn quantiles_of(histogram: &Histogram<u64>) -> Quantiles {
     let at = |quantile| ms(histogram.value_at_quantile(quantile) as f64);
     Quantiles {

@@ -39,6 +39,7 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Later failures are counted, and not listed.
     pub const FAILURES_KEPT: usize = 100;
 }
 
@@ -63,6 +64,7 @@ pub struct Quantiles {
     pub max: f64,
 }
 
+/// Which model ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModelIdentity {
     pub name: String,

@@ -65,6 +65,7 @@ impl Default for Timeline {
 }
 
 impl Timeline {
+    /// The most bins, however long the run.
     pub const MOST_BINS: usize = 512;
 
     /// Counts one frame. `log_time_ns` is when the recording got it: times before that of the first
@@ -119,6 +120,7 @@ impl Timeline {
         self.start_ns
     }
 
+    /// Of recording time.
     pub fn bin_width(&self) -> Duration {
         Duration::from_nanos(self.width_ns)
     }

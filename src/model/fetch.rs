@@ -30,6 +30,7 @@ impl Source {
     }
 }
 
+/// Why a file could not be fetched or checked.
 #[derive(Debug, Error)]
 pub enum FetchError {
     #[error("{name}: no source has it with sha256 {sha256}:\n{tried}")]

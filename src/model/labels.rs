@@ -16,6 +16,7 @@ pub struct Label {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels(Vec<Label>);
 
+/// Why a list of labels is refused.
 #[derive(Debug, Error)]
 pub enum LabelsError {
     #[error("the list of labels is empty")]
@@ -25,6 +26,7 @@ pub enum LabelsError {
 }
 
 impl Labels {
+    /// Labels in the order of class ids.
     pub fn new(labels: Vec<Label>) -> Result<Self, LabelsError> {
         if labels.is_empty() {
             return Err(LabelsError::Empty);
@@ -57,6 +59,7 @@ impl Labels {
         self.0.iter().position(|label| label.name == name)
     }
 
+    /// In the order of class ids.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|label| label.name.as_str())
     }

@@ -93,6 +93,7 @@ pub struct ModelDescription {
     pub nms_iou_threshold: f32,
 }
 
+/// Why a description is refused. `origin` is the file that it stands in.
 #[derive(Debug, Error)]
 pub enum ManifestError {
     #[error("{origin}: {source}")]
@@ -126,6 +127,10 @@ impl Manifest {
         })
     }
 
+    /// The entry of that name.
+    ///
+    /// # Errors
+    /// [`ManifestError::UnknownModel`], which lists the names that there are.
     pub fn model(&self, name: &str) -> Result<&ModelEntry, ManifestError> {
         self.models
             .iter()
@@ -143,6 +148,7 @@ impl Manifest {
             })
     }
 
+    /// The description of an entry of this manifest, checked.
     pub fn describe(&self, entry: &ModelEntry) -> Result<ModelDescription, ManifestError> {
         let description = Sidecar {
             name: Some(entry.name.clone()),
@@ -156,6 +162,9 @@ impl Manifest {
     }
 
     /// The description of a user's own model: the text of `path`, which names the model unless it does itself.
+    ///
+    /// # Errors
+    /// It is no YAML of that form, a key is missing or unknown, or a value is out of range.
     pub fn describe_sidecar(
         &self,
         yaml: &str,

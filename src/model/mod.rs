@@ -31,6 +31,7 @@ pub struct Model {
     pub onnx: Vec<u8>,
 }
 
+/// Why a model cannot be had.
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error(transparent)]
@@ -52,7 +53,11 @@ pub enum ModelError {
 
 impl Model {
     /// The model that `name` names: one of the manifest, or the path of an ONNX file with a YAML of the same stem
-    /// beside it.
+    /// beside it. Whatever ends in `.onnx` or has a slash is a path.
+    ///
+    /// # Errors
+    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it
+    /// is missing or wrong. What is in the file is checked when a session is opened.
     pub fn load(name: &str) -> Result<Self, ModelError> {
         let manifest = Manifest::shipped()?;
         if name.ends_with(".onnx") || name.contains('/') {

@@ -29,6 +29,7 @@ struct State {
 }
 
 impl Mailboxes {
+    /// A mailbox for each of `cameras`, all empty. [`Frame::camera`] of what is pushed is below that number.
     pub fn new(cameras: usize, when_full: WhenFull) -> Self {
         let waiting = (0..cameras).map(|_| VecDeque::new()).collect();
         let state = Mutex::new(State {
@@ -56,7 +57,8 @@ impl Mailboxes {
         superseded
     }
 
-    /// The frame that has waited longest, with its ticket, as soon as there is one; `None` when the mailboxes are closed and empty.
+    /// The frame that has waited longest, with its ticket, as soon as there is one; `None` when the mailboxes are closed
+    /// and empty.
     pub fn take(&self) -> Option<Box<Frame>> {
         let mut state = self.lock();
         loop {

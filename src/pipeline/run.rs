@@ -38,8 +38,9 @@ pub enum RunError<S, P> {
 }
 
 /// Takes every frame of `source` through one of `workers` and hands it to `publish` with its outcome: in the order in
-/// which workers took them, which in a lossless run is the order received; dropped ones at once. `publish` marks [`Mark::Published`]. Ends after the source's last frame, `limit` frames, an error, or
-/// when `stop` is set; the frames in hand are finished then.
+/// which workers took them, which in a lossless run is the order received; superseded ones at once. `publish` marks
+/// [`Mark::Published`]. Ends after the source's last frame, `limit` frames, an error, or when `stop` is set; the frames
+/// in hand are finished then, except after an error of `publish`.
 pub fn run<S: Source, P: Send>(
     source: &mut S,
     cameras: usize,

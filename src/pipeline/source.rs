@@ -7,6 +7,7 @@ use crate::bag::{BagError, Messages, Recording, Selection, Topic};
 
 /// A source of frames, read from one thread.
 pub trait Source: Send {
+    /// Why reading ended before the last message.
     type Error: Send;
 
     /// Fills `frame` with the next message: camera, transport, log time, bytes. False when there is none left.
@@ -90,6 +91,7 @@ impl RecordingSource {
         })
     }
 
+    /// By [`Frame::camera`].
     pub fn cameras(&self) -> &[Camera] {
         &self.cameras
     }

@@ -27,7 +27,7 @@ pub enum Mark {
     Drawn,
     /// Every earlier frame is out: the sink begins with this one.
     Ordered,
-    /// The detections are with the sinks.
+    /// The detections message is built and with the recording, if there is one.
     Published,
 }
 
@@ -53,7 +53,7 @@ pub enum Stage {
     Nms,
     /// Drawing the annotated picture, where one is wanted.
     Draw,
-    /// Building the messages and handing them to the sinks.
+    /// Building the detections message and handing it to the recording. Other sinks come after it and are not timed.
     Publish,
     /// All the work that detections take: the sum of every stage but `queue` and `draw`.
     Total,
@@ -62,6 +62,7 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// In the order of every table.
     pub const ALL: [Stage; 11] = [
         Stage::Read,
         Stage::Queue,
@@ -101,6 +102,7 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Now.
     pub fn mark(&mut self, mark: Mark) {
         self.mark_at(mark, Instant::now());
     }

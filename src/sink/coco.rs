@@ -30,6 +30,7 @@ struct Row<'a> {
 }
 
 impl CocoFile {
+    /// Makes the folder if need be. The file at `path` is replaced by [`CocoFile::finish`], not before.
     pub fn create(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),

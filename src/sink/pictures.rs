@@ -14,6 +14,7 @@ use crate::report::html::Preview;
 pub struct PictureFolder(PathBuf);
 
 impl PictureFolder {
+    /// Makes the folder if need be. Files in it stay, other than those of the same name.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self(path.to_owned()))

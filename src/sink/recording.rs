@@ -27,6 +27,7 @@ struct CameraTopics {
     images: Option<TopicId>,
 }
 
+/// Why a result could not be recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultRecordingError {
     #[error(transparent)]

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use mcap::{Compression, Summary, WriteOptions};
 use proptest::prelude::*;
+use shuffledet::bag::{Recording, Selection};
 use tempfile::TempDir;
 
 use crate::support::{Reading, python_bags, read};
@@ -208,8 +209,7 @@ fn a_damaged_index_of_a_database_costs_no_message() {
     assert!(reading == case.messages, "{} messages", reading.len());
 }
 
-/// Runs `test` of this file alone in a process that may have `limit_kb` of address space above
-/// what it starts with, and fails with it.
+/// Runs `test` of this file alone in a process with 1.5 GB of address space, and fails with it.
 fn run_limited(test: &str) {
     let output = Command::new("sh")
         .args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\""])
@@ -264,31 +264,52 @@ fn a_huge_chunk_needs_little_memory() {
 #[test]
 #[ignore = "run by a_huge_chunk_needs_little_memory"]
 fn a_huge_chunk_needs_little_memory_alone() {
+    write_and_read(None, |i| i);
+}
+
+/// 400 messages of 1 MiB, in chunks of `chunk_size` bytes, logged at `log_time`.
+fn write_and_read(chunk_size: Option<u64>, log_time: fn(u64) -> u64) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.mcap");
     let file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
     let mut writer = WriteOptions::new()
         .compression(Some(Compression::Zstd))
-        .chunk_size(None)
+        .chunk_size(chunk_size)
         .create(file)
         .unwrap();
     let schema = writer.add_schema("a/msg/B", "ros2msg", b"int8 x").unwrap();
     let channel = writer
         .add_channel(schema, "/t", "cdr", &Default::default())
         .unwrap();
-    let message = vec![0; 1 << 20];
-    for i in 0..400 {
+    let mut expected = Vec::new();
+    for i in 0..400_u64 {
+        let mut message = vec![0; 1 << 20];
+        message[..8].copy_from_slice(&i.to_le_bytes());
         let header = mcap::records::MessageHeader {
             channel_id: channel,
             sequence: 0,
-            log_time: i,
-            publish_time: i,
+            log_time: log_time(i),
+            publish_time: 0,
         };
         writer.write_to_known_channel(&header, &message).unwrap();
+        expected.push((log_time(i), i));
     }
     writer.finish().unwrap();
     drop(writer);
-    assert_eq!(read(&path).unwrap().0.len(), 400);
+    expected.sort_by_key(|message| message.0);
+
+    let mut messages = Recording::open(&path)
+        .unwrap()
+        .read(&Selection::default())
+        .unwrap();
+    let (mut data, mut found) = (Vec::new(), Vec::new());
+    while let Some(head) = messages.next_into(&mut data).unwrap() {
+        assert_eq!(data.len(), 1 << 20);
+        let number = u64::from_le_bytes(data[..8].try_into().unwrap());
+        found.push((head.log_time_ns, number));
+    }
+    assert_eq!(found, expected);
+    assert!(messages.warnings().is_empty(), "{:?}", messages.warnings());
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status
         .lines()
@@ -296,6 +317,19 @@ fn a_huge_chunk_needs_little_memory_alone() {
         .unwrap();
     let peak_kb: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
     assert!(peak_kb < 200_000, "{peak_kb} kB");
+    println!("{peak_kb} kB");
+}
+
+#[test]
+fn chunks_that_all_overlap_need_little_memory() {
+    run_limited("damaged::chunks_that_all_overlap_need_little_memory_alone");
+}
+
+#[test]
+#[ignore = "run by chunks_that_all_overlap_need_little_memory"]
+fn chunks_that_all_overlap_need_little_memory_alone() {
+    // Every chunk has a message of time 0, as of a clock that was not set.
+    write_and_read(Some(4 << 20), |i| if i % 4 == 0 { 0 } else { i });
 }
 
 proptest! {

@@ -51,14 +51,10 @@ fn python() -> Option<PathBuf> {
     python.exists().then_some(python)
 }
 
-/// Standard output of the reference script; none, after saying so, where there is no Python.
-pub fn reference(test: &str, command: &str, path: &Path) -> Option<Vec<u8>> {
-    let Some(python) = python() else {
-        eprintln!("skipped: {test}: needs the Python tools");
-        return None;
-    };
+/// Standard output of the reference script; none where there is no Python.
+fn run_reference(command: &str, path: &Path) -> Option<Vec<u8>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/make_bags.py");
-    let output = Command::new(python)
+    let output = Command::new(python()?)
         .arg(script)
         .arg(command)
         .arg(path)
@@ -72,17 +68,29 @@ pub fn reference(test: &str, command: &str, path: &Path) -> Option<Vec<u8>> {
     Some(output.stdout)
 }
 
+/// Says that `test` is skipped where Python gave nothing.
+fn or_skipped<T>(test: &str, from_python: Option<T>) -> Option<T> {
+    if from_python.is_none() {
+        eprintln!("skipped: {test}: needs the Python tools");
+    }
+    from_python
+}
+
+/// What Python's readers find in a recording; none, after saying so, where there is no Python.
+pub fn read_by_python(test: &str, path: &Path) -> Option<Vec<u8>> {
+    or_skipped(test, run_reference("read", path))
+}
+
 /// The recordings that Python wrote, made once.
 pub fn python_bags(test: &str) -> Option<(&'static Path, &'static [Case])> {
     static BAGS: OnceLock<Option<(TempDir, Vec<Case>)>> = OnceLock::new();
-    let (folder, cases) = BAGS
-        .get_or_init(|| {
-            let folder = TempDir::new().unwrap();
-            reference(test, "make", folder.path())?;
-            let expected = std::fs::read(folder.path().join("expected.json")).unwrap();
-            Some((folder, serde_json::from_slice(&expected).unwrap()))
-        })
-        .as_ref()?;
+    let bags = BAGS.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        run_reference("make", folder.path())?;
+        let expected = std::fs::read(folder.path().join("expected.json")).unwrap();
+        Some((folder, serde_json::from_slice(&expected).unwrap()))
+    });
+    let (folder, cases) = or_skipped(test, bags.as_ref())?;
     Some((folder.path(), cases))
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use proptest::prelude::*;
 use serde::Deserialize;
 use shuffledet::bag::{Qos, RecordingWriter, TopicId, TopicSpec};
 use tempfile::TempDir;
 
-use crate::support::{Reading, digest, read, reference};
+use crate::support::{Reading, digest, read, read_by_python};
 
 const SENSOR: Qos = Qos {
     depth: 5,
@@ -83,7 +84,7 @@ fn python_reads_what_we_write() {
             let (reading, warnings) = read(path).unwrap();
             assert!(reading == written && warnings.is_empty(), "{warnings:?}");
         }
-        let Some(found) = reference("python_reads_what_we_write", "read", &bag) else {
+        let Some(found) = read_by_python("python_reads_what_we_write", &bag) else {
             continue;
         };
         let found: PythonReading = serde_json::from_slice(&found).unwrap();
@@ -125,7 +126,7 @@ fn an_empty_recording_is_one() {
     for path in [path.clone(), path.join("empty_0.mcap")] {
         assert_eq!(read(&path).unwrap(), (Vec::new(), Vec::new()));
     }
-    if let Some(found) = reference("an_empty_recording_is_one", "read", &path) {
+    if let Some(found) = read_by_python("an_empty_recording_is_one", &path) {
         let found: PythonReading = serde_json::from_slice(&found).unwrap();
         assert!(found.rosbags.is_empty() && found.mcap.is_empty());
     }
@@ -260,5 +261,28 @@ fn an_output_is_replaced_with_force_only_and_nothing_else_ever() {
         let error = write_one(&root.join(output), true).unwrap_err().to_string();
         assert!(error.contains(word), "{output}: {error}");
         assert_eq!(content(root), before, "{output}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn reading_what_was_written_gives_it_back_in_order(
+        messages in prop::collection::vec((0..2_usize, 0..5_000_000_000_u64, 0..300_000_usize), 0..40),
+    ) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("bag");
+        let mut writer = RecordingWriter::create(&path, false).unwrap();
+        let topics = add_topics(&mut writer);
+        let mut expected = Vec::new();
+        for (topic, time, length) in messages {
+            let data = vec![length as u8; length];
+            writer.write(topics[topic], time, &data).unwrap();
+            expected.push((["/latched", "/a"][topic].to_owned(), time, digest(&data)));
+        }
+        writer.finish().unwrap();
+        expected.sort_by_key(|m| m.1);
+        prop_assert_eq!(read(&path).unwrap(), (expected, Vec::new()));
     }
 }

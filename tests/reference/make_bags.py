@@ -1,4 +1,4 @@
-"""Recordings for tests/bag.rs, and independent readings of recordings.
+"""Recordings for tests/bag, and independent readings of recordings.
 
     make_bags.py make FOLDER   writes recordings of every kind and expected.json: for each, the
                                path and what Python's readers find in it
@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 
 from mcap.reader import make_reader
-from mcap.writer import CompressionType, IndexType, Writer as McapWriter
+from mcap.writer import CompressionType, IndexType
+from mcap.writer import Writer as McapWriter
 from mcap_ros2.decoder import DecoderFactory
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
@@ -49,10 +50,10 @@ def digest(topic, time, data):
 
 
 def write_bag(path, content, version, storage, mode=CompressionMode.NONE):
-    with_compression = Writer(path, version=version, storage_plugin=storage)
+    bag = Writer(path, version=version, storage_plugin=storage)
     if mode != CompressionMode.NONE:
-        with_compression.set_compression(mode, CompressionFormat.ZSTD)
-    with with_compression as writer:
+        bag.set_compression(mode, CompressionFormat.ZSTD)
+    with bag as writer:
         topics = {t: writer.add_connection(t, STRING, typestore=STORE) for t in TOPICS}
         for topic, time, data in content:
             writer.write(topics[topic], time, data)

@@ -1,0 +1,153 @@
+//! Finding what is in an MCAP file that has no usable summary.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use mcap::records::op;
+
+use super::error::Warnings;
+use super::mcap_chunk::{CUT_OFF, Loaded, Unit};
+use super::mcap_file::{MAX_RECORD, McapFile};
+use super::mcap_records::{MESSAGE_HEAD, RECORD_HEAD, message_head, record_head};
+
+/// Messages outside of chunks are taken together up to this many bytes.
+const MAX_RUN: u64 = 1 << 20;
+
+impl McapFile {
+    /// Find everything that can be read, from the start to the end or to where framing is lost.
+    pub fn scan(
+        &mut self,
+        reader: &mut BufReader<File>,
+        warnings: &mut Warnings,
+    ) -> io::Result<()> {
+        let name = self.file.name.clone();
+        let mut at = mcap::MAGIC.len() as u64;
+        reader.seek(SeekFrom::Start(at))?;
+        loop {
+            let there = self.length - at;
+            let mut head = [0; RECORD_HEAD as usize];
+            if there < RECORD_HEAD {
+                warnings.push(&name, format!("cut off at byte {}", self.length));
+                return Ok(());
+            }
+            reader.read_exact(&mut head)?;
+            let (opcode, body) = record_head(head);
+            let complete = body <= there - RECORD_HEAD;
+            match opcode {
+                op::DATA_END | op::FOOTER => return Ok(()),
+                0 => {
+                    warnings.push(&name, format!("no record at byte {at}; the rest is lost"));
+                    return Ok(());
+                }
+                op::CHUNK => {
+                    let length = RECORD_HEAD.saturating_add(body).min(there);
+                    self.scan_chunk(reader, at, length, warnings)?;
+                }
+                op::SCHEMA | op::CHANNEL if complete && body <= MAX_RECORD => {
+                    let mut definition = Vec::new();
+                    reader.by_ref().take(body).read_to_end(&mut definition)?;
+                    if self.define(opcode, &definition).is_none() {
+                        warnings.push(&name, format!("damaged definition at byte {at}"));
+                    }
+                }
+                op::MESSAGE if complete && body >= MESSAGE_HEAD => {
+                    let mut head = [0; MESSAGE_HEAD as usize];
+                    reader.read_exact(&mut head)?;
+                    let (channel, log_time_ns) = message_head(head);
+                    self.add_loose(at, RECORD_HEAD + body, channel, log_time_ns);
+                }
+                _ => {}
+            }
+            if !complete {
+                warnings.push(
+                    &name,
+                    format!(
+                        "the record at byte {at} is {CUT_OFF}, at byte {}",
+                        self.length
+                    ),
+                );
+                return Ok(());
+            }
+            at += RECORD_HEAD + body;
+            skip_to(reader, at)?;
+        }
+    }
+
+    fn scan_chunk(
+        &mut self,
+        reader: &mut BufReader<File>,
+        offset: u64,
+        length: u64,
+        warnings: &mut Warnings,
+    ) -> io::Result<()> {
+        let mut unit = Unit {
+            is_chunk: true,
+            offset,
+            length,
+            start_ns: 0,
+            end_ns: 0,
+            channels: None,
+        };
+        let loaded = Loaded::read(reader, self.length, &unit, 4 << 20)?;
+        // Being cut off is said by the caller, of whatever record it happens to.
+        if let Some(damage) = loaded.damage.as_deref().filter(|d| *d != CUT_OFF) {
+            warnings.push(&self.file.name, format!("chunk at byte {offset}: {damage}"));
+        }
+        for (opcode, body) in &loaded.definitions {
+            // One that is damaged leaves its channel unknown, which reading warns of.
+            let _ = self.define(*opcode, body);
+        }
+        let (Some(first), Some(last)) = (loaded.entries.first(), loaded.entries.last()) else {
+            return Ok(());
+        };
+        (unit.start_ns, unit.end_ns) = (first.log_time_ns, last.log_time_ns);
+        let mut channels: Vec<_> = loaded.entries.iter().map(|e| e.channel).collect();
+        channels.iter().for_each(|&channel| self.count(channel));
+        channels.sort_unstable();
+        channels.dedup();
+        unit.channels = Some(channels.into());
+        self.widen(unit.start_ns, unit.end_ns);
+        self.units.push(unit);
+        Ok(())
+    }
+
+    /// A message outside of chunks: a run of its own, or part of the run that it follows.
+    fn add_loose(&mut self, offset: u64, length: u64, channel: u16, log_time_ns: u64) {
+        self.count(channel);
+        self.widen(log_time_ns, log_time_ns);
+        if let Some(run) = self.units.last_mut()
+            && !run.is_chunk
+            && run.offset + run.length == offset
+            && run.length < MAX_RUN
+        {
+            run.length += length;
+            run.start_ns = run.start_ns.min(log_time_ns);
+            run.end_ns = run.end_ns.max(log_time_ns);
+            return;
+        }
+        self.units.push(Unit {
+            is_chunk: false,
+            offset,
+            length,
+            start_ns: log_time_ns,
+            end_ns: log_time_ns,
+            channels: None,
+        });
+    }
+
+    fn count(&mut self, channel: u16) {
+        let counts = self.counts.get_or_insert_default();
+        *counts.entry(channel).or_default() += 1;
+    }
+
+    fn widen(&mut self, start_ns: u64, end_ns: u64) {
+        let (start, end) = self.start_end_ns.unwrap_or((start_ns, end_ns));
+        self.start_end_ns = Some((start.min(start_ns), end.max(end_ns)));
+    }
+}
+
+/// Go to `at`, keeping what is buffered when that is near.
+fn skip_to(reader: &mut BufReader<File>, at: u64) -> io::Result<()> {
+    let here = reader.stream_position()?;
+    reader.seek_relative(at.wrapping_sub(here) as i64)
+}

@@ -1,0 +1,176 @@
+//! A SQLite3 bag file, opened: its topics, and what else its tables say without being read.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Topic;
+use super::compression::PlainFile;
+use super::error::{BagError, Warnings};
+
+/// A `.db3` file, as far as it can be read.
+#[derive(Debug, Clone)]
+pub(super) struct SqliteFile {
+    pub file: PlainFile,
+    /// Id and topic of each row of `topics`.
+    pub topics: Vec<(i64, Topic)>,
+    /// First and last log time in nanoseconds.
+    pub start_end_ns: Option<(u64, u64)>,
+}
+
+impl SqliteFile {
+    pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
+        let file = whole_pages(file, warnings)?;
+        let db = connect(&file, warnings)?;
+        let topics = read_topics(&db).map_err(|e| unreadable(&file, e.to_string()))?;
+        let mut opened = Self {
+            file,
+            topics,
+            start_end_ns: None,
+        };
+        // Both may fail in a damaged file of which much can be read all the same.
+        opened.start_end_ns = read_start_end(&db).ok().flatten();
+        if let Ok(counts) = read_counts(&db) {
+            for (id, topic) in &mut opened.topics {
+                topic.message_count = Some(counts.get(id).copied().unwrap_or(0));
+            }
+        }
+        Ok(opened)
+    }
+
+    pub fn topics(&self) -> impl Iterator<Item = Topic> {
+        self.topics.iter().map(|(_, topic)| topic.clone())
+    }
+}
+
+/// A file that was cut off within a page, without that page: SQLite would read zeros for the rest
+/// of it, and give out a message that never was.
+fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, BagError> {
+    let mut head = [0; 18];
+    let mut handle = File::open(&file.path).map_err(BagError::io(&file.name))?;
+    if handle.read_exact(&mut head).is_err() || !head.starts_with(b"SQLite format 3\0") {
+        // Not a database, as SQLite will say.
+        return Ok(file);
+    }
+    let page = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 1 << 16,
+        size => u64::from(size),
+    };
+    let length = handle.metadata().map_err(BagError::io(&file.name))?.len();
+    match length.checked_rem(page) {
+        None | Some(0) => Ok(file),
+        Some(rest) => {
+            warnings.push(
+                &file.name,
+                format!("cut off within a page, at byte {length}"),
+            );
+            file.start(length - rest)
+        }
+    }
+}
+
+/// Open read-only; the file must be one with the tables of rosbag2.
+pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Connection, BagError> {
+    let open = |path: &Path, flags| {
+        let db = Connection::open_with_flags(path, flags)?;
+        is_recording(&db).map(|is_one| is_one.then_some(db))
+    };
+    let sidecar = |suffix: &str| {
+        let mut path = file.path.clone().into_os_string();
+        path.push(suffix);
+        std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
+    };
+    // A recording that was not closed has its newest messages in a journal. Without one the file
+    // is read as immutable, which needs no lock and so works in folders that cannot be written.
+    if sidecar("-wal") || sidecar("-journal") {
+        match open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            Ok(Some(db)) => return Ok(db),
+            Ok(None) => {}
+            Err(e) => warnings.push(
+                &file.name,
+                format!("its journal cannot be read ({e}); the file is read without it"),
+            ),
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    match open(&immutable_uri(&file.path), flags) {
+        Ok(Some(db)) => Ok(db),
+        Ok(None) => Err(unreadable(file, "it lacks the tables topics and messages")),
+        Err(e) => Err(unreadable(file, e.to_string())),
+    }
+}
+
+fn unreadable(file: &PlainFile, reason: impl Into<String>) -> BagError {
+    BagError::Unreadable {
+        path: file.name.clone(),
+        kind: "SQLite3 bag",
+        reason: reason.into(),
+    }
+}
+
+/// Prepare the connection for files that nobody vouches for, and look for the tables of rosbag2.
+fn is_recording(db: &Connection) -> rusqlite::Result<bool> {
+    // The first lets a file with missing pages open at all, which is a truncated one; the
+    // connection cannot write. The second keeps a prepared file from running functions.
+    db.execute_batch("PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF;")?;
+    // Tables proper: a view could run for ever.
+    db.query_row(
+        "SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table'
+         AND name IN ('topics', 'messages') AND sql LIKE 'CREATE TABLE%'",
+        [],
+        |row| row.get(0),
+    )
+}
+
+/// The path as a URI of SQLite, in which `%`, `?` and `#` have a meaning.
+fn immutable_uri(path: &Path) -> PathBuf {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut uri = b"file:".to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend(format!("%{byte:02x}").bytes()),
+            _ => uri.push(byte),
+        }
+    }
+    uri.extend(b"?immutable=1");
+    std::ffi::OsString::from_vec(uri).into()
+}
+
+fn read_topics(db: &Connection) -> rusqlite::Result<Vec<(i64, Topic)>> {
+    db.prepare("SELECT id, name, type, serialization_format FROM topics ORDER BY id")?
+        .query_map([], |row| {
+            let topic = Topic {
+                name: row.get(1)?,
+                type_name: row.get(2)?,
+                serialization_format: row.get(3)?,
+                message_count: None,
+            };
+            Ok((row.get(0)?, topic))
+        })?
+        .collect()
+}
+
+fn read_start_end(db: &Connection) -> rusqlite::Result<Option<(u64, u64)>> {
+    let one = |sql| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+    // Two queries, since SQLite uses the index for a single minimum or maximum only.
+    let start = one("SELECT min(timestamp) FROM messages")?;
+    let end = one("SELECT max(timestamp) FROM messages")?;
+    Ok(start
+        .zip(end)
+        .map(|(s, e)| (nanoseconds(s), nanoseconds(e))))
+}
+
+fn read_counts(db: &Connection) -> rusqlite::Result<HashMap<i64, u64>> {
+    db.prepare("SELECT topic_id, count(*) FROM messages GROUP BY topic_id")?
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })?
+        .collect()
+}
+
+pub(super) fn nanoseconds(timestamp: i64) -> u64 {
+    u64::try_from(timestamp).unwrap_or(0)
+}
