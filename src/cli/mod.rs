@@ -80,6 +80,19 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
     }
 }
 
+/// The error with its causes, from the outside in. Many of our own errors quote theirs; those are not told again.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// For clap: seconds, not negative.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
@@ -100,6 +113,19 @@ fn positive(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn an_error_tells_each_cause_once() {
+        let cause = std::io::Error::other("disk full");
+        let quoting = crate::model::ModelError::Read {
+            path: "a.onnx".into(),
+            source: cause,
+        };
+        let error = anyhow::Error::new(quoting).context("--model");
+        assert_eq!(explain(&error), "--model: a.onnx: disk full");
+        let plain = anyhow::Error::msg("disk full").context("--draw");
+        assert_eq!(explain(&plain), "--draw: disk full");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use shuffledet::model::Model;
 use tempfile::tempdir;
 
-use crate::program::{refusal, replay};
+use crate::program::{end, refusal, replay};
 use crate::recordings::{self, raw};
 
 /// A recording of one frame.
@@ -84,7 +84,7 @@ fn an_output_that_exists_is_kept_and_the_others_are_not_begun() {
         assert_mentions(&refusal(&mut command), &[name, "--force"]);
         assert_eq!(snapshot(&place), before, "{option}");
         command.arg("--force");
-        assert_eq!(command.status().unwrap().code(), Some(0), "{option}");
+        assert_eq!(end(&mut command).code, Some(0), "{option}");
         let changed = snapshot(&place);
         let kept = |(path, data): &(PathBuf, Option<Vec<u8>>)| {
             path.ends_with(name) && data.as_deref() == Some(b"mine")
