@@ -166,10 +166,10 @@ fn unpack(python: &mut Command, npz: &Path) -> Vec<(String, Vec<f32>)> {
 fn assert_close(name: &str, ours: &[f32], golden: &[f32], tolerance: f32) {
     assert_eq!(ours.len(), golden.len(), "{name}");
     let differences = ours.iter().zip(golden).map(|(a, b)| (a - b).abs());
-    // NaN is not smaller than anything
+    // NaN is within nothing
     let wrong = differences
         .enumerate()
-        .find(|(_, difference)| !(*difference <= tolerance));
+        .find(|(_, difference)| !(0.0..=tolerance).contains(difference));
     assert!(
         wrong.is_none(),
         "{name}: index and difference {wrong:?}, expected at most {tolerance}"
