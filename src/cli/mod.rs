@@ -93,7 +93,7 @@ pub fn explain_usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Tells the user of an error and its causes; each once, where one repeats the next.
+/// Tells the user of an error and its causes.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
     let pipe_closed = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>();
@@ -103,15 +103,21 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
         // whoever read our output has seen enough, as `| head` does
         return ExitCode::SUCCESS;
     }
-    let mut told = String::new();
+    eprintln!("error: {}", causes(error));
+    ExitCode::FAILURE
+}
+
+/// The error with its causes, from the outside in. Many of our own errors quote theirs; those are not told again.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if !told.contains(&cause) {
-            let separator = if told.is_empty() { "" } else { ": " };
-            told = format!("{told}{separator}{cause}");
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
     }
-    eprintln!("error: {told}");
-    ExitCode::FAILURE
+    text
 }
 
 /// For clap: seconds, not negative.
@@ -147,6 +153,19 @@ mod tests {
             code(&["shuffledet", "--help"]),
             format!("{:?}", ExitCode::SUCCESS)
         );
+    }
+
+    #[test]
+    fn an_error_tells_each_cause_once() {
+        let cause = std::io::Error::other("disk full");
+        let quoting = crate::model::ModelError::Read {
+            path: "a.onnx".into(),
+            source: cause,
+        };
+        let error = anyhow::Error::new(quoting).context("--model");
+        assert_eq!(causes(&error), "--model: a.onnx: disk full");
+        let plain = anyhow::Error::msg("disk full").context("--draw");
+        assert_eq!(causes(&plain), "--draw: disk full");
     }
 
     #[test]
