@@ -8,8 +8,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::parameters::{Loaded, ParameterArgs};
+use super::parameters::ParameterArgs;
 use super::{Status, explain};
+use crate::detect::Loaded;
 use crate::detect::{Detection, Detector};
 use crate::image::jpeg::JpegEncoder;
 use crate::image::{BgrView, ImageDecoder, draw};

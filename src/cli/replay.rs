@@ -11,9 +11,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::outputs::OutputArgs;
-use super::parameters::{Loaded, ParameterArgs};
+use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
 use crate::bag::Recording;
+use crate::detect::Loaded;
 use crate::metrics::{ModelIdentity, Summary, Tally};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline};

@@ -1,7 +1,9 @@
 //! What of the command line's ROS arguments the node itself must know: parameter files, to tell what is wrong with one
 //! before rcl does, and remappings, to resolve a camera's topic as image_transport does.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::config::{ConfigError, check_ros_file};
 
 /// The `--ros-args` of a command line, as far as they matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +68,23 @@ impl RosArguments {
     }
 }
 
+/// The names of one node: what its topics are called in full.
+#[derive(Debug, Clone)]
+pub struct Names {
+    pub arguments: RosArguments,
+    /// As `/` or `/car`.
+    pub namespace: String,
+    /// Without its namespace.
+    pub node: String,
+}
+
+impl Names {
+    /// The full name of `topic`, remapped.
+    pub fn resolve(&self, topic: &str) -> String {
+        self.arguments.resolve(topic, &self.namespace, &self.node)
+    }
+}
+
 impl Remap {
     /// `from:=to` or `node:from:=to`
     fn parse(rule: &str) -> Option<Self> {
@@ -100,15 +119,12 @@ fn expand(name: &str, namespace: &str, node: &str) -> String {
     }
 }
 
-/// The last part of a node's or topic's full name.
-pub fn base_name(full: &str) -> &str {
-    full.rsplit('/').next().unwrap_or(full)
-}
-
-/// The first parameter file that cannot be read, or that gives this node something wrong, and what.
-pub fn check_files(arguments: &RosArguments, node: &str) -> Result<(), crate::config::ConfigError> {
-    let check = |path: &PathBuf| crate::config::check_ros_file(Path::new(path), node);
-    arguments.parameter_files.iter().try_for_each(check)
+/// Fails at the first parameter file that cannot be read or gives the node `node` something wrong, and says what.
+pub fn check_files(arguments: &RosArguments, node: &str) -> Result<(), ConfigError> {
+    arguments
+        .parameter_files
+        .iter()
+        .try_for_each(|path| check_ros_file(path, node))
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use r2r::{PublisherUntyped, QosProfile};
 use thiserror::Error;
 
 use super::{Executor, ExecutorGone};
-use crate::config::CameraConfig;
+use crate::config::{CameraConfig, Config};
 use crate::model::{Labels, Model};
 use crate::msg::{
     CdrError, CompressedImageView, HeaderView, LabelInfo, VisionClass, VisionInfo, float64,
 };
-use crate::node::qos::{Role, Topics};
+use crate::node::arguments::Names;
+use crate::node::qos::{End, Qos, QosError};
 use crate::pipeline::{Frame, Mark, Outcome, Stage, Tuning};
 use crate::sink::ResultMessages;
 
@@ -43,28 +44,33 @@ pub enum ResultsError {
     Gone(#[from] ExecutorGone),
     #[error("cannot publish on {topic}: {problem}")]
     Publisher { topic: String, problem: r2r::Error },
+    #[error("qos_overrides of {topic}: {problem}")]
+    Qos { topic: String, problem: QosError },
     #[error(transparent)]
     Message(#[from] CdrError),
 }
 
 impl Results {
-    /// Makes the publishers of `cameras`, and publishes what is latched: the labels, and which model this is.
+    /// Makes the publishers, and publishes what is latched: the labels, and which model this is.
     pub fn create(
         executor: &Executor,
-        topics: &Topics,
-        cameras: &[CameraConfig],
+        names: &Names,
+        config: &Config,
         model: &Model,
         tuning: Arc<Tuning>,
     ) -> Result<Self, ResultsError> {
-        let publisher = |topic: String, type_name: &'static str, role: Role| {
-            let profile = QosProfile::from(&topics.publisher(&topic, role));
-            let name = topic.clone();
+        let publisher = |topic: String, type_name: &'static str, qos: Qos| {
+            let overrides = config.qos_overrides.get(&names.resolve(&topic));
+            let qos = qos
+                .overridden(overrides, End::Publisher)
+                .map_err(|problem| ResultsError::Qos { topic: topic.clone(), problem })?;
+            let (name, profile) = (topic.clone(), QosProfile::from(&qos));
             let made = executor.call(move |node| node.create_publisher_untyped(&name, type_name, profile))?;
             made.map_err(|problem| ResultsError::Publisher { topic, problem })
         };
         let of_camera = |camera: &CameraConfig| {
             let prefix = camera.name.as_ref().map_or("~".to_owned(), |name| format!("~/{name}"));
-            let make = |name: &str, type_name| publisher(format!("{prefix}/{name}"), type_name, Role::Result);
+            let make = |name: &str, type_name| publisher(format!("{prefix}/{name}"), type_name, Qos::RESULTS);
             Ok(CameraResults {
                 title: camera.title(),
                 detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
@@ -74,13 +80,13 @@ impl Results {
                 annotated: make("image_annotated", "sensor_msgs/msg/CompressedImage")?,
             })
         };
-        let cameras = cameras.iter().map(of_camera).collect::<Result<_, ResultsError>>()?;
+        let cameras = config.cameras.iter().map(of_camera).collect::<Result<_, ResultsError>>()?;
 
         let mut buffer = Vec::new();
-        let label_info = publisher("~/label_info".to_owned(), "vision_msgs/msg/LabelInfo", Role::Latched)?;
+        let label_info = publisher("~/label_info".to_owned(), "vision_msgs/msg/LabelInfo", Qos::LATCHED)?;
         write_label_info(model, &mut buffer)?;
         send(&label_info, "~/label_info", &buffer);
-        let vision_info = publisher("~/vision_info".to_owned(), "vision_msgs/msg/VisionInfo", Role::Latched)?;
+        let vision_info = publisher("~/vision_info".to_owned(), "vision_msgs/msg/VisionInfo", Qos::LATCHED)?;
         VisionInfo {
             header: HeaderView::default(),
             method: &model.description.name,
