@@ -29,3 +29,33 @@ have() { command -v "$1" >/dev/null 2>&1; }
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 sha256_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+
+# Whether a ROS 2 other than the one of setup_ros.sh is sourced.
+ros_is_sourced() {
+    [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ] &&
+        [ "$AMENT_PREFIX_PATH" != "$(realpath -m "$DEPS/ros")" ]
+}
+
+# use_ros: sources the ROS 2 of setup_ros.sh where none is sourced; fails where there is none.
+use_ros() {
+    ros_is_sourced && return
+    [ -f "$DEPS/ros/ros_env.sh" ] || return 1
+    # shellcheck disable=SC1091 # written by setup_ros.sh
+    source "$DEPS/ros/ros_env.sh"
+}
+
+# ros_python: prints a CPython 3.11 that can make a venv and compile against itself, for the wheels of ROS 2.
+ros_python() {
+    local candidate
+    for candidate in python3.11 /usr/bin/python3.11 python3; do
+        "$candidate" - <<'PYTHON' 2>/dev/null && return
+import ensurepip, os, sys, sysconfig, venv
+
+headers = os.path.join(sysconfig.get_path("include"), "Python.h")
+if sys.version_info[:2] != (3, 11) or not os.path.exists(headers):
+    sys.exit(1)
+print(sys.executable)
+PYTHON
+    done
+    return 1
+}

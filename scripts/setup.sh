@@ -2,7 +2,7 @@
 # Installs what is missing to build, run or test shuffledet; does nothing where nothing is missing.
 #
 #   scripts/setup.sh build    system packages, Rust, ONNX Runtime
-#   scripts/setup.sh test     the same, and the tests' Python packages, cargo-nextest and a browser
+#   scripts/setup.sh test     the same, and the tests' Python packages, cargo-nextest, a browser and ROS 2
 #   scripts/setup.sh ci       the same, and cargo-deny
 #
 # Everything but system packages goes to .deps/ inside the checkout.
@@ -95,6 +95,9 @@ system_packages() {
         else
             need chromium 'opens the report in a browser, for one test' false
         fi
+    fi
+    if [ "$level" != build ] && [ "${SKIP_SYSTEM:-}" != 1 ] && is_debian && have python3.11 && ! ros_is_sourced; then
+        need python3.11-dev 'builds vision_msgs, for the tests with ROS 2' ros_python
     fi
     [ ${#packages[@]} -eq 0 ] && return
 
@@ -252,6 +255,7 @@ onnxruntime
 if [ "$level" != build ]; then
     python_packages
     cargo_tool nextest "$NEXTEST_VERSION" "$NEXTEST_SHA256" 'runs the tests'
+    "$ROOT/scripts/setup_ros.sh"
 fi
 if [ "$level" = ci ]; then
     cargo_tool deny "$DENY_VERSION" "$DENY_SHA256" 'checks licences and advisories of the dependencies'
