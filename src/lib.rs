@@ -22,4 +22,6 @@ pub mod report;
 
 pub mod sink;
 
+pub mod node;
+
 pub mod cli;
