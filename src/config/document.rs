@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use super::schema::{Definition, Kind, Range, definitions};
 
 const INTRODUCTION: &str = "\
 # Parameters
@@ -17,89 +17,58 @@ last one wins. In a file `detector.classes: [car]` and `detector: {classes: [car
 by itself: an unknown name or a value out of range is refused before anything is opened. A `--set` value is read as
 YAML: `--set 'detector.classes=[car, bus]'`.
 
-| name | type | default | range | meaning |
-| --- | --- | --- | --- | --- |
+The node takes its parameters from ROS (`--params-file`, `-p`) and shows them to ROS, where those marked \"set\" can be
+set while it runs (`ros2 param set /shuffledet detector.score_threshold 0.4`); they apply from the next frame on. Those
+marked \"fixed\" are what it was started with. NAME stands for each camera that `cameras` names, CLASS for the name of a
+class of the model, TOPIC for the full name of a topic.
+
+| name | type | default | range | while running | meaning |
+| --- | --- | --- | --- | --- | --- |
 ";
 
 /// The whole file.
 fn parameters_markdown() -> String {
-    let schema = super::schema();
     let mut text = INTRODUCTION.to_owned();
-    for (section, property) in properties(&schema) {
-        for (name, parameter) in properties(resolve(&schema, property)) {
-            let kind = kind(&schema, parameter);
-            let default = match &parameter["default"] {
-                Value::Null => "unset".to_owned(),
-                default => format!("`{default}`"),
-            };
-            let range = range(&schema, parameter);
-            let meaning = parameter["description"]
-                .as_str()
-                .unwrap_or_default()
-                .replace('\n', " ");
-            // writing to a String cannot fail
-            let _ = writeln!(
-                text,
-                "| `{section}.{name}` | {kind} | {default} | {range} | {meaning} |"
-            );
-        }
+    let placeholder = |mapping: &str| match mapping {
+        "camera" => vec!["NAME".to_owned()],
+        "qos_overrides" => vec!["TOPIC".to_owned()],
+        _ => vec!["CLASS".to_owned()],
+    };
+    for parameter in definitions(placeholder) {
+        let (name, kind) = (&parameter.name, kind(parameter.kind));
+        let default = match &parameter.default {
+            None => "unset".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        let range = range(&parameter);
+        let settable = if parameter.read_only { "fixed" } else { "set" };
+        let meaning = &parameter.description;
+        // writing to a String cannot fail
+        let _ = writeln!(
+            text,
+            "| `{name}` | {kind} | {default} | {range} | {settable} | {meaning} |"
+        );
     }
     text
 }
 
-fn properties(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    object["properties"].as_object().into_iter().flatten()
-}
-
-/// The definition that `schema` refers to, or `schema` itself.
-fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    let pointer = schema["$ref"]
-        .as_str()
-        .and_then(|reference| reference.strip_prefix('#'));
-    pointer
-        .and_then(|pointer| root.pointer(pointer))
-        .unwrap_or(schema)
-}
-
-/// What the bounds of a list or mapping are stated for: its elements; the parameter itself where it has none.
-fn element<'a>(root: &'a Value, parameter: &'a Value) -> &'a Value {
-    let inner = parameter
-        .get("items")
-        .or(parameter.get("additionalProperties"));
-    resolve(root, inner.unwrap_or(parameter))
-}
-
-fn kind(root: &Value, parameter: &Value) -> String {
-    let name = |schema: &Value| match &schema["type"] {
-        // a type or nothing: the parameter may be left out
-        Value::Array(either) => either[0].as_str().unwrap_or_default().to_owned(),
-        one => one.as_str().unwrap_or_default().to_owned(),
-    };
-    match name(parameter).as_str() {
-        "array" => format!("list of {}", name(element(root, parameter))),
-        "object" => format!("name to {}", name(element(root, parameter))),
-        simple => simple.to_owned(),
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "boolean",
+        Kind::Integer => "integer",
+        Kind::Double => "number",
+        Kind::String => "string",
+        Kind::StringArray => "list of string",
     }
 }
 
-fn range(root: &Value, parameter: &Value) -> String {
-    let inner = element(root, parameter);
-    let mut range = Vec::new();
-    if parameter
-        .get("minLength")
-        .or(parameter.get("minItems"))
-        .is_some()
-    {
-        range.push("not empty".to_owned());
+fn range(parameter: &Definition) -> String {
+    match parameter.range {
+        None => parameter.constraints(),
+        Some(Range::Integer { from, to: i64::MAX }) => format!("{from} or more"),
+        Some(Range::Integer { from, to }) => format!("{from} to {to}"),
+        Some(Range::Double { from, to }) => format!("{from} to {to}"),
     }
-    if let Some(choices) = inner["enum"].as_array() {
-        let choices: Vec<_> = choices.iter().filter_map(Value::as_str).collect();
-        range.push(choices.join(", "));
-    }
-    if let (Some(least), Some(most)) = (inner["minimum"].as_f64(), inner["maximum"].as_f64()) {
-        range.push(format!("{least} to {most}"));
-    }
-    range.join("; ")
 }
 
 #[test]

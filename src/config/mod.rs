@@ -4,6 +4,7 @@
 mod document;
 pub mod node;
 pub mod raw;
+pub mod schema;
 pub mod tree;
 
 use std::collections::BTreeMap;
@@ -121,14 +122,18 @@ impl Config {
     fn from_raw(raw: RawConfig) -> Result<Self, String> {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let detector = raw.detector.clone();
+        let class_scores = detector.class_score_thresholds.into_iter();
         Ok(Self {
             model: raw.model.name.clone(),
             thresholds: Thresholds {
-                score: detector.score_threshold,
-                nms_iou: detector.nms_iou_threshold,
+                // what the schema lets pass is in [0, 1], and stays there when rounded
+                score: detector.score_threshold.map(|score| score as f32),
+                nms_iou: detector.nms_iou_threshold.map(|iou| iou as f32),
                 max_detections: detector.max_detections,
                 classes: detector.classes,
-                class_scores: detector.class_score_thresholds,
+                class_scores: class_scores
+                    .map(|(class, score)| (class, score as f32))
+                    .collect(),
             },
             session: SessionOptions {
                 providers: raw.runtime.providers.clone(),

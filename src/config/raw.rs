@@ -78,12 +78,12 @@ pub struct RawDetector {
     /// A detection scores more than this. Default: the model's own.
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub score_threshold: Option<f32>,
+    pub score_threshold: Option<f64>,
     /// Of two boxes of one class whose intersection over union is greater, the lower score goes. Default: the
     /// model's own.
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub nms_iou_threshold: Option<f32>,
+    pub nms_iou_threshold: Option<f64>,
     /// The most detections of one image; the best are kept.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_detections: usize,
@@ -91,7 +91,7 @@ pub struct RawDetector {
     pub classes: Vec<String>,
     /// By class name, a score threshold in place of score_threshold.
     #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0.0, "maximum": 1.0}))]
-    pub class_score_thresholds: BTreeMap<String, f32>,
+    pub class_score_thresholds: BTreeMap<String, f64>,
 }
 
 impl Default for RawDetector {
@@ -256,30 +256,35 @@ pub struct RawQosOverrides {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawQos {
+    /// Whether lost messages are sent again.
     #[schemars(extend("enum" = ["reliable", "best_effort", "system_default", "best_available"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<String>,
+    /// Whether a late subscriber gets earlier messages.
     #[schemars(extend("enum" = ["volatile", "transient_local", "system_default", "best_available"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durability: Option<String>,
+    /// Whether the last messages, depth of them, are kept or all.
     #[schemars(extend("enum" = ["keep_last", "keep_all", "system_default"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<String>,
+    /// How many messages keep_last keeps.
     #[schemars(range(min = 1, max = 10_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<usize>,
-    /// Nanoseconds.
+    /// Nanoseconds within which the next message is due. 0: no deadline.
     #[schemars(range(min = 0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<i64>,
-    /// Nanoseconds.
+    /// Nanoseconds after which a message is too old to be delivered. 0: never.
     #[schemars(range(min = 0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifespan: Option<i64>,
+    /// What shows that a publisher is alive.
     #[schemars(extend("enum" = ["automatic", "manual_by_topic", "system_default", "best_available"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveliness: Option<String>,
-    /// Nanoseconds.
+    /// Nanoseconds within which the publisher must be known to be alive. 0: no limit.
     #[schemars(range(min = 0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveliness_lease_duration: Option<i64>,

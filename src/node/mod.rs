@@ -2,3 +2,5 @@
 
 pub mod arguments;
 pub mod lifecycle;
+pub mod parameters;
+pub mod qos;

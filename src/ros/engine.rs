@@ -3,16 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle as Task;
 
+use super::Executor;
 use super::results::Results;
 use super::source::{LiveSource, RosClock};
 use super::subscriptions::{self, ImageTopic};
-use super::Executor;
 use crate::detect::{DetectorSettings, Loaded};
 use crate::image::BgrView;
 use crate::metrics::{ProviderFate, Window};
@@ -43,12 +42,17 @@ pub struct CameraState {
 impl Shared {
     /// Puts other settings in force, from the next frame on.
     pub fn tune(&self, detector: &DetectorSettings, cameras: Vec<crate::pipeline::CameraTuning>) {
-        self.tuning.set(Tuned { detector: detector.clone(), cameras });
+        self.tuning.set(Tuned {
+            detector: detector.clone(),
+            cameras,
+        });
     }
 
     pub fn camera(&self, index: usize) -> std::sync::MutexGuard<'_, CameraState> {
         // what is in it are counters: whole after each change
-        self.cameras[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.cameras[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,7 +99,15 @@ impl Engine {
         control: Handle,
     ) -> Self {
         let state = State::Unconfigured;
-        Self { loaded, shared, executor, names, clock, control, state }
+        Self {
+            loaded,
+            shared,
+            executor,
+            names,
+            clock,
+            control,
+            state,
+        }
     }
 
     /// Sessions, warmed up, and publishers.
@@ -111,11 +123,22 @@ impl Engine {
         }
         if let Some(first) = detectors.first() {
             let fates = first.session().fates().to_vec();
-            *self.shared.fates.lock().unwrap_or_else(PoisonError::into_inner) = fates;
+            *self
+                .shared
+                .fates
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = fates;
         }
-        let annotate = Annotate::Watched { max_width: ANNOTATED_WIDTH };
+        let annotate = Annotate::Watched {
+            max_width: ANNOTATED_WIDTH,
+        };
         let make = |detector| {
-            Worker::new(detector, self.loaded.labels.clone(), self.shared.tuning.clone(), annotate)
+            Worker::new(
+                detector,
+                self.loaded.labels.clone(),
+                self.shared.tuning.clone(),
+                annotate,
+            )
         };
         let workers = detectors.into_iter().map(make).collect::<Result<_, _>>()?;
         let results = Results::create(
@@ -142,7 +165,6 @@ impl Engine {
         for (index, camera) in self.shared.cameras.iter().enumerate() {
             let mut camera = camera.lock().unwrap_or_else(PoisonError::into_inner);
             camera.subscribed = None;
-            camera.window.restart(Instant::now());
             let (topics, to) = (camera.topics.clone(), subscribed.clone());
             let (executor, shared) = (self.executor.clone(), Arc::clone(&self.shared));
             subscribing.push(self.control.spawn(async move {
@@ -159,7 +181,11 @@ impl Engine {
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
             .spawn(move || take_frames(ready, source, &shared, &stopped))?;
-        Ok(Running { stop, pipeline, subscribing })
+        Ok(Running {
+            stop,
+            pipeline,
+            subscribing,
+        })
     }
 
     /// Finishes the frames in hand. `None` when the pipeline was lost.
@@ -187,7 +213,11 @@ impl Engine {
     }
 
     fn unable(&self, why: Option<String>) {
-        *self.shared.unable.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        *self
+            .shared
+            .unable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = why;
     }
 }
 

@@ -29,7 +29,9 @@ pub fn start(node: &mut r2r::Node, clock: RosClock) -> r2r::Result<()> {
     };
     let ours = tracing_subscriber::filter::Targets::new().with_target("shuffledet", Level::DEBUG);
     // fails only if a subscriber was set before: then that one logs on
-    let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(layer.with_filter(ours))
+        .try_init();
     Ok(())
 }
 
@@ -37,8 +39,12 @@ pub fn start(node: &mut r2r::Node, clock: RosClock) -> r2r::Result<()> {
 fn rosout(node: &mut r2r::Node) -> r2r::Result<Option<Publisher<Log>>> {
     let (name, namespace) = (node.name()?, node.namespace()?);
     let publishers = node.get_publishers_info_by_topic("/rosout", false)?;
-    let ours = |node_name: &str, node_namespace: &str| node_name == name && node_namespace == namespace;
-    if publishers.iter().any(|p| ours(&p.node_name, &p.node_namespace)) {
+    let ours =
+        |node_name: &str, node_namespace: &str| node_name == name && node_namespace == namespace;
+    if publishers
+        .iter()
+        .any(|p| ours(&p.node_name, &p.node_namespace))
+    {
         return Ok(None);
     }
     let qos = QosProfile::default()
@@ -55,7 +61,10 @@ impl<S: Subscriber> Layer<S> for RosLayer {
         // rcl takes C strings
         let message = text.0.replace('\0', "\\0");
         let metadata = event.metadata();
-        let (file, line) = (metadata.file().unwrap_or_default(), metadata.line().unwrap_or_default());
+        let (file, line) = (
+            metadata.file().unwrap_or_default(),
+            metadata.line().unwrap_or_default(),
+        );
         let (severity, level) = match *metadata.level() {
             Level::ERROR => (r2r::LogSeverity::Error, 40),
             Level::WARN => (r2r::LogSeverity::Warn, 30),
@@ -63,7 +72,9 @@ impl<S: Subscriber> Layer<S> for RosLayer {
             Level::DEBUG | Level::TRACE => (r2r::LogSeverity::Debug, 10),
         };
         r2r::log(&message, &self.logger, file, line, severity);
-        let Some(Ok(rosout)) = self.rosout.as_ref().map(Mutex::lock) else { return };
+        let Some(Ok(rosout)) = self.rosout.as_ref().map(Mutex::lock) else {
+            return;
+        };
         let now_ns = self.clock.now_ns();
         // nothing can be told of a log message that cannot be sent
         let _ = rosout.publish(&Log {

@@ -1,6 +1,14 @@
 //! The live node on ROS 2: the only place that names r2r.
 
+pub mod engine;
 pub mod executor;
+pub mod lifecycle;
+pub mod log;
+pub mod node;
+pub mod overrides;
+pub mod qos;
+pub mod results;
 pub mod source;
+pub mod subscriptions;
 
 pub use executor::{Executor, ExecutorGone};

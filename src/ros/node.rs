@@ -9,8 +9,9 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::engine::{CameraState, Engine, Shared};
+use super::lifecycle::LifecycleServices;
 use super::source::RosClock;
-use super::{executor, lifecycle, log, overrides, subscriptions};
+use super::{executor, log, overrides, subscriptions};
 use crate::config::Config;
 use crate::detect::Loaded;
 use crate::metrics::Window;
@@ -26,7 +27,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let arguments = RosArguments::parse(std::env::args());
     check_files(&arguments, arguments.node_name(NAME))?;
     let mut node = create_node()?;
-    let names = Names { node: node.name()?, namespace: node.namespace()?, arguments };
+    let names = Names {
+        node: node.name()?,
+        namespace: node.namespace()?,
+        arguments,
+    };
     let clock = RosClock(node.get_ros_clock());
     log::start(&mut node, clock.clone())?;
 
@@ -36,7 +41,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
     }
     let loaded = Loaded::new(config.clone())?;
     let shared = Arc::new(share(&loaded, &names)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (executor, executor_thread) = executor::start(node)?;
     let engine = Engine::new(
         loaded,
@@ -51,7 +58,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let ended = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        lifecycle::serve(&executor, &lifecycle)?;
+        let managed = Arc::clone(&lifecycle);
+        let services = executor.call(move |node| LifecycleServices::open(node, managed))??;
+        tokio::spawn(services.serve());
         if config.autostart {
             autostart(&lifecycle).await?;
         }
@@ -95,7 +104,11 @@ fn share(loaded: &Loaded, names: &Names) -> anyhow::Result<Shared> {
             .map_err(|(topic, problem)| anyhow!("qos_overrides.{topic}.subscription: {problem}"))?;
         let deadline = topics.first().and_then(|topic| topic.qos.deadline);
         let window = Window::new(config.diagnostics.window, deadline, Instant::now());
-        cameras.push(Mutex::new(CameraState { window, topics, subscribed: None }));
+        cameras.push(Mutex::new(CameraState {
+            window,
+            topics,
+            subscribed: None,
+        }));
     }
     Ok(Shared {
         tuning: Arc::new(Tuning::new(loaded.live_tuning())),

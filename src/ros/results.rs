@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use r2r::{PublisherUntyped, QosProfile};
+use r2r::PublisherUntyped;
 use thiserror::Error;
 
-use super::{Executor, ExecutorGone};
+use super::{Executor, ExecutorGone, qos};
 use crate::config::{CameraConfig, Config};
 use crate::model::{Labels, Model};
 use crate::msg::{
@@ -30,8 +30,8 @@ struct CameraResults {
 /// Publishes what becomes of frames.
 pub struct Results {
     cameras: Vec<CameraResults>,
-    /// Latched: they live as long as the results do.
-    _latched: Vec<PublisherUntyped>,
+    /// Kept to be destroyed with the others.
+    latched: Vec<PublisherUntyped>,
     labels: Arc<Labels>,
     tuning: Arc<Tuning>,
     messages: ResultMessages,
@@ -59,18 +59,27 @@ impl Results {
         model: &Model,
         tuning: Arc<Tuning>,
     ) -> Result<Self, ResultsError> {
-        let publisher = |topic: String, type_name: &'static str, qos: Qos| {
+        let publisher = |topic: String, type_name: &'static str, policies: Qos| {
             let overrides = config.qos_overrides.get(&names.resolve(&topic));
-            let qos = qos
+            let policies = policies
                 .overridden(overrides, End::Publisher)
-                .map_err(|problem| ResultsError::Qos { topic: topic.clone(), problem })?;
-            let (name, profile) = (topic.clone(), QosProfile::from(&qos));
-            let made = executor.call(move |node| node.create_publisher_untyped(&name, type_name, profile))?;
+                .map_err(|problem| ResultsError::Qos {
+                    topic: topic.clone(),
+                    problem,
+                })?;
+            let (name, profile) = (topic.clone(), qos::profile(&policies));
+            let made = executor
+                .call(move |node| node.create_publisher_untyped(&name, type_name, profile))?;
             made.map_err(|problem| ResultsError::Publisher { topic, problem })
         };
         let of_camera = |camera: &CameraConfig| {
-            let prefix = camera.name.as_ref().map_or("~".to_owned(), |name| format!("~/{name}"));
-            let make = |name: &str, type_name| publisher(format!("{prefix}/{name}"), type_name, Qos::RESULTS);
+            let prefix = camera
+                .name
+                .as_ref()
+                .map_or("~".to_owned(), |name| format!("~/{name}"));
+            let make = |name: &str, type_name| {
+                publisher(format!("{prefix}/{name}"), type_name, Qos::RESULTS)
+            };
             Ok(CameraResults {
                 title: camera.title(),
                 detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
@@ -80,13 +89,25 @@ impl Results {
                 annotated: make("image_annotated", "sensor_msgs/msg/CompressedImage")?,
             })
         };
-        let cameras = config.cameras.iter().map(of_camera).collect::<Result<_, ResultsError>>()?;
+        let cameras = config
+            .cameras
+            .iter()
+            .map(of_camera)
+            .collect::<Result<_, ResultsError>>()?;
 
         let mut buffer = Vec::new();
-        let label_info = publisher("~/label_info".to_owned(), "vision_msgs/msg/LabelInfo", Qos::LATCHED)?;
+        let label_info = publisher(
+            "~/label_info".to_owned(),
+            "vision_msgs/msg/LabelInfo",
+            Qos::LATCHED,
+        )?;
         write_label_info(model, &mut buffer)?;
         send(&label_info, "~/label_info", &buffer);
-        let vision_info = publisher("~/vision_info".to_owned(), "vision_msgs/msg/VisionInfo", Qos::LATCHED)?;
+        let vision_info = publisher(
+            "~/vision_info".to_owned(),
+            "vision_msgs/msg/VisionInfo",
+            Qos::LATCHED,
+        )?;
         VisionInfo {
             header: HeaderView::default(),
             method: &model.description.name,
@@ -97,7 +118,7 @@ impl Results {
         send(&vision_info, "~/vision_info", &buffer);
         Ok(Self {
             cameras,
-            _latched: vec![label_info, vision_info],
+            latched: vec![label_info, vision_info],
             labels: Arc::new(model.description.labels.clone()),
             tuning,
             messages: ResultMessages::default(),
@@ -105,9 +126,40 @@ impl Results {
         })
     }
 
+    /// Takes the publishers from the graph.
+    pub fn destroy(self, executor: &Executor) {
+        let of_cameras = self.cameras.into_iter().flat_map(|camera| {
+            let CameraResults {
+                detections,
+                latency,
+                processing_time,
+                pipeline_latency,
+                annotated,
+                ..
+            } = camera;
+            [
+                detections,
+                latency,
+                processing_time,
+                pipeline_latency,
+                annotated,
+            ]
+        });
+        let publishers: Vec<_> = of_cameras.chain(self.latched).collect();
+        let destroy = move |node: &mut r2r::Node| {
+            for publisher in publishers {
+                node.destroy_publisher_untyped(publisher);
+            }
+        };
+        // an executor that is gone has taken them with it
+        let _ = executor.call(destroy);
+    }
+
     /// Publishes a frame's detections, marks that, and then what somebody listens to besides.
     pub fn publish(&mut self, frame: &mut Frame, outcome: &Outcome) -> Result<(), CdrError> {
-        let Some(camera) = self.cameras.get(frame.camera) else { return Ok(()) };
+        let Some(camera) = self.cameras.get(frame.camera) else {
+            return Ok(());
+        };
         if *outcome == Outcome::Published {
             let detections = self.messages.detections(frame, &self.labels)?;
             send(&camera.detections, &camera.title, detections);
@@ -136,13 +188,21 @@ impl Results {
             send(&camera.pipeline_latency, &camera.title, &self.buffer);
         }
         if let Some(annotated) = &frame.annotated {
-            let header = HeaderView { stamp: frame.stamp, frame_id: &frame.frame_id };
-            let image = CompressedImageView { header, format: "jpeg", data: &annotated.jpeg };
+            let header = HeaderView {
+                stamp: frame.stamp,
+                frame_id: &frame.frame_id,
+            };
+            let image = CompressedImageView {
+                header,
+                format: "jpeg",
+                data: &annotated.jpeg,
+            };
             image.write(&mut self.buffer)?;
             send(&camera.annotated, &camera.title, &self.buffer);
         }
         // the next frame is drawn if somebody looks by then
-        self.tuning.set_watched(frame.camera, is_heard(&camera.annotated));
+        self.tuning
+            .set_watched(frame.camera, is_heard(&camera.annotated));
         Ok(())
     }
 }
@@ -152,7 +212,10 @@ fn write_label_info(model: &Model, out: &mut Vec<u8>) -> Result<(), CdrError> {
     // LabelInfo counts classes in 16 bits; a detector has some hundreds at most
     let class_map: Vec<_> = (0..=u16::MAX)
         .zip(labels.names())
-        .map(|(class_id, class_name)| VisionClass { class_id, class_name })
+        .map(|(class_id, class_name)| VisionClass {
+            class_id,
+            class_name,
+        })
         .collect();
     LabelInfo {
         header: HeaderView::default(),
@@ -164,7 +227,9 @@ fn write_label_info(model: &Model, out: &mut Vec<u8>) -> Result<(), CdrError> {
 
 /// Whether anybody subscribes.
 fn is_heard(publisher: &PublisherUntyped) -> bool {
-    publisher.get_inter_process_subscription_count().is_ok_and(|count| count > 0)
+    publisher
+        .get_inter_process_subscription_count()
+        .is_ok_and(|count| count > 0)
 }
 
 /// A message that the middleware does not take is lost, as one that it loses later is; the log says so.

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{SelectAll, Stream, StreamExt};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::engine::Shared;
 use crate::pipeline::stamps::StampCheck;
 use crate::pipeline::{Frame, Oddity, Source, Transport};
 
@@ -34,6 +35,7 @@ pub struct LiveSource {
     subscribed: UnboundedReceiver<Subscribed>,
     messages: SelectAll<Tagged>,
     stamps: Vec<StampCheck>,
+    shared: Arc<Shared>,
     clock: RosClock,
     stop: Arc<AtomicBool>,
 }
@@ -53,8 +55,8 @@ impl RosClock {
 
 impl LiveSource {
     pub fn new(
-        cameras: usize,
         subscribed: UnboundedReceiver<Subscribed>,
+        shared: Arc<Shared>,
         clock: RosClock,
         stop: Arc<AtomicBool>,
     ) -> std::io::Result<Self> {
@@ -64,7 +66,8 @@ impl LiveSource {
                 .build()?,
             subscribed,
             messages: SelectAll::new(),
-            stamps: vec![StampCheck::default(); cameras],
+            stamps: vec![StampCheck::default(); shared.cameras.len()],
+            shared,
             clock,
             stop,
         })
@@ -109,6 +112,7 @@ impl Source for LiveSource {
         frame.transport = transport;
         frame.message = message;
         frame.read_header();
+        self.shared.camera(camera).window.received(Instant::now());
         let (now_ns, stamp_ns) = (self.clock.now_ns(), frame.stamp.to_ns());
         frame.log_time_ns = u64::try_from(now_ns).unwrap_or_default();
         frame.oddity = self.stamps[camera].check(stamp_ns, now_ns);

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use r2r::QosProfile;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::source::{MessageStream, Subscribed};
-use super::{Executor, ExecutorGone};
+use super::{Executor, ExecutorGone, qos};
 use crate::config::raw::TransportChoice;
 use crate::config::{CameraConfig, Config};
 use crate::node::arguments::Names;
@@ -52,7 +51,12 @@ pub fn image_topics(
         };
         let overrides = config.qos_overrides.get(&name);
         match Qos::IMAGES.overridden(overrides, End::Subscription) {
-            Ok(qos) => Ok(ImageTopic { camera, transport, name, qos }),
+            Ok(qos) => Ok(ImageTopic {
+                camera,
+                transport,
+                name,
+                qos,
+            }),
             Err(problem) => Err((name, problem)),
         }
     };
@@ -82,7 +86,11 @@ pub async fn subscribe(
     let messages = make(executor, &topic)?;
     let (camera, transport) = (topic.camera, topic.transport);
     // the pipeline is gone when it was stopped meanwhile: then nobody needs the messages
-    let _ = to.send(Subscribed { camera, transport, messages });
+    let _ = to.send(Subscribed {
+        camera,
+        transport,
+        messages,
+    });
     Ok(topic)
 }
 
@@ -92,7 +100,8 @@ fn first_published(
 ) -> Result<Option<ImageTopic>, ExecutorGone> {
     for topic in topics {
         let name = topic.name.clone();
-        let publishers = executor.call(move |node| node.get_publishers_info_by_topic(&name, false))?;
+        let publishers =
+            executor.call(move |node| node.get_publishers_info_by_topic(&name, false))?;
         if publishers.is_ok_and(|publishers| !publishers.is_empty()) {
             return Ok(Some(topic.clone()));
         }
@@ -105,10 +114,13 @@ fn make(executor: &Executor, topic: &ImageTopic) -> Result<MessageStream, Subscr
         Transport::Raw => "sensor_msgs/msg/Image",
         Transport::Compressed => "sensor_msgs/msg/CompressedImage",
     };
-    let (name, profile) = (topic.name.clone(), QosProfile::from(&topic.qos));
+    let (name, profile) = (topic.name.clone(), qos::profile(&topic.qos));
     let made = executor.call(move |node| {
         let stream = node.subscribe_raw(&name, type_name, profile);
         stream.map(|stream| Box::new(stream) as MessageStream)
     })?;
-    made.map_err(|problem| SubscribeError::Refused { topic: topic.name.clone(), problem })
+    made.map_err(|problem| SubscribeError::Refused {
+        topic: topic.name.clone(),
+        problem,
+    })
 }
