@@ -22,4 +22,8 @@ pub mod report;
 
 pub mod sink;
 
+pub mod node;
+#[cfg(feature = "ros")]
+pub mod ros;
+
 pub mod cli;

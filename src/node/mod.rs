@@ -1,0 +1,5 @@
+//! The live node's own logic, without ROS: what it was told, what it may do when, what it says of itself.
+
+pub mod diagnostics;
+pub mod doctor;
+pub mod qos;

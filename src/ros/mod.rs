@@ -1,0 +1,4 @@
+//! The live node on ROS 2: the only place that names r2r.
+
+pub mod doctor;
+pub mod qos;
