@@ -149,7 +149,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// The name to count by.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             DropReason::Superseded => "superseded",
             DropReason::TooOld => "too_old",

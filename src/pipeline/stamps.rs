@@ -29,7 +29,7 @@ impl Oddity {
     ];
 
     /// The name to count by.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Oddity::Zero => "stamp_zero",
             Oddity::Future => "stamp_in_future",
