@@ -1,42 +1,51 @@
 //! What the node knows of the topics that a camera's frames could come on.
 
 use r2r::Node;
+use thiserror::Error;
 
+use super::graph::{self, GraphError, Topic};
+use super::{Executor, ExecutorGone};
 use crate::node::doctor::{PublishedTopic, Publisher, Wanted, may_be_meant};
 use crate::ros::qos::offered;
 
+/// Why nothing is known of the topics.
+#[derive(Debug, Error)]
+pub enum LookError {
+    #[error(transparent)]
+    Gone(#[from] ExecutorGone),
+    #[error("the topics' publishers: {0}")]
+    Ros(#[from] r2r::Error),
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
 /// What [`crate::node::doctor::examine`] judges by: the topics that are wanted and, where none of them has a publisher,
-/// those that may be meant and those of images. To be called on the node's own thread; takes some milliseconds at most.
-pub fn look(node: &Node, wanted: &[Wanted]) -> r2r::Result<Vec<PublishedTopic>> {
-    let published = |names: Vec<String>| {
-        let topics = names.into_iter().map(|name| publishers(node, name));
-        topics.collect::<r2r::Result<Vec<_>>>()
-    };
-    let topics = published(wanted.iter().map(|wanted| wanted.topic.clone()).collect())?;
+/// those that may be meant and those of images. May block for half a second.
+pub fn look(executor: &Executor, wanted: &[Wanted]) -> Result<Vec<PublishedTopic>, LookError> {
+    let topics = published(
+        executor,
+        wanted.iter().map(|wanted| wanted.topic.clone()).collect(),
+    )?;
     if topics.iter().any(|topic| !topic.publishers.is_empty()) {
         return Ok(topics);
     }
-    published(candidates(node, wanted)?)
-}
-
-/// Topics that may be meant, or that are of a wanted type.
-fn candidates(node: &Node, wanted: &[Wanted]) -> r2r::Result<Vec<String>> {
-    // For a topic of several types r2r gives its first one and then those of other topics: only the first is right, and the
-    // publishers are asked for theirs.
-    let topics = node.get_topic_names_and_types()?;
-    let is_candidate = |name: &str, types: &[String]| {
+    let is_candidate = |topic: &Topic| {
         wanted.iter().any(|wanted| {
-            let first = types
-                .first()
-                .is_some_and(|first| first == wanted.message_type);
-            first || may_be_meant(name, wanted)
+            let of_type = topic.types.iter().any(|name| name == wanted.message_type);
+            of_type || may_be_meant(&topic.name, wanted)
         })
     };
-    let candidates = topics
-        .into_iter()
-        .filter(|(name, types)| is_candidate(name, types))
-        .map(|(name, _)| name);
-    Ok(candidates.collect())
+    let candidates = graph::topics()?.into_iter().filter(is_candidate);
+    published(executor, candidates.map(|topic| topic.name).collect())
+}
+
+/// The topics with their publishers.
+fn published(executor: &Executor, names: Vec<String>) -> Result<Vec<PublishedTopic>, LookError> {
+    let look = move |node: &mut Node| {
+        let topics = names.into_iter().map(|name| publishers(node, name));
+        topics.collect::<r2r::Result<Vec<_>>>()
+    };
+    Ok(executor.call(look)??)
 }
 
 fn publishers(node: &Node, name: String) -> r2r::Result<PublishedTopic> {

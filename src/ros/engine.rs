@@ -1,6 +1,6 @@
 //! What the node does in each state of its life: load, warm up, take frames, stop, let go.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -12,6 +12,7 @@ use super::Executor;
 use super::results::Results;
 use super::source::{LiveSource, RosClock};
 use super::subscriptions::{self, ImageTopic};
+use crate::config::Config;
 use crate::detect::{DetectorSettings, Loaded};
 use crate::image::BgrView;
 use crate::metrics::{ProviderFate, Window};
@@ -28,6 +29,8 @@ pub struct Shared {
     pub fates: Mutex<Vec<ProviderFate>>,
     /// Why the node cannot run, if it cannot.
     pub unable: Mutex<Option<String>>,
+    /// How often parameters were set since the start.
+    pub parameters_changed: AtomicU64,
 }
 
 /// One camera as diagnostics see it.
@@ -41,11 +44,13 @@ pub struct CameraState {
 
 impl Shared {
     /// Puts other settings in force, from the next frame on.
-    pub fn tune(&self, detector: &DetectorSettings, cameras: Vec<crate::pipeline::CameraTuning>) {
+    pub fn tune(&self, config: &Config, detector: &DetectorSettings) {
+        let cameras = config.cameras.iter().map(|camera| camera.tuning).collect();
         self.tuning.set(Tuned {
             detector: detector.clone(),
             cameras,
         });
+        self.parameters_changed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn camera(&self, index: usize) -> std::sync::MutexGuard<'_, CameraState> {

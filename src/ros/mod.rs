@@ -3,10 +3,14 @@
 pub mod doctor;
 pub mod engine;
 pub mod executor;
+pub mod graph;
+pub mod health;
 pub mod lifecycle;
 pub mod log;
 pub mod node;
 pub mod overrides;
+pub mod parameter_messages;
+pub mod parameters;
 pub mod qos;
 pub mod results;
 pub mod source;

@@ -2,21 +2,26 @@
 
 use std::panic;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
 
 use super::engine::{CameraState, Engine, Shared};
+use super::health::Health;
 use super::lifecycle::LifecycleServices;
 use super::source::RosClock;
-use super::{executor, log, overrides, subscriptions};
+use super::{executor, log, overrides, parameters, subscriptions};
 use crate::config::Config;
-use crate::detect::Loaded;
-use crate::metrics::Window;
+use crate::detect::{DetectorSettings, Loaded};
+use crate::metrics::{ModelIdentity, Window};
 use crate::node::arguments::{Names, RosArguments, check_files};
 use crate::node::lifecycle::{Lifecycle, Request};
+use crate::node::parameters::ParameterSet;
 use crate::pipeline::Tuning;
 
 /// The node's name unless it is remapped.
@@ -40,6 +45,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
         node.get_time_source().enable_sim_time(&mut node)?;
     }
     let loaded = Loaded::new(config.clone())?;
+    let model = loaded.model.description.clone();
+    let identity = ModelIdentity {
+        name: model.name.clone(),
+        sha256: loaded.model.sha256.clone(),
+    };
     let shared = Arc::new(share(&loaded, &names)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -49,18 +59,51 @@ pub fn run() -> anyhow::Result<ExitCode> {
         loaded,
         Arc::clone(&shared),
         executor.clone(),
-        names,
-        clock,
+        names.clone(),
+        clock.clone(),
         runtime.handle().clone(),
     );
     let lifecycle = Arc::new(Lifecycle::new(engine));
 
-    let ended = runtime.block_on(async {
+    let parameters = ParameterSet::new(config.clone(), model)?;
+    let parameters = Arc::new(Mutex::new(parameters));
+    let publisher = executor.call(|node| {
+        let (topic, type_name) = ("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
+        node.create_publisher_untyped(topic, type_name, r2r::QosProfile::default())
+    })??;
+    let health = Health {
+        executor: executor.clone(),
+        names,
+        shared: Arc::clone(&shared),
+        lifecycle: Arc::clone(&lifecycle),
+        parameters: Arc::clone(&parameters),
+        model: identity,
+        clock,
+        publisher,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let health = thread::Builder::new()
+        .name("health".into())
+        .spawn(move || health.report(&stopped))?;
+
+    let ended = LocalSet::new().block_on(&runtime, async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let managed = Arc::clone(&lifecycle);
         let services = executor.call(move |node| LifecycleServices::open(node, managed))??;
         tokio::spawn(services.serve());
+        let tuned = Arc::clone(&shared);
+        let apply = move |config: &Config, settings: &DetectorSettings| {
+            tuned.tune(config, settings);
+            Ok(())
+        };
+        let serving = parameters::serve(executor.clone(), Arc::clone(&parameters), apply);
+        tokio::task::spawn_local(async move {
+            if let Err(error) = serving.await {
+                tracing::error!("{error}");
+            }
+        });
         if config.autostart {
             autostart(&lifecycle).await?;
         }
@@ -77,6 +120,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
     {
         tracing::warn!("shutting down: {error}");
     }
+    stop.store(true, Ordering::Relaxed);
+    // it has nothing left to tell
+    let _ = health.join();
     drop(lifecycle);
     runtime.shutdown_timeout(Duration::from_millis(100));
     executor_thread.join();
@@ -115,6 +161,7 @@ fn share(loaded: &Loaded, names: &Names) -> anyhow::Result<Shared> {
         cameras,
         fates: Mutex::default(),
         unable: Mutex::default(),
+        parameters_changed: AtomicU64::new(0),
     })
 }
 
