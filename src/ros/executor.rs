@@ -50,7 +50,7 @@ pub struct ExecutorThread {
     thread: JoinHandle<()>,
 }
 
-/// Starts spinning `node`.
+/// Starts spinning `node`, once the first request has given it a service or a subscription.
 pub fn start(node: r2r::Node) -> io::Result<(Executor, ExecutorThread)> {
     let (requests, received) = channel();
     let stop = Arc::new(AtomicBool::new(false));
@@ -74,6 +74,9 @@ impl ExecutorThread {
 }
 
 fn spin(mut node: r2r::Node, requests: &Receiver<Request>, stop: &AtomicBool) {
+    // rcl calls it an error to wait for nothing: the first request gives the node something
+    let Ok(first) = requests.recv() else { return };
+    first(&mut node);
     while !stop.load(Ordering::Relaxed) {
         loop {
             match requests.try_recv() {

@@ -30,15 +30,8 @@ pub struct Topic {
     pub types: Vec<String>,
 }
 
-/// The topics of the whole system. Blocks for half a second.
-pub fn topics() -> Result<Vec<Topic>, GraphError> {
-    let mut listener = Listener::new()?;
-    thread::sleep(DISCOVERY);
-    listener.topics()
-}
-
-/// A context and a node of rcl, boxed because rcl keeps their addresses.
-struct Listener {
+/// Hears of topics as long as it lives: a context and a node of rcl, boxed because rcl keeps their addresses.
+pub struct Listener {
     context: Box<rcl::rcl_context_t>,
     node: Box<rcl::rcl_node_t>,
 }
@@ -52,6 +45,13 @@ fn check(step: &'static str, code: i32) -> Result<(), GraphError> {
 }
 
 impl Listener {
+    /// Begins to listen, and waits until the others have been heard of: half a second.
+    pub fn start() -> Result<Self, GraphError> {
+        let listener = Self::new()?;
+        thread::sleep(DISCOVERY);
+        Ok(listener)
+    }
+
     fn new() -> Result<Self, GraphError> {
         // neither text holds a NUL
         let (name, namespace) = (CString::new(NODE).unwrap_or_default(), CString::default());
@@ -85,7 +85,8 @@ impl Listener {
         }
     }
 
-    fn topics(&mut self) -> Result<Vec<Topic>, GraphError> {
+    /// The topics of the whole system, as far as they have been heard of.
+    pub fn topics(&self) -> Result<Vec<Topic>, GraphError> {
         // SAFETY: the node is initialised; rcl fills `found` with arrays of the sizes that it states, of texts that end
         // with NUL and live until `rmw_names_and_types_fini`, after which none is used.
         unsafe {
@@ -113,6 +114,9 @@ impl Listener {
         }
     }
 }
+
+// SAFETY: what is behind the boxes is rcl's, which is not bound to a thread; `&self` is not shared: there is no `Sync`.
+unsafe impl Send for Listener {}
 
 impl Drop for Listener {
     fn drop(&mut self) {

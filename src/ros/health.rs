@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use r2r::PublisherUntyped;
 
-use super::doctor::{self, LookError};
+use super::doctor::{Doctor, LookError};
 use super::engine::Shared;
 use super::source::RosClock;
 use super::{Executor, ExecutorGone};
@@ -40,11 +40,12 @@ pub struct Health {
 impl Health {
     /// Reports until `stop` is set or the executor is gone. A silent camera's report may take half a second.
     pub fn report(self, stop: &AtomicBool) {
+        let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"));
         let mut told: Vec<Vec<Finding>> = vec![Vec::new(); self.shared.cameras.len()];
         let mut message = Vec::new();
         loop {
             let began = Instant::now();
-            let Ok(statuses) = self.statuses(&mut told) else {
+            let Ok(statuses) = self.statuses(&mut doctor, &mut told) else {
                 return;
             };
             let stamp = Stamp::from_ns(self.clock.now_ns()).unwrap_or_default();
@@ -63,7 +64,11 @@ impl Health {
         }
     }
 
-    fn statuses(&self, told: &mut [Vec<Finding>]) -> Result<Vec<Status>, ExecutorGone> {
+    fn statuses(
+        &self,
+        doctor: &mut Doctor,
+        told: &mut [Vec<Finding>],
+    ) -> Result<Vec<Status>, ExecutorGone> {
         let config = {
             let parameters = self
                 .parameters
@@ -96,7 +101,7 @@ impl Health {
             resident_bytes: resident_bytes(),
         })];
         for (index, told) in told.iter_mut().enumerate() {
-            statuses.push(self.camera(index, &config, state, told)?);
+            statuses.push(self.camera(index, &config, state, doctor, told)?);
         }
         Ok(statuses)
     }
@@ -106,6 +111,7 @@ impl Health {
         index: usize,
         config: &Config,
         state: State,
+        doctor: &mut Doctor,
         told: &mut Vec<Finding>,
     ) -> Result<Status, ExecutorGone> {
         let camera = &config.cameras[index];
@@ -133,7 +139,7 @@ impl Health {
                 qos: topic.qos,
             });
             let wanted: Vec<Wanted> = wanted.collect();
-            match doctor::look(&self.executor, &wanted) {
+            match doctor.look(&wanted) {
                 Ok(published) => examine(&wanted, &published),
                 Err(LookError::Gone(gone)) => return Err(gone),
                 Err(error) => {

@@ -65,6 +65,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
     );
     let lifecycle = Arc::new(Lifecycle::new(engine));
 
+    let managed = Arc::clone(&lifecycle);
+    let services = executor.call(move |node| LifecycleServices::open(node, managed))??;
     let parameters = ParameterSet::new(config.clone(), model)?;
     let parameters = Arc::new(Mutex::new(parameters));
     let publisher = executor.call(|node| {
@@ -90,8 +92,6 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let ended = LocalSet::new().block_on(&runtime, async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let managed = Arc::clone(&lifecycle);
-        let services = executor.call(move |node| LifecycleServices::open(node, managed))??;
         tokio::spawn(services.serve());
         let tuned = Arc::clone(&shared);
         let apply = move |config: &Config, settings: &DetectorSettings| {
