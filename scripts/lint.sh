@@ -14,6 +14,13 @@ cargo fmt --check
 say 'cargo clippy'
 cargo clippy --all-targets --locked -- -D warnings
 
+if use_ros; then
+    say 'cargo clippy, with ROS 2'
+    cargo clippy --all-targets --features ros --locked -- -D warnings
+else
+    say '  no ROS 2 here: the node (feature ros) was not checked'
+fi
+
 say 'shell scripts'
 shell_scripts=(scripts/*.sh rosbags/*.sh .ci/run)
 for script in "${shell_scripts[@]}"; do
