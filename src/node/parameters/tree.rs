@@ -10,13 +10,17 @@ use crate::model::ModelDescription;
 pub(super) const CLASS_THRESHOLDS: &str = "detector.class_score_thresholds";
 
 /// The tree, as [`Config::from_tree`](crate::config::Config::from_tree) takes it, of parameters by their flat names, as a
-/// node gets them from its command line.
+/// node gets them from its command line. One without a value is left out: rcl reads an empty list as that, and the lists
+/// that may be empty are so by default.
 ///
 /// # Errors
 /// Two names, one of which is a section that the other is in.
 pub fn overrides_to_tree(overrides: &[(String, ParameterValue)]) -> Result<Value, String> {
     let mut tree = Value::Object(Map::new());
-    for (name, value) in overrides {
+    let given = overrides
+        .iter()
+        .filter(|(_, value)| *value != ParameterValue::NotSet);
+    for (name, value) in given {
         let class = name
             .strip_prefix(CLASS_THRESHOLDS)
             .and_then(|rest| rest.strip_prefix('.'));
