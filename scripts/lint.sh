@@ -14,6 +14,13 @@ cargo fmt --check
 say 'cargo clippy'
 cargo clippy --all-targets --locked -- -D warnings
 
+if use_ros; then
+    say 'cargo clippy, with ROS 2'
+    cargo clippy --all-targets --features ros --locked -- -D warnings
+else
+    say '  no ROS 2 here: the node (feature ros) was not checked'
+fi
+
 say 'shell scripts'
 shell_scripts=(scripts/*.sh rosbags/*.sh .ci/run)
 for script in "${shell_scripts[@]}"; do
@@ -38,7 +45,7 @@ fi
 say 'docs/dependencies.md'
 while read -r crate; do
     grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || fail "$crate in docs/dependencies.md" 'say there why it is needed'
-done < <(sed -n '/^\[.*dependencies\]/,/^\[[^d]*profile/s/^\([a-z0-9_-]*\) *=.*/\1/p' Cargo.toml)
+done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ { print $1 }' Cargo.toml)
 
 say 'README'
 cargo build --locked

@@ -11,10 +11,16 @@ source "$(dirname "$0")/common.sh"
 "$ROOT/scripts/setup.sh" test
 use_own_rust
 cd "$ROOT"
+features=()
+if use_ros; then
+    features=(--features ros)
+else
+    say 'no ROS 2 here: the tests of the node are left out'
+fi
 say 'building the tests (the first time takes some minutes)'
-cargo build --locked
+cargo build --locked "${features[@]}"
 "$TARGET/debug/shuffledet" models fetch fastestdet_352 nanodet_m_416 solid_white_right
-cargo test --locked --doc --quiet
+cargo test --locked --doc --quiet "${features[@]}"
 
 color=never
 [ -t 2 ] && color=always
@@ -24,7 +30,7 @@ report=$TARGET/nextest/default/junit.xml
 rm -f "$report"
 result=0
 # shellcheck disable=SC2016 # $0 is awk's
-cargo nextest run --locked --color "$color" --show-progress none "$@" 2>&1 |
+cargo nextest run --locked "${features[@]}" --color "$color" --show-progress none "$@" 2>&1 |
     awk -v summary="$summary" '
         { plain = $0; gsub(/\033\[[0-9;]*m/, "", plain) }
         plain ~ /^ *Summary \[/ { held = 1 }

@@ -7,13 +7,13 @@ use clap::Parser;
 use shuffledet::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::explain_usage(&error),
+    };
     cli::log::start(cli.log_level());
     match cli::run(cli) {
         Ok(status) => status.into(),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => cli::explain(&error),
     }
 }

@@ -1,8 +1,10 @@
-//! The ROS 2 node.
+//! `shuffledet_node`: detects objects in the images of ROS 2 topics.
 
-fn main() -> Result<(), r2r::Error> {
-    let context = r2r::Context::create()?;
-    let node = r2r::Node::create(context, "shuffledet", "")?;
-    println!("{}", node.fully_qualified_name()?);
-    Ok(())
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match shuffledet::ros::node::run() {
+        Ok(code) => code,
+        Err(error) => shuffledet::cli::explain(&error),
+    }
 }

@@ -14,9 +14,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::Status;
-use super::parameters::{Loaded, ParameterArgs};
+use super::parameters::ParameterArgs;
 use super::replay::select_cameras;
 use crate::bag::Recording;
+use crate::detect::Loaded;
 use crate::metrics::{Quantiles, StageHistograms, quantiles_of};
 use crate::msg::{CompressedImageView, HeaderView};
 use crate::pipeline::source::RecordingSource;

@@ -8,8 +8,9 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::Status;
-use super::parameters::{Loaded, ParameterArgs};
+use super::parameters::ParameterArgs;
+use super::{Status, explain};
+use crate::detect::Loaded;
 use crate::detect::{Detection, Detector};
 use crate::image::jpeg::JpegEncoder;
 use crate::image::{BgrView, ImageDecoder, draw};
@@ -68,34 +69,24 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
         .map(|folder| draw_targets(args, folder))
         .transpose()?;
     let loaded = args.parameters.load()?;
-    let [mut detector] = <[Detector; 1]>::try_from(loaded.detectors(1)?)
-        .map_err(|_| anyhow::anyhow!("expected one detector"))?;
+    let mut detector = loaded.detector()?;
     let mut decoder = ImageDecoder::new()?;
     let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
+    if let Some(folder) = &args.draw {
+        fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;
+    }
     let mut status = Status::Success;
     for (index, path) in args.images.iter().enumerate() {
-        let target = targets.as_ref().map(|targets| targets[index].as_path());
-        let file = match fs::read(path) {
-            Ok(file) => file,
+        let (image, detections) = match detect(path, &mut decoder, &mut detector) {
+            Ok(detected) => detected,
             Err(error) => {
-                eprintln!("error: {}: {error}", path.display());
+                explain(&error.context(path.display().to_string()));
                 status = Status::SomeFailed;
                 continue;
             }
         };
-        let image = match decoder.decode_file(&file) {
-            Ok(image) => image,
-            Err(error) => {
-                eprintln!("error: {}: {error}", path.display());
-                status = Status::SomeFailed;
-                continue;
-            }
-        };
-        let detections = detector
-            .detect(&image)
-            .with_context(|| path.display().to_string())?;
         print(args, &loaded, path, &image, detections)?;
-        if let Some(target) = target {
+        if let Some(target) = targets.as_ref().map(|targets| &targets[index]) {
             write_drawn(target, &mut encoder, &image, detections, &loaded.labels)
                 .with_context(|| format!("--draw {}", target.display()))?;
         }
@@ -103,10 +94,18 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     Ok(status)
 }
 
+fn detect<'a>(
+    path: &Path,
+    decoder: &'a mut ImageDecoder,
+    detector: &'a mut Detector,
+) -> anyhow::Result<(BgrView<'a>, &'a [Detection])> {
+    let image = decoder.decode_file(&fs::read(path)?)?;
+    Ok((image, detector.detect(&image)?))
+}
+
 /// Where each image is drawn: its name with `.jpg`. Fails where two have the same, or one exists and may not be
 /// replaced.
 fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;
     let mut targets: Vec<PathBuf> = Vec::new();
     for image in &args.images {
         let Some(name) = image.file_stem() else {

@@ -1,6 +1,428 @@
-use super::Status;
-#[derive(Debug, clap::Args)]
-pub struct ImportArgs {}
-pub fn run(_: &ImportArgs) -> anyhow::Result<Status> {
-    Ok(Status::Success)
+//! `shuffledet import`: from a video or a folder of images to a recording.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use anyhow::{Context, bail};
+use clap::{Args, value_parser};
+use indicatif::ProgressBar;
+
+use super::{Status, interrupt, progress};
+use crate::bag::WrittenRecording;
+use crate::image::folder::{IMAGE_EXTENSIONS, ImageFileError, is_image};
+use crate::image::{FrameRate, ImageFolder, Picture, VideoFile};
+use crate::msg::{CameraInfo, Stamp};
+use crate::pipeline::{Camera, Transport};
+use crate::report::format;
+use crate::sink::camera::info_topic;
+use crate::sink::{CameraRecording, CameraSpec};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A folder's .jpg, .jpeg, .png, .bmp, .webp, .tif and .tiff files are taken, frame2 before frame10.
+JPEG and PNG files go into the recording byte for byte, unless --raw is given.
+An image that cannot be read is named and left out; those after it keep their times.
+Exit code: 0 when every frame was written, 2 when images were left out, 1 on an error,
+130 when interrupted.")]
+pub struct ImportArgs {
+    /// A video that OpenCV reads, or a folder of images
+    #[arg(value_name = "VIDEO|IMAGE_DIR")]
+    input: PathBuf,
+
+    /// The recording to write: a folder, or OUT.mcap with metadata.yaml beside it
+    #[arg(long, value_name = "BAG", help_heading = "Output")]
+    output: PathBuf,
+
+    /// Replace an output that exists
+    #[arg(long, help_heading = "Output")]
+    force: bool,
+
+    /// Print nothing but warnings and errors
+    #[arg(long, short, help_heading = "Output")]
+    quiet: bool,
+
+    /// The image topic [default: /camera/image_raw/compressed, or /camera/image_raw with --raw]
+    #[arg(long, value_name = "T", value_parser = topic, help_heading = "Messages")]
+    topic: Option<String>,
+
+    /// The coordinate frame of the camera
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value = "camera",
+        help_heading = "Messages"
+    )]
+    frame_id: String,
+
+    /// Write sensor_msgs/Image, bgr8, rather than CompressedImage
+    #[arg(long, help_heading = "Messages")]
+    raw: bool,
+
+    /// From 1 to 100, for what is not a JPEG or PNG file already
+    #[arg(long, value_name = "Q", value_parser = value_parser!(i32).range(1..=100), default_value = "90",
+        conflicts_with = "raw", help_heading = "Messages")]
+    jpeg_quality: i32,
+
+    /// Write this calibration (of camera_calibration) for each frame, on camera_info beside the image topic
+    #[arg(long, value_name = "YAML", help_heading = "Messages")]
+    camera_info: Option<PathBuf>,
+
+    /// Frames per second, as 25, 29.97 or 30000/1001 [default: the video's own; 10 for a folder]
+    #[arg(long, value_name = "F", help_heading = "Time")]
+    fps: Option<FrameRate>,
+
+    /// The first frame's stamp: seconds since 1970, with up to nine decimals [default: now]
+    #[arg(long, value_name = "S", value_parser = stamp_ns, help_heading = "Time")]
+    start_stamp: Option<u64>,
+
+    /// The most frames to write
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..), help_heading = "Selection")]
+    limit: Option<u64>,
+}
+
+/// Frames per second of a folder of images.
+const FOLDER_FPS: f64 = 10.0;
+const NS_PER_S: u64 = 1_000_000_000;
+
+pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
+    let spec = args.spec()?;
+    let mut input = Input::open(&args.input)?;
+    let rate = match args.fps {
+        Some(rate) => rate,
+        None => input.rate().with_context(|| {
+            let path = args.input.display();
+            format!("{path}: states no frames per second; give them by --fps")
+        })?,
+    };
+    let start_ns = args.start_stamp.map_or_else(now_ns, Ok)?;
+    let stop = interrupt::listen().context("listening for signals")?;
+
+    let total = input.stated_frames();
+    let total = args.limit.into_iter().chain(total).min();
+    let mut import = Import {
+        args,
+        spec,
+        recording: None,
+        first_last_ns: None,
+        written: 0,
+        left_out: 0,
+        bar: progress::bar(total, args.quiet),
+    };
+    let stamp_ns = |index| start_ns.saturating_add(rate.time_ns(index));
+    let ran = import.copy(&mut input, stamp_ns, &stop);
+    import.bar.finish_and_clear();
+    // what was written before an error is completed, and the error told after it
+    let finished = import.recording.take().map(CameraRecording::finish);
+    ran?;
+    let interrupted = stop.load(Ordering::Relaxed);
+    match finished.transpose()? {
+        Some(finished) => {
+            if let (Input::Video(_), Some(total), false) = (&input, total, interrupted) {
+                import.warn_of_missing_frames(total);
+            }
+            if !args.quiet {
+                import.print(rate, &finished)?;
+            }
+        }
+        None if interrupted => {}
+        None => bail!("{}: {}", args.input.display(), input.why_empty()),
+    }
+    Ok(if interrupted {
+        Status::Interrupted
+    } else if import.left_out > 0 {
+        Status::SomeFailed
+    } else {
+        Status::Success
+    })
+}
+
+impl ImportArgs {
+    fn spec(&self) -> anyhow::Result<CameraSpec> {
+        let (transport, default) = match self.raw {
+            true => (Transport::Raw, "/camera/image_raw"),
+            false => (Transport::Compressed, "/camera/image_raw/compressed"),
+        };
+        let topic = self.topic.clone().unwrap_or_else(|| default.to_owned());
+        let camera = Camera { topic, transport };
+        let info = self.camera_info.as_deref().map(|path| {
+            read_calibration(path).with_context(|| format!("--camera-info {}", path.display()))
+        });
+        if info.is_some() && info_topic(&camera) == camera.topic {
+            bail!(
+                "--topic {}: is where --camera-info goes; name another",
+                camera.topic
+            );
+        }
+        Ok(CameraSpec {
+            camera,
+            frame_id: self.frame_id.clone(),
+            jpeg_quality: self.jpeg_quality,
+            info: info.transpose()?,
+        })
+    }
+}
+
+fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
+    Ok(CameraInfo::from_calibration_yaml(&fs::read_to_string(
+        path,
+    )?)?)
+}
+
+/// Where the pictures come from.
+enum Input {
+    Video(VideoFile),
+    Folder(ImageFolder),
+}
+
+impl Input {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        if path.is_dir() {
+            let folder = ImageFolder::open(path)?;
+            if folder.remaining() == 0 {
+                let endings = IMAGE_EXTENSIONS.join(", ");
+                bail!(
+                    "{}: no images in this folder; expected files that end in {endings}",
+                    path.display()
+                );
+            }
+            return Ok(Self::Folder(folder));
+        }
+        if is_image(path) && path.exists() {
+            bail!(
+                "{}: is an image; expected a video or a folder of images",
+                path.display()
+            );
+        }
+        Ok(Self::Video(VideoFile::open(path)?))
+    }
+
+    fn rate(&self) -> Option<FrameRate> {
+        match self {
+            Self::Video(video) => video.frame_rate(),
+            Self::Folder(_) => FrameRate::from_fps(FOLDER_FPS),
+        }
+    }
+
+    fn stated_frames(&self) -> Option<u64> {
+        match self {
+            Self::Video(video) => video.stated_frames(),
+            Self::Folder(folder) => Some(folder.remaining() as u64),
+        }
+    }
+
+    /// An error in the result is the input's; one within is that picture's.
+    fn next_picture(&mut self) -> anyhow::Result<Option<Result<Picture<'_>, ImageFileError>>> {
+        match self {
+            Self::Video(video) => Ok(video.next_picture()?.map(Ok)),
+            Self::Folder(folder) => Ok(folder.next_picture()),
+        }
+    }
+
+    fn why_empty(&self) -> &'static str {
+        match self {
+            Self::Video(_) => {
+                "OpenCV opens this video, but finds no frame in it that it can decode"
+            }
+            Self::Folder(_) => "none of the images in this folder can be read",
+        }
+    }
+}
+
+/// A run.
+struct Import<'a> {
+    args: &'a ImportArgs,
+    spec: CameraSpec,
+    /// Created with the first picture, so that an input without one leaves nothing behind.
+    recording: Option<CameraRecording>,
+    first_last_ns: Option<(u64, u64)>,
+    written: u64,
+    left_out: u64,
+    bar: ProgressBar,
+}
+
+impl Import<'_> {
+    /// Writes picture after picture, picture `index` at `stamp_ns(index)`.
+    fn copy(
+        &mut self,
+        input: &mut Input,
+        stamp_ns: impl Fn(u64) -> u64,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        for index in 0.. {
+            if stop.load(Ordering::Relaxed) || self.args.limit == Some(self.written) {
+                break;
+            }
+            match input.next_picture()? {
+                None => break,
+                Some(Ok(picture)) => self.write(stamp_ns(index), &picture)?,
+                Some(Err(error)) => {
+                    self.left_out += 1;
+                    self.bar.suspend(|| tracing::warn!("left out: {error}"));
+                }
+            }
+            self.bar.inc(1);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, stamp_ns: u64, picture: &Picture<'_>) -> anyhow::Result<()> {
+        self.check_calibration(picture)?;
+        let recording = match &mut self.recording {
+            Some(recording) => recording,
+            none => {
+                let (path, force) = (&self.args.output, self.args.force);
+                none.insert(CameraRecording::create(path, force, self.spec.clone())?)
+            }
+        };
+        let written = recording.write(stamp_ns, picture);
+        written.with_context(|| picture.path.display().to_string())?;
+        self.written += 1;
+        let (first, _) = self.first_last_ns.unwrap_or((stamp_ns, stamp_ns));
+        self.first_last_ns = Some((first, stamp_ns));
+        Ok(())
+    }
+
+    fn check_calibration(&self, picture: &Picture<'_>) -> anyhow::Result<()> {
+        let Some(info) = &self.spec.info else {
+            return Ok(());
+        };
+        let (width, height) = (picture.pixels.width(), picture.pixels.height());
+        if (info.width, info.height) != (width, height) {
+            bail!(
+                "{}: is {width}x{height} pixels, but --camera-info is the calibration of {}x{}",
+                picture.path.display(),
+                info.width,
+                info.height
+            );
+        }
+        Ok(())
+    }
+
+    /// OpenCV ends at damage as at the end.
+    fn warn_of_missing_frames(&self, stated: u64) {
+        if self.written < stated {
+            let (path, written) = (self.args.input.display(), self.written);
+            tracing::warn!(
+                "{path}: only {written} of the {stated} frames that the file states can be decoded"
+            );
+        }
+    }
+
+    fn print(&self, rate: FrameRate, finished: &WrittenRecording) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let frames = format::counted(self.written, "frame");
+        // there is a recording only where there is a picture
+        let (first, last) = self.first_last_ns.unwrap_or_default();
+        let length = last - first;
+        let (s, ms) = (length / NS_PER_S, length % NS_PER_S / 1_000_000);
+        let (first_s, first_ns) = (first / NS_PER_S, first % NS_PER_S);
+        writeln!(
+            out,
+            "{frames} in {s}.{ms:03} s, at {rate} a second, from {first_s}.{first_ns:09}"
+        )?;
+        if self.left_out > 0 {
+            writeln!(out, "{} left out", format::counted(self.left_out, "image"))?;
+        }
+        for (topic, count) in &finished.topics {
+            writeln!(out, "  {topic}  {}", format::counted(*count, "message"))?;
+        }
+        writeln!(out, "written")?;
+        for path in [&finished.mcap, &finished.metadata] {
+            writeln!(out, "  {}", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+fn now_ns() -> anyhow::Result<u64> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.context("the clock stands before 1970; give --start-stamp")?;
+    Ok(u64::try_from(now.as_nanos())?)
+}
+
+/// For clap: seconds since 1970 as nanoseconds, to the last digit.
+fn stamp_ns(text: &str) -> Result<u64, String> {
+    let expected = "expected seconds since 1970 with at most nine decimals, as 1700000000.25";
+    let (seconds, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(seconds) || !digits(decimals) || decimals.len() > 9 {
+        return Err(expected.to_owned());
+    }
+    let sec = seconds
+        .parse::<i32>()
+        .map_err(|_| "a ROS stamp ends in January 2038".to_owned())?;
+    let nanosec = format!("{decimals:0<9}")
+        .parse::<u32>()
+        .map_err(|_| expected.to_owned())?;
+    // neither part is below zero
+    Ok(Stamp { sec, nanosec }.to_ns() as u64)
+}
+
+/// For clap: a full ROS topic name.
+fn topic(text: &str) -> Result<String, String> {
+    let is_part = |part: &str| {
+        let word = part
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        word && !part.is_empty() && !part.starts_with(|first: char| first.is_ascii_digit())
+    };
+    match text.strip_prefix('/') {
+        Some(parts) if parts.split('/').all(is_part) => Ok(text.to_owned()),
+        _ => Err("expected a full topic name, as /camera/image_raw: words of letters, digits and underscores, \
+            none beginning with a digit"
+            .to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_read_to_its_last_digit() {
+        for (text, ns) in [
+            ("0", 0),
+            ("1700000000.0", 1_700_000_000_000_000_000),
+            ("1700000000.123456789", 1_700_000_000_123_456_789),
+            ("1700000000.000000001", 1_700_000_000_000_000_001),
+            ("5.25", 5_250_000_000),
+            ("2147483647.999999999", 2_147_483_647_999_999_999),
+        ] {
+            assert_eq!(stamp_ns(text), Ok(ns), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_stamp_is_refused() {
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "-1",
+            "+1",
+            "1e9",
+            "1.1234567890",
+            "1.+5",
+            "2147483648",
+            " 1",
+        ] {
+            assert!(stamp_ns(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_topic_is_a_full_ros_name() {
+        for name in ["/a", "/camera/front_2/image_raw", "/_hidden"] {
+            assert_eq!(topic(name), Ok(name.to_owned()));
+        }
+        for name in [
+            "", "/", "a", "/a/", "//a", "/2a", "/a b", "~/a", "/a-b", "/ä",
+        ] {
+            assert!(topic(name).is_err(), "{name:?}");
+        }
+    }
 }

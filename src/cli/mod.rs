@@ -11,6 +11,7 @@ pub mod parameters;
 pub mod progress;
 pub mod replay;
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -80,6 +81,45 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
     }
 }
 
+/// Tells the user what is wrong with the command line, or the help that was asked for. clap's own exit code for a
+/// wrong one is 2, which here is that of frames that failed.
+pub fn explain_usage(error: &clap::Error) -> ExitCode {
+    // nobody is left to tell where the terminal is gone
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Tells the user of an error and its causes.
+pub fn explain(error: &anyhow::Error) -> ExitCode {
+    let pipe_closed = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(pipe_closed) {
+        // whoever read our output has seen enough, as `| head` does
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {}", causes(error));
+    ExitCode::FAILURE
+}
+
+/// The error with its causes, from the outside in. Many of our own errors quote theirs; those are not told again.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// For clap: seconds, not negative.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
@@ -100,6 +140,33 @@ fn positive(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_wrong_command_line_is_an_error_and_help_is_not() {
+        let parse = |args: &[&str]| Cli::try_parse_from(args).unwrap_err();
+        let code = |args: &[&str]| format!("{:?}", explain_usage(&parse(args)));
+        assert_eq!(
+            code(&["shuffledet", "replay"]),
+            format!("{:?}", ExitCode::FAILURE)
+        );
+        assert_eq!(
+            code(&["shuffledet", "--help"]),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
+    }
+
+    #[test]
+    fn an_error_tells_each_cause_once() {
+        let cause = std::io::Error::other("disk full");
+        let quoting = crate::model::ModelError::Read {
+            path: "a.onnx".into(),
+            source: cause,
+        };
+        let error = anyhow::Error::new(quoting).context("--model");
+        assert_eq!(causes(&error), "--model: a.onnx: disk full");
+        let plain = anyhow::Error::msg("disk full").context("--draw");
+        assert_eq!(causes(&plain), "--draw: disk full");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

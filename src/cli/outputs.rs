@@ -12,7 +12,7 @@ use crate::metrics::{Summary, Tally};
 use crate::model::Labels;
 use crate::pipeline::{Annotate, Camera, Frame, Mark, Outcome};
 use crate::report::html::{self, ReplayReport};
-use crate::sink::coco::keep;
+use crate::sink::coco::{beside, keep};
 use crate::sink::{CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording};
 
 #[derive(Debug, Args)]
@@ -99,24 +99,38 @@ impl OutputArgs {
         }
     }
 
-    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be.
+    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be: the recording, which replaces what is
+    /// there, comes last, after those that leave nothing behind when they are dropped.
     pub fn create(&self, input: &Path, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
         self.check(input)?;
+        let coco = self.detections.as_ref().map(|path| {
+            CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
+        });
+        let coco = coco.transpose()?;
+        let report = self
+            .report
+            .as_ref()
+            .map(|path| beside(path).with_context(|| format!("--report {}", path.display())));
+        let report = report.transpose()?;
+        let new_folder = self.draw.as_ref().filter(|folder| !folder.exists());
+        let pictures = self.draw.as_ref().map(|path| {
+            PictureFolder::create(path).with_context(|| format!("--draw {}", path.display()))
+        });
+        let pictures = pictures.transpose()?;
         let recording = self
             .output
             .as_ref()
             .map(|path| ResultRecording::create(path, self.force, cameras, self.with_images));
-        let coco = self.detections.as_ref().map(|path| {
-            CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
-        });
-        let pictures = self.draw.as_ref().map(|path| {
-            PictureFolder::create(path).with_context(|| format!("--draw {}", path.display()))
-        });
+        let recording = recording.transpose().inspect_err(|_| {
+            // goes if it is empty, as it is; if it cannot go, the error that is told matters more
+            let _ = new_folder.map(fs::remove_dir);
+        })?;
         Ok(Outputs {
             args: self,
-            recording: recording.transpose()?,
-            coco: coco.transpose()?,
-            pictures: pictures.transpose()?,
+            recording,
+            coco,
+            report,
+            pictures,
             previews: PreviewSample::default(),
             messages: ResultMessages::default(),
         })
@@ -128,6 +142,8 @@ pub struct Outputs<'a> {
     args: &'a OutputArgs,
     recording: Option<ResultRecording>,
     coco: Option<CocoFile>,
+    /// To become the report at the end.
+    report: Option<NamedTempFile>,
     pictures: Option<PictureFolder>,
     previews: PreviewSample,
     messages: ResultMessages,
@@ -184,7 +200,7 @@ impl Outputs<'_> {
                 .with_context(|| format!("--detections {}", path.display()))?;
             written.push(path.clone());
         }
-        if let Some(path) = &self.args.report {
+        if let (Some(file), Some(path)) = (self.report, &self.args.report) {
             let report = html::render(&ReplayReport {
                 summary,
                 histograms: &tally.histograms,
@@ -193,22 +209,12 @@ impl Outputs<'_> {
                 configuration_yaml,
                 generated_at: SystemTime::now(),
             })?;
-            write_whole(path, &report).with_context(|| format!("--report {}", path.display()))?;
+            fs::write(file.path(), report)
+                .and_then(|()| keep(file, path))
+                .with_context(|| format!("--report {}", path.display()))?;
             written.push(path.clone());
         }
         written.extend(self.args.draw.clone());
         Ok(written)
     }
-}
-
-/// Writes a file that is there whole or not at all.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let file = NamedTempFile::new_in(folder)?;
-    fs::write(file.path(), text)?;
-    keep(file, path)
 }

@@ -11,9 +11,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::outputs::OutputArgs;
-use super::parameters::{Loaded, ParameterArgs};
+use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
 use crate::bag::Recording;
+use crate::detect::Loaded;
 use crate::metrics::{ModelIdentity, Summary, Tally};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline};
@@ -118,13 +119,13 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         failures: tally.failures.clone(),
         versions: versions(&loaded)?,
     };
-    // what was done before an error is kept, and the error told after it
-    let written = outputs.finish(&summary, &tally, &loaded.config.to_ros_yaml()?)?;
-    print(args, &summary, &written)?;
+    // what was done before an error is kept; the error that came first is told first
+    let written = outputs.finish(&summary, &tally, &loaded.config.to_ros_yaml()?);
     match ran {
         Err(RunError::Sink(error)) => return Err(error),
         ran => ran?,
     }
+    print(args, &summary, &written?)?;
     Ok(if stop.load(Ordering::Relaxed) {
         Status::Interrupted
     } else if tally.any_failed() {

@@ -74,8 +74,8 @@ impl Config {
     /// `assignments`. Later ones win; each is checked by itself. No model and no other file is opened.
     ///
     /// # Errors
-    /// The file cannot be read or is no parameter file, an assignment has no `=`, or a parameter is unknown, of another type
-    /// or out of range; all problems of one origin are named at once.
+    /// The file cannot be read or is no parameter file, an assignment has no `=`, or a parameter is unknown, of another
+    /// type or out of range; all problems of one origin are named at once.
     pub fn load(
         file: Option<&Path>,
         model: Option<&str>,
@@ -83,12 +83,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut parameters = Value::Object(serde_json::Map::new());
         if let Some(path) = file {
-            let read = fs::read_to_string(path);
-            let yaml = read.map_err(|source| ConfigError::Read {
-                path: path.to_owned(),
-                source,
-            })?;
-            let from_file = tree::from_ros_yaml(&yaml, path)?;
+            let from_file = tree::from_config_file(&read(path)?, path)?;
             check(&from_file, &path.display().to_string())?;
             tree::merge(&mut parameters, from_file);
         }
@@ -172,6 +167,21 @@ pub fn schema_text() -> String {
 
 fn schema() -> Value {
     schemars::schema_for!(RawConfig).to_value()
+}
+
+/// Fails where `path` cannot be read, is no parameter file, or gives a node of the name `node` something wrong.
+pub fn check_ros_file(path: &Path, node: &str) -> Result<(), ConfigError> {
+    match tree::from_ros_yaml(&read(path)?, path, node)? {
+        Some(parameters) => check(&parameters, &path.display().to_string()),
+        None => Ok(()),
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn check(parameters: &Value, origin: &str) -> Result<(), ConfigError> {
@@ -342,7 +352,7 @@ mod tests {
         let other = load("my_node:\n  ros__parameters: {}\n")
             .unwrap_err()
             .to_string();
-        assert!(other.contains("my_node"), "{other}");
+        assert!(other.contains("for the node shuffledet"), "{other}");
         assert!(load("- a\n").unwrap_err().to_string().contains("a list"));
         assert!(load("/**: {\n").is_err());
     }

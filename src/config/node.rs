@@ -16,6 +16,15 @@ pub struct CameraConfig {
     pub tuning: CameraTuning,
 }
 
+impl CameraConfig {
+    /// As messages and logs name it: its name, or its topic where it has none.
+    pub fn title(&self) -> String {
+        self.name
+            .clone()
+            .unwrap_or_else(|| self.image_topic.clone())
+    }
+}
+
 /// When `/diagnostics` warns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DiagnosticsConfig {

@@ -10,9 +10,9 @@ use super::ConfigError;
 const NODE: &str = "shuffledet";
 const PARAMETERS: &str = "ros__parameters";
 
-/// The parameters that a ROS 2 parameter file gives to a node named `shuffledet` in the root namespace: those of
-/// `/**`, then those of the node itself.
-pub fn from_ros_yaml(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
+/// The parameters that a ROS 2 parameter file gives to a node of the name `node`: those of `/**`, then those of the node
+/// itself, whatever its namespace. `None` where the file has nothing for it.
+pub fn from_ros_yaml(yaml: &str, path: &Path, node: &str) -> Result<Option<Value>, ConfigError> {
     let origin = path.display().to_string();
     let document: Value = serde_yaml::from_str(yaml).map_err(|source| ConfigError::Yaml {
         origin: origin.clone(),
@@ -25,26 +25,27 @@ pub fn from_ros_yaml(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
     let Value::Object(nodes) = document else {
         return Err(shape(kind(&document).to_owned()));
     };
-    let wildcards = ["/**", "**"];
-    let own = [NODE.to_owned(), format!("/{NODE}"), format!("/**/{NODE}")];
-    let keys = wildcards
-        .iter()
-        .copied()
-        .chain(own.iter().map(String::as_str));
-    let mut merged = Value::Object(Map::new());
-    let mut any = false;
-    for node in keys.filter_map(|key| nodes.get(key)) {
-        let Some(parameters) = node.get(PARAMETERS) else {
+    let is_wildcard = |key: &str| matches!(key, "/**" | "**");
+    let is_own = |key: &str| key.rsplit('/').next() == Some(node);
+    let wildcards = nodes.iter().filter(|(key, _)| is_wildcard(key));
+    let own = nodes.iter().filter(|(key, _)| is_own(key));
+    let mut merged = None;
+    for (_, section) in wildcards.chain(own) {
+        let Some(parameters) = section.get(PARAMETERS) else {
             return Err(shape(format!("a node without {PARAMETERS}")));
         };
-        any = true;
-        merge(&mut merged, nest(parameters, &origin)?);
-    }
-    if !any {
-        let found: Vec<_> = nodes.keys().map(String::as_str).collect();
-        return Err(shape(format!("the keys {}", found.join(", "))));
+        let merged = merged.get_or_insert_with(|| Value::Object(Map::new()));
+        merge(merged, nest(parameters, &origin)?);
     }
     Ok(merged)
+}
+
+/// The parameters of the command line's file, which must have some.
+pub fn from_config_file(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
+    from_ros_yaml(yaml, path, NODE)?.ok_or_else(|| ConfigError::Shape {
+        origin: path.display().to_string(),
+        found: "no such key at its top".to_owned(),
+    })
 }
 
 /// `key=value`, the key with dots, the value as YAML.

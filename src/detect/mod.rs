@@ -1,12 +1,14 @@
 //! A detector: letterbox, session, output decoder, suppression.
 
 pub mod bbox;
+pub mod loaded;
 pub mod nms;
 pub mod settings;
 
 use thiserror::Error;
 
 pub use bbox::BBox;
+pub use loaded::{LoadError, Loaded};
 pub use settings::DetectorSettings;
 
 use crate::image::{BgrView, Letterbox, TensorBuilder};

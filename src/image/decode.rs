@@ -212,6 +212,10 @@ impl ImageDecoder {
                 check_plausible(width, height, file.len())?;
                 self.decode_with_opencv(file, "PNG")
             }
+            [] => Err(DecodeError::Damaged {
+                kind: "image",
+                problem: "it is empty".to_owned(),
+            }),
             _ => self.decode_with_opencv(file, "image"),
         }
     }
@@ -221,6 +225,8 @@ impl ImageDecoder {
         file: &[u8],
         kind: &'static str,
     ) -> Result<BgrView<'_>, DecodeError> {
+        // OpenCV leaves the picture before in place where it finds none
+        self.converted = Mat::default();
         let bytes = Mat::from_slice(file)?;
         let decoded = imgcodecs::imdecode_to(&bytes, imgcodecs::IMREAD_COLOR, &mut self.converted)?;
         // the returned header shares `converted`'s pixels when there are any
@@ -340,5 +346,29 @@ fn mono16_to_mono8(image: &ImageView<'_>, grey: &mut Vec<u8>) {
             ((u32::from(level) + 128) / 257) as u8
         });
         grey.extend(levels);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_does_not_show_the_picture_before() {
+        use opencv::core::{Scalar, Vector};
+
+        let picture = Mat::new_rows_cols_with_default(16, 16, CV_8UC3, Scalar::all(7.0)).unwrap();
+        for extension in [".bmp", ".png"] {
+            let mut file = Vector::new();
+            imgcodecs::imencode_def(extension, &picture, &mut file).unwrap();
+            let mut decoder = ImageDecoder::new().unwrap();
+            assert!(decoder.decode_file(file.as_slice()).is_ok());
+            for length in [0, 1, 12, 30] {
+                assert!(
+                    decoder.decode_file(&file.as_slice()[..length]).is_err(),
+                    "{extension} {length}"
+                );
+            }
+        }
     }
 }

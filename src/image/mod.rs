@@ -1,13 +1,19 @@
-//! From a message's image bytes to the detector's input tensor.
+//! From a message's, a file's or a video's bytes to the detector's input tensor.
 
 pub mod bgr;
 pub mod decode;
 pub mod draw;
+pub mod folder;
+pub mod frame_rate;
 pub mod jpeg;
 pub mod letterbox;
 pub mod tensor;
+pub mod video;
 
 pub use bgr::BgrView;
 pub use decode::{DecodeError, ImageDecoder};
+pub use folder::{CompressedFile, ImageFolder, Picture};
+pub use frame_rate::FrameRate;
 pub use letterbox::{Letterbox, ResizeMode};
 pub use tensor::{InputSpec, TensorBuilder};
+pub use video::VideoFile;

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
@@ -33,9 +34,20 @@ pub enum RuntimeError {
 }
 
 impl Runtime {
-    /// Loads the library from where [`locations::onnx_runtime`] says. A process has one: later calls give the same.
+    /// Loads the library from where [`locations::onnx_runtime`] says. A process has one: later calls, from whichever
+    /// thread, give the same.
     pub fn load() -> Result<Self, RuntimeError> {
-        let path = locations::onnx_runtime();
+        // ONNX Runtime refuses a second environment, even when the first is gone
+        static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let runtime = Self::start(locations::onnx_runtime())?;
+        Ok(loaded.insert(runtime).clone())
+    }
+
+    fn start(path: PathBuf) -> Result<Self, RuntimeError> {
         let builder = ort::init_from(&path).map_err(|source| RuntimeError::Load {
             path: path.clone(),
             source,

@@ -4,8 +4,10 @@ pub mod histogram;
 pub mod summary;
 pub mod tally;
 pub mod timeline;
+pub mod window;
 
 pub use histogram::{Bin, StageHistograms, quantiles_of};
 pub use summary::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles, Summary};
 pub use tally::Tally;
 pub use timeline::{OutcomeKind, Spread, TimeBin, Timeline};
+pub use window::{Window, WindowView};

@@ -75,7 +75,7 @@ impl Tally {
     }
 }
 
-fn count(counts: &mut BTreeMap<String, u64>, reason: &str) {
+pub(super) fn count(counts: &mut BTreeMap<String, u64>, reason: &str) {
     match counts.get_mut(reason) {
         Some(count) => *count += 1,
         None => {

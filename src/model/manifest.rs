@@ -55,6 +55,8 @@ pub struct ModelEntry {
 struct Sidecar {
     name: Option<String>,
     family: Family,
+    /// Where the file came from, so that an entry of the manifest can be taken over as it is.
+    file: Option<RemoteFile>,
     input: InputSpec,
     labels: LabelSource,
     score_threshold: f32,
@@ -85,6 +87,8 @@ enum LabelSource {
 pub struct ModelDescription {
     pub name: String,
     pub family: Family,
+    /// What the file's sha256 must be, lower-case hexadecimal, where the description says.
+    pub sha256: Option<String>,
     pub input: InputSpec,
     pub labels: Labels,
     /// The score that its authors publish at, in [0, 1].
@@ -153,6 +157,7 @@ impl Manifest {
         let description = Sidecar {
             name: Some(entry.name.clone()),
             family: entry.family,
+            file: Some(entry.file.clone()),
             input: entry.input.clone(),
             labels: entry.labels.clone(),
             score_threshold: entry.score_threshold,
@@ -224,6 +229,7 @@ impl Manifest {
         Ok(ModelDescription {
             name: raw.name.unwrap_or_else(|| name.to_owned()),
             family: raw.family,
+            sha256: raw.file.map(|file| file.sha256),
             input: raw.input,
             labels: self.labels(raw.labels, origin)?,
             score_threshold: raw.score_threshold,

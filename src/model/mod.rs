@@ -38,9 +38,8 @@ pub enum ModelError {
     Manifest(#[from] ManifestError),
     #[error("model {name} is not at {}; get it with: shuffledet models fetch {name}", path.display())]
     NotFetched { name: String, path: PathBuf },
-    #[error("{}: expected sha256 {expected}, found {found}; get it anew with: shuffledet models fetch {name}", path.display())]
+    #[error("{}: expected sha256 {expected}, found {found}; get it anew (shuffledet models fetch), or correct its description", path.display())]
     WrongSha256 {
-        name: String,
         path: PathBuf,
         expected: String,
         found: String,
@@ -56,8 +55,8 @@ impl Model {
     /// beside it. Whatever ends in `.onnx` or has a slash is a path.
     ///
     /// # Errors
-    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it is
-    /// missing or wrong. What is in the file is checked when a session is opened.
+    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it
+    /// is missing or wrong. What is in the file is checked when a session is opened.
     pub fn load(name: &str) -> Result<Self, ModelError> {
         let manifest = Manifest::shipped()?;
         if name.ends_with(".onnx") || name.contains('/') {
@@ -75,22 +74,32 @@ impl Model {
             return Err(ModelError::NotFetched { name, path });
         }
         let onnx = read(&path)?;
-        let sha256 = fetch::sha256(&onnx);
-        if sha256 != entry.file.sha256 {
-            let expected = entry.file.sha256.clone();
-            return Err(ModelError::WrongSha256 {
-                name,
+        Self::check(manifest.describe(entry)?, path, onnx)
+    }
+
+    /// Fails where the description knows another sha256 than the file's.
+    fn check(
+        description: ModelDescription,
+        path: PathBuf,
+        onnx: Vec<u8>,
+    ) -> Result<Self, ModelError> {
+        let found = fetch::sha256(&onnx);
+        match &description.sha256 {
+            Some(expected) if *expected != found => {
+                let expected = expected.clone();
+                Err(ModelError::WrongSha256 {
+                    path,
+                    expected,
+                    found,
+                })
+            }
+            _ => Ok(Self {
+                description,
                 path,
-                expected,
-                found: sha256,
-            });
+                sha256: found,
+                onnx,
+            }),
         }
-        Ok(Self {
-            description: manifest.describe(entry)?,
-            path,
-            sha256,
-            onnx,
-        })
     }
 
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
@@ -108,13 +117,11 @@ impl Model {
                 source,
             })?,
         };
-        let description = manifest.describe_sidecar(&yaml, &sidecar)?;
-        Ok(Self {
-            description,
-            path: path.to_owned(),
-            sha256: fetch::sha256(&onnx),
+        Self::check(
+            manifest.describe_sidecar(&yaml, &sidecar)?,
+            path.to_owned(),
             onnx,
-        })
+        )
     }
 }
 

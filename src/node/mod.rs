@@ -1,3 +1,8 @@
-//! What a live node does beside its frames: parameters, life cycle, diagnostics. Nothing here knows the middleware.
+//! The live node's own logic, without ROS: what it was told, what it may do when, what it says of itself.
 
+pub mod arguments;
+pub mod diagnostics;
+pub mod doctor;
+pub mod lifecycle;
 pub mod parameters;
+pub mod qos;

@@ -103,6 +103,7 @@ impl Frame {
     /// Takes stamp and frame from the message, so that a frame whose body is damaged still has them; the log time
     /// where even the header is.
     pub fn read_header(&mut self) {
+        self.frame_id.clear();
         match HeaderView::parse_first(&self.message) {
             Ok(header) => {
                 self.stamp = header.stamp;
@@ -148,7 +149,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// The name to count by.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             DropReason::Superseded => "superseded",
             DropReason::TooOld => "too_old",

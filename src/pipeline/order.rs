@@ -7,8 +7,8 @@ use super::{Frame, Outcome};
 /// A frame and what became of it.
 pub type Finished = (Box<Frame>, Outcome);
 
-/// Holds back what is done before its turn. Its size is bounded by the number of frames that there are: while one worker is
-/// slow, the others go on until the pool is empty. A frame that was never taken by a worker is given out at once.
+/// Holds back what is done before its turn. Its size is bounded by the number of frames that there are: while one
+/// worker is slow, the others go on until the pool is empty. A frame that was never taken by a worker is given out at once.
 #[derive(Default)]
 pub struct InOrder {
     next: u64,

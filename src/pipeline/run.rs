@@ -188,7 +188,10 @@ impl<S: Source> Reader<'_, S> {
             };
             frame.reset();
             frame.sequence = sequence;
-            frame.trace.mark(Mark::ReadStarted);
+            if self.pace != Pace::Live {
+                // live, the time until a frame comes is the camera's
+                frame.trace.mark(Mark::ReadStarted);
+            }
             if self.stop.load(Ordering::Relaxed) || !self.source.next_into(&mut frame)? {
                 return Ok(());
             }

@@ -7,6 +7,9 @@ pub enum Oddity {
     Zero,
     /// Later than the clock allows. Age is counted from reception.
     Future,
+    /// So long ago that no transport held the frame up: it is of another clock, as in a recording that is played
+    /// without its clock. Age is counted from reception.
+    Past,
     /// That of the frame before. The frame is dropped.
     Duplicate,
     /// A little before that of the frame before: it was overtaken on its way. The frame is dropped.
@@ -16,23 +19,30 @@ pub enum Oddity {
 }
 
 impl Oddity {
-    pub const ALL: [Oddity; 5] = [
+    pub const ALL: [Oddity; 6] = [
         Oddity::Zero,
         Oddity::Future,
+        Oddity::Past,
         Oddity::Duplicate,
         Oddity::OutOfOrder,
         Oddity::Jump,
     ];
 
     /// The name to count by.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Oddity::Zero => "stamp_zero",
             Oddity::Future => "stamp_in_future",
+            Oddity::Past => "stamp_of_another_clock",
             Oddity::Duplicate => "stamp_duplicate",
             Oddity::OutOfOrder => "stamp_out_of_order",
             Oddity::Jump => "stamp_jump",
         }
+    }
+
+    /// Whether the stamp says how old the frame is.
+    pub fn tells_age(self) -> bool {
+        !matches!(self, Oddity::Zero | Oddity::Future | Oddity::Past)
     }
 
     /// Whether such a frame is not worked on.
@@ -45,6 +55,8 @@ impl Oddity {
 const JUMP_NS: i64 = 1_000_000_000;
 /// Clocks of two computers differ by less than this.
 const FUTURE_NS: i64 = 100_000_000;
+/// No frame that is still worth anything is older than this.
+const PAST_NS: i64 = 10_000_000_000;
 
 /// The stamps of one camera.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,6 +75,7 @@ impl StampCheck {
             Some(last) if stamp_ns < last && last - stamp_ns < JUMP_NS => Some(Oddity::OutOfOrder),
             Some(last) if stamp_ns < last => Some(Oddity::Jump),
             _ if stamp_ns > now_ns.saturating_add(FUTURE_NS) => Some(Oddity::Future),
+            _ if stamp_ns < now_ns.saturating_sub(PAST_NS) => Some(Oddity::Past),
             _ => None,
         };
         if !oddity.is_some_and(Oddity::drops) {
@@ -89,6 +102,7 @@ mod tests {
         assert_eq!(check.check(999 * S + 1, now), None);
         assert_eq!(check.check(1001 * S, now), Some(Oddity::Future));
         assert_eq!(check.check(5 * S, now), Some(Oddity::Jump));
-        assert_eq!(check.check(5 * S + 1, now), None);
+        assert_eq!(check.check(5 * S + 1, now), Some(Oddity::Past));
+        assert_eq!(check.check(5 * S + 2, 5 * S + 3), None);
     }
 }

@@ -134,12 +134,13 @@ impl Worker {
             .detections
             .extend_from_slice(reader.suppress(letterbox));
         frame.trace.mark(Mark::Suppressed);
-        if let Some(max_width) = self.annotate.wants(
-            frame.sequence,
-            self.settings.tuning().is_watched(frame.camera),
-        ) {
-            let annotated = annotate(&mut self.encoder, &image, frame, &self.labels, max_width);
-            frame.annotated = Some(annotated.map_err(|error| failed("drawing", error))?);
+        let watched = self.settings.tuning().is_watched(frame.camera);
+        if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
+            match annotate(&mut self.encoder, &image, frame, &self.labels, max_width) {
+                Ok(annotated) => frame.annotated = Some(annotated),
+                // a picture for people is not worth the detections, which are valid without it
+                Err(error) => tracing::warn!("frame {}: not drawn: {error}", frame.sequence),
+            }
             frame.trace.mark(Mark::Drawn);
         }
         Ok(())

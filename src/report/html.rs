@@ -142,7 +142,8 @@ struct Data<'a> {
     generated_at: &'a str,
     summary: &'a Summary,
     timeline: &'a Timeline,
-    histograms: Vec<(&'static str, Vec<Bin>)>,
+    /// By stage.
+    histograms: BTreeMap<&'static str, Vec<Bin>>,
 }
 
 impl<'a> Page<'a> {

@@ -32,15 +32,9 @@ struct Row<'a> {
 impl CocoFile {
     /// Makes the folder if need be. The file at `path` is replaced by [`CocoFile::finish`], not before.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let out = BufWriter::new(NamedTempFile::new_in(folder)?);
         Ok(Self {
             path: path.to_owned(),
-            out,
+            out: BufWriter::new(beside(path)?),
             any: false,
         })
     }
@@ -76,6 +70,16 @@ impl CocoFile {
             .map_err(io::IntoInnerError::into_error)?;
         keep(file, &self.path)
     }
+}
+
+/// A temporary file in the folder of `path`, which is made where it is missing.
+pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    NamedTempFile::new_in(folder)
 }
 
 /// Gives a finished temporary file its name, and the rights of any other file.

@@ -1,10 +1,12 @@
 //! Where finished frames go.
 
+pub mod camera;
 pub mod coco;
 pub mod messages;
 pub mod pictures;
 pub mod recording;
 
+pub use camera::{CameraRecording, CameraSpec};
 pub use coco::CocoFile;
 pub use messages::ResultMessages;
 pub use pictures::{PictureFolder, PreviewSample};

@@ -15,8 +15,15 @@ pub struct PictureFolder(PathBuf);
 
 impl PictureFolder {
     /// Makes the folder if need be. Files in it stay, other than those of the same name.
+    /// Makes the folder where there is none. Pictures that an earlier run left are removed; other files stay.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if is_picture_name(&entry.file_name().to_string_lossy()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
         Ok(Self(path.to_owned()))
     }
 
@@ -33,6 +40,15 @@ impl PictureFolder {
         );
         fs::write(self.0.join(name), &annotated.jpeg)
     }
+}
+
+/// Whether [`PictureFolder::write`] gives such names.
+fn is_picture_name(name: &str) -> bool {
+    let sequence = name.split('_').next().unwrap_or_default();
+    sequence.len() >= 6
+        && sequence.bytes().all(|byte| byte.is_ascii_digit())
+        && name.contains('_')
+        && name.ends_with(".jpg")
 }
 
 /// A dozen pictures, spread over however many frames there will have been.
@@ -145,6 +161,25 @@ mod tests {
             .iter()
             .map(|p| p.stamp_ns / 1_000_000_000)
             .collect()
+    }
+
+    #[test]
+    fn pictures_of_an_earlier_run_go_and_other_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "000007_camera_5.000000000.jpg",
+            "holiday_2024.jpg",
+            "000007.txt",
+        ] {
+            fs::write(folder.path().join(name), b"").unwrap();
+        }
+        PictureFolder::create(folder.path()).unwrap();
+        let names = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        assert_eq!(names, ["000007.txt", "holiday_2024.jpg"]);
     }
 
     #[test]

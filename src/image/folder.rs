@@ -1,0 +1,212 @@
+//! The images of a folder, in the order in which people number them.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::vec;
+
+use thiserror::Error;
+
+use super::{BgrView, DecodeError, ImageDecoder};
+
+/// The endings of image files, whatever their case.
+pub const IMAGE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
+
+/// Why an image file is not a picture.
+#[derive(Debug, Error)]
+pub enum ImageFileError {
+    #[error("{}: {problem}", path.display())]
+    Io { path: PathBuf, problem: io::Error },
+    #[error("{}: {problem}", path.display())]
+    Decode { path: PathBuf, problem: DecodeError },
+}
+
+/// A decoded picture.
+pub struct Picture<'a> {
+    /// The file that it is, or is in.
+    pub path: &'a Path,
+    pub pixels: BgrView<'a>,
+    /// The file's own bytes, where a CompressedImage can carry them as they are.
+    pub file: Option<CompressedFile<'a>>,
+}
+
+/// The bytes of a JPEG or PNG file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompressedFile<'a> {
+    /// `jpeg` or `png`, by what the bytes are; the file's name may say otherwise.
+    pub format: &'static str,
+    pub bytes: &'a [u8],
+}
+
+/// The images of a folder, read one after another.
+pub struct ImageFolder {
+    files: vec::IntoIter<PathBuf>,
+    path: PathBuf,
+    bytes: Vec<u8>,
+    decoder: ImageDecoder,
+}
+
+impl ImageFolder {
+    /// Lists the files that [`is_image`] takes and whose names do not begin with a dot, in natural order. What is in
+    /// folders within is left out.
+    pub fn open(path: &Path) -> Result<Self, ImageFileError> {
+        let failed = |problem| ImageFileError::Io {
+            path: path.to_owned(),
+            problem,
+        };
+        let mut files = Vec::new();
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let file = entry.map_err(failed)?.path();
+            if is_image(&file) && !name(&file).starts_with(b".") && file.is_file() {
+                files.push(file);
+            }
+        }
+        files.sort_by(|a, b| {
+            let (a, b) = (name(a), name(b));
+            natural_order(a, b).then_with(|| a.cmp(b))
+        });
+        Ok(Self {
+            files: files.into_iter(),
+            path: PathBuf::new(),
+            bytes: Vec::new(),
+            decoder: ImageDecoder::new().map_err(|problem| ImageFileError::Decode {
+                path: path.to_owned(),
+                problem,
+            })?,
+        })
+    }
+
+    /// How many images are still to be read.
+    pub fn remaining(&self) -> usize {
+        self.files.len()
+    }
+
+    /// The next picture, with EXIF orientation applied; `None` after the last. After an error the next call goes on
+    /// with the next file.
+    pub fn next_picture(&mut self) -> Option<Result<Picture<'_>, ImageFileError>> {
+        self.path = self.files.next()?;
+        let path = self.path.as_path();
+        self.bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                return Some(Err(ImageFileError::Io {
+                    path: path.to_owned(),
+                    problem,
+                }));
+            }
+        };
+        let format = match self.bytes.as_slice() {
+            [0xff, 0xd8, ..] => Some("jpeg"),
+            [0x89, b'P', b'N', b'G', ..] => Some("png"),
+            _ => None,
+        };
+        let bytes = self.bytes.as_slice();
+        let picture = match self.decoder.decode_file(bytes) {
+            Ok(pixels) => Ok(Picture {
+                path,
+                pixels,
+                file: format.map(|format| CompressedFile { format, bytes }),
+            }),
+            Err(problem) => Err(ImageFileError::Decode {
+                path: path.to_owned(),
+                problem,
+            }),
+        };
+        Some(picture)
+    }
+}
+
+/// Whether the file's name ends as an image's does.
+pub fn is_image(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    IMAGE_EXTENSIONS
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+fn name(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
+}
+
+/// Byte by byte, but with digits that follow each other compared as the number that they are: `frame2` comes before
+/// `frame10`. Equal for names that differ in leading zeros alone.
+fn natural_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    loop {
+        let order = match (a.first(), b.first()) {
+            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
+                let (x, y) = (take_number(&mut a), take_number(&mut b));
+                // without leading zeros, the longer number is the larger
+                x.len().cmp(&y.len()).then_with(|| x.cmp(y))
+            }
+            (Some(x), Some(y)) => {
+                let order = x.cmp(y);
+                (a, b) = (&a[1..], &b[1..]);
+                order
+            }
+            (x, y) => return x.cmp(&y),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+}
+
+/// Takes the digits that `text` begins with; gives them without leading zeros.
+fn take_number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    let (digits, rest) = text.split_at(end.unwrap_or(text.len()));
+    *text = rest;
+    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+    &digits[zeros..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn order(a: &str, b: &str) -> Ordering {
+        natural_order(a.as_bytes(), b.as_bytes())
+    }
+
+    #[test]
+    fn numbers_sort_by_value() {
+        let sorted = [
+            "1.png",
+            "02.png",
+            "10.png",
+            "a",
+            "a1b2",
+            "a1b10",
+            "a2",
+            "a10",
+            "frame",
+            "frame2.jpg",
+            "frame010.jpg",
+            "frame100000000000000000000000000.jpg",
+            "z",
+        ];
+        for pair in sorted.windows(2) {
+            assert_eq!(order(pair[0], pair[1]), Ordering::Less, "{pair:?}");
+        }
+        assert_eq!(order("a007", "a7"), Ordering::Equal);
+        assert_eq!(order("a0", "a00"), Ordering::Equal);
+    }
+
+    #[test]
+    fn endings_are_known_in_any_case() {
+        assert!(is_image(Path::new("x/a.JPG")) && is_image(Path::new("a.b.tiff")));
+        assert!(!is_image(Path::new("jpg")) && !is_image(Path::new("a.jpg.txt")));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_an_order(a in "[a0-3.]{0,6}", b in "[a0-3.]{0,6}", c in "[a0-3.]{0,6}") {
+            prop_assert_eq!(order(&a, &b), order(&b, &a).reverse());
+            if order(&a, &b).is_le() && order(&b, &c).is_le() {
+                prop_assert!(order(&a, &c).is_le());
+            }
+        }
+    }
+}

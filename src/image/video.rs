@@ -1,0 +1,104 @@
+//! Frames out of a video file, through whatever OpenCV decodes videos with.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use opencv::core::{LogLevel, Mat, set_log_level};
+use opencv::prelude::*;
+use opencv::videoio::{CAP_ANY, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, VideoCapture};
+use thiserror::Error;
+
+use super::{BgrView, FrameRate, Picture};
+
+/// Why a video gives no frames.
+#[derive(Debug, Error)]
+pub enum VideoError {
+    #[error("{}: {problem}", path.display())]
+    Io { path: PathBuf, problem: io::Error },
+    #[error("{}: OpenCV finds no video in it that it can decode; expected a video file or a folder of images", path.display())]
+    NotAVideo { path: PathBuf },
+    #[error("{}: frame {index} is not 8-bit BGR", path.display())]
+    Pixels { path: PathBuf, index: u64 },
+    #[error("{}: OpenCV: {problem}", path.display())]
+    OpenCv {
+        path: PathBuf,
+        problem: opencv::Error,
+    },
+}
+
+/// A video that is read from its first frame on, turned upright where the file says how.
+pub struct VideoFile {
+    path: PathBuf,
+    capture: VideoCapture,
+    frame: Mat,
+    frames_read: u64,
+}
+
+impl VideoFile {
+    /// Opens a local file. OpenCV would take a URL or a pattern for file names too; those are not files.
+    pub fn open(path: &Path) -> Result<Self, VideoError> {
+        std::fs::File::open(path).map_err(|problem| VideoError::Io {
+            path: path.to_owned(),
+            problem,
+        })?;
+        let capture = without_log(|| VideoCapture::from_file(path, CAP_ANY));
+        let capture = capture
+            .ok()
+            .filter(|capture| capture.is_opened().unwrap_or(false))
+            .ok_or_else(|| VideoError::NotAVideo {
+                path: path.to_owned(),
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            capture,
+            frame: Mat::default(),
+            frames_read: 0,
+        })
+    }
+
+    /// The average rate that the file states; `None` where it states none, or one that cannot be.
+    pub fn frame_rate(&self) -> Option<FrameRate> {
+        FrameRate::from_fps(self.capture.get(CAP_PROP_FPS).ok()?)
+    }
+
+    /// How many frames the file states; some kinds of file only let OpenCV estimate it.
+    pub fn stated_frames(&self) -> Option<u64> {
+        let count = self.capture.get(CAP_PROP_FRAME_COUNT).ok()?;
+        // an unknown count comes as zero, or below
+        (count >= 1.0).then_some(count as u64)
+    }
+
+    /// The next picture; `None` at the end, and where the file is damaged, which OpenCV does not tell apart.
+    pub fn next_picture(&mut self) -> Result<Option<Picture<'_>>, VideoError> {
+        let read = self.capture.read(&mut self.frame);
+        let read = read.map_err(|problem| VideoError::OpenCv {
+            path: self.path.clone(),
+            problem,
+        })?;
+        if !read {
+            return Ok(None);
+        }
+        let index = self.frames_read;
+        self.frames_read += 1;
+        let pixels = BgrView::from_mat(&self.frame).ok_or_else(|| VideoError::Pixels {
+            path: self.path.clone(),
+            index,
+        })?;
+        Ok(Some(Picture {
+            path: &self.path,
+            pixels,
+            file: None,
+        }))
+    }
+}
+
+/// Runs `open` while OpenCV logs nothing: it logs each of its backends that cannot, and one that can is enough.
+fn without_log<T>(open: impl FnOnce() -> T) -> T {
+    // a level that cannot be set costs nothing but a few lines on standard error
+    let level = set_log_level(LogLevel::LOG_LEVEL_SILENT);
+    let opened = open();
+    if let Ok(level) = level {
+        let _ = set_log_level(level);
+    }
+    opened
+}

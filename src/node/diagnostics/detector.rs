@@ -1,0 +1,216 @@
+//! How the detector fares, which all cameras share.
+
+use std::fs;
+
+use super::{Problems, Status, Values};
+use crate::metrics::{ModelIdentity, ProviderFate};
+use crate::msg::Level;
+
+/// What is known of the detector.
+#[derive(Debug, Clone, Copy)]
+pub struct DetectorFacts<'a> {
+    /// The node's, without its namespace.
+    pub node: &'a str,
+    /// The lifecycle state's label: `active`, ...
+    pub state: &'a str,
+    /// Why it cannot run, with the mend, if it cannot.
+    pub unable: Option<&'a str>,
+    /// `None` as long as none is loaded.
+    pub model: Option<&'a ModelIdentity>,
+    /// In order of preference; empty as long as no model is loaded.
+    pub providers: &'a [ProviderFate],
+    /// Frames worked on in parallel.
+    pub workers: usize,
+    /// How often parameters were set since the start.
+    pub parameters_changed: u64,
+    /// What the process has in memory, if that is known.
+    pub resident_bytes: Option<u64>,
+}
+
+/// The detector's state.
+pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
+    let mut problems = Problems::default();
+    if let Some(unable) = facts.unable {
+        problems.add(Level::Error, unable.to_owned());
+    }
+    let used = facts.providers.iter().position(|fate| fate.used);
+    let provider = used.map_or("none", |used| &facts.providers[used].provider);
+    for fate in facts.providers.iter().take(used.unwrap_or_default()) {
+        let (preferred, reason) = (&fate.provider, reason(fate));
+        problems.add(
+            Level::Warn,
+            format!(
+                "runs on {provider}, not on {preferred}, which runtime.providers prefers: {reason}"
+            ),
+        );
+    }
+    let fine = match facts.model {
+        Some(model) => format!("{} on {provider}, {}", model.name, facts.state),
+        None => format!("no model is loaded, {}", facts.state),
+    };
+    let (level, message) = problems.conclude(&fine);
+
+    let mut values = Values::default();
+    values.add("state", facts.state);
+    if let Some(model) = facts.model {
+        values.add("model", &model.name);
+        values.add("model sha256", &model.sha256);
+    }
+    values.add("provider", provider);
+    for fate in facts.providers {
+        let key = format!("provider: {}", fate.provider);
+        values.add(key, if fate.used { "used" } else { reason(fate) });
+    }
+    values.add("workers", facts.workers);
+    values.add("parameters changed", facts.parameters_changed);
+    if let Some(bytes) = facts.resident_bytes {
+        values.number("resident memory (MB)", bytes as f64 / 1e6);
+    }
+    Status {
+        level,
+        name: format!("{}: detector", facts.node),
+        message,
+        hardware_id: provider.to_owned(),
+        values: values.0,
+    }
+}
+
+fn reason(fate: &ProviderFate) -> &str {
+    fate.reason.as_deref().unwrap_or("not used")
+}
+
+/// What this process has in memory; `None` where the system does not say.
+pub fn resident_bytes() -> Option<u64> {
+    resident_in(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn resident_in(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
+        ProviderFate {
+            provider: provider.to_owned(),
+            used: reason.is_none(),
+            reason: reason.map(str::to_owned),
+        }
+    }
+
+    fn facts<'a>(model: &'a ModelIdentity, providers: &'a [ProviderFate]) -> DetectorFacts<'a> {
+        DetectorFacts {
+            node: "shuffledet",
+            state: "active",
+            unable: None,
+            model: Some(model),
+            providers,
+            workers: 2,
+            parameters_changed: 3,
+            resident_bytes: Some(123_456_789),
+        }
+    }
+
+    fn model() -> ModelIdentity {
+        ModelIdentity {
+            name: "fastestdet_352".to_owned(),
+            sha256: "ab12".to_owned(),
+        }
+    }
+
+    #[test]
+    fn ok_has_model_provider_and_state() {
+        let providers = [
+            fate("cpu", None),
+            fate("cuda", Some("not needed: cpu comes before it and works")),
+        ];
+        let model = model();
+        let status = detector_status(&facts(&model, &providers));
+        assert_eq!(
+            (status.level, &*status.name),
+            (Level::Ok, "shuffledet: detector")
+        );
+        assert_eq!(status.message, "fastestdet_352 on cpu, active");
+        assert_eq!(status.hardware_id, "cpu");
+        let values: Vec<_> = status.values.iter().map(|(k, v)| (&**k, &**v)).collect();
+        assert_eq!(
+            values,
+            [
+                ("state", "active"),
+                ("model", "fastestdet_352"),
+                ("model sha256", "ab12"),
+                ("provider", "cpu"),
+                ("provider: cpu", "used"),
+                (
+                    "provider: cuda",
+                    "not needed: cpu comes before it and works"
+                ),
+                ("workers", "2"),
+                ("parameters changed", "3"),
+                ("resident memory (MB)", "123.457"),
+            ]
+        );
+    }
+
+    #[test]
+    fn warns_of_each_preferred_provider_that_is_not_used() {
+        let providers = [
+            fate("tensorrt", Some("not in this build")),
+            fate("cuda", Some("no device")),
+            fate("cpu", None),
+        ];
+        let model = model();
+        let status = detector_status(&facts(&model, &providers));
+        assert_eq!(status.level, Level::Warn);
+        assert_eq!(
+            status.message,
+            "runs on cpu, not on tensorrt, which runtime.providers prefers: not in this build; \
+             runs on cpu, not on cuda, which runtime.providers prefers: no device"
+        );
+    }
+
+    #[test]
+    fn is_in_error_when_it_cannot_run_and_ok_before_it_has_to() {
+        let model = model();
+        let unconfigured = DetectorFacts {
+            state: "unconfigured",
+            model: None,
+            ..facts(&model, &[])
+        };
+        let status = detector_status(&unconfigured);
+        assert_eq!(
+            (status.level, &*status.message),
+            (Level::Ok, "no model is loaded, unconfigured")
+        );
+        let status = detector_status(&DetectorFacts {
+            unable: Some("model.name: no file x.onnx"),
+            ..unconfigured
+        });
+        assert_eq!(
+            (status.level, &*status.message),
+            (Level::Error, "model.name: no file x.onnx")
+        );
+    }
+
+    #[test]
+    fn memory_is_read_where_the_system_says_it() {
+        assert_eq!(
+            resident_in("VmPeak:\t 9 kB\nVmRSS:\t    2048 kB\n"),
+            Some(2_097_152)
+        );
+        for strange in [
+            "",
+            "VmRSS: 2048",
+            "VmRSS: many kB",
+            "VmRSS: 18446744073709551615 kB",
+        ] {
+            assert_eq!(resident_in(strange), None);
+        }
+    }
+}

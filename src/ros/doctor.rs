@@ -1,0 +1,106 @@
+//! What the node knows of the topics that a camera's frames could come on.
+
+use r2r::Node;
+use thiserror::Error;
+
+use super::graph::{GraphError, Listener, Topic};
+use super::{Executor, ExecutorGone};
+use crate::node::doctor::{PublishedTopic, Publisher, Wanted, may_be_meant};
+use crate::ros::qos::offered;
+
+/// Why nothing is known of the topics.
+#[derive(Debug, Error)]
+pub enum LookError {
+    #[error(transparent)]
+    Gone(#[from] ExecutorGone),
+    #[error("the topics' publishers: {0}")]
+    Ros(#[from] r2r::Error),
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+/// Looks at the topics of others. Listens to the whole system only as long as a camera without publishers makes it.
+pub struct Doctor {
+    executor: Executor,
+    /// The node's own full name: what it publishes itself is no camera's.
+    own: String,
+    listener: Option<Listener>,
+}
+
+impl Doctor {
+    pub fn new(executor: Executor, own: String) -> Self {
+        Self {
+            executor,
+            own,
+            listener: None,
+        }
+    }
+
+    /// What [`crate::node::doctor::examine`] judges by: the topics that are wanted and, where none of them has a
+    /// publisher, those that may be meant and those of images. Blocks for half a second when it begins to listen.
+    pub fn look(&mut self, wanted: &[Wanted]) -> Result<Vec<PublishedTopic>, LookError> {
+        let names = wanted.iter().map(|wanted| wanted.topic.clone()).collect();
+        let topics = self.published(names)?;
+        if topics.iter().any(|topic| !topic.publishers.is_empty()) {
+            self.rest();
+            return Ok(topics);
+        }
+        let listener = match self.listener.take() {
+            Some(listener) => listener,
+            None => Listener::start()?,
+        };
+        let is_candidate = |topic: &Topic| {
+            wanted.iter().any(|wanted| {
+                let of_type = topic.types.iter().any(|name| name == wanted.message_type);
+                of_type || may_be_meant(&topic.name, wanted)
+            })
+        };
+        let candidates = self
+            .listener
+            .insert(listener)
+            .topics()?
+            .into_iter()
+            .filter(is_candidate);
+        let mut topics = self.published(candidates.map(|topic| topic.name).collect())?;
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    /// Nothing is silent: there is nothing to listen for.
+    pub fn rest(&mut self) {
+        self.listener = None;
+    }
+
+    /// The topics with their publishers, the node itself left out.
+    fn published(&self, names: Vec<String>) -> Result<Vec<PublishedTopic>, LookError> {
+        let look = move |node: &mut Node| {
+            let topics = names.into_iter().map(|name| publishers(node, name));
+            topics.collect::<r2r::Result<Vec<_>>>()
+        };
+        let mut topics = self.executor.call(look)??;
+        for topic in &mut topics {
+            topic
+                .publishers
+                .retain(|publisher| publisher.node != self.own);
+        }
+        Ok(topics)
+    }
+}
+
+fn publishers(node: &Node, name: String) -> r2r::Result<PublishedTopic> {
+    let known = node.get_publishers_info_by_topic(&name, false)?;
+    let publishers = known.into_iter().map(|known| Publisher {
+        // the root namespace ends with the slash that the others lack
+        node: format!(
+            "{}/{}",
+            known.node_namespace.trim_end_matches('/'),
+            known.node_name
+        ),
+        message_type: known.topic_type,
+        qos: offered(&known.qos_profile),
+    });
+    Ok(PublishedTopic {
+        publishers: publishers.collect(),
+        name,
+    })
+}

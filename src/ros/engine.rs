@@ -1,0 +1,314 @@
+//! What the node does in each state of its life: load, warm up, take frames, stop, let go.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinHandle as Task;
+
+use super::Executor;
+use super::results::Results;
+use super::source::{LiveSource, RosClock};
+use super::subscriptions::{self, ImageTopic};
+use crate::config::Config;
+use crate::detect::{DetectorSettings, Loaded};
+use crate::image::BgrView;
+use crate::metrics::{ProviderFate, Window};
+use crate::node::arguments::Names;
+use crate::node::lifecycle::{Managed, Transitioned};
+use crate::pipeline::{Annotate, Pace, Tuned, Tuning, Worker, run as run_pipeline};
+
+/// What the node's parts share: the frames' settings, and what became of frames.
+pub struct Shared {
+    pub tuning: Arc<Tuning>,
+    /// By camera.
+    pub cameras: Vec<Mutex<CameraState>>,
+    /// What became of each provider; empty as long as no session was made.
+    pub fates: Mutex<Vec<ProviderFate>>,
+    /// Why the node cannot run, if it cannot.
+    pub unable: Mutex<Option<String>>,
+    /// How often parameters were set since the start.
+    pub parameters_changed: AtomicU64,
+}
+
+/// One camera as diagnostics see it.
+pub struct CameraState {
+    pub window: Window,
+    /// The topics that its images may come on.
+    pub topics: Vec<ImageTopic>,
+    /// The one that is subscribed to.
+    pub subscribed: Option<ImageTopic>,
+}
+
+impl Shared {
+    /// Puts other settings in force, from the next frame on.
+    pub fn tune(&self, config: &Config, detector: &DetectorSettings) {
+        let cameras = config.cameras.iter().map(|camera| camera.tuning).collect();
+        self.tuning.set(Tuned {
+            detector: detector.clone(),
+            cameras,
+        });
+        self.parameters_changed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn camera(&self, index: usize) -> std::sync::MutexGuard<'_, CameraState> {
+        // what is in it are counters: whole after each change
+        self.cameras[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The managed node.
+pub struct Engine {
+    loaded: Loaded,
+    shared: Arc<Shared>,
+    executor: Executor,
+    names: Names,
+    clock: RosClock,
+    /// Of the thread that waits for topics to appear.
+    control: Handle,
+    state: State,
+}
+
+enum State {
+    Unconfigured,
+    Inactive(Ready),
+    Active(Running),
+}
+
+/// What configuring makes.
+struct Ready {
+    workers: Vec<Worker>,
+    results: Results,
+}
+
+struct Running {
+    stop: Arc<AtomicBool>,
+    pipeline: JoinHandle<Ready>,
+    subscribing: Vec<Task<()>>,
+}
+
+/// Width of annotated pictures in pixels.
+const ANNOTATED_WIDTH: u32 = 1280;
+
+impl Engine {
+    pub fn new(
+        loaded: Loaded,
+        shared: Arc<Shared>,
+        executor: Executor,
+        names: Names,
+        clock: RosClock,
+        control: Handle,
+    ) -> Self {
+        let state = State::Unconfigured;
+        Self {
+            loaded,
+            shared,
+            executor,
+            names,
+            clock,
+            control,
+            state,
+        }
+    }
+
+    /// Sessions, warmed up, and publishers.
+    fn prepare(&mut self) -> anyhow::Result<Ready> {
+        let mut detectors = self.loaded.detectors(self.loaded.config.workers.get())?;
+        let (width, height) = (640, 480);
+        let grey = vec![114; 3 * width as usize * height as usize];
+        if let Some(image) = BgrView::new(width, height, 3 * width as usize, &grey) {
+            // the first run of a session costs many times the others
+            for detector in &mut detectors {
+                detector.detect(&image)?;
+            }
+        }
+        if let Some(first) = detectors.first() {
+            let fates = first.session().fates().to_vec();
+            *self
+                .shared
+                .fates
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = fates;
+        }
+        let annotate = Annotate::Watched {
+            max_width: ANNOTATED_WIDTH,
+        };
+        let make = |detector| {
+            Worker::new(
+                detector,
+                self.loaded.labels.clone(),
+                self.shared.tuning.clone(),
+                annotate,
+            )
+        };
+        let workers = detectors.into_iter().map(make).collect::<Result<_, _>>()?;
+        let results = Results::create(
+            &self.executor,
+            &self.names,
+            &self.loaded.config,
+            &self.loaded.model,
+            self.shared.tuning.clone(),
+        )?;
+        Ok(Ready { workers, results })
+    }
+
+    /// Subscribes, and takes frames from then on.
+    fn start(&mut self, ready: Ready) -> std::io::Result<Running> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (subscribed, subscriptions) = unbounded_channel();
+        let source = LiveSource::new(
+            subscriptions,
+            Arc::clone(&self.shared),
+            self.clock.clone(),
+            Arc::clone(&stop),
+        )?;
+        let mut subscribing = Vec::new();
+        for (index, camera) in self.shared.cameras.iter().enumerate() {
+            let mut camera = camera.lock().unwrap_or_else(PoisonError::into_inner);
+            camera.subscribed = None;
+            let (topics, to) = (camera.topics.clone(), subscribed.clone());
+            let (executor, shared) = (self.executor.clone(), Arc::clone(&self.shared));
+            subscribing.push(self.control.spawn(async move {
+                match subscriptions::subscribe(&executor, topics, &to).await {
+                    Ok(topic) => {
+                        tracing::info!("subscribed to {}", topic.name);
+                        shared.camera(index).subscribed = Some(topic);
+                    }
+                    Err(error) => tracing::error!("{error}"),
+                }
+            }));
+        }
+        let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
+        let pipeline = thread::Builder::new()
+            .name("pipeline".into())
+            .spawn(move || take_frames(ready, source, &shared, &stopped))?;
+        Ok(Running {
+            stop,
+            pipeline,
+            subscribing,
+        })
+    }
+
+    /// Finishes the frames in hand. `None` when the pipeline was lost.
+    fn stop(running: Running) -> Option<Ready> {
+        running.stop.store(true, Ordering::Relaxed);
+        for task in running.subscribing {
+            task.abort();
+        }
+        running.pipeline.join().ok()
+    }
+
+    /// Back to nothing, from wherever.
+    fn release(&mut self) {
+        let ready = match std::mem::replace(&mut self.state, State::Unconfigured) {
+            State::Unconfigured => None,
+            State::Inactive(ready) => Some(ready),
+            State::Active(running) => Self::stop(running),
+        };
+        if let Some(ready) = ready {
+            ready.results.destroy(&self.executor);
+        }
+        for index in 0..self.shared.cameras.len() {
+            self.shared.camera(index).subscribed = None;
+        }
+    }
+
+    fn unable(&self, why: Option<String>) {
+        *self
+            .shared
+            .unable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
+
+/// The pipeline's thread: frames in, results out, until told to stop.
+fn take_frames(
+    mut ready: Ready,
+    mut source: LiveSource,
+    shared: &Shared,
+    stop: &AtomicBool,
+) -> Ready {
+    let results = &mut ready.results;
+    let ran = run_pipeline(
+        &mut source,
+        &shared.tuning,
+        &mut ready.workers,
+        Pace::Live,
+        None,
+        stop,
+        |frame, outcome| {
+            results.publish(frame, outcome)?;
+            shared.camera(frame.camera).window.record(frame, outcome);
+            Ok::<(), crate::msg::CdrError>(())
+        },
+    );
+    if let Err(error) = ran {
+        let why = format!("no more frames are taken: {error}; deactivate and activate the node");
+        tracing::error!("{why}");
+        *shared.unable.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+    ready
+}
+
+impl Managed for Engine {
+    fn configure(&mut self) -> Transitioned {
+        match self.prepare() {
+            Ok(ready) => {
+                self.state = State::Inactive(ready);
+                self.unable(None);
+                Transitioned::Success
+            }
+            Err(error) => {
+                let why = format!("{error:#}");
+                self.unable(Some(why.clone()));
+                Transitioned::Failure(why)
+            }
+        }
+    }
+
+    fn activate(&mut self) -> Transitioned {
+        let State::Inactive(ready) = std::mem::replace(&mut self.state, State::Unconfigured) else {
+            return Transitioned::Error("it is not configured".to_owned());
+        };
+        match self.start(ready) {
+            Ok(running) => {
+                self.state = State::Active(running);
+                Transitioned::Success
+            }
+            Err(error) => Transitioned::Error(error.to_string()),
+        }
+    }
+
+    fn deactivate(&mut self) -> Transitioned {
+        let State::Active(running) = std::mem::replace(&mut self.state, State::Unconfigured) else {
+            return Transitioned::Error("it is not active".to_owned());
+        };
+        match Self::stop(running) {
+            Some(ready) => {
+                self.state = State::Inactive(ready);
+                Transitioned::Success
+            }
+            None => Transitioned::Error("the pipeline panicked".to_owned()),
+        }
+    }
+
+    fn cleanup(&mut self) -> Transitioned {
+        self.release();
+        Transitioned::Success
+    }
+
+    fn shutdown(&mut self) -> Transitioned {
+        self.release();
+        Transitioned::Success
+    }
+
+    fn on_error(&mut self) -> Transitioned {
+        self.release();
+        Transitioned::Success
+    }
+}

@@ -1,0 +1,130 @@
+//! Every topic that anybody publishes or subscribes to. r2r's own list reads beyond what it was given as soon as one topic
+//! has two types, which is one of the cases that the doctor is for; so rcl is asked here, through a node of its own that
+//! `ros2 node list` hides.
+
+use std::ffi::{CStr, CString};
+use std::ptr;
+use std::thread;
+use std::time::Duration;
+
+use r2r_rcl as rcl;
+use thiserror::Error;
+
+/// How long the others' topics are waited for: a new node has to hear of them first.
+const DISCOVERY: Duration = Duration::from_millis(500);
+/// A leading underscore hides a node.
+const NODE: &str = "_shuffledet_graph";
+
+/// rcl refused.
+#[derive(Debug, Error)]
+#[error("rcl cannot list the topics: {step} gave {code}")]
+pub struct GraphError {
+    step: &'static str,
+    code: i32,
+}
+
+/// A topic's full name and the types that it has somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    pub types: Vec<String>,
+}
+
+/// Hears of topics as long as it lives: a context and a node of rcl, boxed because rcl keeps their addresses.
+pub struct Listener {
+    context: Box<rcl::rcl_context_t>,
+    node: Box<rcl::rcl_node_t>,
+}
+
+fn check(step: &'static str, code: i32) -> Result<(), GraphError> {
+    if code == rcl::RCL_RET_OK as i32 {
+        Ok(())
+    } else {
+        Err(GraphError { step, code })
+    }
+}
+
+impl Listener {
+    /// Begins to listen, and waits until the others have been heard of: half a second.
+    pub fn start() -> Result<Self, GraphError> {
+        let listener = Self::new()?;
+        thread::sleep(DISCOVERY);
+        Ok(listener)
+    }
+
+    fn new() -> Result<Self, GraphError> {
+        // neither text holds a NUL
+        let (name, namespace) = (CString::new(NODE).unwrap_or_default(), CString::default());
+        // SAFETY: each structure is zero-initialised by rcl's own function and initialised before it is used; the boxes
+        // do not move while rcl holds their addresses; what was initialised is finalised in `drop`, the options here.
+        unsafe {
+            let mut this = Self {
+                context: Box::new(rcl::rcl_get_zero_initialized_context()),
+                node: Box::new(rcl::rcl_get_zero_initialized_node()),
+            };
+            let mut options = rcl::rcl_get_zero_initialized_init_options();
+            let allocator = rcl::rcutils_get_default_allocator();
+            check(
+                "rcl_init_options_init",
+                rcl::rcl_init_options_init(&mut options, allocator),
+            )?;
+            let started = rcl::rcl_init(0, ptr::null(), &options, this.context.as_mut());
+            rcl::rcl_init_options_fini(&mut options);
+            check("rcl_init", started)?;
+            let mut options = rcl::rcl_node_get_default_options();
+            options.enable_rosout = false;
+            let made = rcl::rcl_node_init(
+                this.node.as_mut(),
+                name.as_ptr(),
+                namespace.as_ptr(),
+                this.context.as_mut(),
+                &options,
+            );
+            check("rcl_node_init", made)?;
+            Ok(this)
+        }
+    }
+
+    /// The topics of the whole system, as far as they have been heard of.
+    pub fn topics(&self) -> Result<Vec<Topic>, GraphError> {
+        // SAFETY: the node is initialised; rcl fills `found` with arrays of the sizes that it states, of texts that end
+        // with NUL and live until `rmw_names_and_types_fini`, after which none is used.
+        unsafe {
+            let mut allocator = rcl::rcutils_get_default_allocator();
+            let mut found = rcl::rmw_get_zero_initialized_names_and_types();
+            let listed = rcl::rcl_get_topic_names_and_types(
+                self.node.as_ref(),
+                &mut allocator,
+                false,
+                &mut found,
+            );
+            check("rcl_get_topic_names_and_types", listed)?;
+            let text =
+                |text: *const std::ffi::c_char| CStr::from_ptr(text).to_string_lossy().into_owned();
+            let topics = (0..found.names.size).map(|i| {
+                let types = *found.types.add(i);
+                Topic {
+                    name: text(*found.names.data.add(i)),
+                    types: (0..types.size).map(|k| text(*types.data.add(k))).collect(),
+                }
+            });
+            let topics = topics.collect();
+            rcl::rmw_names_and_types_fini(&mut found);
+            Ok(topics)
+        }
+    }
+}
+
+// SAFETY: what is behind the boxes is rcl's, which is not bound to a thread; `&self` is not shared: there is no `Sync`.
+unsafe impl Send for Listener {}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // SAFETY: rcl takes zero-initialised structures in these, too, so that a half-made listener is no exception.
+        unsafe {
+            rcl::rcl_node_fini(self.node.as_mut());
+            rcl::rcl_shutdown(self.context.as_mut());
+            rcl::rcl_context_fini(self.context.as_mut());
+        }
+    }
+}

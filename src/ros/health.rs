@@ -1,0 +1,181 @@
+//! `/diagnostics`, once a second, and in the log why a camera is silent, once for each reason.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use r2r::PublisherUntyped;
+
+use super::doctor::{Doctor, LookError};
+use super::engine::Shared;
+use super::source::RosClock;
+use super::{Executor, ExecutorGone};
+use crate::config::Config;
+use crate::metrics::{ModelIdentity, WindowView};
+use crate::msg::Stamp;
+use crate::node::arguments::Names;
+use crate::node::diagnostics::{
+    self, CameraFacts, DetectorFacts, Status, camera_status, detector_status, resident_bytes,
+};
+use crate::node::doctor::{Finding, Wanted, examine};
+use crate::node::lifecycle::{Lifecycle, State};
+use crate::node::parameters::ParameterSet;
+use crate::pipeline::Transport;
+
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// What the reports are made of.
+pub struct Health {
+    pub executor: Executor,
+    pub names: Names,
+    pub shared: Arc<Shared>,
+    pub lifecycle: Arc<Lifecycle>,
+    pub parameters: Arc<Mutex<ParameterSet>>,
+    pub model: ModelIdentity,
+    pub clock: RosClock,
+    pub publisher: PublisherUntyped,
+}
+
+impl Health {
+    /// Reports until `stop` is set or the executor is gone. A silent camera's report may take half a second.
+    pub fn report(self, stop: &AtomicBool) {
+        let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"));
+        let mut told: Vec<Vec<Finding>> = vec![Vec::new(); self.shared.cameras.len()];
+        let mut message = Vec::new();
+        loop {
+            let began = Instant::now();
+            let Ok(statuses) = self.statuses(&mut doctor, &mut told) else {
+                return;
+            };
+            let stamp = Stamp::from_ns(self.clock.now_ns()).unwrap_or_default();
+            let written = diagnostics::write(&mut message, stamp, &statuses);
+            if let Err(error) = written {
+                tracing::error!("/diagnostics: {error}");
+            } else if let Err(error) = self.publisher.publish_raw(&message) {
+                tracing::error!("/diagnostics: not published: {error}");
+            }
+            while began.elapsed() < PERIOD {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    fn statuses(
+        &self,
+        doctor: &mut Doctor,
+        told: &mut [Vec<Finding>],
+    ) -> Result<Vec<Status>, ExecutorGone> {
+        let config = {
+            let parameters = self
+                .parameters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            parameters.config().clone()
+        };
+        let state = self.lifecycle.state();
+        let unable = self
+            .shared
+            .unable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let fates = self
+            .shared
+            .fates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let loaded = !fates.is_empty();
+        let mut statuses = vec![detector_status(&DetectorFacts {
+            node: &self.names.node,
+            state: state.label(),
+            unable: unable.as_deref(),
+            model: loaded.then_some(&self.model),
+            providers: &fates,
+            workers: config.workers.get(),
+            parameters_changed: self.shared.parameters_changed.load(Ordering::Relaxed),
+            resident_bytes: resident_bytes(),
+        })];
+        for (index, told) in told.iter_mut().enumerate() {
+            statuses.push(self.camera(index, &config, state, doctor, told)?);
+        }
+        Ok(statuses)
+    }
+
+    fn camera(
+        &self,
+        index: usize,
+        config: &Config,
+        state: State,
+        doctor: &mut Doctor,
+        told: &mut Vec<Finding>,
+    ) -> Result<Status, ExecutorGone> {
+        let camera = &config.cameras[index];
+        let idle = match state {
+            State::Active if camera.tuning.enabled => None,
+            State::Active => Some("the camera is disabled"),
+            _ => Some("the node is not active"),
+        };
+        let (view, topics, subscribed) = {
+            let mut camera = self.shared.camera(index);
+            camera.window.set_length(config.diagnostics.window);
+            let view = camera
+                .window
+                .view(Instant::now(), config.diagnostics.warn_latency);
+            (view, camera.topics.clone(), camera.subscribed.clone())
+        };
+        let findings = if idle.is_none() && is_silent(&view, config) {
+            let wanted = topics.iter().map(|topic| Wanted {
+                image_topic: camera.image_topic.clone(),
+                topic: topic.name.clone(),
+                message_type: match topic.transport {
+                    Transport::Raw => "sensor_msgs/msg/Image",
+                    Transport::Compressed => "sensor_msgs/msg/CompressedImage",
+                },
+                qos: topic.qos,
+            });
+            let wanted: Vec<Wanted> = wanted.collect();
+            match doctor.look(&wanted) {
+                Ok(published) => examine(&wanted, &published),
+                Err(LookError::Gone(gone)) => return Err(gone),
+                Err(error) => {
+                    tracing::warn!(
+                        "camera {}: no frames come, and why is not known: {error}",
+                        camera.title()
+                    );
+                    Vec::new()
+                }
+            }
+        } else {
+            Vec::new()
+        };
+        if findings != *told {
+            for finding in &findings {
+                tracing::warn!("camera {}: {finding}", camera.title());
+            }
+            *told = findings;
+        }
+        let topic = subscribed.as_ref().or(topics.first());
+        Ok(camera_status(
+            &CameraFacts {
+                node: &self.names.node,
+                camera: camera.name.as_deref(),
+                topic: topic.map_or("", |topic| &topic.name),
+                idle,
+                deadline: topic.and_then(|topic| topic.qos.deadline),
+                window: &view,
+                findings: told,
+            },
+            &config.diagnostics,
+        ))
+    }
+}
+
+fn is_silent(view: &WindowView, config: &Config) -> bool {
+    view.silent_for
+        .is_none_or(|silent| silent > config.diagnostics.stale_after)
+}

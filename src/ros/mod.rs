@@ -1,0 +1,19 @@
+//! The live node on ROS 2: the only place that names r2r.
+
+pub mod doctor;
+pub mod engine;
+pub mod executor;
+pub mod graph;
+pub mod health;
+pub mod lifecycle;
+pub mod log;
+pub mod node;
+pub mod overrides;
+pub mod parameter_messages;
+pub mod parameters;
+pub mod qos;
+pub mod results;
+pub mod source;
+pub mod subscriptions;
+
+pub use executor::{Executor, ExecutorGone};

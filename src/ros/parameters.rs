@@ -1,0 +1,167 @@
+//! The parameter services of a node, and its part of `/parameter_events`. r2r's own handler knows no ranges, no refusals
+//! and no events.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt;
+use r2r::rcl_interfaces::msg;
+use r2r::rcl_interfaces::srv::{
+    DescribeParameters, GetParameterTypes, GetParameters, ListParameters, SetParameters,
+    SetParametersAtomically,
+};
+use r2r::{Clock, Node, Publisher, QosProfile};
+use thiserror::Error;
+
+use super::executor::{Executor, ExecutorGone};
+use super::parameter_messages::{descriptor, from_message, message, parameters};
+use crate::config::Config;
+use crate::detect::DetectorSettings;
+use crate::node::parameters::{Change, ParameterSet};
+
+/// Why a node's parameters cannot be served.
+#[derive(Debug, Error)]
+pub enum ParameterServiceError {
+    #[error(transparent)]
+    Gone(#[from] ExecutorGone),
+    #[error("the parameter services: {0}")]
+    Ros(#[from] r2r::Error),
+}
+
+/// Answers the six parameter services of the node and publishes the events, the first of which declares every parameter,
+/// until the node is gone. `apply` puts a change in force or refuses it.
+///
+/// # Errors
+/// The services or the publisher cannot be made.
+pub async fn serve(
+    executor: Executor,
+    set: Arc<Mutex<ParameterSet>>,
+    mut apply: impl FnMut(&Config, &DetectorSettings) -> Result<(), String>,
+) -> Result<(), ParameterServiceError> {
+    let made = executor.call(|node| {
+        let services = QosProfile::parameters();
+        r2r::Result::Ok((
+            Events::new(node)?,
+            node.create_service::<ListParameters::Service>("~/list_parameters", services.clone())?,
+            node.create_service::<GetParameters::Service>("~/get_parameters", services.clone())?,
+            node.create_service::<GetParameterTypes::Service>(
+                "~/get_parameter_types",
+                services.clone(),
+            )?,
+            node.create_service::<DescribeParameters::Service>(
+                "~/describe_parameters",
+                services.clone(),
+            )?,
+            node.create_service::<SetParameters::Service>("~/set_parameters", services.clone())?,
+            node.create_service::<SetParametersAtomically::Service>(
+                "~/set_parameters_atomically",
+                services,
+            )?,
+        ))
+    })?;
+    let (events, mut list, mut get, mut types, mut describe, mut set_each, mut set_all) = made?;
+    // a poisoned lock still holds a whole set: it is changed in one step
+    let lock = || set.lock().unwrap_or_else(PoisonError::into_inner);
+    let declared = lock()
+        .declared()
+        .map(|(definition, value)| (definition.name.clone(), value.clone()))
+        .collect();
+    events.publish(Change {
+        new: declared,
+        ..Change::default()
+    });
+    let mut change = |parameters: Vec<msg::Parameter>| {
+        let changes: Result<Vec<_>, _> = parameters.into_iter().map(from_message).collect();
+        let changed = changes.and_then(|changes| lock().set(&changes, &mut apply));
+        let (successful, reason) = match changed {
+            Ok(change) => {
+                events.publish(change);
+                (true, String::new())
+            }
+            Err(reason) => (false, reason),
+        };
+        msg::SetParametersResult { successful, reason }
+    };
+    loop {
+        let answered = tokio::select! {
+            Some(request) = list.next() => {
+                let listed = lock().list(&request.message.prefixes, request.message.depth);
+                let (names, prefixes) = (listed.names, listed.prefixes);
+                let result = msg::ListParametersResult { names, prefixes };
+                request.respond(ListParameters::Response { result })
+            }
+            Some(request) = get.next() => {
+                let set = lock();
+                let values = request.message.names.iter().map(|name| message(set.get(name)));
+                let values = values.collect();
+                drop(set);
+                request.respond(GetParameters::Response { values })
+            }
+            Some(request) = types.next() => {
+                let set = lock();
+                let names = request.message.names.iter();
+                let types = names.map(|name| set.get(name).parameter_type() as u8).collect();
+                drop(set);
+                request.respond(GetParameterTypes::Response { types })
+            }
+            Some(request) = describe.next() => {
+                let set = lock();
+                let names = request.message.names.iter();
+                let descriptors = names.map(|name| descriptor(name, set.describe(name))).collect();
+                drop(set);
+                request.respond(DescribeParameters::Response { descriptors })
+            }
+            Some(mut request) = set_each.next() => {
+                let parameters = std::mem::take(&mut request.message.parameters).into_iter();
+                let results = parameters.map(|parameter| change(vec![parameter])).collect();
+                request.respond(SetParameters::Response { results })
+            }
+            Some(mut request) = set_all.next() => {
+                let result = change(std::mem::take(&mut request.message.parameters));
+                request.respond(SetParametersAtomically::Response { result })
+            }
+            else => return Ok(()),
+        };
+        if let Err(error) = answered {
+            tracing::warn!("an answer about parameters was not sent: {error}");
+        }
+    }
+}
+
+/// The node's part of `/parameter_events`.
+struct Events {
+    node: String,
+    clock: Arc<Mutex<Clock>>,
+    publisher: Publisher<msg::ParameterEvent>,
+}
+
+impl Events {
+    fn new(node: &mut Node) -> r2r::Result<Self> {
+        let qos = QosProfile::parameter_events();
+        Ok(Self {
+            node: node.fully_qualified_name()?,
+            clock: node.get_ros_clock(),
+            publisher: node.create_publisher("/parameter_events", qos)?,
+        })
+    }
+
+    /// Nothing is to be done about an event that cannot be published, but to say so.
+    fn publish(&self, change: Change) {
+        let now = self
+            .clock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_now();
+        let published = now.and_then(|now| {
+            self.publisher.publish(&msg::ParameterEvent {
+                stamp: Clock::to_builtin_time(&now),
+                node: self.node.clone(),
+                new_parameters: parameters(change.new),
+                changed_parameters: parameters(change.changed),
+                deleted_parameters: parameters(change.deleted),
+            })
+        });
+        if let Err(error) = published {
+            tracing::warn!("/parameter_events: {error}");
+        }
+    }
+}

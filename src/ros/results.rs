@@ -1,0 +1,240 @@
+//! The node's publishers, and what each frame gives them.
+
+use std::sync::Arc;
+
+use r2r::PublisherUntyped;
+use thiserror::Error;
+
+use super::{Executor, ExecutorGone, qos};
+use crate::config::{CameraConfig, Config};
+use crate::model::{Labels, Model};
+use crate::msg::{
+    CdrError, CompressedImageView, HeaderView, LabelInfo, VisionClass, VisionInfo, float64,
+};
+use crate::node::arguments::Names;
+use crate::node::qos::{End, Qos, QosError};
+use crate::pipeline::{Frame, Mark, Outcome, Stage, Tuning};
+use crate::sink::ResultMessages;
+
+/// The publishers of one camera.
+struct CameraResults {
+    /// As diagnostics and latency messages name the camera.
+    title: String,
+    detections: PublisherUntyped,
+    latency: PublisherUntyped,
+    processing_time: PublisherUntyped,
+    pipeline_latency: PublisherUntyped,
+    annotated: PublisherUntyped,
+}
+
+/// Publishes what becomes of frames.
+pub struct Results {
+    cameras: Vec<CameraResults>,
+    /// Kept to be destroyed with the others.
+    latched: Vec<PublisherUntyped>,
+    labels: Arc<Labels>,
+    tuning: Arc<Tuning>,
+    messages: ResultMessages,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug, Error)]
+pub enum ResultsError {
+    #[error(transparent)]
+    Gone(#[from] ExecutorGone),
+    #[error("cannot publish on {topic}: {problem}")]
+    Publisher { topic: String, problem: r2r::Error },
+    #[error("qos_overrides of {topic}: {problem}")]
+    Qos { topic: String, problem: QosError },
+    #[error(transparent)]
+    Message(#[from] CdrError),
+}
+
+impl Results {
+    /// Makes the publishers, and publishes what is latched: the labels, and which model this is.
+    pub fn create(
+        executor: &Executor,
+        names: &Names,
+        config: &Config,
+        model: &Model,
+        tuning: Arc<Tuning>,
+    ) -> Result<Self, ResultsError> {
+        let publisher = |topic: String, type_name: &'static str, policies: Qos| {
+            let overrides = config.qos_overrides.get(&names.resolve(&topic));
+            let policies = policies
+                .overridden(overrides, End::Publisher)
+                .map_err(|problem| ResultsError::Qos {
+                    topic: topic.clone(),
+                    problem,
+                })?;
+            let (name, profile) = (topic.clone(), qos::profile(&policies));
+            let made = executor
+                .call(move |node| node.create_publisher_untyped(&name, type_name, profile))?;
+            made.map_err(|problem| ResultsError::Publisher { topic, problem })
+        };
+        let of_camera = |camera: &CameraConfig| {
+            let prefix = camera
+                .name
+                .as_ref()
+                .map_or("~".to_owned(), |name| format!("~/{name}"));
+            let make = |name: &str, type_name| {
+                publisher(format!("{prefix}/{name}"), type_name, Qos::RESULTS)
+            };
+            Ok(CameraResults {
+                title: camera.title(),
+                detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
+                latency: make("latency", "diagnostic_msgs/msg/DiagnosticArray")?,
+                processing_time: make("debug/processing_time_ms", "std_msgs/msg/Float64")?,
+                pipeline_latency: make("debug/pipeline_latency_ms", "std_msgs/msg/Float64")?,
+                annotated: make("image_annotated", "sensor_msgs/msg/CompressedImage")?,
+            })
+        };
+        let cameras = config
+            .cameras
+            .iter()
+            .map(of_camera)
+            .collect::<Result<_, ResultsError>>()?;
+
+        let mut buffer = Vec::new();
+        let label_info = publisher(
+            "~/label_info".to_owned(),
+            "vision_msgs/msg/LabelInfo",
+            Qos::LATCHED,
+        )?;
+        write_label_info(model, &mut buffer)?;
+        send(&label_info, "~/label_info", &buffer);
+        let vision_info = publisher(
+            "~/vision_info".to_owned(),
+            "vision_msgs/msg/VisionInfo",
+            Qos::LATCHED,
+        )?;
+        VisionInfo {
+            header: HeaderView::default(),
+            method: &model.description.name,
+            database_location: &format!("sha256:{}", model.sha256),
+            database_version: 0,
+        }
+        .write(&mut buffer)?;
+        send(&vision_info, "~/vision_info", &buffer);
+        Ok(Self {
+            cameras,
+            latched: vec![label_info, vision_info],
+            labels: Arc::new(model.description.labels.clone()),
+            tuning,
+            messages: ResultMessages::default(),
+            buffer,
+        })
+    }
+
+    /// Takes the publishers from the graph.
+    pub fn destroy(self, executor: &Executor) {
+        let of_cameras = self.cameras.into_iter().flat_map(|camera| {
+            let CameraResults {
+                detections,
+                latency,
+                processing_time,
+                pipeline_latency,
+                annotated,
+                ..
+            } = camera;
+            [
+                detections,
+                latency,
+                processing_time,
+                pipeline_latency,
+                annotated,
+            ]
+        });
+        let publishers: Vec<_> = of_cameras.chain(self.latched).collect();
+        let destroy = move |node: &mut r2r::Node| {
+            for publisher in publishers {
+                node.destroy_publisher_untyped(publisher);
+            }
+        };
+        // an executor that is gone has taken them with it
+        let _ = executor.call(destroy);
+    }
+
+    /// Publishes a frame's detections, marks that, and then what somebody listens to besides.
+    pub fn publish(&mut self, frame: &mut Frame, outcome: &Outcome) -> Result<(), CdrError> {
+        let Some(camera) = self.cameras.get(frame.camera) else {
+            return Ok(());
+        };
+        if *outcome == Outcome::Published {
+            let detections = self.messages.detections(frame, &self.labels)?;
+            send(&camera.detections, &camera.title, detections);
+            frame.trace.mark(Mark::Published);
+        }
+        if is_heard(&camera.latency) {
+            let latency = self.messages.latency(frame, outcome, &camera.title)?;
+            send(&camera.latency, &camera.title, latency);
+        }
+        if *outcome == Outcome::Published {
+            self.debug(frame)?;
+        }
+        Ok(())
+    }
+
+    fn debug(&mut self, frame: &Frame) -> Result<(), CdrError> {
+        let camera = &self.cameras[frame.camera];
+        if let Some(total) = frame.trace.duration(Stage::Total)
+            && is_heard(&camera.processing_time)
+        {
+            float64::write(total.as_secs_f64() * 1000.0, &mut self.buffer);
+            send(&camera.processing_time, &camera.title, &self.buffer);
+        }
+        if is_heard(&camera.pipeline_latency) {
+            float64::write(frame.age().as_secs_f64() * 1000.0, &mut self.buffer);
+            send(&camera.pipeline_latency, &camera.title, &self.buffer);
+        }
+        if let Some(annotated) = &frame.annotated {
+            let header = HeaderView {
+                stamp: frame.stamp,
+                frame_id: &frame.frame_id,
+            };
+            let image = CompressedImageView {
+                header,
+                format: "jpeg",
+                data: &annotated.jpeg,
+            };
+            image.write(&mut self.buffer)?;
+            send(&camera.annotated, &camera.title, &self.buffer);
+        }
+        // the next frame is drawn if somebody looks by then
+        self.tuning
+            .set_watched(frame.camera, is_heard(&camera.annotated));
+        Ok(())
+    }
+}
+
+fn write_label_info(model: &Model, out: &mut Vec<u8>) -> Result<(), CdrError> {
+    let labels = &model.description.labels;
+    // LabelInfo counts classes in 16 bits; a detector has some hundreds at most
+    let class_map: Vec<_> = (0..=u16::MAX)
+        .zip(labels.names())
+        .map(|(class_id, class_name)| VisionClass {
+            class_id,
+            class_name,
+        })
+        .collect();
+    LabelInfo {
+        header: HeaderView::default(),
+        class_map: class_map.into(),
+        threshold: model.description.score_threshold,
+    }
+    .write(out)
+}
+
+/// Whether anybody subscribes.
+fn is_heard(publisher: &PublisherUntyped) -> bool {
+    publisher
+        .get_inter_process_subscription_count()
+        .is_ok_and(|count| count > 0)
+}
+
+/// A message that the middleware does not take is lost, as one that it loses later is; the log says so.
+fn send(publisher: &PublisherUntyped, topic: &str, message: &[u8]) {
+    if let Err(error) = publisher.publish_raw(message) {
+        tracing::error!("{topic}: not published: {error}");
+    }
+}

@@ -1,0 +1,17 @@
+//! `shuffledet replay` from end to end: the program, real recordings, and what it leaves behind.
+
+#[path = "../support/python.rs"]
+mod python;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod program;
+mod recordings;
+
+mod damaged;
+mod memory;
+mod paced;
+mod providers;
+mod refused;
+mod selection;
+mod whole;

@@ -1,0 +1,80 @@
+//! The program as a user runs it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+pub const MODELS: [&str; 2] = ["fastestdet_352", "nanodet_m_416"];
+
+/// `shuffledet replay BAG`, to be given more arguments.
+pub fn replay(bag: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shuffledet"));
+    command.arg("replay").arg(bag);
+    command
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        Self {
+            code: output.status.code(),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+impl Ended {
+    /// The one JSON object that `--json` prints, of a run that ended with `code`.
+    pub fn summary(&self, code: i32) -> Value {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        let summary: Value = serde_json::from_str(&self.stdout).unwrap();
+        let frames = &summary["frames"];
+        let sum = |counts: &Value| -> u64 {
+            counts
+                .as_object()
+                .unwrap()
+                .values()
+                .map(|count| count.as_u64().unwrap())
+                .sum()
+        };
+        let accounted = frames["published"].as_u64().unwrap()
+            + sum(&frames["dropped"])
+            + sum(&frames["failed"]);
+        assert_eq!(frames["received"], accounted, "{summary}");
+        summary
+    }
+}
+
+pub fn end(command: &mut Command) -> Ended {
+    command.output().unwrap().into()
+}
+
+/// The summary of a run that ends with `code`.
+pub fn summary(command: &mut Command, code: i32) -> Value {
+    end(command.arg("--json")).summary(code)
+}
+
+/// The message of a run that must be refused: exit code 1, an error and nothing else.
+pub fn refusal(command: &mut Command) -> String {
+    let ended = end(command);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(1), ""),
+        "{ended:?}"
+    );
+    assert_eq!(ended.stderr.matches("error:").count(), 1, "{ended:?}");
+    assert!(ended.stderr.starts_with("error: "), "{ended:?}");
+    ended.stderr
+}

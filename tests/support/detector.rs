@@ -1,0 +1,29 @@
+//! A detector on the CPU.
+
+use std::collections::BTreeMap;
+
+use shuffledet::detect::settings::Thresholds;
+use shuffledet::detect::{Detector, DetectorSettings};
+use shuffledet::infer::{Provider, Runtime, SessionOptions};
+use shuffledet::model::Model;
+
+/// The thresholds are the model's own where none is given.
+pub fn detector(model: &str, score: Option<f32>, nms_iou: Option<f32>) -> Detector {
+    let runtime = Runtime::load().unwrap();
+    let model = Model::load(model).unwrap();
+    let (classes, class_scores) = (Vec::new(), BTreeMap::new());
+    let thresholds = Thresholds {
+        score,
+        nms_iou,
+        max_detections: 100,
+        classes,
+        class_scores,
+    };
+    let settings = DetectorSettings::new(&thresholds, &model.description).unwrap();
+    let options = SessionOptions {
+        providers: vec![Provider::Cpu],
+        strict: true,
+        intra_op_threads: 1,
+    };
+    Detector::new(&runtime, &model, &options, settings).unwrap()
+}
