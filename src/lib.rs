@@ -23,5 +23,7 @@ pub mod report;
 pub mod sink;
 
 pub mod node;
+#[cfg(feature = "ros")]
+pub mod ros;
 
 pub mod cli;
