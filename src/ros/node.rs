@@ -110,10 +110,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
             autostart(&lifecycle).await?;
         }
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+            () = executor_thread.ended() => Err(anyhow!("the ROS node is lost: its thread ended by itself")),
         }
-        Ok::<(), anyhow::Error>(())
     });
     // finishes the frames in hand and publishes their results
     let state = lifecycle.state();
