@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check_readme.sh SHUFFLEDET: every `make TARGET` in README.md is a target, and every `shuffledet SUBCOMMAND --option` in
-# its code blocks, as well as every option that it names elsewhere, is one that the binary's --help knows.
+# its code blocks (those of other programs aside), as well as every option that it names elsewhere, is one that the binary's --help knows.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -53,7 +53,7 @@ while read -r -a words; do
             ;;
         esac
     done
-done < <(sed <<<"$code" -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e 's/[|;#)].*//' |
+done < <(grep -vE '^ *(ros2|colcon|pip) ' <<<"$code" | sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e 's/[|;#)].*//' |
     grep -oE '(^|[[:space:]/])shuffledet( .*|$)' | sed 's/^[[:space:]/]//')
 
 # options named in running text and in tables
