@@ -29,10 +29,8 @@ use merge::Wanted;
 use metadata::Metadata;
 use source::{BagFile, Storage, files_in};
 
-pub use compression::MAX_DECOMPRESSED;
 pub use error::BagError;
 pub use merge::Messages;
-pub use metadata::{NEWEST_VERSION, OLDEST_VERSION};
 pub use writer::{RecordingWriter, TopicId, TopicSpec, WrittenRecording};
 pub use written_metadata::Qos;
 

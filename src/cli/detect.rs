@@ -1,5 +1,6 @@
 //! `shuffledet detect`: objects in image files.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -103,9 +104,14 @@ fn detect<'a>(
     Ok((image, detector.detect(&image)?))
 }
 
-/// Where each image is drawn: its name with `.jpg`. Fails where two have the same, or one exists and may not be
-/// replaced.
+/// Where each image is drawn: its name with `.jpg`. Fails where two have the same, where one is an image that is read,
+/// or where one exists and may not be replaced.
 fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let resolved = args
+        .images
+        .iter()
+        .filter_map(|image| image.canonicalize().ok());
+    let originals: HashSet<PathBuf> = resolved.collect();
     let mut targets: Vec<PathBuf> = Vec::new();
     for image in &args.images {
         let Some(name) = image.file_stem() else {
@@ -117,6 +123,16 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
         if targets.contains(&target) {
             bail!(
                 "--draw: two of the images would be drawn to {}",
+                target.display()
+            );
+        }
+        if target
+            .canonicalize()
+            .is_ok_and(|target| originals.contains(&target))
+        {
+            bail!(
+                "--draw {}: would write over the image {}; choose another folder",
+                folder.display(),
                 target.display()
             );
         }
@@ -184,4 +200,40 @@ fn print(
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: DetectArgs,
+    }
+
+    #[test]
+    fn drawn_images_never_replace_those_that_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("a.jpg");
+        fs::write(&image, b"mine").unwrap();
+        let targets = |draw: &Path| {
+            let line = [
+                Path::new("detect"),
+                &image,
+                Path::new("--force"),
+                Path::new("--draw"),
+                draw,
+            ];
+            draw_targets(&Line::parse_from(line).args, draw)
+        };
+        let error = targets(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("a.jpg") && error.contains("choose another folder"),
+            "{error}"
+        );
+        let other = folder.path().join("drawn");
+        assert_eq!(targets(&other).unwrap(), [other.join("a.jpg")]);
+    }
 }

@@ -63,14 +63,21 @@ impl OutputArgs {
     /// Fails where an output exists and may not be replaced, or would replace `input`. The recording is otherwise
     /// checked when it is created.
     fn check(&self, input: &Path) -> anyhow::Result<()> {
-        if let Some(output) = &self.output
-            && let (Ok(output), Ok(input)) = (output.canonicalize(), input.canonicalize())
-            && (output.starts_with(&input) || input.starts_with(&output))
-        {
-            bail!(
-                "--output {}: would write over the recording that is read; choose another",
-                output.display()
-            );
+        for (option, path) in [
+            ("--output", &self.output),
+            ("--detections", &self.detections),
+            ("--report", &self.report),
+        ] {
+            // what cannot be resolved does not exist
+            if let Some(path) = path
+                && let (Ok(output), Ok(input)) = (path.canonicalize(), input.canonicalize())
+                && (output.starts_with(&input) || input.starts_with(&output))
+            {
+                bail!(
+                    "{option} {}: would write over the recording that is read; choose another",
+                    path.display()
+                );
+            }
         }
         let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
         let files = [&self.detections, &self.report].into_iter().flatten();
@@ -99,8 +106,8 @@ impl OutputArgs {
         }
     }
 
-    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be: the recording, which replaces what is
-    /// there, comes last, after those that leave nothing behind when they are dropped.
+    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be: the recording,
+    /// which replaces what is there, comes last, after those that leave nothing behind when they are dropped.
     pub fn create(&self, input: &Path, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
         self.check(input)?;
         let coco = self.detections.as_ref().map(|path| {

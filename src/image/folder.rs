@@ -16,10 +16,10 @@ pub const IMAGE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "t
 /// Why an image file is not a picture.
 #[derive(Debug, Error)]
 pub enum ImageFileError {
-    #[error("{}: {problem}", path.display())]
-    Io { path: PathBuf, problem: io::Error },
-    #[error("{}: {problem}", path.display())]
-    Decode { path: PathBuf, problem: DecodeError },
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Decode { path: PathBuf, source: DecodeError },
 }
 
 /// A decoded picture.
@@ -51,9 +51,9 @@ impl ImageFolder {
     /// Lists the files that [`is_image`] takes and whose names do not begin with a dot, in natural order. What is in
     /// folders within is left out.
     pub fn open(path: &Path) -> Result<Self, ImageFileError> {
-        let failed = |problem| ImageFileError::Io {
+        let failed = |source| ImageFileError::Io {
             path: path.to_owned(),
-            problem,
+            source,
         };
         let mut files = Vec::new();
         for entry in fs::read_dir(path).map_err(failed)? {
@@ -70,9 +70,9 @@ impl ImageFolder {
             files: files.into_iter(),
             path: PathBuf::new(),
             bytes: Vec::new(),
-            decoder: ImageDecoder::new().map_err(|problem| ImageFileError::Decode {
+            decoder: ImageDecoder::new().map_err(|source| ImageFileError::Decode {
                 path: path.to_owned(),
-                problem,
+                source,
             })?,
         })
     }
@@ -89,10 +89,10 @@ impl ImageFolder {
         let path = self.path.as_path();
         self.bytes = match fs::read(path) {
             Ok(bytes) => bytes,
-            Err(problem) => {
+            Err(source) => {
                 return Some(Err(ImageFileError::Io {
                     path: path.to_owned(),
-                    problem,
+                    source,
                 }));
             }
         };
@@ -108,9 +108,9 @@ impl ImageFolder {
                 pixels,
                 file: format.map(|format| CompressedFile { format, bytes }),
             }),
-            Err(problem) => Err(ImageFileError::Decode {
+            Err(source) => Err(ImageFileError::Decode {
                 path: path.to_owned(),
-                problem,
+                source,
             }),
         };
         Some(picture)

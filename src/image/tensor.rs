@@ -54,10 +54,6 @@ impl TensorBuilder {
         }
     }
 
-    pub fn spec(&self) -> &InputSpec {
-        &self.spec
-    }
-
     /// The tensor's dimensions.
     pub fn shape(&self) -> [usize; 4] {
         [1, 3, self.spec.height as usize, self.spec.width as usize]

@@ -13,16 +13,16 @@ use super::{BgrView, FrameRate, Picture};
 /// Why a video gives no frames.
 #[derive(Debug, Error)]
 pub enum VideoError {
-    #[error("{}: {problem}", path.display())]
-    Io { path: PathBuf, problem: io::Error },
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
     #[error("{}: OpenCV finds no video in it that it can decode; expected a video file or a folder of images", path.display())]
     NotAVideo { path: PathBuf },
     #[error("{}: frame {index} is not 8-bit BGR", path.display())]
     Pixels { path: PathBuf, index: u64 },
-    #[error("{}: OpenCV: {problem}", path.display())]
+    #[error("{}: OpenCV: {source}", path.display())]
     OpenCv {
         path: PathBuf,
-        problem: opencv::Error,
+        source: opencv::Error,
     },
 }
 
@@ -37,9 +37,9 @@ pub struct VideoFile {
 impl VideoFile {
     /// Opens a local file. OpenCV would take a URL or a pattern for file names too; those are not files.
     pub fn open(path: &Path) -> Result<Self, VideoError> {
-        std::fs::File::open(path).map_err(|problem| VideoError::Io {
+        std::fs::File::open(path).map_err(|source| VideoError::Io {
             path: path.to_owned(),
-            problem,
+            source,
         })?;
         let capture = without_log(|| VideoCapture::from_file(path, CAP_ANY));
         let capture = capture
@@ -71,9 +71,9 @@ impl VideoFile {
     /// The next picture; `None` at the end, and where the file is damaged, which OpenCV does not tell apart.
     pub fn next_picture(&mut self) -> Result<Option<Picture<'_>>, VideoError> {
         let read = self.capture.read(&mut self.frame);
-        let read = read.map_err(|problem| VideoError::OpenCv {
+        let read = read.map_err(|source| VideoError::OpenCv {
             path: self.path.clone(),
-            problem,
+            source,
         })?;
         if !read {
             return Ok(None);

@@ -64,11 +64,6 @@ impl Runtime {
         Ok(Self { environment, path })
     }
 
-    /// The library as it was named to the loader.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The library's version, as `1.32.0`; empty if it does not say.
     pub fn version(&self) -> String {
         library_version(&self.path).unwrap_or_default()

@@ -91,11 +91,6 @@ impl RecordingSource {
         })
     }
 
-    /// By [`Frame::camera`].
-    pub fn cameras(&self) -> &[Camera] {
-        &self.cameras
-    }
-
     /// What was wrong with the recording so far.
     pub fn warnings(&self) -> &[String] {
         self.messages.warnings()

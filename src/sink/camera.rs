@@ -48,11 +48,11 @@ pub enum CameraRecordingError {
     Bag(#[from] BagError),
     #[error(transparent)]
     Message(#[from] CdrError),
-    #[error("encoding {width}x{height} pixels as JPEG: {problem}")]
+    #[error("encoding {width}x{height} pixels as JPEG: {source}")]
     Jpeg {
         width: u32,
         height: u32,
-        problem: turbojpeg::Error,
+        source: turbojpeg::Error,
     },
     #[error("JPEG encoder: {0}")]
     Encoder(turbojpeg::Error),
@@ -129,10 +129,10 @@ impl CameraRecording {
                     // as camera drivers write it, and as files that are taken over are named: image_transport's own
                     // "bgr8; jpeg compressed bgr8" tells its subscribers no more of an 8-bit colour image
                     format: "jpeg",
-                    data: &data.map_err(|problem| CameraRecordingError::Jpeg {
+                    data: &data.map_err(|source| CameraRecordingError::Jpeg {
                         width: pixels.width(),
                         height: pixels.height(),
-                        problem,
+                        source,
                     })?,
                 }
                 .write(&mut self.message)?;

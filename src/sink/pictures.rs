@@ -14,7 +14,6 @@ use crate::report::html::Preview;
 pub struct PictureFolder(PathBuf);
 
 impl PictureFolder {
-    /// Makes the folder if need be. Files in it stay, other than those of the same name.
     /// Makes the folder where there is none. Pictures that an earlier run left are removed; other files stay.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
@@ -44,11 +43,18 @@ impl PictureFolder {
 
 /// Whether [`PictureFolder::write`] gives such names.
 fn is_picture_name(name: &str) -> bool {
-    let sequence = name.split('_').next().unwrap_or_default();
-    sequence.len() >= 6
-        && sequence.bytes().all(|byte| byte.is_ascii_digit())
-        && name.contains('_')
-        && name.ends_with(".jpg")
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = || {
+        let (sequence, rest) = name.strip_suffix(".jpg")?.split_once('_')?;
+        let (_topic, stamp) = rest.rsplit_once('_')?;
+        let (sec, nanosec) = stamp.split_once('.')?;
+        Some((sequence, sec.strip_prefix('-').unwrap_or(sec), nanosec))
+    };
+    parts().is_some_and(|(sequence, sec, nanosec)| {
+        sequence.len() >= 6
+            && nanosec.len() == 9
+            && [sequence, sec, nanosec].into_iter().all(digits)
+    })
 }
 
 /// A dozen pictures, spread over however many frames there will have been.
@@ -168,7 +174,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in [
             "000007_camera_5.000000000.jpg",
+            "1000000_a_b_-5.000000000.jpg",
             "holiday_2024.jpg",
+            "000007_10.jpg",
             "000007.txt",
         ] {
             fs::write(folder.path().join(name), b"").unwrap();
@@ -179,7 +187,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name());
         let mut names: Vec<_> = names.collect();
         names.sort();
-        assert_eq!(names, ["000007.txt", "holiday_2024.jpg"]);
+        assert_eq!(names, ["000007.txt", "000007_10.jpg", "holiday_2024.jpg"]);
     }
 
     #[test]

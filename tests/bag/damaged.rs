@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use shuffledet::bag::{Recording, Selection};
 use tempfile::TempDir;
 
-use crate::support::{Reading, python_bags, read};
+use crate::recordings::{Reading, python_bags, read};
 
 /// For each message of an intact file, in the order of log time, the byte before which nothing of
 /// it can be read and the one from which it must be, by the `mcap` crate's own reader.

@@ -6,7 +6,8 @@ use std::path::Path;
 use shuffledet::bag::{BagError, Recording, Selection};
 use tempfile::TempDir;
 
-use crate::support::{asset, python_bags, read, read_selected};
+use crate::recordings::{python_bags, read, read_selected};
+use crate::support;
 
 /// Whether a file of this name is read by scanning, or without its metadata, which is warned of.
 fn is_incomplete(name: &str) -> bool {
@@ -94,7 +95,7 @@ fn selects_by_topic_and_time() {
 #[test]
 fn unknown_topic_is_an_error_that_lists_the_topics() {
     let test = "unknown_topic_is_an_error_that_lists_the_topics";
-    let Some(path) = asset(test, "dashcam_raw_sqlite3") else {
+    let Some(path) = support::asset(test, "bags/dashcam_raw_sqlite3") else {
         return;
     };
     let selection = Selection {
@@ -118,7 +119,8 @@ fn reads_the_shared_recordings() {
         ("dashcam_raw_sqlite3", "/camera/front/image_raw", 150, 75),
         ("encodings_mcap", "/enc/mono8", 11, 1),
     ] {
-        let Some(path) = asset("reads_the_shared_recordings", bag) else {
+        let Some(path) = support::asset("reads_the_shared_recordings", &format!("bags/{bag}"))
+        else {
             return;
         };
         let (reading, warnings) = read(&path).unwrap();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use shuffledet::bag::{Qos, RecordingWriter, TopicId, TopicSpec};
 use tempfile::TempDir;
 
-use crate::support::{Reading, digest, read, read_by_python};
+use crate::recordings::{Reading, digest, read, read_by_python};
 
 const SENSOR: Qos = Qos {
     depth: 5,

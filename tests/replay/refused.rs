@@ -127,6 +127,21 @@ fn an_output_that_cannot_be_written_leaves_the_others_as_they_were() {
 }
 
 #[test]
+fn no_output_replaces_the_recording_that_is_read() {
+    let folder = tempdir().unwrap();
+    let bag = small_bag(folder.path());
+    let before = snapshot(folder.path());
+    let files: Vec<PathBuf> = before.iter().map(|(path, _)| path.clone()).collect();
+    for file in files.iter().filter(|path| path.is_file()) {
+        for option in ["--output", "--detections", "--report"] {
+            let message = refusal(replay(&bag).arg(option).arg(file).arg("--force"));
+            assert_mentions(&message, &[option, "the recording that is read"]);
+            assert_eq!(snapshot(folder.path()), before, "{option}");
+        }
+    }
+}
+
+#[test]
 fn a_model_that_is_unknown_or_not_fetched_is_named_with_the_mend() {
     let folder = tempdir().unwrap();
     let bag = small_bag(folder.path());
