@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Replay against its plain Python equivalent on one recording, in turn, then the criterion benchmarks of single stages.
+# Replay against its plain Python equivalent on one recording, in turn; the live node, where there is a ROS 2; then the
+# criterion benchmarks of single stages.
 # BAG is another MCAP recording of compressed images; RUNS is how often each is measured (default 3; the best counts).
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -39,5 +40,13 @@ for pair in fastestdet_352:fastestdet nanodet_m_416:nanodet; do
     awk -v m="$model" -v a="$ours" -v b="$peer" 'BEGIN { printf "%-16s %14.1f %14.1f %7.2fx\n", m, a, b, a / b }'
 done
 echo
+
+if use_ros; then
+    say 'the live node, from publish to detections'
+    cargo build --release --locked --features ros
+    for model in fastestdet_352 nanodet_m_416; do
+        "$(ros_interpreter)" benches/live/latency.py rosbags/solid_white_right --model "$model" --bin "$TARGET/release"
+    done
+fi
 
 cargo bench --locked --bench '*'

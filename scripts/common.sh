@@ -44,6 +44,11 @@ use_ros() {
     source "$DEPS/ros/ros_env.sh"
 }
 
+# ros_interpreter: prints the Python that has rclpy, once use_ros has succeeded.
+ros_interpreter() {
+    if ros_is_sourced; then echo python3; else echo "$DEPS/ros/bin/python"; fi
+}
+
 # ros_python: prints a CPython 3.11 that can make a venv and compile against itself, for the wheels of ROS 2.
 ros_python() {
     local candidate

@@ -23,7 +23,7 @@ use crate::detect::settings::Thresholds;
 use crate::infer::SessionOptions;
 use crate::pipeline::CameraTuning;
 pub use node::{CameraConfig, DiagnosticsConfig};
-use raw::{RawCamera, RawConfig, RawQosOverrides};
+use raw::{LogLevel, RawCamera, RawConfig, RawQosOverrides};
 
 /// Valid parameters. What depends on the model (names of classes) is checked with the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,8 @@ pub struct Config {
     pub cameras: Vec<CameraConfig>,
     pub diagnostics: DiagnosticsConfig,
     pub autostart: bool,
+    /// As `--log-level` says when `None`.
+    pub log_level: Option<LogLevel>,
     pub use_sim_time: bool,
     /// By topic.
     pub qos_overrides: BTreeMap<String, RawQosOverrides>,
@@ -145,6 +147,7 @@ impl Config {
             cameras: node::cameras(&raw)?,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
             autostart: raw.autostart,
+            log_level: raw.log_level,
             use_sim_time: raw.use_sim_time,
             qos_overrides: raw.qos_overrides.clone(),
             raw,

@@ -27,6 +27,9 @@ pub struct RawConfig {
     /// Whether the node configures and activates itself when it starts. Otherwise a lifecycle manager does.
     #[schemars(extend("readOnly" = true))]
     pub autostart: bool,
+    /// The least that the node logs. Default: as --log-level says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<LogLevel>,
     /// Take the time from /clock.
     #[schemars(extend("readOnly" = true))]
     pub use_sim_time: bool,
@@ -47,10 +50,22 @@ impl Default for RawConfig {
             camera: BTreeMap::new(),
             diagnostics: RawDiagnostics::default(),
             autostart: true,
+            log_level: None,
             use_sim_time: false,
             qos_overrides: BTreeMap::new(),
         }
     }
+}
+
+/// Severities of ROS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Fatal,
 }
 
 /// Which model detects.

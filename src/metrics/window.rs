@@ -385,7 +385,7 @@ mod tests {
             &Outcome::Dropped(DropReason::Stamp(Oddity::Duplicate)),
         );
         let recent = window.view(start, LATE).recent;
-        assert_eq!(recent.oddities, [0, 0, 1, 0, 0]);
+        assert_eq!(recent.oddities, [0, 0, 0, 1, 0, 0]);
         assert_eq!(recent.frames.dropped["stamp_duplicate"], 1);
     }
 

@@ -75,7 +75,7 @@ pub struct Engine {
 
 enum State {
     Unconfigured,
-    Inactive(Ready),
+    Inactive(Box<Ready>),
     Active(Running),
 }
 
@@ -87,7 +87,7 @@ struct Ready {
 
 struct Running {
     stop: Arc<AtomicBool>,
-    pipeline: JoinHandle<Ready>,
+    pipeline: JoinHandle<Box<Ready>>,
     subscribing: Vec<Task<()>>,
 }
 
@@ -116,7 +116,7 @@ impl Engine {
     }
 
     /// Sessions, warmed up, and publishers.
-    fn prepare(&mut self) -> anyhow::Result<Ready> {
+    fn prepare(&mut self) -> anyhow::Result<Box<Ready>> {
         let mut detectors = self.loaded.detectors(self.loaded.config.workers.get())?;
         let (width, height) = (640, 480);
         let grey = vec![114; 3 * width as usize * height as usize];
@@ -153,11 +153,11 @@ impl Engine {
             &self.loaded.model,
             self.shared.tuning.clone(),
         )?;
-        Ok(Ready { workers, results })
+        Ok(Box::new(Ready { workers, results }))
     }
 
     /// Subscribes, and takes frames from then on.
-    fn start(&mut self, ready: Ready) -> std::io::Result<Running> {
+    fn start(&mut self, ready: Box<Ready>) -> std::io::Result<Running> {
         let stop = Arc::new(AtomicBool::new(false));
         let (subscribed, subscriptions) = unbounded_channel();
         let source = LiveSource::new(
@@ -194,7 +194,7 @@ impl Engine {
     }
 
     /// Finishes the frames in hand. `None` when the pipeline was lost.
-    fn stop(running: Running) -> Option<Ready> {
+    fn stop(running: Running) -> Option<Box<Ready>> {
         running.stop.store(true, Ordering::Relaxed);
         for task in running.subscribing {
             task.abort();
@@ -228,16 +228,16 @@ impl Engine {
 
 /// The pipeline's thread: frames in, results out, until told to stop.
 fn take_frames(
-    mut ready: Ready,
+    mut ready: Box<Ready>,
     mut source: LiveSource,
     shared: &Shared,
     stop: &AtomicBool,
-) -> Ready {
-    let results = &mut ready.results;
+) -> Box<Ready> {
+    let Ready { workers, results } = &mut *ready;
     let ran = run_pipeline(
         &mut source,
         &shared.tuning,
-        &mut ready.workers,
+        workers,
         Pace::Live,
         None,
         stop,

@@ -62,6 +62,13 @@ pub fn start(node: r2r::Node) -> io::Result<(Executor, ExecutorThread)> {
 }
 
 impl ExecutorThread {
+    /// Waits until the thread has ended, which by itself it never should.
+    pub async fn ended(&self) {
+        while !self.thread.is_finished() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Ends the spinning and destroys the node.
     pub fn join(self) {
         self.stop.store(true, Ordering::Relaxed);

@@ -1,7 +1,9 @@
 //! `tracing` events as ROS log messages: on the console and in the log file as rcl writes them, and on `/rosout`.
 
+use std::ffi::{CStr, CString};
 use std::fmt::{self, Write};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use r2r::rcl_interfaces::msg::Log;
 use r2r::{Publisher, QosProfile};
@@ -11,20 +13,53 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::source::RosClock;
+use crate::config::raw::LogLevel;
 
-/// Hands what this program logs to rcl, which filters it by `--log-level`, and publishes it.
+/// The severity, as rcl numbers it, below which nothing is logged.
+#[derive(Debug, Clone)]
+pub struct Threshold {
+    /// What `--log-level` gave.
+    initial: i32,
+    current: Arc<AtomicI32>,
+}
+
+impl Threshold {
+    /// From now on `level`; what `--log-level` gave if that is `None`.
+    pub fn set(&self, level: Option<LogLevel>) {
+        let severity = level.map_or(self.initial, |level| match level {
+            LogLevel::Debug => DEBUG,
+            LogLevel::Info => INFO,
+            LogLevel::Warn => WARN,
+            LogLevel::Error => ERROR,
+            LogLevel::Fatal => FATAL,
+        });
+        self.current.store(severity, Ordering::Relaxed);
+    }
+}
+
+const DEBUG: i32 = 10;
+const INFO: i32 = 20;
+const WARN: i32 = 30;
+const ERROR: i32 = 40;
+const FATAL: i32 = 50;
+
+/// Hands what this program logs to rcl, and publishes it.
 struct RosLayer {
     logger: String,
+    threshold: Threshold,
     /// None where rcl itself publishes what it logs.
     rosout: Option<Mutex<Publisher<Log>>>,
     clock: RosClock,
 }
 
-/// From now on, what is logged is logged by ROS under the node's name.
-pub fn start(node: &mut r2r::Node, clock: RosClock) -> r2r::Result<()> {
+/// From now on, what is logged is logged by ROS under the node's name. To be called before there is another thread.
+pub fn start(node: &mut r2r::Node, clock: RosClock) -> anyhow::Result<Threshold> {
+    let logger = node.logger().to_owned();
+    let threshold = take_over(&CString::new(logger.clone())?);
     let layer = RosLayer {
-        logger: node.logger().to_owned(),
         rosout: rosout(node)?.map(Mutex::new),
+        logger,
+        threshold: threshold.clone(),
         clock,
     };
     let ours = tracing_subscriber::filter::Targets::new().with_target("shuffledet", Level::DEBUG);
@@ -32,7 +67,22 @@ pub fn start(node: &mut r2r::Node, clock: RosClock) -> r2r::Result<()> {
     let _ = tracing_subscriber::registry()
         .with(layer.with_filter(ours))
         .try_init();
-    Ok(())
+    Ok(threshold)
+}
+
+/// The level that `--log-level` gave the logger. rcl lets everything pass from then on: its own levels must not be
+/// changed while another thread logs, and ours is to change at run time.
+fn take_over(logger: &CStr) -> Threshold {
+    // SAFETY: the name ends with NUL; rcl's logging is configured with the context; no other thread logs yet.
+    let initial = unsafe {
+        let level = r2r_rcl::rcutils_logging_get_logger_effective_level(logger.as_ptr());
+        r2r_rcl::rcutils_logging_set_logger_level(logger.as_ptr(), DEBUG);
+        if level < 0 { INFO } else { level }
+    };
+    Threshold {
+        initial,
+        current: Arc::new(AtomicI32::new(initial)),
+    }
 }
 
 /// Until Iron, rcl publishes what a node logs; since Jazzy, that is the client library's part, and r2r leaves it out.
@@ -56,21 +106,24 @@ fn rosout(node: &mut r2r::Node) -> r2r::Result<Option<Publisher<Log>>> {
 
 impl<S: Subscriber> Layer<S> for RosLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        let (severity, level) = match *metadata.level() {
+            Level::ERROR => (r2r::LogSeverity::Error, ERROR),
+            Level::WARN => (r2r::LogSeverity::Warn, WARN),
+            Level::INFO => (r2r::LogSeverity::Info, INFO),
+            Level::DEBUG | Level::TRACE => (r2r::LogSeverity::Debug, DEBUG),
+        };
+        if level < self.threshold.current.load(Ordering::Relaxed) {
+            return;
+        }
         let mut text = Text::default();
         event.record(&mut text);
         // rcl takes C strings
         let message = text.0.replace('\0', "\\0");
-        let metadata = event.metadata();
         let (file, line) = (
             metadata.file().unwrap_or_default(),
             metadata.line().unwrap_or_default(),
         );
-        let (severity, level) = match *metadata.level() {
-            Level::ERROR => (r2r::LogSeverity::Error, 40),
-            Level::WARN => (r2r::LogSeverity::Warn, 30),
-            Level::INFO => (r2r::LogSeverity::Info, 20),
-            Level::DEBUG | Level::TRACE => (r2r::LogSeverity::Debug, 10),
-        };
         r2r::log(&message, &self.logger, file, line, severity);
         let Some(Ok(rosout)) = self.rosout.as_ref().map(Mutex::lock) else {
             return;
@@ -82,7 +135,8 @@ impl<S: Subscriber> Layer<S> for RosLayer {
                 sec: i32::try_from(now_ns / 1_000_000_000).unwrap_or_default(),
                 nanosec: u32::try_from(now_ns % 1_000_000_000).unwrap_or_default(),
             },
-            level,
+            // one of the five above
+            level: level as u8,
             name: self.logger.clone(),
             msg: message,
             file: file.to_owned(),

@@ -38,9 +38,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
         arguments,
     };
     let clock = RosClock(node.get_ros_clock());
-    log::start(&mut node, clock.clone())?;
+    let threshold = log::start(&mut node, clock.clone())?;
 
     let config = Config::from_tree(overrides::tree(&node)?, "parameters")?;
+    threshold.set(config.log_level);
     if config.use_sim_time {
         node.get_time_source().enable_sim_time(&mut node)?;
     }
@@ -96,6 +97,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         let tuned = Arc::clone(&shared);
         let apply = move |config: &Config, settings: &DetectorSettings| {
             tuned.tune(config, settings);
+            threshold.set(config.log_level);
             Ok(())
         };
         let serving = parameters::serve(executor.clone(), Arc::clone(&parameters), apply);
@@ -108,10 +110,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
             autostart(&lifecycle).await?;
         }
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+            () = executor_thread.ended() => Err(anyhow!("the ROS node is lost: its thread ended by itself")),
         }
-        Ok::<(), anyhow::Error>(())
     });
     // finishes the frames in hand and publishes their results
     let state = lifecycle.state();

@@ -18,7 +18,7 @@ use crate::sink::ResultMessages;
 
 /// The publishers of one camera.
 struct CameraResults {
-    /// As diagnostics and latency messages name the camera.
+    /// The full topic of its images, as latency messages name the camera.
     title: String,
     detections: PublisherUntyped,
     latency: PublisherUntyped,
@@ -81,7 +81,7 @@ impl Results {
                 publisher(format!("{prefix}/{name}"), type_name, Qos::RESULTS)
             };
             Ok(CameraResults {
-                title: camera.title(),
+                title: names.resolve(&camera.image_topic),
                 detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
                 latency: make("latency", "diagnostic_msgs/msg/DiagnosticArray")?,
                 processing_time: make("debug/processing_time_ms", "std_msgs/msg/Float64")?,

@@ -455,9 +455,9 @@ mod tests {
     #[test]
     fn odd_stamps_and_missed_deadlines_warn() {
         let mut window = healthy();
-        window.since_start.oddities = [5; 5];
+        window.since_start.oddities = [5; 6];
         assert_eq!(judged(&window).0, Level::Ok);
-        window.recent.oddities = [0, 0, 2, 0, 1];
+        window.recent.oddities = [0, 0, 0, 2, 0, 1];
         let expected = "odd stamps (stamp_duplicate 2, stamp_jump 1): see the camera's clock";
         assert_eq!(judged(&window), (Level::Warn, expected.to_owned()));
 
