@@ -1,32 +1,9 @@
-//! Parameters as messages of `rcl_interfaces`, and as rcl has read them from the command line.
-
-use std::sync::PoisonError;
+//! Parameters as messages of `rcl_interfaces`.
 
 use r2r::rcl_interfaces::msg;
 
 use crate::config::schema::{Definition, Range};
 use crate::node::parameters::{Named, ParameterType, ParameterValue};
-
-/// What `--params-file` and `-p` give to the node.
-pub fn overrides(node: &r2r::Node) -> Named {
-    let parameters = node.params.lock().unwrap_or_else(PoisonError::into_inner);
-    let value = |value: &r2r::ParameterValue| match value.clone() {
-        r2r::ParameterValue::NotSet => ParameterValue::NotSet,
-        r2r::ParameterValue::Bool(value) => ParameterValue::Bool(value),
-        r2r::ParameterValue::Integer(value) => ParameterValue::Integer(value),
-        r2r::ParameterValue::Double(value) => ParameterValue::Double(value),
-        r2r::ParameterValue::String(value) => ParameterValue::String(value),
-        r2r::ParameterValue::ByteArray(list) => ParameterValue::ByteArray(list),
-        r2r::ParameterValue::BoolArray(list) => ParameterValue::BoolArray(list),
-        r2r::ParameterValue::IntegerArray(list) => ParameterValue::IntegerArray(list),
-        r2r::ParameterValue::DoubleArray(list) => ParameterValue::DoubleArray(list),
-        r2r::ParameterValue::StringArray(list) => ParameterValue::StringArray(list),
-    };
-    let named = parameters.iter();
-    named
-        .map(|(name, parameter)| (name.clone(), value(&parameter.value)))
-        .collect()
-}
 
 pub(super) fn parameters(named: Named) -> Vec<msg::Parameter> {
     let parameter = |(name, value)| msg::Parameter {

@@ -28,7 +28,7 @@ pub enum ParameterServiceError {
 }
 
 /// Answers the six parameter services of the node and publishes the events, the first of which declares every parameter,
-/// until the node is gone. `apply` puts a change in force or refuses it.
+/// until the node is gone. `apply` puts a change in force or refuses it, while `set` is locked.
 ///
 /// # Errors
 /// The services or the publisher cannot be made.
