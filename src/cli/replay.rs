@@ -242,9 +242,24 @@ fn print(args: &ReplayArgs, summary: &Summary, written: &[PathBuf]) -> anyhow::R
         }
     }
     if args.json || args.quiet {
-        for warning in &summary.warnings {
-            tracing::warn!("{warning}");
-        }
+        warn(summary);
     }
     Ok(())
+}
+
+/// What a table would have told, as log lines.
+fn warn(summary: &Summary) {
+    const FAILURES_TOLD: usize = 5;
+    for warning in &summary.warnings {
+        tracing::warn!("{warning}");
+    }
+    for failure in summary.failures.iter().take(FAILURES_TOLD) {
+        let (topic, stamp_ns, reason) = (&failure.topic, failure.stamp_ns, &failure.reason);
+        tracing::warn!("{topic}: the frame of {stamp_ns} ns failed: {reason}");
+    }
+    let failed: u64 = summary.frames.failed.values().sum();
+    let told = summary.failures.len().min(FAILURES_TOLD) as u64;
+    if failed > told {
+        tracing::warn!("{} more frames failed", failed - told);
+    }
 }

@@ -236,16 +236,30 @@ fn explain(error: &ValidationError<'_>) -> String {
     }
 }
 
-/// The names under `path`, a section's name or nothing.
+/// The names under `path`, a section's name or nothing; those without a default, too.
 fn known_parameters(path: &str) -> Vec<String> {
-    let tree = serde_json::to_value(RawConfig::default()).unwrap_or_default();
-    let section = path
-        .split('.')
-        .filter(|key| !key.is_empty())
-        .try_fold(&tree, |tree, key| tree.get(key));
-    let names = section
-        .and_then(Value::as_object)
-        .map(|section| section.keys().cloned().collect());
+    let root = schema();
+    let resolve = |schema: &Value| {
+        let target = schema["$ref"]
+            .as_str()
+            .and_then(|target| target.strip_prefix('#'));
+        target
+            .and_then(|pointer| root.pointer(pointer))
+            .unwrap_or(schema)
+            .clone()
+    };
+    let section =
+        path.split('.')
+            .filter(|key| !key.is_empty())
+            .fold(root.clone(), |schema, key| {
+                let inner = schema["properties"]
+                    .get(key)
+                    .unwrap_or(&schema["additionalProperties"]);
+                resolve(inner)
+            });
+    let names = section["properties"]
+        .as_object()
+        .map(|names| names.keys().cloned().collect());
     names.unwrap_or_default()
 }
 
@@ -341,7 +355,10 @@ mod tests {
             unknown.contains("unknown parameter detector.score_treshold"),
             "{unknown}"
         );
-        assert!(unknown.contains("max_detections"), "{unknown}");
+        assert!(
+            unknown.contains("max_detections, classes") && unknown.contains("score_threshold,"),
+            "{unknown}"
+        );
         let kind = message("detector: {max_detections: many}");
         assert!(
             kind.contains("detector.max_detections") && kind.contains("many"),

@@ -136,15 +136,14 @@ impl OutputReader {
             let bbox = BBox { x1, y1, x2, y2 };
             detection.bbox = if clips_first { clip(bbox) } else { bbox };
         }
-        let (iou_threshold, limit) = (
-            self.settings.nms_iou_threshold,
-            self.settings.max_detections,
-        );
-        nms::suppress(&mut self.detections, iou_threshold, limit);
+        let iou_threshold = self.settings.nms_iou_threshold;
+        nms::suppress(&mut self.detections, iou_threshold, usize::MAX);
         self.detections.retain_mut(|detection| {
             detection.bbox = clip(detection.bbox);
             detection.bbox.area() > 0.0
         });
+        // after the others are gone: what lies outside the image takes nobody's place
+        self.detections.truncate(self.settings.max_detections);
         &self.detections
     }
 }
