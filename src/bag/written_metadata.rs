@@ -1,13 +1,13 @@
 //! `metadata.yaml` as it is written: version 5, which ROS 2 Humble and everything later reads.
 
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::error::BagError;
 use super::metadata::FILE_NAME;
+use crate::whole_file::{beside, keep};
 
 /// The quality of service under which `ros2 bag play` offers a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,18 +137,13 @@ pub(super) fn write(
         path: path.clone(),
         reason: e.to_string(),
     })?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".metadata-")
-        // Like any other file: what the process's mask leaves of it.
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(BagError::io(folder))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(BagError::io(&path))?;
-    file.persist(&path)
-        .map(drop)
-        .map_err(|e| BagError::io(&path)(e.error))
+    let write = || {
+        let mut file = beside(&path)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        keep(file, &path)
+    };
+    write().map_err(BagError::io(&path))
 }
 
 impl<'a> Count<'a> {

@@ -12,8 +12,8 @@ use crate::metrics::{Summary, Tally};
 use crate::model::Labels;
 use crate::pipeline::{Annotate, Camera, Frame, Mark, Outcome};
 use crate::report::html::{self, ReplayReport};
-use crate::sink::coco::{beside, keep};
 use crate::sink::{CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording};
+use crate::whole_file::{beside, keep};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]

@@ -1,14 +1,14 @@
 //! Fetching files of a known sha256: from a mirror, from beside the checkout, from upstream.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::manifest::RemoteFile;
+use crate::whole_file::{beside, keep};
 
 /// A place that may hold the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,17 +67,12 @@ pub fn fetch(
         path: target.clone(),
         source,
     };
-    fs::create_dir_all(folder).map_err(write_error)?;
     let mut tried = Vec::new();
     for source in sources {
-        // beside the target, so that the rename cannot cross file systems
-        let mut partial = NamedTempFile::new_in(folder).map_err(write_error)?;
+        let mut partial = beside(&target).map_err(write_error)?;
         match copy(source, file, partial.as_file_mut()) {
             Ok((origin, sha256)) if sha256 == file.sha256 => {
-                make_readable(partial.as_file()).map_err(write_error)?;
-                partial
-                    .persist(&target)
-                    .map_err(|error| write_error(error.error))?;
+                keep(partial, &target).map_err(write_error)?;
                 return Ok((target, Fetched::From(origin)));
             }
             Ok((origin, sha256)) => {
@@ -158,12 +153,6 @@ fn copy_hashed(mut from: impl Read, to: &mut impl Write) -> io::Result<String> {
     }
 }
 
-/// Temporary files are the user's own; a fetched file is for whoever may read the folder.
-fn make_readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -171,6 +160,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::net::TcpListener;
 
     const CONTENT: &[u8] = b"weights";

@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::model::Labels;
 use crate::pipeline::Frame;
+use crate::whole_file::{beside, keep};
 
 /// A JSON array that is written as the frames come, and takes its name when it is whole.
 pub struct CocoFile {
@@ -70,23 +71,4 @@ impl CocoFile {
             .map_err(io::IntoInnerError::into_error)?;
         keep(file, &self.path)
     }
-}
-
-/// A temporary file in the folder of `path`, which is made where it is missing.
-pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    NamedTempFile::new_in(folder)
-}
-
-/// Gives a finished temporary file its name, and the rights of any other file.
-pub(crate) fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file()
-        .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -1,0 +1,47 @@
+//! Files that are there whole or not at all: written under a name of their own, and named when they are done.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+/// A temporary file in the folder of `path`, so that the rename crosses no file system. Missing folders are made. It
+/// goes when it is dropped without [`keep`].
+pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // as any other file: a temporary one would be its owner's alone; the user's umask has its say
+    let rights = fs::Permissions::from_mode(0o666);
+    tempfile::Builder::new()
+        .permissions(rights)
+        .tempfile_in(folder)
+}
+
+/// Gives a finished file the name `path`, in place of what has it.
+pub fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_file_is_there_when_it_is_kept_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/for/it.txt");
+        let mut file = beside(&path).unwrap();
+        file.write_all(b"whole").unwrap();
+        assert!(!path.exists());
+        keep(file, &path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        drop(beside(&path).unwrap());
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}
