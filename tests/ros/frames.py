@@ -1,0 +1,59 @@
+"""Serialized images to publish: a recording's own bytes, or a made picture. Only the stamp is ever changed."""
+
+import sqlite3
+import struct
+import sys
+from pathlib import Path
+
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CompressedImage, Image
+
+VENV = Path(__file__).resolve().parents[2] / ".deps/venv"
+
+
+def recorded(bag, topic):
+    """The serialized messages of a topic, in the order of recording."""
+    files = sorted(Path(bag).glob("*.db3")) + sorted(Path(bag).glob("*.mcap"))
+    for path in files:
+        if path.suffix == ".db3":
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+                query = "select data from messages join topics on topics.id = topic_id where name = ? order by timestamp"
+                yield from (data for (data,) in database.execute(query, (topic,)))
+        else:
+            with path.open("rb") as stream:
+                yield from (message.data for _, _, message in make_reader()(stream).iter_messages([topic]))
+
+
+def make_reader():
+    try:
+        from mcap.reader import make_reader
+    except ImportError:  # the Python of a sourced ROS 2: borrow from the tests' own packages
+        sys.path.append(str(VENV / f"lib/python3.{sys.version_info.minor}/site-packages"))
+        from mcap.reader import make_reader
+    return make_reader
+
+
+def made(width, height, encoding="bgr8", frame_id="made"):
+    """A raw picture of diagonal stripes; encoding `broken` is a CompressedImage that no decoder takes."""
+    if encoding == "broken":
+        image = CompressedImage(format="jpeg", data=b"\xff\xd8 not a picture")
+    else:
+        step = width * (1 if encoding == "mono8" else 3)
+        rows = (bytes((row * 3 + column) & 0xFF for column in range(step)) for row in range(256))
+        pattern = list(rows)
+        data = b"".join(pattern[row % 256] for row in range(height))
+        image = Image(width=width, height=height, encoding=encoding, step=step)
+        image.data.frombytes(data)
+    image.header.frame_id = frame_id
+    return serialize_message(image)
+
+
+# std_msgs/Header comes first: after the encapsulation's four bytes, a little-endian int32 and uint32
+def stamp_of(serialized):
+    seconds, nanoseconds = struct.unpack_from("<iI", serialized, 4)
+    return seconds * 10**9 + nanoseconds
+
+
+def stamped(serialized, stamp):
+    seconds, nanoseconds = divmod(stamp, 10**9)
+    return serialized[:4] + struct.pack("<iI", seconds, nanoseconds) + serialized[12:]
