@@ -62,13 +62,12 @@ fn detections(message: &Value) -> Vec<Box2d> {
 
 /// Plays the first `frames` of `bag`, each after the detections of the one before, to a node that is listening.
 fn played(peer: &mut Peer, bag: &Path, topic: &str, message_type: &str, frames: u32) -> Frames {
-    peer.listen(
-        "/shuffledet/detections",
-        "vision_msgs/msg/Detection2DArray",
-    );
+    peer.listen("/shuffledet/detections", "vision_msgs/msg/Detection2DArray");
     peer.ask(json!({"do": "advertise", "topic": topic, "type": message_type, "timeout": 20}));
-    let played = peer.ask(json!({"do": "play", "topic": topic, "bag": bag, "bag_topic": topic,
-        "count": frames, "acknowledged_by": "/shuffledet/detections", "timeout": 20}));
+    let played = peer.ask(
+        json!({"do": "play", "topic": topic, "bag": bag, "bag_topic": topic,
+        "count": frames, "acknowledged_by": "/shuffledet/detections", "timeout": 20}),
+    );
     let stamps: Vec<i64> = serde_json::from_value(played["stamps"].clone()).unwrap();
     assert_eq!(stamps.len(), frames as usize);
     let frames = stamps.into_iter().map(|stamp| {
