@@ -95,10 +95,7 @@ fn cameras_share_by_priority() {
         peer.ask(json!({"do": "stop", "name": camera}));
     }
     let [front, left] = counted.map(|messages| messages.len() as f64);
-    let share = left / (front + left);
-    assert!((share - 0.75).abs() < 0.15, "front {front}, left {left}");
-    assert!(
-        front > 0.8 * 0.25 * (front + left),
-        "front {front}, left {left}"
-    );
+    // one in four is its due
+    let share = front / (front + left);
+    assert!((0.2..0.3).contains(&share), "front {front}, left {left}");
 }
