@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::peer::{Peer, stamp_ns};
 use crate::program::{Room, text};
-use crate::support::{asset, repository};
+use crate::support::asset;
 
 /// A detection: label, score, and left, top, width and height in pixels.
 type Box2d = (String, f64, [f64; 4]);
@@ -139,19 +139,11 @@ fn one_file_drives_replay_and_the_node() {
     let Some(mut room) = Room::open(test) else {
         return;
     };
-    let manifest = repository(".deps/models/nanodet_m_416.onnx");
-    let model = if manifest.exists() {
-        "nanodet_m_416"
-    } else {
-        "fastestdet_352"
-    };
     let file = room.file(
         "both.yaml",
-        &format!(
-            "/**:\n  ros__parameters:\n    model: {{name: {model}}}\n    detector:\n      score_threshold: 0.3\n      \
-             nms_iou_threshold: 0.3\n      max_detections: 5\n      classes: [car, truck, person]\n      \
-             class_score_thresholds: {{truck: 0.35}}\n    input: {{image_topic: /camera/front/image_raw}}\n"
-        ),
+        "/**:\n  ros__parameters:\n    model: {name: nanodet_m_416}\n    detector:\n      score_threshold: 0.3\n      \
+         nms_iou_threshold: 0.3\n      max_detections: 5\n      classes: [car, truck, person]\n      \
+         class_score_thresholds: {truck: 0.35}\n    input: {image_topic: /camera/front/image_raw}\n",
     );
     let _node = room.start_active(&["--params-file", text(&file)]);
     let live = played(
