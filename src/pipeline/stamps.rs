@@ -14,7 +14,8 @@ pub enum Oddity {
     Duplicate,
     /// A little before that of the frame before: it was overtaken on its way. The frame is dropped.
     OutOfOrder,
-    /// Far before that of the frame before: a recording began anew, or a clock was set. Counting begins anew.
+    /// Far before that of the frame before: a recording began anew, or a clock was set. Counting begins anew,
+    /// and the age of this frame is counted from reception.
     Jump,
 }
 
@@ -42,7 +43,10 @@ impl Oddity {
 
     /// Whether the stamp says how old the frame is.
     pub fn tells_age(self) -> bool {
-        !matches!(self, Oddity::Zero | Oddity::Future | Oddity::Past)
+        !matches!(
+            self,
+            Oddity::Zero | Oddity::Future | Oddity::Past | Oddity::Jump
+        )
     }
 
     /// Whether such a frame is not worked on.

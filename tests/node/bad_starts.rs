@@ -1,0 +1,96 @@
+//! A node that cannot run says why, once, and ends before it opens a topic.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::program::{Room, text};
+
+/// Starts a node that must not run. Gives its error.
+#[track_caller]
+fn refusal(room: &mut Room, arguments: &[&str]) -> String {
+    let mut node = room.start(arguments);
+    let mut left = 200;
+    let status = loop {
+        let topics = room.peer.ask(json!({"do": "topics"}));
+        let opened = topics
+            .as_object()
+            .unwrap()
+            .keys()
+            .find(|name| name.starts_with("/shuffledet/") || name.contains("image"));
+        assert_eq!(opened, None, "{arguments:?}");
+        if let Some((status, _)) = node.end(Duration::from_millis(50)) {
+            break status;
+        }
+        left -= 1;
+        assert!(left > 0, "{arguments:?}: it runs");
+    };
+    assert_eq!(status.code(), Some(1), "{arguments:?}");
+    let log = node.log();
+    let errors: Vec<_> = log
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{log}");
+    // an error may go on in further lines
+    let (_, error) = log.split_once("error: ").unwrap();
+    error.to_owned()
+}
+
+#[test]
+fn a_node_that_cannot_run_says_why_and_opens_nothing() {
+    let test = "a_node_that_cannot_run_says_why_and_opens_nothing";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let file = |room: &Room, name: &str, parameters: &str| {
+        room.file(name, &format!("/**:\n  ros__parameters:\n{parameters}\n"))
+    };
+    let unknown = file(&room, "unknown.yaml", "    detector: {score_treshold: 0.5}");
+    let wrong = file(&room, "wrong.yaml", "    detector: {score_threshold: 1.5}");
+    let broken = room.file("broken.yaml", "/**: {ros__parameters: [");
+    for (arguments, says) in [
+        (
+            vec!["--params-file", text(&unknown)],
+            vec!["unknown.yaml", "score_treshold"],
+        ),
+        (
+            vec!["--params-file", text(&wrong)],
+            vec!["wrong.yaml", "score_threshold", "1.5"],
+        ),
+        (vec!["--params-file", text(&broken)], vec!["broken.yaml"]),
+        (
+            vec!["--params-file", "/nowhere/at_all.yaml"],
+            vec!["/nowhere/at_all.yaml"],
+        ),
+        (vec!["-p", "detector.nms:=0.5"], vec!["nms"]),
+        (
+            vec!["-p", "runtime.workers:=many"],
+            vec!["runtime.workers", "many"],
+        ),
+        (
+            vec!["-p", "model.name:=yolo"],
+            vec!["yolo", "fastestdet_352"],
+        ),
+        (
+            vec!["-p", "camera.left.priority:=2.0"],
+            vec!["camera.left", "cameras"],
+        ),
+        (vec!["-p", "cameras:=[front left]"], vec!["front left"]),
+        (
+            vec![
+                "-p",
+                "qos_overrides./image_raw.subscription.reliability:=sure",
+            ],
+            vec!["reliability", "sure"],
+        ),
+    ] {
+        let error = refusal(&mut room, &arguments);
+        for part in says {
+            assert!(
+                error.contains(part),
+                "{arguments:?}: no {part:?} in {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The managed node, led through its states.
+
+use serde_json::json;
+
+use crate::peer::{LIMIT, Peer};
+use crate::program::Room;
+
+fn change(peer: &mut Peer, transition: &str) -> bool {
+    let answer = peer.ask(json!({"do": "lifecycle", "call": "change_state",
+        "transition": transition, "timeout": LIMIT.as_secs()}));
+    answer["success"].as_bool().unwrap()
+}
+
+fn state(peer: &mut Peer) -> String {
+    let answer = peer.ask(json!({"do": "lifecycle", "call": "get_state"}));
+    answer["current_state"]["label"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn available(peer: &mut Peer) -> Vec<String> {
+    let answer = peer.ask(json!({"do": "lifecycle", "call": "get_available_transitions"}));
+    let transitions = answer["available_transitions"].as_array().unwrap().iter();
+    let mut labels: Vec<_> = transitions
+        .map(|transition| {
+            transition["transition"]["label"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    labels.sort();
+    labels
+}
+
+#[test]
+fn a_lifecycle_manager_leads_the_node() {
+    let test = "a_lifecycle_manager_leads_the_node";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start(&["-p", "autostart:=false", "-p", "input.transport:=raw"]);
+    room.await_state("/shuffledet", "unconfigured");
+    let peer = &mut room.peer;
+    peer.ask(
+        json!({"do": "subscribe", "topic": "/shuffledet/transition_event",
+        "type": "lifecycle_msgs/msg/TransitionEvent", "timeout": 10}),
+    );
+    assert_eq!(available(peer), ["configure", "shutdown"]);
+    for illegal in ["activate", "deactivate", "cleanup", "nonsense"] {
+        assert!(!change(peer, illegal), "{illegal}");
+        assert_eq!(state(peer), "unconfigured");
+    }
+    assert!(change(peer, "configure"));
+    assert_eq!(state(peer), "inactive");
+    assert_eq!(available(peer), ["activate", "cleanup", "shutdown"]);
+    assert!(!change(peer, "configure"));
+    for (start, goal) in [("unconfigured", "configuring"), ("configuring", "inactive")] {
+        let event = peer.next("/shuffledet/transition_event");
+        let labels = ["start_state", "goal_state"].map(|key| event[key]["label"].as_str());
+        assert_eq!(labels, [Some(start), Some(goal)]);
+    }
+
+    let image = json!({"width": 64, "height": 48});
+    let ask = |count, timeout| {
+        json!({"do": "play", "topic": "/image_raw", "made": image, "count": count, "stamps": "now",
+            "acknowledged_by": "/shuffledet/detections", "timeout": timeout})
+    };
+    peer.ask(json!({"do": "advertise", "topic": "/image_raw", "type": "sensor_msgs/msg/Image"}));
+    for _ in 0..2 {
+        assert!(change(peer, "activate"));
+        peer.ask(json!({"do": "withdraw", "topic": "/image_raw"}));
+        peer.ask(
+            json!({"do": "advertise", "topic": "/image_raw", "type": "sensor_msgs/msg/Image",
+            "timeout": 20}),
+        );
+        peer.ask(ask(5, 20));
+        assert!(change(peer, "deactivate"));
+        assert_eq!(state(peer), "inactive");
+        let silent = peer.try_ask(&ask(1, 1));
+        assert!(silent.unwrap_err().contains("no detections"));
+    }
+    // at rest there is no model and nothing to publish on
+    assert!(change(peer, "cleanup"));
+    assert!(!change(peer, "activate"));
+    assert!(change(peer, "configure"));
+    assert!(change(peer, "shutdown"));
+    assert_eq!(state(peer), "finalized");
+    assert_eq!(available(peer), [""; 0]);
+    assert!(!change(peer, "configure"));
+}

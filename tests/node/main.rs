@@ -1,0 +1,17 @@
+//! `shuffledet_node` on a real ROS 2: the program, and an rclpy peer in another process. Each test has a domain of its own.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod domain;
+mod peer;
+mod program;
+
+mod bad_starts;
+mod cameras;
+mod lifecycle;
+mod overload;
+mod parameters;
+mod recordings;
+mod signals;
+mod surroundings;

@@ -1,0 +1,125 @@
+//! The node as a process, and the test's room for it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::domain::Domain;
+use crate::peer::{LIMIT, Peer};
+
+pub const NODE: &str = env!("CARGO_BIN_EXE_shuffledet_node");
+
+/// A domain with a peer in it, and a folder.
+pub struct Room {
+    pub peer: Peer,
+    pub folder: TempDir,
+    domain: Domain,
+}
+
+impl Room {
+    /// `None`, and a line that says so, where there is no rclpy.
+    pub fn open(test: &str) -> Option<Self> {
+        let domain = Domain::take();
+        Some(Self {
+            peer: Peer::start(test, &domain)?,
+            folder: tempfile::tempdir().unwrap(),
+            domain,
+        })
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Starts a node with these arguments after `--ros-args`.
+    pub fn start(&self, arguments: &[&str]) -> Node {
+        let log = tempfile::NamedTempFile::new_in(&self.folder).unwrap();
+        let (log, path) = log.keep().unwrap();
+        let mut command = Command::new(NODE);
+        command
+            .arg("--ros-args")
+            .args(arguments)
+            .env("ROS_LOG_DIR", self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(File::try_clone(&log).unwrap()))
+            .stderr(log);
+        self.domain.contain(&mut command);
+        Node {
+            process: command.spawn().unwrap(),
+            log: path,
+        }
+    }
+
+    /// Starts a node, and waits until it is active.
+    #[track_caller]
+    pub fn start_active(&mut self, arguments: &[&str]) -> Node {
+        let node = self.start(arguments);
+        self.await_state("/shuffledet", "active");
+        node
+    }
+
+    #[track_caller]
+    pub fn await_state(&mut self, node: &str, state: &str) {
+        let limit = Instant::now() + LIMIT;
+        let ask = json!({"do": "lifecycle", "call": "get_state", "node": node, "timeout": LIMIT.as_secs()});
+        while self.peer.ask(ask.clone())["current_state"]["label"] != state {
+            assert!(Instant::now() < limit, "{node} is not {state}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A node's process. It is killed when it goes, and its log shown if the test has failed.
+pub struct Node {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Node {
+    pub fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// How it ended, and after how long.
+    pub fn end(&mut self, limit: Duration) -> Option<(ExitStatus, Duration)> {
+        let began = Instant::now();
+        while began.elapsed() < limit {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return Some((status, began.elapsed()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let log = self.log();
+        if thread::panicking() {
+            eprintln!("--- the node's log\n{log}---");
+        } else {
+            assert!(!log.contains("panicked"), "{log}");
+        }
+    }
+}
+
+/// As one argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,132 @@
+//! The node among others: names, namespaces, clocks, and what it publishes besides detections.
+
+use serde_json::json;
+
+use crate::peer::stamp_ns;
+use crate::program::Room;
+
+const IMAGE: &str = "sensor_msgs/msg/Image";
+
+#[test]
+fn two_nodes_live_in_one_namespace_under_their_own_names() {
+    let test = "two_nodes_live_in_one_namespace_under_their_own_names";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let named = |name: &'static str| ["-r", "__ns:=/car", "-r", name];
+    let _nodes = ["__node:=one", "__node:=two"].map(|name| room.start(&named(name)));
+    for node in ["one", "two"] {
+        room.await_state(&format!("/car/{node}"), "active");
+    }
+    let peer = &mut room.peer;
+    for node in ["one", "two"] {
+        peer.listen(
+            &format!("/car/{node}/detections"),
+            "vision_msgs/msg/Detection2DArray",
+        );
+    }
+    peer.ask(json!({"do": "advertise", "topic": "/car/image_raw", "type": IMAGE, "timeout": 20}));
+    // the second may subscribe later than the first
+    for node in ["two", "one"] {
+        peer.ask(
+            json!({"do": "play", "topic": "/car/image_raw", "made": {"width": 64, "height": 48},
+            "count": 1000, "rate_hz": 20.0, "stamps": "now", "background": node}),
+        );
+        let message = peer.next(&format!("/car/{node}/detections"));
+        assert_eq!(message["header"]["frame_id"], "made");
+        peer.ask(json!({"do": "stop", "name": node}));
+    }
+}
+
+#[test]
+fn time_is_that_of_the_clock_topic() {
+    let test = "time_is_that_of_the_clock_topic";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let start = 1_700_000_000_000_000_000_i64;
+    room.peer
+        .ask(json!({"do": "clock", "start_ns": start, "speed": 0.5}));
+    let _node = room.start_active(&["-p", "use_sim_time:=true"]);
+    let peer = &mut room.peer;
+    peer.listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
+    peer.find("/diagnostics", |message| stamp_ns(message) >= start);
+    let (age, detections) = (
+        "/shuffledet/debug/pipeline_latency_ms",
+        "/shuffledet/detections",
+    );
+    peer.listen(age, "std_msgs/msg/Float64");
+    peer.ask(json!({"do": "advertise", "topic": "/image_raw", "type": IMAGE, "timeout": 20}));
+    peer.ask(json!({"do": "play", "topic": "/image_raw", "made": {"width": 64, "height": 48},
+        "count": 100, "stamps": "clock", "rate_hz": 40.0, "acknowledged_by": detections, "timeout": 20}));
+    let status = peer.status("shuffledet: camera", |status| {
+        status.number("received") > 90.0
+    });
+    assert_eq!(status.number("stamp_of_another_clock"), 0.0, "{status:?}");
+    assert_eq!(status.number("stamp_in_future"), 0.0, "{status:?}");
+    assert!(status.number("published") > 50.0, "{status:?}");
+    let ages = peer.arrived(age);
+    let plausible =
+        |age: &serde_json::Value| (0.0..1000.0).contains(&age["data"].as_f64().unwrap());
+    assert!(!ages.is_empty() && ages.iter().all(plausible), "{ages:?}");
+}
+
+#[test]
+fn labels_and_model_are_latched_and_the_log_is_on_rosout() {
+    let test = "labels_and_model_are_latched_and_the_log_is_on_rosout";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start_active(&["-p", "input.transport:=raw"]);
+    let peer = &mut room.peer;
+    let mut latched = |topic: &str, message_type: &str| {
+        peer.ask(
+            json!({"do": "subscribe", "topic": topic, "type": message_type,
+            "qos": {"durability": "transient_local"}}),
+        );
+        peer.next(topic)
+    };
+    let labels = latched("/shuffledet/label_info", "vision_msgs/msg/LabelInfo");
+    assert_eq!(labels["class_map"].as_array().unwrap().len(), 80);
+    assert_eq!(labels["class_map"][0]["class_name"], "person");
+    let vision = latched("/shuffledet/vision_info", "vision_msgs/msg/VisionInfo");
+    assert_eq!(vision["method"], "fastestdet_352");
+    latched("/rosout", "rcl_interfaces/msg/Log");
+    // a camera that nobody has started is told of
+    peer.find("/rosout", |log| {
+        let message = log["msg"].as_str().unwrap();
+        log["name"] == "shuffledet" && log["level"] == 30 && message.contains("/image_raw")
+    });
+}
+
+#[test]
+fn pictures_are_drawn_while_somebody_looks() {
+    let test = "pictures_are_drawn_while_somebody_looks";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start_active(&[]);
+    let peer = &mut room.peer;
+    let (latency, pictures) = ("/shuffledet/latency", "/shuffledet/image_annotated");
+    peer.listen(latency, "diagnostic_msgs/msg/DiagnosticArray");
+    peer.ask(json!({"do": "advertise", "topic": "/image_raw", "type": IMAGE, "timeout": 20}));
+    peer.ask(
+        json!({"do": "play", "topic": "/image_raw", "made": {"width": 64, "height": 48},
+        "count": 100_000, "rate_hz": 20.0, "stamps": "now", "background": "camera"}),
+    );
+    let drawn = |message: &serde_json::Value| {
+        let stages = message["status"][0]["values"].as_array().unwrap();
+        stages.iter().any(|stage| stage["key"] == "draw_ms")
+    };
+    assert!(!drawn(&peer.next(latency)));
+    peer.listen(pictures, "sensor_msgs/msg/CompressedImage");
+    let picture = peer.next(pictures);
+    assert_eq!(
+        (&picture["format"], &picture["header"]["frame_id"]),
+        (&json!("jpeg"), &json!("made"))
+    );
+    peer.find(latency, drawn);
+    peer.ask(json!({"do": "unsubscribe", "topic": pictures}));
+    peer.find(latency, |message| !drawn(message));
+    peer.ask(json!({"do": "stop", "name": "camera"}));
+}
