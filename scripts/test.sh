@@ -18,7 +18,8 @@ else
     say 'no ROS 2 here: the tests of the node are left out'
 fi
 say 'building the tests (the first time takes some minutes)'
-cargo build --locked "${features[@]}"
+# not `cargo build`: that would build some dependencies, r2r among them, with other features than the tests do
+cargo test --locked --no-run "${features[@]}"
 "$TARGET/debug/shuffledet" models fetch fastestdet_352 nanodet_m_416 solid_white_right
 cargo test --locked --doc --quiet "${features[@]}"
 
