@@ -31,7 +31,8 @@ for pair in fastestdet_352:fastestdet nanodet_m_416:nanodet; do
     for run in $(seq "${RUNS:-3}"); do
         "$shuffledet" replay "$BAG" --model "$model" --output "$scratch/out/out.mcap" --force --quiet --json |
             figure fps >>"$scratch/$model.ours"
-        "$python" benches/peers/python_replay.py "$BAG" --model "$onnx" --family "${pair#*:}" |
+        "$python" benches/peers/python_replay.py "$BAG" --model "$onnx" --family "${pair#*:}" \
+            --output "$scratch/peer.mcap" |
             figure fps >>"$scratch/$model.peer"
         say "$model: run $run done"
     done

@@ -3,9 +3,10 @@
 
 The models run as they come; boxes are decoded and suppressed with numpy over whole arrays. Prints one JSON object:
 {"model", "frames", "fps", "detections"}; fps covers everything from the first read to the last detection, not the
-loading of the model.
+loading of the model. With --output it also writes what replay writes, detections as vision_msgs in an MCAP; without,
+it only counts them.
 
-    python_replay.py BAG.mcap --model fastestdet_352.onnx --family fastestdet
+    python_replay.py BAG.mcap --model fastestdet_352.onnx --family fastestdet [--output OUT.mcap]
 """
 
 import argparse
@@ -18,6 +19,70 @@ import numpy as np
 import onnxruntime
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
+from mcap_ros2.writer import Writer
+
+SEPARATOR = "=" * 80
+DETECTIONS = f"""std_msgs/Header header
+vision_msgs/Detection2D[] detections
+{SEPARATOR}
+MSG: std_msgs/Header
+builtin_interfaces/Time stamp
+string frame_id
+{SEPARATOR}
+MSG: builtin_interfaces/Time
+int32 sec
+uint32 nanosec
+{SEPARATOR}
+MSG: vision_msgs/Detection2D
+std_msgs/Header header
+vision_msgs/ObjectHypothesisWithPose[] results
+vision_msgs/BoundingBox2D bbox
+string id
+{SEPARATOR}
+MSG: vision_msgs/ObjectHypothesisWithPose
+vision_msgs/ObjectHypothesis hypothesis
+geometry_msgs/PoseWithCovariance pose
+{SEPARATOR}
+MSG: vision_msgs/ObjectHypothesis
+string class_id
+float64 score
+{SEPARATOR}
+MSG: geometry_msgs/PoseWithCovariance
+geometry_msgs/Pose pose
+float64[36] covariance
+{SEPARATOR}
+MSG: geometry_msgs/Pose
+geometry_msgs/Point position
+geometry_msgs/Quaternion orientation
+{SEPARATOR}
+MSG: geometry_msgs/Point
+float64 x
+float64 y
+float64 z
+{SEPARATOR}
+MSG: geometry_msgs/Quaternion
+float64 x
+float64 y
+float64 z
+float64 w
+{SEPARATOR}
+MSG: vision_msgs/BoundingBox2D
+vision_msgs/Pose2D center
+float64 size_x
+float64 size_y
+{SEPARATOR}
+MSG: vision_msgs/Pose2D
+vision_msgs/Point2D position
+float64 theta
+{SEPARATOR}
+MSG: vision_msgs/Point2D
+float64 x
+float64 y
+"""
+NO_POSE = {
+    "pose": {"position": {"x": 0.0, "y": 0.0, "z": 0.0}, "orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0}},
+    "covariance": [0.0] * 36,
+}
 
 
 def sigmoid(x):
@@ -101,12 +166,45 @@ def suppress(boxes, scores, classes, threshold):
     return kept[:100]
 
 
+class Output:
+    """Detections as an MCAP of vision_msgs/msg/Detection2DArray."""
+
+    def __init__(self, path):
+        self.file = path.open("wb")
+        self.writer = Writer(self.file)
+        self.schema = self.writer.register_msgdef("vision_msgs/msg/Detection2DArray", DETECTIONS)
+
+    def write(self, topic, log_time, header, boxes, scores, classes):
+        stamp = {"sec": header.stamp.sec, "nanosec": header.stamp.nanosec}
+        header = {"stamp": stamp, "frame_id": header.frame_id}
+        detections = [
+            {
+                "header": header,
+                "results": [{"hypothesis": {"class_id": str(label), "score": score}, "pose": NO_POSE}],
+                "bbox": {
+                    "center": {"position": {"x": (x1 + x2) / 2, "y": (y1 + y2) / 2}, "theta": 0.0},
+                    "size_x": x2 - x1,
+                    "size_y": y2 - y1,
+                },
+                "id": "",
+            }
+            for (x1, y1, x2, y2), score, label in zip(boxes.tolist(), scores.tolist(), classes.tolist())
+        ]
+        message = {"header": header, "detections": detections}
+        self.writer.write_message(f"{topic}/detections", self.schema, message, log_time, log_time)
+
+    def finish(self):
+        self.writer.finish()
+        self.file.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bag", type=pathlib.Path, help=".mcap file, or a folder with one")
     parser.add_argument("--model", required=True, type=pathlib.Path, help="ONNX file")
     parser.add_argument("--family", required=True, choices=["fastestdet", "nanodet"])
     parser.add_argument("--limit", type=int, help="stop after so many frames")
+    parser.add_argument("--output", type=pathlib.Path, help="MCAP file to write the detections to")
     args = parser.parse_args()
 
     options = onnxruntime.SessionOptions()
@@ -118,6 +216,7 @@ def main():
 
     path = next(args.bag.glob("*.mcap")) if args.bag.is_dir() else args.bag
     frames = detections = 0
+    output = Output(args.output) if args.output else None
     with path.open("rb") as file:
         reader = make_reader(file, decoder_factories=[DecoderFactory()])
         topics = [
@@ -126,14 +225,19 @@ def main():
             if reader.get_summary().schemas[channel.schema_id].name == "sensor_msgs/msg/CompressedImage"
         ]
         started = time.perf_counter()
-        for _, _, _, message in reader.iter_decoded_messages(topics=topics):
+        for _, channel, record, message in reader.iter_decoded_messages(topics=topics):
             image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
             outputs = session.run(None, {input_name: family.prepare(image)})
             boxes, scores, classes = family.boxes(outputs, image)
-            detections += len(suppress(boxes, scores, classes, family.nms_iou))
+            kept = suppress(boxes, scores, classes, family.nms_iou)
+            detections += len(kept)
+            if output:
+                output.write(channel.topic, record.log_time, message.header, boxes[kept], scores[kept], classes[kept])
             frames += 1
             if frames == args.limit:
                 break
+        if output:
+            output.finish()
         seconds = time.perf_counter() - started
     print(
         json.dumps(
