@@ -34,7 +34,8 @@ pub fn annotate(
     }
     // 2 px lines and 0.5 text at 1000 px; both follow the picture's size
     let weight = f64::from(canvas.cols().max(canvas.rows())) / 1000.0;
-    for detection in detections {
+    // the best last, so that its label lies on top
+    for detection in detections.iter().rev() {
         draw(
             &mut canvas,
             detection,
