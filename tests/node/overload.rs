@@ -59,6 +59,9 @@ fn cameras_share_by_priority() {
     let _node = room.start_active(&[
         "-p",
         "runtime.workers:=1",
+        // so slow that each camera alone sends more than can be worked on
+        "-p",
+        "model.name:=nanodet_m_416",
         "-p",
         "cameras:=[front, left]",
         "-p",

@@ -251,6 +251,7 @@ fn fitting() -> impl Strategy<Value = (String, ParameterValue)> {
                 ParameterValue::Integer(from + (share * (to - from) as f64) as i64)
             }
             (None, Kind::Bool) => ParameterValue::Bool(yes),
+            (None, Kind::String) => ParameterValue::String(definition.choices[0].clone()),
             _ => ParameterValue::StringArray(vec!["bus".to_owned()]),
         };
         (definition.name, value)
