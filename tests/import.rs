@@ -1,9 +1,11 @@
 //! `shuffledet import`: what it writes as our reader and Python's see it, and what it refuses.
 
+#[path = "support/python.rs"]
+mod python;
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde::Deserialize;
@@ -12,6 +14,8 @@ use shuffledet::image::jpeg::JpegEncoder;
 use shuffledet::image::{BgrView, ImageDecoder};
 use shuffledet::msg::{CameraInfo, CompressedImageView, HeaderView, ImageView};
 use tempfile::TempDir;
+
+use python::python;
 
 const VIDEO: &str = "video/solidWhiteRight.mp4";
 const START_NS: u64 = 1_700_000_000_000_000_001;
@@ -82,16 +86,6 @@ fn assert_header(message: &Message, index: usize, frame_id: &str) {
         (header.stamp.to_ns(), header.frame_id),
         (expected as i64, frame_id)
     );
-}
-
-fn python(test: &str) -> Option<PathBuf> {
-    let own = || support::repository(".deps/venv/bin/python");
-    let python = std::env::var_os("SHUFFLEDET_PYTHON").map_or_else(own, PathBuf::from);
-    if python.exists() {
-        return Some(python);
-    }
-    eprintln!("skipped: {test}: needs the Python tools");
-    None
 }
 
 /// A picture that differs with `seed`, `width` pixels wide and 32 high.
@@ -184,7 +178,7 @@ print(json.dumps(list(found.values())))
 "#;
 
 fn read_with_python(test: &str, bag: &Path, video: &Path) -> Option<Vec<PythonTopic>> {
-    let read = Command::new(python(test)?)
+    let read = python(test)?
         .args(["-c", READ_WITH_PYTHON])
         .args([bag, video])
         .output()

@@ -2,9 +2,12 @@
 //!
 //! The reference is `tests/reference/onnx_*.py`; figures agree exactly, since all are integers.
 
+#[path = "support/python.rs"]
+mod python;
+mod support;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -12,35 +15,17 @@ use serde_json::Value;
 use shuffledet::model::inspect::{Inspection, SplitForm, inspect};
 use shuffledet::model::onnx::{Model, prepare};
 
-fn from_variable(name: &str, default: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(name).map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join(default),
-        PathBuf::from,
-    );
-    path.exists().then_some(path)
-}
-
 /// The bytes of one of the shared models.
 fn asset(test: &str, name: &str) -> Option<(PathBuf, Vec<u8>)> {
-    let Some(assets) = from_variable("SHUFFLEDET_ASSETS", "../shared/assets") else {
-        eprintln!("skipped: {test}: needs the shared assets");
-        return None;
-    };
-    let path = assets.join("models").join(name);
+    let path = support::asset(test, &format!("models/{name}"))?;
     let bytes = std::fs::read(&path).unwrap();
     Some((path, bytes))
 }
 
 /// Runs a script of `tests/reference` and gives its standard output.
 fn python(test: &str, script: &str, arguments: &[&Path]) -> Option<Vec<u8>> {
-    let Some(python) = from_variable("SHUFFLEDET_PYTHON", ".deps/venv/bin/python") else {
-        eprintln!("skipped: {test}: needs the Python tools");
-        return None;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/reference")
-        .join(script);
-    let output = Command::new(python)
+    let script = support::repository("tests/reference").join(script);
+    let output = python::python(test)?
         .arg(script)
         .args(arguments)
         .output()

@@ -115,6 +115,7 @@ fn fill(frame: &mut Frame, message: &Message) {
     frame.transport = message.transport;
     frame.log_time_ns = message.log_time_ns;
     frame.message.extend_from_slice(&message.bytes);
+    frame.read_header();
 }
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {

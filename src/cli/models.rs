@@ -10,10 +10,10 @@ use clap::{Args, Subcommand};
 
 use super::Status;
 use crate::locations;
-use crate::model::Manifest;
 use crate::model::fetch::{self, Fetched, Source};
 use crate::model::inspect::inspect;
 use crate::model::manifest::RemoteFile;
+use crate::model::{self, Manifest};
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
@@ -175,7 +175,7 @@ fn verify(manifest: &Manifest) -> anyhow::Result<Status> {
 }
 
 fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
-    let path = if args.model.ends_with(".onnx") || args.model.contains('/') {
+    let path = if model::is_path(&args.model) {
         PathBuf::from(&args.model)
     } else {
         locations::model_folder().join(&manifest.model(&args.model)?.file.name)

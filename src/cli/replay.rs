@@ -216,7 +216,7 @@ fn expected_frames(recording: &Recording, cameras: &[Camera], args: &ReplayArgs)
     }
 }
 
-pub(super) fn versions(loaded: &Loaded) -> anyhow::Result<BTreeMap<String, String>> {
+fn versions(loaded: &Loaded) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([
         (
             "shuffledet".to_owned(),

@@ -59,7 +59,7 @@ impl Model {
     /// is missing or wrong. What is in the file is checked when a session is opened.
     pub fn load(name: &str) -> Result<Self, ModelError> {
         let manifest = Manifest::shipped()?;
-        if name.ends_with(".onnx") || name.contains('/') {
+        if is_path(name) {
             Self::load_file(&manifest, Path::new(name))
         } else {
             Self::load_named(&manifest, name)
@@ -123,6 +123,11 @@ impl Model {
             onnx,
         )
     }
+}
+
+/// Whether `name` is the path of an ONNX file rather than a name of the manifest.
+pub fn is_path(name: &str) -> bool {
+    name.ends_with(".onnx") || name.contains('/')
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {

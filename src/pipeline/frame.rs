@@ -41,8 +41,6 @@ pub struct Frame {
     pub oddity: Option<Oddity>,
     /// The header's frame; empty as long as no header was read.
     pub frame_id: String,
-    /// Width and height of the image in pixels; 0 as long as it is not decoded.
-    pub size: (u32, u32),
     /// In pixels of the image, best first.
     pub detections: Vec<Detection>,
     /// The annotated picture as JPEG, if one was asked for.
@@ -71,7 +69,6 @@ impl Frame {
             age_on_receipt: Duration::ZERO,
             oddity: None,
             frame_id: String::new(),
-            size: (0, 0),
             detections: Vec::new(),
             annotated: None,
         }
@@ -86,7 +83,6 @@ impl Frame {
         self.age_on_receipt = Duration::ZERO;
         self.oddity = None;
         self.frame_id.clear();
-        self.size = (0, 0);
         self.detections.clear();
         self.annotated = None;
     }

@@ -195,7 +195,6 @@ impl<S: Source> Reader<'_, S> {
             if self.stop.load(Ordering::Relaxed) || !self.source.next_into(&mut frame)? {
                 return Ok(());
             }
-            frame.read_header();
             let read = Instant::now();
             if let Pace::Recorded(rate) = self.pace {
                 let clock = clock.get_or_insert(PlayClock {

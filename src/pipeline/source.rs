@@ -10,7 +10,8 @@ pub trait Source: Send {
     /// Why reading ended before the last message.
     type Error: Send;
 
-    /// Fills `frame` with the next message: camera, transport, log time, bytes. False when there is none left.
+    /// Fills `frame` with the next message: camera, transport, log time, bytes, and the header read from them. False when
+    /// there is none left.
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Self::Error>;
 }
 
@@ -124,6 +125,7 @@ impl Source for RecordingSource {
             frame.camera = camera;
             frame.transport = self.cameras[camera].transport;
             frame.log_time_ns = head.log_time_ns;
+            frame.read_header();
             return Ok(true);
         }
         Ok(false)

@@ -114,7 +114,6 @@ impl Worker {
 
     fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
         let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
-        frame.size = (image.width(), image.height());
         frame.trace.mark(Mark::Decoded);
         let letterbox = self
             .detector
