@@ -13,6 +13,10 @@ use thiserror::Error;
 /// The longest that one spin waits for something to happen: what a request to the node waits at most.
 const SPIN: Duration = Duration::from_millis(2);
 
+/// How long the middleware is given to tell the others that the node is gone: it does so from threads of its own, and a
+/// process that ends sooner stays in their graph until its lease runs out.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 type Request = Box<dyn FnOnce(&mut r2r::Node) + Send>;
 
 /// Requests to the node go through here; clones go to the same one.
@@ -94,4 +98,6 @@ fn spin(mut node: r2r::Node, requests: &Receiver<Request>, stop: &AtomicBool) {
         }
         node.spin_once(SPIN);
     }
+    drop(node);
+    thread::sleep(FAREWELL);
 }

@@ -32,7 +32,7 @@ fn ends_in_order(test: &str, signal: &str) {
     assert_eq!(status.code(), Some(0), "{}", node.log());
     assert!(after < Duration::from_secs(2), "after {after:?}");
     peer.ask(json!({"do": "stop", "name": "camera"}));
-    peer.ask(json!({"do": "await_node", "gone": true}));
+    peer.ask(json!({"do": "await_node", "gone": true, "timeout": 28}));
 
     // what it was at work on has a result, and each result its latency message
     found.extend(peer.arrived(detections).iter().map(stamp_ns));
