@@ -120,6 +120,7 @@ fn attribute() -> impl Strategy<Value = AttributeProto> {
             t: Some(t),
             floats,
             ints,
+            ..AttributeProto::default()
         }
     })
 }
