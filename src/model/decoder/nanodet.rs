@@ -51,7 +51,10 @@ impl NanoDet {
                 .zip(sides.chunks_exact(4 * DISTANCES));
             for (anchor, (scores, sides)) in anchors.enumerate() {
                 // nearly every anchor ends here, so without a branch for each class
-                if !scores.iter().fold(false, |any, &score| any | (score > least)) {
+                if !scores
+                    .iter()
+                    .fold(false, |any, &score| any | (score > least))
+                {
                     continue;
                 }
                 let (class_id, score) = super::best(scores.iter().copied());
