@@ -18,6 +18,7 @@ use super::parameters::ParameterArgs;
 use super::replay::select_cameras;
 use crate::bag::Recording;
 use crate::detect::Loaded;
+use crate::image::folder::images_in;
 use crate::metrics::{Quantiles, StageHistograms, allocations, quantiles_of};
 use crate::msg::{CompressedImageView, HeaderView};
 use crate::pipeline::source::RecordingSource;
@@ -172,7 +173,15 @@ fn make_workers(loaded: &Loaded, tuning: &Arc<Tuning>) -> anyhow::Result<Vec<Wor
 fn read(args: &BenchArgs) -> anyhow::Result<Vec<Message>> {
     let path = &args.input;
     let pictures = if path.is_dir() {
-        pictures_in(path)?
+        let mut images = images_in(path)?;
+        // what a CompressedImage can carry
+        images.retain(|image| {
+            let extension = image.extension().unwrap_or_default();
+            ["jpg", "jpeg", "png"]
+                .iter()
+                .any(|known| extension.eq_ignore_ascii_case(known))
+        });
+        images
     } else {
         Vec::new()
     };
@@ -189,22 +198,6 @@ fn read(args: &BenchArgs) -> anyhow::Result<Vec<Message>> {
         bail!("{}: expected images, found none", path.display());
     }
     Ok(messages)
-}
-
-fn pictures_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let is_picture = |path: &PathBuf| {
-        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-        ["jpg", "jpeg", "png"]
-            .iter()
-            .any(|known| extension == *known)
-    };
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    let mut pictures: Vec<_> = paths.into_iter().filter(is_picture).collect();
-    pictures.sort();
-    Ok(pictures)
 }
 
 /// The picture as a camera would send it.
