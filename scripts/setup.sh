@@ -258,8 +258,11 @@ onnxruntime
 if [ "$level" != build ]; then
     "$ROOT/scripts/setup_ros.sh"
 fi
-if is_for_tests; then
+# a ROS 2 that is sourced has no reader of MCAP for Python, perhaps
+if is_for_tests || { [ "$level" = demo ] && ros_is_sourced; }; then
     python_packages
+fi
+if is_for_tests; then
     cargo_tool nextest "$NEXTEST_VERSION" "$NEXTEST_SHA256" 'runs the tests'
 fi
 if [ "$level" = ci ]; then
