@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::confusion::Confusion;
+use super::average_precision::{
+    AtThreshold, average_precisions, average_recall, best_threshold, operating_curve,
+};
+use super::confusion::{Confusion, confusion};
+use super::matching::{CategoryMatches, match_images, sorted_by_id};
 use super::record::{Category, ImageRecord};
 
 /// What is counted, and where.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AccuracySettings {
-    /// For AR1, AR10 and AR100, smallest first; of each image and class the last is the most that counts anywhere.
+    /// Of each image and class, for AR1, AR10 and AR100, smallest first; all else takes the last.
     pub max_detections: [usize; 3],
     /// Overlap at which a detection has found an object, for curves, F1, confusion, mistakes and distance bands.
     pub operating_iou: f64,
@@ -112,5 +116,104 @@ pub fn accuracy(
     images: &[&ImageRecord],
     settings: &AccuracySettings,
 ) -> Accuracy {
-    todo!()
+    let matches = match_images(
+        categories,
+        &sorted_by_id(images),
+        settings.max_detections[2],
+        settings.operating_iou,
+    );
+    let of_classes: Vec<_> = matches
+        .iter()
+        .map(|class| class_figures(class, settings.max_detections))
+        .collect();
+    let per_class = categories.iter().zip(&matches).zip(&of_classes);
+    Accuracy {
+        figures: mean_figures(&of_classes),
+        per_class: per_class
+            .map(|((category, class), figures)| class_accuracy(category, class, figures))
+            .collect(),
+        confusion: confusion(categories, images, settings),
+    }
+}
+
+/// In place of a figure where there are no objects.
+const UNDEFINED: f64 = -1.0;
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), v| (sum + v, count + 1));
+    if count == 0 {
+        UNDEFINED
+    } else {
+        sum / f64::from(count)
+    }
+}
+
+/// The twelve of one class.
+fn class_figures(class: &CategoryMatches, max_detections: [usize; 3]) -> Figures {
+    let [one, ten, hundred] = max_detections;
+    let all = average_precisions(class, 0);
+    let at = |threshold: usize| all.map_or(UNDEFINED, |ap| ap[threshold]);
+    let ap = |area| mean(average_precisions(class, area).into_iter().flatten());
+    let ar = |area, most| average_recall(class, area, most).unwrap_or(UNDEFINED);
+    Figures {
+        ap: mean(all.into_iter().flatten()),
+        ap50: at(0),
+        ap75: at(5),
+        ap_small: ap(1),
+        ap_medium: ap(2),
+        ap_large: ap(3),
+        ar1: ar(0, one),
+        ar10: ar(0, ten),
+        ar100: ar(0, hundred),
+        ar_small: ar(1, hundred),
+        ar_medium: ar(2, hundred),
+        ar_large: ar(3, hundred),
+    }
+}
+
+/// Each figure's mean over the classes that have it.
+fn mean_figures(classes: &[Figures]) -> Figures {
+    let mean_of = |figure: fn(&Figures) -> f64| {
+        mean(classes.iter().map(figure).filter(|&value| value >= 0.0))
+    };
+    Figures {
+        ap: mean_of(|f| f.ap),
+        ap50: mean_of(|f| f.ap50),
+        ap75: mean_of(|f| f.ap75),
+        ap_small: mean_of(|f| f.ap_small),
+        ap_medium: mean_of(|f| f.ap_medium),
+        ap_large: mean_of(|f| f.ap_large),
+        ar1: mean_of(|f| f.ar1),
+        ar10: mean_of(|f| f.ar10),
+        ar100: mean_of(|f| f.ar100),
+        ar_small: mean_of(|f| f.ar_small),
+        ar_medium: mean_of(|f| f.ar_medium),
+        ar_large: mean_of(|f| f.ar_large),
+    }
+}
+
+fn class_accuracy(
+    category: &Category,
+    class: &CategoryMatches,
+    figures: &Figures,
+) -> ClassAccuracy {
+    let best = best_threshold(class);
+    let at_best = |value: fn(&AtThreshold) -> f64| best.as_ref().map_or(UNDEFINED, value);
+    ClassAccuracy {
+        name: category.name.clone(),
+        id: category.id,
+        ap: figures.ap,
+        ap50: figures.ap50,
+        ap75: figures.ap75,
+        ap_small: figures.ap_small,
+        ap_medium: figures.ap_medium,
+        ap_large: figures.ap_large,
+        ar100: figures.ar100,
+        instances: class.counting(0) as usize,
+        f1: at_best(|b| b.f1),
+        best_threshold: at_best(|b| b.threshold),
+        precision: at_best(|b| b.precision),
+        recall: at_best(|b| b.recall),
+        curve: operating_curve(class),
+    }
 }

@@ -5,6 +5,10 @@
 
 pub mod record;
 
+mod average_precision;
+mod matching;
+mod operating_point;
+
 pub mod accuracy;
 pub mod confusion;
 pub mod distance;
