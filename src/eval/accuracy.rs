@@ -137,9 +137,10 @@ pub fn accuracy(
 }
 
 /// In place of a figure where there are no objects.
-const UNDEFINED: f64 = -1.0;
+pub(super) const UNDEFINED: f64 = -1.0;
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+/// [`UNDEFINED`] where there are none.
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), v| (sum + v, count + 1));
     if count == 0 {
         UNDEFINED
@@ -215,5 +216,199 @@ fn class_accuracy(
         precision: at_best(|b| b.precision),
         recall: at_best(|b| b.recall),
         curve: operating_curve(class),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::record::tests::{category, found, image, object};
+    use super::*;
+    use crate::eval::{Found, Object};
+
+    const SQUARE: [f64; 4] = [10.0, 10.0, 50.0, 50.0];
+
+    fn of(categories: &[Category], images: &[ImageRecord]) -> Accuracy {
+        let images: Vec<_> = images.iter().collect();
+        accuracy(categories, &images, &AccuracySettings::default())
+    }
+
+    #[test]
+    fn where_there_is_nothing_nothing_is_said() {
+        let ours = of(
+            &[category(1)],
+            &[image(1, vec![], vec![found(1, SQUARE, 0.9)])],
+        );
+        let json = serde_json::to_value(&ours).unwrap();
+        let keys = json.as_object().unwrap();
+        let twelve: Vec<_> = keys.iter().take(12).collect();
+        assert!(
+            twelve.iter().all(|(_, value)| **value == -1.0),
+            "{twelve:?}"
+        );
+        let names: Vec<_> = twelve.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(
+            names.join(" "),
+            "AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl"
+        );
+        assert_eq!(
+            (ours.per_class[0].f1, ours.per_class[0].curve.len()),
+            (-1.0, 0)
+        );
+        assert_eq!(of(&[], &[]).figures.ap, -1.0);
+        let again: Accuracy = serde_json::from_value(json).unwrap();
+        assert_eq!(again, ours);
+    }
+
+    /// Of two objects one is found, by the second of three detections.
+    #[test]
+    fn a_small_case_by_hand() {
+        let away = |x: f64| [x, 500.0, 50.0, 50.0];
+        let images = [image(
+            1,
+            vec![object(1, SQUARE), object(1, away(0.0))],
+            vec![
+                found(1, away(300.0), 0.8),
+                found(1, SQUARE, 0.6),
+                found(1, away(600.0), 0.2),
+            ],
+        )];
+        let ours = of(&[category(1)], &images);
+        // precision 1/2 at recalls 0 to 0.5, 51 of 101
+        assert!((ours.figures.ap - 51.0 / 202.0).abs() < 1e-12);
+        assert_eq!(ours.figures.ap_small, -1.0);
+        assert_eq!(
+            (ours.figures.ap_medium, ours.figures.ar100),
+            (ours.figures.ap, 0.5)
+        );
+        assert_eq!(ours.figures.ar1, 0.0);
+        let class = &ours.per_class[0];
+        assert_eq!(
+            (class.instances, class.f1, class.best_threshold),
+            (2, 0.5, 0.4)
+        );
+        assert_eq!((class.precision, class.recall), (0.5, 0.5));
+        assert_eq!((class.curve[50], class.curve[51]), (0.5, 0.0));
+    }
+
+    #[test]
+    fn a_threshold_does_not_part_equal_scores() {
+        let images = [image(
+            1,
+            vec![object(1, SQUARE)],
+            vec![found(1, SQUARE, 0.5), found(1, [400.0; 4], 0.5)],
+        )];
+        let class = &of(&[category(1)], &images).per_class[0];
+        assert_eq!(
+            (class.best_threshold, class.precision, class.recall),
+            (0.25, 0.5, 1.0)
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_never_found() {
+        let images = [image(
+            1,
+            vec![object(1, SQUARE), object(1, [f64::NAN; 4])],
+            vec![
+                found(1, [f64::NAN; 4], f64::NAN),
+                found(1, [f64::INFINITY; 4], 0.5),
+                found(1, SQUARE, 0.9),
+            ],
+        )];
+        let ours = of(&[category(1)], &images);
+        assert_eq!(ours.figures.ar100, 0.5);
+    }
+
+    fn any_bbox() -> impl Strategy<Value = [f64; 4]> {
+        let side = |low: i32| (low..120).prop_map(f64::from);
+        [side(0), side(0), side(1), side(1)]
+    }
+
+    fn any_object() -> impl Strategy<Value = Object> {
+        let flags = (0_u8..6, 0_u8..6);
+        (1_u64..4, any_bbox(), flags).prop_map(|(class, bbox, (crowd, ignore))| Object {
+            iscrowd: crowd == 0,
+            ignore: ignore == 0,
+            ..object(class, bbox)
+        })
+    }
+
+    fn any_found() -> impl Strategy<Value = Found> {
+        let score = (1_u8..20).prop_map(|n| f64::from(n) / 20.0);
+        (1_u64..4, any_bbox(), score).prop_map(|(class, bbox, score)| found(class, bbox, score))
+    }
+
+    fn any_images() -> impl Strategy<Value = Vec<ImageRecord>> {
+        let objects = prop::collection::vec(any_object(), 0..6);
+        let detections = prop::collection::vec(any_found(), 0..12);
+        prop::collection::vec((objects, detections), 1..6).prop_map(|images| {
+            let numbered = (1..).zip(images);
+            numbered
+                .map(|(id, (objects, detections))| image(id, objects, detections))
+                .collect()
+        })
+    }
+
+    fn classes() -> Vec<Category> {
+        (1..4).map(category).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn figures_are_shares_or_undefined(images in any_images()) {
+            let ours = serde_json::to_value(of(&classes(), &images)).unwrap();
+            for (key, value) in ours.as_object().unwrap().iter().take(12) {
+                let value = value.as_f64().unwrap();
+                prop_assert!(value == -1.0 || (0.0..=1.0).contains(&value), "{key} {value}");
+            }
+        }
+
+        #[test]
+        fn the_truth_is_perfect(images in any_images()) {
+            let mut images = images;
+            for image in &mut images {
+                let objects = image.objects.iter().filter(|o| !o.iscrowd && !o.ignore);
+                image.detections = objects.map(|o| found(o.category_id, o.bbox, 1.0)).collect();
+            }
+            let ours = of(&classes(), &images).figures;
+            let is_perfect = |figure: f64| figure == -1.0 || (figure - 1.0).abs() < 1e-12;
+            prop_assert!(is_perfect(ours.ap) && is_perfect(ours.ar100), "{ours:?}");
+            prop_assert!(is_perfect(ours.ap_small) && is_perfect(ours.ap_medium), "{ours:?}");
+        }
+
+        #[test]
+        fn one_more_at_the_end_takes_nothing_away(images in any_images(), more in any_found()) {
+            let before = of(&classes(), &images).figures;
+            let mut images = images;
+            images[0].detections.push(Found { score: 0.01, ..more });
+            let after = of(&classes(), &images).figures;
+            prop_assert!(after.ap >= before.ap && after.ap50 >= before.ap50, "{before:?} {after:?}");
+        }
+
+        #[test]
+        fn the_order_of_images_does_not_matter(images in any_images(), by in 0_usize..6) {
+            let before = of(&classes(), &images);
+            let mut images = images;
+            let by = by % images.len();
+            images.rotate_left(by);
+            prop_assert_eq!(&before, &of(&classes(), &images));
+        }
+
+        /// With no two scores alike not even the ids, by which ties are ordered, matter.
+        #[test]
+        fn without_ties_the_ids_do_not_matter(images in any_images()) {
+            let mut images = images;
+            let detections = images.iter_mut().flat_map(|image| &mut image.detections);
+            for (number, found) in detections.enumerate() {
+                found.score = 0.9 - (number * 37 % 101) as f64 / 200.0;
+            }
+            let before = of(&classes(), &images);
+            for image in &mut images {
+                image.id = 100 - image.id;
+            }
+            prop_assert_eq!(&before, &of(&classes(), &images));
+        }
     }
 }

@@ -216,3 +216,166 @@ fn why_missed(
         None => (MissReason::NotFound, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::record::tests::{category, found, image, object};
+    use super::*;
+    use crate::eval::Object;
+
+    const HERE: [f64; 4] = [0.0, 0.0, 100.0, 100.0];
+    const THERE: [f64; 4] = [300.0, 0.0, 100.0, 100.0];
+    const NOWHERE: [f64; 4] = [0.0, 600.0, 100.0, 100.0];
+    /// Overlaps HERE by a third, THERE not at all.
+    const BESIDE: [f64; 4] = [50.0, 0.0, 100.0, 100.0];
+
+    fn classes() -> Vec<Category> {
+        vec![category(1), category(2)]
+    }
+
+    fn both(record: &ImageRecord) -> (Vec<Vec<u64>>, Mistakes) {
+        let settings = AccuracySettings::default();
+        (
+            confusion(&classes(), &[record], &settings).counts,
+            mistakes(&classes(), &[record], &settings),
+        )
+    }
+
+    fn wrong(mistakes: &Mistakes) -> Vec<(usize, FalsePositiveReason, Option<usize>)> {
+        let all = mistakes.false_positives.iter();
+        all.map(|f| (f.detection, f.reason, f.object)).collect()
+    }
+
+    fn missed(mistakes: &Mistakes) -> Vec<(usize, MissReason, Option<usize>)> {
+        let all = mistakes.misses.iter();
+        all.map(|m| (m.object, m.reason, m.detection)).collect()
+    }
+
+    #[test]
+    fn a_class_taken_for_another_is_one_entry_of_the_matrix_and_two_mistakes() {
+        let record = image(1, vec![object(1, HERE)], vec![found(2, HERE, 0.9)]);
+        let (counts, mistakes) = both(&record);
+        assert_eq!(counts, [[0, 1, 0], [0, 0, 0], [0, 0, 0]]);
+        assert_eq!(
+            wrong(&mistakes),
+            [(0, FalsePositiveReason::Confusion, Some(0))]
+        );
+        assert_eq!(missed(&mistakes), [(0, MissReason::Confusion, Some(0))]);
+    }
+
+    #[test]
+    fn every_kind_of_false_positive_is_told_apart() {
+        let record = image(
+            1,
+            vec![object(1, HERE), object(2, THERE)],
+            vec![
+                found(1, HERE, 0.9),
+                found(2, THERE, 0.8),
+                found(1, HERE, 0.7),
+                found(1, BESIDE, 0.6),
+                found(1, NOWHERE, 0.5),
+                found(1, THERE, 0.4),
+                found(1, NOWHERE, 0.1),
+            ],
+        );
+        let (counts, mistakes) = both(&record);
+        assert_eq!(counts, [[1, 0, 0], [0, 1, 0], [4, 0, 0]]);
+        use FalsePositiveReason::{Background, Confusion, Duplicate, Localisation};
+        assert_eq!(
+            wrong(&mistakes),
+            [
+                (2, Duplicate, Some(0)),
+                (3, Localisation, Some(0)),
+                (4, Background, None),
+                (5, Confusion, Some(1)),
+            ]
+        );
+        assert_eq!(mistakes.misses, []);
+    }
+
+    #[test]
+    fn every_kind_of_miss_is_told_apart() {
+        let large = [0.0, 600.0, 300.0, 300.0];
+        let record = image(
+            1,
+            vec![object(1, HERE), object(2, THERE), object(1, large)],
+            vec![found(1, BESIDE, 0.6), found(2, THERE, 0.2)],
+        );
+        let (counts, mistakes) = both(&record);
+        assert_eq!(counts, [[0, 0, 2], [0, 0, 1], [1, 0, 0]]);
+        use MissReason::{Localisation, LowScore, NotFound};
+        assert_eq!(
+            missed(&mistakes),
+            [
+                (2, NotFound, None),
+                (0, Localisation, Some(0)),
+                (1, LowScore, Some(1))
+            ]
+        );
+    }
+
+    #[test]
+    fn its_own_class_is_taken_before_a_better_fit() {
+        // a rider and a bicycle: each box fits the other's object a little better
+        let rider = [0.0, 0.0, 100.0, 100.0];
+        let bicycle = [0.0, 4.0, 100.0, 100.0];
+        let record = image(
+            1,
+            vec![object(1, rider), object(2, bicycle)],
+            vec![found(1, bicycle, 0.9), found(2, rider, 0.8)],
+        );
+        assert_eq!(both(&record).0, [[1, 0, 0], [0, 1, 0], [0, 0, 0]]);
+    }
+
+    #[test]
+    fn what_does_not_count_excuses_its_class() {
+        let crowd = Object {
+            iscrowd: true,
+            ..object(1, [0.0, 0.0, 1000.0, 1000.0])
+        };
+        let record = image(
+            1,
+            vec![crowd],
+            vec![
+                found(1, HERE, 0.9),
+                found(1, THERE, 0.8),
+                found(2, HERE, 0.7),
+            ],
+        );
+        let (counts, mistakes) = both(&record);
+        assert_eq!(counts, [[0, 0, 0], [0, 0, 0], [0, 1, 0]]);
+        assert_eq!(
+            wrong(&mistakes),
+            [(2, FalsePositiveReason::Background, None)]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_object_is_in_its_row_once(
+            objects in prop::collection::vec((1_u64..3, 0_u8..40), 0..8),
+            detections in prop::collection::vec((1_u64..3, 0_u8..40, 0_u8..100), 0..12),
+        ) {
+            let bbox = |at: u8| [f64::from(at) * 10.0, 0.0, 60.0, 60.0];
+            let record = image(
+                1,
+                objects.iter().map(|&(class, at)| object(class, bbox(at))).collect(),
+                detections
+                    .iter()
+                    .map(|&(class, at, score)| found(class, bbox(at), f64::from(score) / 100.0))
+                    .collect(),
+            );
+            let (counts, mistakes) = both(&record);
+            for class in 0..2 {
+                let there = objects.iter().filter(|o| o.0 == class as u64 + 1).count();
+                prop_assert_eq!(counts[class].iter().sum::<u64>(), there as u64);
+                let shown = detections.iter().filter(|d| d.0 == class as u64 + 1 && d.2 > 25).count();
+                prop_assert_eq!(counts.iter().map(|row| row[class]).sum::<u64>(), shown as u64);
+            }
+            let right = counts[0][0] + counts[1][1];
+            prop_assert_eq!(mistakes.misses.len() as u64, objects.len() as u64 - right);
+        }
+    }
+}
