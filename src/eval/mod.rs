@@ -3,7 +3,10 @@
 //! Everything here is a pure function of [`ImageRecord`]s: an evaluation file holds them, a shard is some of them, and
 //! comparing, merging and resuming need nothing else.
 
+pub mod journal;
 pub mod record;
+pub mod shard;
+pub mod subject;
 
 mod average_precision;
 mod matching;
@@ -24,5 +27,8 @@ pub use confusion::{
     Confusion, FalsePositive, FalsePositiveReason, Miss, MissReason, Mistakes, confusion, mistakes,
 };
 pub use distance::{DistanceBand, by_distance};
+pub use journal::{Journal, JournalError};
 pub use rank_test::{RankTest, rank_test};
 pub use record::{Category, Found, ImageRecord, ImageSource, Object};
+pub use shard::Shard;
+pub use subject::Subject;
