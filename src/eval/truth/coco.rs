@@ -1,5 +1,5 @@
 //! COCO's JSON of detections: `images`, `annotations`, `categories`. An image may be a file (`file_name`) or a message of
-//! a recording (`topic` and `stamp_ns`).
+//! a recording (`topic` and `stamp_ns`). As with pycocotools, `iscrowd` excuses and a key `ignore` has no meaning.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -42,8 +42,6 @@ struct RawAnnotation {
     area: Option<f64>,
     #[serde(default)]
     iscrowd: Flag,
-    #[serde(default)]
-    ignore: Flag,
 }
 
 /// 0 and 1, or false and true.
@@ -151,7 +149,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> {
             bbox,
             area: annotation.area.unwrap_or(bbox[2] * bbox[3]),
             iscrowd: annotation.iscrowd.is_set(),
-            ignore: annotation.ignore.is_set(),
+            ignore: false,
         };
         let size = (images[image].width, images[image].height);
         if let Some(object) = checked(object, size, place, &mut problems) {

@@ -200,7 +200,10 @@ mod tests {
                 .zip(expected)
                 .all(|(a, b)| (a - b).abs() < 1e-9)
         );
-        assert_eq!(truth.categories[1].name, "car");
+        assert_eq!(
+            (object.category_id, truth.categories[0].name.as_str()),
+            (1, "car")
+        );
         for problem in [
             Problem::UnknownCategory,
             Problem::NotANumber,
