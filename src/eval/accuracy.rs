@@ -14,7 +14,7 @@ use super::record::{Category, ImageRecord};
 pub struct AccuracySettings {
     /// Of each image and class, for AR1, AR10 and AR100, smallest first; all else takes the last.
     pub max_detections: [usize; 3],
-    /// Overlap at which a detection has found an object, for curves, F1, confusion, mistakes and distance bands.
+    /// In (0, 1]: overlap at which a detection has found an object, for curves, F1, confusion, mistakes and distance bands.
     pub operating_iou: f64,
     /// Detections must score more than this to count in confusion, mistakes and distance bands.
     pub operating_score: f64,
