@@ -9,6 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde::Deserialize;
@@ -279,4 +280,64 @@ fn real_data_has_the_figures_of_pycocotools() {
         cases.push(Case { categories, images });
     }
     compare(test, &cases);
+}
+
+/// As large as COCO's validation set with as many detections as it counts.
+fn large_case() -> Case {
+    let rng = &mut Rng::with_seed(1);
+    let categories: Vec<_> = (1..=80).map(category).collect();
+    let images = (0..5000).map(|index| {
+        let mut image = record(index, index as u64 + 1);
+        let bbox = |rng: &mut Rng| {
+            let side = 10.0 + 150.0 * rng.f64() * rng.f64();
+            [640.0 * rng.f64(), 480.0 * rng.f64(), side, side]
+        };
+        for number in 0..7 {
+            let bbox = bbox(rng);
+            // a third of all is of the first class, as people are in COCO
+            let class = rng.u64(1..=120).saturating_sub(40).max(1);
+            image.objects.push(Object {
+                id: number,
+                category_id: class,
+                bbox,
+                area: bbox[2] * bbox[3] * 0.6,
+                iscrowd: rng.u8(0..100) == 0,
+                ignore: false,
+            });
+        }
+        for number in 0..100 {
+            let object = image.objects.get(number / 3);
+            let found = match object {
+                Some(object) => Found {
+                    category_id: object.category_id,
+                    bbox: object.bbox.map(|side| side + 8.0 * rng.f64() - 4.0),
+                    score: rng.f64(),
+                },
+                None => Found {
+                    category_id: rng.u64(1..=80),
+                    bbox: bbox(rng),
+                    score: rng.f64() * rng.f64(),
+                },
+            };
+            image.detections.push(found);
+        }
+        image
+    });
+    Case {
+        images: images.collect(),
+        categories,
+    }
+}
+
+#[test]
+fn a_set_as_large_as_cocos_takes_seconds() {
+    let case = large_case();
+    let images: Vec<_> = case.images.iter().collect();
+    let started = Instant::now();
+    let ours = accuracy(&case.categories, &images, &AccuracySettings::default());
+    let took = started.elapsed();
+    assert!(ours.figures.ap > 0.0);
+    println!("5,000 images with 100 detections each: {took:?}");
+    // what it must keep to; it takes a fraction of a second
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }

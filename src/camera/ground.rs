@@ -37,8 +37,7 @@ impl GroundPlane {
         if !(height_m > 0.0 && height_m.is_finite()) {
             return Err(CameraError::Height { found: height_m });
         }
-        // written so that what is not a number is refused
-        if !(pitch_rad.abs() < FRAC_PI_2) {
+        if pitch_rad.is_nan() || pitch_rad.abs() >= FRAC_PI_2 {
             return Err(CameraError::Pitch { found: pitch_rad });
         }
         // the optical axes as the body sees them: right, down, forward

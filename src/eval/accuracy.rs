@@ -14,7 +14,7 @@ use super::record::{Category, ImageRecord};
 pub struct AccuracySettings {
     /// Of each image and class, for AR1, AR10 and AR100, smallest first; all else takes the last.
     pub max_detections: [usize; 3],
-    /// Overlap at which a detection has found an object, for curves, F1, confusion, mistakes and distance bands.
+    /// In (0, 1]: overlap at which a detection has found an object, for curves, F1, confusion, mistakes and distance bands.
     pub operating_iou: f64,
     /// Detections must score more than this to count in confusion, mistakes and distance bands.
     pub operating_score: f64,
@@ -32,7 +32,8 @@ impl Default for AccuracySettings {
 
 /// COCO's figures, as pycocotools gives them: in [0, 1], or -1 where there are no objects.
 ///
-/// One thing is otherwise: pycocotools overwrites an annotation's `ignore` by its `iscrowd`; here both count.
+/// Two things are otherwise: pycocotools overwrites an annotation's `ignore` by its `iscrowd`, here both count; and it
+/// takes an object with the id 0 for no object, here ids do not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Mean over the IoU thresholds 0.5, 0.55, ... 0.95.
@@ -394,6 +395,32 @@ mod tests {
             let by = by % images.len();
             images.rotate_left(by);
             prop_assert_eq!(&before, &of(&classes(), &images));
+        }
+
+        /// The confusion matrix, which matches by itself, has the same precision and recall there, and none better at any
+        /// other threshold.
+        #[test]
+        fn the_best_threshold_is_the_best(images in any_images(), other in 0.0..1.0) {
+            let mut images = images;
+            for image in &mut images {
+                for object in &mut image.objects {
+                    *object = super::super::record::tests::object(1, object.bbox);
+                }
+                image.detections.iter_mut().for_each(|found| found.category_id = 1);
+            }
+            let ours = of(&[category(1)], &images).per_class.remove(0);
+            let images: Vec<_> = images.iter().collect();
+            let at = |operating_score: f64| {
+                let settings = AccuracySettings { operating_score, ..Default::default() };
+                let counts = confusion(&[category(1)], &images, &settings).counts;
+                [counts[0][0], counts[0][1], counts[1][0]].map(|n| n as f64)
+            };
+            prop_assume!(ours.f1 > 0.0);
+            let [right, missed, wrong] = at(ours.best_threshold);
+            prop_assert_eq!(ours.recall, right / (right + missed));
+            prop_assert_eq!(ours.precision, right / (right + wrong));
+            let [right, missed, wrong] = at(other);
+            prop_assert!(2.0 * right / (2.0 * right + missed + wrong) <= ours.f1 + 1e-12);
         }
 
         /// With no two scores alike not even the ids, by which ties are ordered, matter.

@@ -54,9 +54,10 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether chance is no explanation: the interval does not hold 0.
+    /// Whether chance is no explanation: the interval does not hold 0. One without width comes of a single image, or of
+    /// a class that is in a single image, and says nothing.
     pub fn is_significant(&self) -> bool {
-        self.low > 0.0 || self.high < 0.0
+        self.low < self.high && (self.low > 0.0 || self.high < 0.0)
     }
 }
 
@@ -466,6 +467,16 @@ mod tests {
             (-1.0, 0.0, 0.0)
         );
         compare(&[], &[], &BootstrapSettings::default());
+    }
+
+    #[test]
+    fn one_image_is_no_evidence() {
+        let bbox = [0.0, 0.0, 90.0, 90.0];
+        let a = [image(1, vec![object(1, bbox)], vec![found(1, bbox, 0.5)])];
+        let b = [image(1, vec![object(1, bbox)], vec![])];
+        let ours = compare(&a, &b, &BootstrapSettings::default());
+        assert_eq!((ours.ap.low, ours.ap.high), (-1.0, -1.0));
+        assert!(!ours.ap.is_significant());
     }
 
     /// `images`, each as often as its weight says, under ids of their own.

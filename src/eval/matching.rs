@@ -91,8 +91,7 @@ pub(super) fn iou(detection: &[f64; 4], object: &[f64; 4], crowd: bool) -> f64 {
         end - detection[at].max(object[at])
     };
     let (width, height) = (overlap(0), overlap(1));
-    // written so that what is not a number overlaps nothing
-    if !(width > 0.0 && height > 0.0) {
+    if width <= 0.0 || height <= 0.0 {
         return 0.0;
     }
     let area = detection[2] * detection[3];
@@ -102,7 +101,9 @@ pub(super) fn iou(detection: &[f64; 4], object: &[f64; 4], crowd: bool) -> f64 {
     } else {
         area + object[2] * object[3] - both
     };
-    both / whole
+    let iou = both / whole;
+    // what is not a number overlaps nothing
+    if iou.is_finite() { iou } else { 0.0 }
 }
 
 /// Best first; what is not a number comes last.
@@ -294,5 +295,44 @@ impl Matcher {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_are_those_of_numpy() {
+        let expected = [
+            0.5,
+            0.55,
+            0.6,
+            0.65,
+            0.7,
+            0.75,
+            0.8,
+            0.85,
+            0.8999999999999999,
+            0.95,
+            0.3,
+        ];
+        assert_eq!(Matcher::new(0.3).thresholds, expected);
+    }
+
+    #[test]
+    fn a_crowd_is_measured_by_the_detection() {
+        let (group, inside) = ([0.0, 0.0, 100.0, 100.0], [10.0, 10.0, 10.0, 10.0]);
+        assert_eq!(iou(&inside, &group, true), 1.0);
+        assert_eq!(iou(&inside, &group, false), 0.01);
+        assert_eq!(iou(&[100.0, 0.0, 10.0, 10.0], &group, true), 0.0);
+        assert_eq!(iou(&[f64::NAN; 4], &group, false), 0.0);
+    }
+
+    #[test]
+    fn what_is_not_a_number_comes_last() {
+        let mut scores = [f64::NAN, 0.2, 0.9, f64::NAN, 0.5];
+        scores.sort_by(|&a, &b| by_score(a, b));
+        assert_eq!(scores[..3], [0.9, 0.5, 0.2]);
     }
 }
