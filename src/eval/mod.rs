@@ -3,10 +3,12 @@
 //! Everything here is a pure function of [`ImageRecord`]s: an evaluation file holds them, a shard is some of them, and
 //! comparing, merging and resuming need nothing else.
 
+pub mod annotations;
 pub mod class_map;
 pub mod journal;
 pub mod problems;
 pub mod record;
+pub mod regions;
 pub mod shard;
 pub mod subject;
 pub mod truth;
