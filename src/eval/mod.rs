@@ -5,4 +5,24 @@
 
 pub mod record;
 
+mod average_precision;
+mod matching;
+mod operating_point;
+
+pub mod accuracy;
+pub mod confusion;
+pub mod distance;
+
+pub mod bootstrap;
+pub mod rank_test;
+
+pub use accuracy::{Accuracy, AccuracySettings, ClassAccuracy, Figures, accuracy};
+pub use bootstrap::{
+    BootstrapSettings, ClassDifference, Differences, Interval, PairingError, paired_bootstrap,
+};
+pub use confusion::{
+    Confusion, FalsePositive, FalsePositiveReason, Miss, MissReason, Mistakes, confusion, mistakes,
+};
+pub use distance::{DistanceBand, by_distance};
+pub use rank_test::{RankTest, rank_test};
 pub use record::{Category, Found, ImageRecord, ImageSource, Object};
