@@ -76,11 +76,7 @@ struct LineRef<'a> {
 
 impl Journal {
     /// An empty journal at `path`, in place of what is there, of a run that is known by `identity` and its share.
-    pub fn begin(
-        path: &Path,
-        identity: Value,
-        shard: Option<Shard>,
-    ) -> Result<Self, JournalError> {
+    pub fn begin(path: &Path, identity: Value, shard: Option<Shard>) -> Result<Self, JournalError> {
         let mut journal = Self::open(path)?;
         journal.start(identity, shard)?;
         Ok(journal)
@@ -287,13 +283,27 @@ mod tests {
         let error = Journal::resume(&path, json!({"model": "b"}), shard("2/2")).unwrap_err();
         let error = error.to_string();
         assert!(error.contains("model: \"a\" there, \"b\" here"), "{error}");
-        assert!(error.contains("shard: \"1/2\" there, \"2/2\" here"), "{error}");
-        fs::write(&path, "{\"shuffledet_journal\":1,\"identity\":{},\"shard\":null}\nnonsense\n{}\n")
-            .unwrap();
-        let error = Journal::resume(&path, json!({}), None).unwrap_err().to_string();
+        assert!(
+            error.contains("shard: \"1/2\" there, \"2/2\" here"),
+            "{error}"
+        );
+        fs::write(
+            &path,
+            "{\"shuffledet_journal\":1,\"identity\":{},\"shard\":null}\nnonsense\n{}\n",
+        )
+        .unwrap();
+        let error = Journal::resume(&path, json!({}), None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("line 2 is damaged"), "{error}");
-        fs::write(&path, "{\"shuffledet_journal\":2,\"identity\":{},\"shard\":null}\n").unwrap();
-        let error = Journal::resume(&path, json!({}), None).unwrap_err().to_string();
+        fs::write(
+            &path,
+            "{\"shuffledet_journal\":2,\"identity\":{},\"shard\":null}\n",
+        )
+        .unwrap();
+        let error = Journal::resume(&path, json!({}), None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("expected version 1"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use super::{Provider, Runtime};
 use crate::metrics::ProviderFate;
 use crate::model::decoder::ShapeMismatch;
 use crate::model::onnx::{self, OnnxError};
-use crate::model::{Model, OutputDecoder};
+use crate::model::{Model, OutputDecoder, layout};
 
 /// How a session runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +67,10 @@ impl Session {
             path: path(),
             source,
         })?;
+        let arranged = layout::arrange(&prepared, layout::block());
+        let onnx = arranged.as_deref().unwrap_or(&prepared);
         let (session, provider, fates) =
-            build(runtime, &prepared, options).map_err(|reasons| InferError::NoProvider {
+            build(runtime, onnx, options).map_err(|reasons| InferError::NoProvider {
                 path: path(),
                 reasons,
             })?;
