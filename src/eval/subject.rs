@@ -7,7 +7,7 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Category, Shard};
+use super::{AccuracySettings, Category, Shard};
 use crate::camera::{CameraError, GroundPlane, Intrinsics};
 use crate::metrics::ModelIdentity;
 use crate::msg::CameraInfo;
@@ -79,6 +79,18 @@ pub struct EvaluationSettings {
     /// How the camera stands, where distances are asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub camera: Option<CameraPlacement>,
+}
+
+impl EvaluationSettings {
+    /// What counts, and where.
+    pub fn accuracy(&self) -> AccuracySettings {
+        let defaults = AccuracySettings::default();
+        let [one, ten, _] = defaults.max_detections;
+        AccuracySettings {
+            max_detections: [one, ten, self.max_detections],
+            ..defaults
+        }
+    }
 }
 
 /// A calibrated camera above flat ground.
