@@ -8,8 +8,11 @@ use thiserror::Error;
 use super::settings::UnknownClass;
 use super::{Detector, DetectorSettings};
 use crate::config::Config;
+use crate::infer::backend::Profiled;
 use crate::infer::runtime::RuntimeError;
-use crate::infer::{InferError, Runtime};
+use crate::infer::{
+    Backend, Backoff, InferError, Opening, OrtBackend, Patience, Runtime, Standing,
+};
 use crate::model::{Labels, Model, ModelError};
 use crate::pipeline::{CameraTuning, Tuned, Tuning};
 
@@ -19,6 +22,9 @@ pub struct Loaded {
     pub model: Model,
     pub labels: Arc<Labels>,
     pub runtime: Runtime,
+    /// What became of the providers, for all detectors made here.
+    pub standing: Arc<Standing>,
+    backend: Arc<OrtBackend>,
     settings: DetectorSettings,
 }
 
@@ -45,6 +51,7 @@ impl Loaded {
         let model = Model::load(&config.model)?;
         let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
         let runtime = Runtime::load()?;
+        let backend = OrtBackend::new(&runtime, &model, &config.session, Profiled::Accelerated)?;
         // whole frames are worked on in parallel: threads within an operation on pixels only get in their way
         opencv::core::set_num_threads(1)?;
         let labels = Arc::new(model.description.labels.clone());
@@ -53,6 +60,8 @@ impl Loaded {
             model,
             labels,
             runtime,
+            standing: Arc::default(),
+            backend: Arc::new(backend),
             settings,
         })
     }
@@ -89,18 +98,43 @@ impl Loaded {
         }
     }
 
-    /// One detector.
+    /// One detector, on the best provider, however long its session takes.
     pub fn detector(&self) -> Result<Detector, InferError> {
-        let options = &self.config.session;
-        Detector::new(&self.runtime, &self.model, options, self.settings.clone())
+        self.open(Patience::Wait)
     }
 
     /// `count` detectors, each with a session of its own. They are made in parallel: optimising the graph
-    /// takes most of a start.
+    /// takes most of a start. Every frame has the same provider unless it fails.
     pub fn detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
+        self.open_many(count, Patience::Wait)
+    }
+
+    /// The same for a live node: they serve at once, and change to a provider that builds slowly when it is ready.
+    pub fn live_detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
+        self.open_many(count, Patience::ServeMeanwhile)
+    }
+
+    fn open(&self, patience: Patience) -> Result<Detector, InferError> {
+        let opening = Opening {
+            backend: Arc::clone(&self.backend) as Arc<dyn Backend>,
+            description: &self.model.description,
+            options: &self.config.session,
+            patience,
+            backoff: Backoff::default(),
+            standing: Arc::clone(&self.standing),
+        };
+        let (description, settings) = (&self.model.description, self.settings.clone());
+        Ok(Detector::with_session(
+            opening.open()?,
+            description,
+            settings,
+        ))
+    }
+
+    fn open_many(&self, count: usize, patience: Patience) -> Result<Vec<Detector>, LoadError> {
         let made: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..count)
-                .map(|_| scope.spawn(|| self.detector()))
+                .map(|_| scope.spawn(|| self.open(patience)))
                 .collect();
             threads.into_iter().map(|thread| thread.join()).collect()
         });

@@ -8,6 +8,7 @@ pub mod frame_rate;
 pub mod jpeg;
 pub mod letterbox;
 pub mod tensor;
+pub mod test_card;
 pub mod video;
 
 pub use bgr::BgrView;

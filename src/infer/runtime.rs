@@ -64,6 +64,11 @@ impl Runtime {
         Ok(Self { environment, path })
     }
 
+    /// The library as it was asked for; where that is a bare name, the system's loader found it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The library's version, as `1.32.0`; empty if it does not say.
     pub fn version(&self) -> String {
         library_version(&self.path).unwrap_or_default()
@@ -80,5 +85,19 @@ fn library_version(path: &Path) -> Option<String> {
         let get_api_base = library.get::<GetApiBase>(b"OrtGetApiBase").ok()?;
         let version = (get_api_base().as_ref()?.GetVersionString)();
         Some(CStr::from_ptr(version).to_str().ok()?.to_owned())
+    }
+}
+
+/// The version of the TensorRT that the system's loader finds, as `10.3.0` in one number: 100300.
+pub(super) fn tensorrt_version() -> Option<i32> {
+    type GetInferLibVersion = unsafe extern "C" fn() -> i32;
+    // SAFETY: loading the library runs NVIDIA's initialisers, as ONNX Runtime's provider does right after; the function
+    // takes nothing, returns an int by its header (NvInferRuntimeBase.h), and is called while the library is loaded.
+    unsafe {
+        let library = libloading::Library::new("libnvinfer.so.10").ok()?;
+        let version = library
+            .get::<GetInferLibVersion>(b"getInferLibVersion")
+            .ok()?;
+        Some(version())
     }
 }

@@ -234,8 +234,9 @@ mod tests {
                     provider: "cuda".to_owned(),
                     used: false,
                     reason: Some("the library was built without it; install a CUDA build of ONNX Runtime and name it by ORT_DYLIB_PATH".to_owned()),
+                    ..ProviderFate::default()
                 },
-                ProviderFate { provider: "cpu".to_owned(), used: true, reason: None },
+                ProviderFate { provider: "cpu".to_owned(), used: true, ..ProviderFate::default() },
             ],
             workers: 2,
             model: ModelIdentity {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{Problems, Status, Values};
+use crate::infer::Cause;
 use crate::metrics::{ModelIdentity, ProviderFate};
 use crate::msg::Level;
 
@@ -35,14 +36,28 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     }
     let used = facts.providers.iter().position(|fate| fate.used);
     let provider = used.map_or("none", |used| &facts.providers[used].provider);
-    for fate in facts.providers.iter().take(used.unwrap_or_default()) {
+    // where none is used, all are problems
+    let better = used.unwrap_or(facts.providers.len());
+    let own_fault =
+        |fate: &&ProviderFate| !matches!(fate.cause, Some(Cause::NotNeeded | Cause::Forbidden));
+    for fate in facts.providers[..better].iter().filter(own_fault) {
         let (preferred, reason) = (&fate.provider, reason(fate));
-        problems.add(
-            Level::Warn,
-            format!(
-                "runs on {provider}, not on {preferred}, which runtime.providers prefers: {reason}"
-            ),
+        let problem = format!(
+            "runs on {provider}, not on {preferred}, which runtime.providers prefers: {reason}"
         );
+        problems.add(severity(fate), problem);
+    }
+    if let Some(fate) = used.map(|used| &facts.providers[used]) {
+        if let Some(reason) = &fate.reason {
+            problems.add(severity(fate), format!("{provider} is used {reason}"));
+        }
+        let own = fate.placement.iter().find(|own| own.provider == *provider);
+        let share = own.map_or(1.0, |own| own.time_share);
+        if share < LEAST_SHARE {
+            let share = 100.0 * share;
+            let problem = format!("only {share:.0} % of the model's time is on {provider}");
+            problems.add(Level::Warn, problem);
+        }
     }
     let fine = match facts.model {
         Some(model) => format!("{} on {provider}, {}", model.name, facts.state),
@@ -60,6 +75,17 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     for fate in facts.providers {
         let key = format!("provider: {}", fate.provider);
         values.add(key, if fate.used { "used" } else { reason(fate) });
+        if fate.failures > 0 {
+            values.add(format!("failures: {}", fate.provider), fate.failures);
+        }
+        for placed in fate.placement.iter().filter(|_| fate.used) {
+            let share = 100.0 * placed.time_share;
+            let placed_on = format!("nodes on {}", placed.provider);
+            values.add(
+                placed_on,
+                format_args!("{}, {share:.1} % of the time", placed.nodes),
+            );
+        }
     }
     values.add("workers", facts.workers);
     values.add("parameters changed", facts.parameters_changed);
@@ -72,6 +98,19 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
         message,
         hardware_id: provider.to_owned(),
         values: values.0,
+    }
+}
+
+/// The least share of the model's time that the provider in use should run itself.
+const LEAST_SHARE: f64 = 0.5;
+
+/// What works less well than it was told to is a warning; what was lost on the way, or computes something else, is an error.
+fn severity(fate: &ProviderFate) -> Level {
+    let wrong = fate.cause == Some(Cause::SelfTestFailed);
+    if wrong || (fate.failures > 0 && fate.reason.is_some()) {
+        Level::Error
+    } else {
+        Level::Warn
     }
 }
 
@@ -101,6 +140,7 @@ mod tests {
             provider: provider.to_owned(),
             used: reason.is_none(),
             reason: reason.map(str::to_owned),
+            ..ProviderFate::default()
         }
     }
 
