@@ -12,7 +12,7 @@ use super::options::{registration, tolerance};
 use super::placement::{self, Placed};
 use super::runner::{Backend, OrtRunner, Runner};
 use super::self_test::Probe;
-use super::{Cause, InferError, Provider, ProviderError, Runtime, SessionOptions, runtime};
+use super::{Cause, InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
 use crate::locations;
 use crate::model::Model;
 use crate::model::onnx;
@@ -139,7 +139,6 @@ impl OrtBackend {
 
 impl Backend for OrtBackend {
     fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError> {
-        let refused = |error: ort::Error| ProviderError::from_message(provider, error.message());
         let profiled = provider != Provider::Cpu || self.profiled == Profiled::All;
         let folder = profiled.then(tempfile::tempdir).transpose().map_err(|e| {
             let text = format!("no temporary folder for its profile: {e}");
@@ -152,9 +151,13 @@ impl Backend for OrtBackend {
         };
         let path = cache.as_ref().map(|cache| cache.path().to_owned());
         *self.unproven.lock().unwrap_or_else(PoisonError::into_inner) = cache;
-        let session = self
-            .commit(provider, path.as_deref(), profile.as_deref())
-            .map_err(refused)?;
+        let commit = || self.commit(provider, path.as_deref(), profile.as_deref());
+        let (session, logged) = log::collect(commit);
+        let session = session.map_err(|error| {
+            let told = logged.iter().map(String::as_str);
+            let told: Vec<_> = told.chain([error.message()]).collect();
+            ProviderError::from_message(provider, &told.join("; "))
+        })?;
         let mut runner = OrtRunner::new(session, provider);
         if profiled {
             runner.placement = self.measure(&mut runner)?;

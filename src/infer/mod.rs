@@ -5,6 +5,7 @@ pub mod backoff;
 mod cache;
 pub mod gpu;
 mod ladder;
+mod log;
 pub mod options;
 pub mod placement;
 pub mod provider;

@@ -2,12 +2,13 @@
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use thiserror::Error;
 
+use super::log;
 use crate::locations;
 
 /// The oldest ONNX Runtime that has the API which this program was built for (feature `api-24` of `ort`).
@@ -52,14 +53,16 @@ impl Runtime {
             path: path.clone(),
             source,
         })?;
-        let environment =
-            builder
-                .with_name("shuffledet")
-                .build()
-                .map_err(|source| RuntimeError::Start {
-                    path: path.clone(),
-                    source,
-                })?;
+        let environment = builder
+            .with_name("shuffledet")
+            .with_logger(Arc::new(|level, _, _, _, message: &str| {
+                log::log(level, message)
+            }))
+            .build()
+            .map_err(|source| RuntimeError::Start {
+                path: path.clone(),
+                source,
+            })?;
         environment.set_log_level(LogLevel::Error);
         Ok(Self { environment, path })
     }
