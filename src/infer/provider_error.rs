@@ -104,11 +104,14 @@ impl ProviderError {
         } else {
             Cause::Other
         };
+        let name = provider.name();
         let mend = match cause {
-            Cause::DriverTooOld => "; install a driver for the CUDA version of this ONNX Runtime",
-            Cause::NoDevice => "; see nvidia-smi, and runtime.PROVIDER.device",
-            Cause::OutOfMemory => "; lower runtime.workers or runtime.cuda.memory_limit_mb",
-            _ => "",
+            Cause::DriverTooOld => {
+                "; install a driver for the CUDA version of this ONNX Runtime".to_owned()
+            }
+            Cause::NoDevice => format!("; correct runtime.{name}.device, or the driver's set-up"),
+            Cause::OutOfMemory => "; lower runtime.workers".to_owned(),
+            _ => String::new(),
         };
         Self::new(cause, format!("{}{mend}", gist(message)))
     }
@@ -156,11 +159,10 @@ fn library_missing(library: &str, message: &str) -> ProviderError {
     ProviderError::new(Cause::LibraryMissing, text)
 }
 
-/// A message without the functions and source lines that CUDA errors carry, on one line.
+/// A message without the functions and source lines that some carry, on one line.
 fn gist(message: &str) -> String {
-    let from = message
-        .find("CUDA failure")
-        .or(message.find("CUDNN failure"));
+    let starts = ["CUDA failure", "CUDNN failure", "[OpenVINO]"];
+    let from = starts.iter().find_map(|start| message.find(start));
     let told = &message[from.unwrap_or_default()..];
     let told = match from {
         Some(_) => told.split(" ; ").next().unwrap_or(told),
@@ -202,7 +204,7 @@ mod tests {
             (
                 format!("{cuda}100: no CUDA-capable device is detected{place}"),
                 Cause::NoDevice,
-                "CUDA failure 100: no CUDA-capable device is detected; see nvidia-smi, and runtime.PROVIDER.device",
+                "CUDA failure 100: no CUDA-capable device is detected; correct runtime.cuda.device, or the driver's set-up",
             ),
             (
                 format!(

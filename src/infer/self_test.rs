@@ -71,7 +71,8 @@ impl Reference {
     }
 }
 
-fn outputs(runner: &mut dyn Runner, probe: &Probe) -> Result<Vec<Vec<f32>>, ProviderError> {
+/// Every output of `runner` on the probe.
+pub fn outputs(runner: &mut dyn Runner, probe: &Probe) -> Result<Vec<Vec<f32>>, ProviderError> {
     let count = runner.shapes().outputs.len();
     match runner.run(probe.shape, &probe.tensor)? {
         Tensors::Plain(outputs) => Ok(outputs.to_vec()),
