@@ -186,6 +186,8 @@ fn openvino(options: &OpenVinoOptions, threads: usize) -> ExecutionProviderDispa
     if options.device == "CPU" {
         properties["INFERENCE_NUM_THREADS"] = threads.to_string().into();
         properties["NUM_STREAMS"] = "1".into();
+        // sessions side by side would all be pinned to the same cores
+        properties["ENABLE_CPU_PINNING"] = "NO".into();
     }
     let configuration = serde_json::json!({ device: properties });
     ep::OpenVINO::default()

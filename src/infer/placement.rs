@@ -1,6 +1,7 @@
 //! Which provider really runs the nodes of a session, by ONNX Runtime's own profile.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,18 @@ pub struct Placed {
     pub nodes: u64,
     /// Of the time of all nodes, in [0, 1].
     pub time_share: f64,
+}
+
+impl fmt::Display for Placed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (nodes, share) = (self.nodes, 100.0 * self.time_share);
+        let plural = if nodes == 1 { "" } else { "s" };
+        let provider = &self.provider;
+        write!(
+            f,
+            "{nodes} node{plural} on {provider}, {share:.1} % of the time"
+        )
+    }
 }
 
 /// One event of the profile; most have no provider.

@@ -63,7 +63,7 @@ impl Reference {
             if difference.is_nan() || difference > tolerance {
                 return failed(format!(
                     "output {index} on the test card differs by {difference:.2e} of its root mean square, \
-                     {tolerance:.2e} is allowed; frames stay with the provider that serves"
+                     {tolerance:.2e} is allowed"
                 ));
             }
         }
