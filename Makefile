@@ -7,13 +7,13 @@ help: ## list the targets
 	@echo 'usage: make TARGET   (SKIP_SYSTEM=1: install no system packages)'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: ## install what is missing, build, and run replay on the sample recording
+demo: ## install what is missing, build, run replay on the sample recording, and the live node on ROS 2
 	@scripts/demo.sh
 
 test: ## install what is missing and run every test
 	@scripts/test.sh
 
-build: ## install what is missing and build target/release/shuffledet
+build: ## install what is missing and build target/release/shuffledet, and the node where there is a ROS 2
 	@scripts/build.sh
 
 sample: ## make the sample recording rosbags/solid_white_right

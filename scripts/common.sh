@@ -38,7 +38,11 @@ ros_is_sourced() {
 
 # use_ros: sources the ROS 2 of setup_ros.sh where none is sourced; fails where there is none.
 use_ros() {
-    ros_is_sourced && return
+    if ros_is_sourced; then
+        # r2r's build knows Kilted by no name; of what it asks for by name, Kilted has what Jazzy has
+        [ "$ROS_DISTRO" != kilted ] || export ROS_DISTRO=jazzy
+        return
+    fi
     [ -f "$DEPS/ros/ros_env.sh" ] || return 1
     # shellcheck disable=SC1091 # written by setup_ros.sh
     source "$DEPS/ros/ros_env.sh"

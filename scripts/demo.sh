@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# From a fresh clone to detections in a recording.
+# From a fresh clone to detections in a recording, and from a camera's topic by the live node.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
+"$ROOT/scripts/setup.sh" demo
 "$ROOT/scripts/build.sh"
 shuffledet=$TARGET/release/shuffledet
 cd "$ROOT"
@@ -13,6 +14,13 @@ rosbags/make_sample.sh
 "$shuffledet" replay rosbags/solid_white_right --config config/shuffledet.yaml --force \
     --output demo/detections/detections.mcap --report demo/report.html --detections demo/detections.json \
     --draw demo/frames
+
+if use_ros; then
+    printf '\nThe live node, on ROS 2 %s:\n' "$ROS_DISTRO"
+    "$(ros_interpreter)" scripts/demo_node.py rosbags/solid_white_right --node "$TARGET/release/shuffledet_node"
+else
+    printf '\nNo ROS 2 here, and none can be installed: the live node was not shown.\n'
+fi
 
 cat <<END
 

@@ -2,7 +2,8 @@
 # Installs what is missing to build, run or test shuffledet; does nothing where nothing is missing.
 #
 #   scripts/setup.sh build    system packages, Rust, ONNX Runtime
-#   scripts/setup.sh test     the same, and the tests' Python packages, cargo-nextest, a browser and ROS 2
+#   scripts/setup.sh demo     the same, and ROS 2
+#   scripts/setup.sh test     the same, and the tests' Python packages, cargo-nextest and a browser
 #   scripts/setup.sh ci       the same, and cargo-deny
 #
 # Everything but system packages goes to .deps/ inside the checkout.
@@ -15,12 +16,14 @@ use_own_rust
 
 level=${1:-build}
 case $level in
-build | test | ci) ;;
+build | demo | test | ci) ;;
 *)
-    say "unknown level '$level': build, test or ci"
+    say "unknown level '$level': build, demo, test or ci"
     exit 2
     ;;
 esac
+
+is_for_tests() { [ "$level" = test ] || [ "$level" = ci ]; }
 
 ORT_VERSION=1.32.0
 NEXTEST_VERSION=0.9.148
@@ -89,7 +92,7 @@ system_packages() {
         need curl 'fetches Rust' have curl
         need ca-certificates 'fetches Rust' test -e /etc/ssl/certs/ca-certificates.crt
     fi
-    if [ "$level" != build ] && ! has_browser; then
+    if is_for_tests && ! has_browser; then
         if [ "${SKIP_SYSTEM:-}" = 1 ] || ! is_debian; then
             say 'no Chromium: the test that opens the report in a browser will be skipped'
         else
@@ -97,7 +100,7 @@ system_packages() {
         fi
     fi
     if [ "$level" != build ] && [ "${SKIP_SYSTEM:-}" != 1 ] && is_debian && have python3.11 && ! ros_is_sourced; then
-        need python3.11-dev 'builds vision_msgs, for the tests with ROS 2' ros_python
+        need python3.11-dev 'builds vision_msgs, for ROS 2' ros_python
     fi
     [ ${#packages[@]} -eq 0 ] && return
 
@@ -253,9 +256,14 @@ system_packages
 rust
 onnxruntime
 if [ "$level" != build ]; then
-    python_packages
-    cargo_tool nextest "$NEXTEST_VERSION" "$NEXTEST_SHA256" 'runs the tests'
     "$ROOT/scripts/setup_ros.sh"
+fi
+# a ROS 2 that is sourced has no reader of MCAP for Python, perhaps
+if is_for_tests || { [ "$level" = demo ] && ros_is_sourced; }; then
+    python_packages
+fi
+if is_for_tests; then
+    cargo_tool nextest "$NEXTEST_VERSION" "$NEXTEST_SHA256" 'runs the tests'
 fi
 if [ "$level" = ci ]; then
     cargo_tool deny "$DENY_VERSION" "$DENY_SHA256" 'checks licences and advisories of the dependencies'

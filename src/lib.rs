@@ -23,6 +23,8 @@ pub mod report;
 
 pub mod sink;
 
+pub mod eval;
+
 pub mod node;
 #[cfg(feature = "ros")]
 pub mod ros;

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
 use shuffledet::model::inspect::{Inspection, SplitForm, inspect};
+use shuffledet::model::layout::arrange;
 use shuffledet::model::onnx::{Model, prepare};
 
 /// The bytes of one of the shared models.
@@ -195,6 +196,62 @@ fn prepared_models_compute_the_same() {
     }
 }
 
+/// The operators of a model after its channels were arranged; computes the same, or the test fails.
+fn operators_arranged(test: &str, original: &Path, block: usize) -> Option<Value> {
+    let prepared = std::fs::read(original).unwrap();
+    let prepared = prepare(&prepared).unwrap();
+    let arranged = arrange(&prepared, block)
+        .unwrap_or_else(|| panic!("{} was not understood", original.display()));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, arranged).unwrap();
+    let operators = python(test, "onnx_arranged.py", &[original, file.path()])?;
+    Some(serde_json::from_slice(&operators).unwrap())
+}
+
+#[test]
+fn arranged_detectors_compute_the_same_without_shuffles() {
+    const TEST: &str = "arranged_detectors_compute_the_same_without_shuffles";
+    for name in ["fastestdet_352.onnx", "nanodet_m_416.onnx"] {
+        let Some((path, _)) = asset(TEST, name) else {
+            return;
+        };
+        for block in [8, 16] {
+            let Some(operators) = operators_arranged(TEST, &path, block) else {
+                return;
+            };
+            // what is left of them is at the outputs
+            let count = |operator: &str| operators[operator].as_u64().unwrap_or(0);
+            assert!(count("Transpose") <= 6, "{name}: {operators}");
+            assert!(count("Reshape") <= 6, "{name}: {operators}");
+            assert_eq!(count("Gather"), 0, "{name}: {operators}");
+        }
+    }
+}
+
+#[test]
+fn arranged_networks_of_any_form_compute_the_same() {
+    const TEST: &str = "arranged_networks_of_any_form_compute_the_same";
+    let Some(folder) = small_models(TEST) else {
+        return;
+    };
+    for name in [
+        "slice",
+        "wide",
+        "own",
+        "unshuffled",
+        "lone_shuffle",
+        "partial",
+        "path_net",
+        "residual",
+        "plain",
+    ] {
+        let path = folder.path().join(name).with_extension("onnx");
+        for block in [8, 16] {
+            operators_arranged(TEST, &path, block);
+        }
+    }
+}
+
 #[test]
 fn a_model_in_the_new_form_is_not_copied() {
     if let Some((_, bytes)) = asset(
@@ -253,6 +310,7 @@ fn damaged_detectors_never_panic() {
             }
             if let Ok(prepared) = prepare(&bytes) {
                 prop_assert!(prepared.len() <= bytes.len() + 10);
+                let _ = arrange(&prepared, 16);
             }
         });
     }

@@ -18,7 +18,8 @@ use super::parameters::ParameterArgs;
 use super::replay::select_cameras;
 use crate::bag::Recording;
 use crate::detect::Loaded;
-use crate::metrics::{Quantiles, StageHistograms, quantiles_of};
+use crate::image::folder::images_in;
+use crate::metrics::{Quantiles, StageHistograms, allocations, quantiles_of};
 use crate::msg::{CompressedImageView, HeaderView};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{
@@ -59,6 +60,9 @@ struct Measured {
     model: String,
     sequential: Sequential,
     throughput: Throughput,
+    /// Median over frames, from the message's bytes to those of its detections; without what libraries in other languages
+    /// allocate.
+    allocations_per_frame: u64,
 }
 
 #[derive(Serialize)]
@@ -124,7 +128,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
     let tuning = Arc::new(loaded.lossless_tuning(1));
     let mut workers = make_workers(&loaded, &tuning)?;
     let mut histograms = StageHistograms::default();
-    let sequential = sequential(
+    let (sequential, allocations_per_frame) = sequential(
         &mut workers[0],
         &loaded,
         &messages,
@@ -142,6 +146,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
             fps_one_worker,
             scaling: fps / fps_one_worker,
         },
+        allocations_per_frame,
     };
     let mut out = io::stdout().lock();
     if args.json {
@@ -168,7 +173,15 @@ fn make_workers(loaded: &Loaded, tuning: &Arc<Tuning>) -> anyhow::Result<Vec<Wor
 fn read(args: &BenchArgs) -> anyhow::Result<Vec<Message>> {
     let path = &args.input;
     let pictures = if path.is_dir() {
-        pictures_in(path)?
+        let mut images = images_in(path)?;
+        // what a CompressedImage can carry
+        images.retain(|image| {
+            let extension = image.extension().unwrap_or_default();
+            ["jpg", "jpeg", "png"]
+                .iter()
+                .any(|known| extension.eq_ignore_ascii_case(known))
+        });
+        images
     } else {
         Vec::new()
     };
@@ -185,22 +198,6 @@ fn read(args: &BenchArgs) -> anyhow::Result<Vec<Message>> {
         bail!("{}: expected images, found none", path.display());
     }
     Ok(messages)
-}
-
-fn pictures_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let is_picture = |path: &PathBuf| {
-        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-        ["jpg", "jpeg", "png"]
-            .iter()
-            .any(|known| extension == *known)
-    };
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    let mut pictures: Vec<_> = paths.into_iter().filter(is_picture).collect();
-    pictures.sort();
-    Ok(pictures)
 }
 
 /// The picture as a camera would send it.
@@ -244,8 +241,9 @@ fn sequential(
     messages: &[Message],
     rounds: u64,
     histograms: &mut StageHistograms,
-) -> anyhow::Result<Sequential> {
+) -> anyhow::Result<(Sequential, u64)> {
     let mut runs = Histogram::<u64>::new(3)?;
+    let mut allocated = Histogram::<u64>::new(3)?;
     let mut results = ResultMessages::default();
     let mut frame = Frame::new();
     // the first round warms up: buffers grow, the session's arena settles
@@ -253,6 +251,7 @@ fn sequential(
         for message in messages {
             frame.reset();
             fill(&mut frame, message);
+            let before = allocations::on_this_thread();
             frame.trace.mark(Mark::Received);
             let outcome = worker.process(&mut frame);
             if let Outcome::Failed(failure) = outcome {
@@ -261,12 +260,14 @@ fn sequential(
             frame.trace.mark(Mark::Ordered);
             results.detections(&frame, &loaded.labels)?;
             frame.trace.mark(Mark::Published);
+            let allocations = allocations::on_this_thread() - before;
             let started = Instant::now();
             worker.run_model_again()?;
             let ran = started.elapsed();
             if round > 0 {
                 histograms.record(&frame.trace);
                 runs.record(u64::try_from(ran.as_nanos())?)?;
+                allocated.record(allocations)?;
             }
         }
     }
@@ -280,12 +281,13 @@ fn sequential(
     let (frame_ms, decode_ms) = (of(Stage::Total)?, of(Stage::Decode)?);
     let session_run_ms = quantiles_of(&runs);
     let ratio = frame_ms.p50 / session_run_ms.p50;
-    Ok(Sequential {
+    let sequential = Sequential {
         frame_ms,
         session_run_ms,
         decode_ms,
         ratio,
-    })
+    };
+    Ok((sequential, allocated.value_at_quantile(0.5)))
 }
 
 /// Frames a second.
@@ -329,6 +331,7 @@ fn print(
         model,
         sequential,
         throughput,
+        allocations_per_frame,
     } = measured;
     writeln!(out, "{model}, one thread, ms      p50        p99")?;
     for (stage, quantiles) in stages {
@@ -344,6 +347,7 @@ fn print(
         "bare session.run", run.p50, run.p99
     )?;
     writeln!(out, "frame over session.run     {:>8.3}", sequential.ratio)?;
+    writeln!(out, "allocations a frame        {allocations_per_frame:>4}")?;
     let Throughput {
         workers,
         fps,

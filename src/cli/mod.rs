@@ -11,10 +11,10 @@ pub mod outputs;
 pub mod parameters;
 pub mod progress;
 pub mod replay;
+mod values;
 
 use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -122,22 +122,6 @@ fn causes(error: &anyhow::Error) -> String {
         }
     }
     text
-}
-
-/// For clap: seconds, not negative.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "expected seconds, as 1.5".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-/// For clap: a number above 0.
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
-        _ => Err("expected a number above 0".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -34,11 +34,11 @@ pub struct ReplayArgs {
     topic: Vec<String>,
 
     /// Seconds after the recording's first message to begin at
-    #[arg(long, value_name = "S", value_parser = super::seconds, default_value = "0", help_heading = "Selection")]
+    #[arg(long, value_name = "S", value_parser = super::values::seconds, default_value = "0", help_heading = "Selection")]
     start: Duration,
 
     /// Seconds after the recording's first message to end at
-    #[arg(long, value_name = "S", value_parser = super::seconds, help_heading = "Selection")]
+    #[arg(long, value_name = "S", value_parser = super::values::seconds, help_heading = "Selection")]
     end: Option<Duration>,
 
     /// The most frames to read
@@ -46,7 +46,7 @@ pub struct ReplayArgs {
     limit: Option<u64>,
 
     /// Pace the frames as recorded (1: real time) and drop what comes too late, as a live node does
-    #[arg(long, value_name = "R", value_parser = super::positive, help_heading = "Selection")]
+    #[arg(long, value_name = "R", value_parser = super::values::positive, help_heading = "Selection")]
     rate: Option<f64>,
 
     #[command(flatten)]

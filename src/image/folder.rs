@@ -39,6 +39,27 @@ pub struct CompressedFile<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The files of a folder that [`is_image`] takes and whose names do not begin with a dot, in natural order. What is in
+/// folders within is left out.
+pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, ImageFileError> {
+    let failed = |source| ImageFileError::Io {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if is_image(&file) && !name(&file).starts_with(b".") && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort_by(|a, b| {
+        let (a, b) = (name(a), name(b));
+        natural_order(a, b).then_with(|| a.cmp(b))
+    });
+    Ok(files)
+}
+
 /// The images of a folder, read one after another.
 pub struct ImageFolder {
     files: vec::IntoIter<PathBuf>,
@@ -48,26 +69,10 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Lists the files that [`is_image`] takes and whose names do not begin with a dot, in natural order. What is in
-    /// folders within is left out.
+    /// The files of [`images_in`].
     pub fn open(path: &Path) -> Result<Self, ImageFileError> {
-        let failed = |source| ImageFileError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let mut files = Vec::new();
-        for entry in fs::read_dir(path).map_err(failed)? {
-            let file = entry.map_err(failed)?.path();
-            if is_image(&file) && !name(&file).starts_with(b".") && file.is_file() {
-                files.push(file);
-            }
-        }
-        files.sort_by(|a, b| {
-            let (a, b) = (name(a), name(b));
-            natural_order(a, b).then_with(|| a.cmp(b))
-        });
         Ok(Self {
-            files: files.into_iter(),
+            files: images_in(path)?.into_iter(),
             path: PathBuf::new(),
             bytes: Vec::new(),
             decoder: ImageDecoder::new().map_err(|source| ImageFileError::Decode {

@@ -14,8 +14,7 @@ use super::runner::{Backend, OrtRunner, Runner};
 use super::self_test::Probe;
 use super::{Cause, InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
 use crate::locations;
-use crate::model::Model;
-use crate::model::onnx;
+use crate::model::{Model, layout, onnx};
 
 /// Makes sessions of one model in ONNX Runtime.
 pub struct OrtBackend {
@@ -51,10 +50,11 @@ impl OrtBackend {
             path: model.path.display().to_string(),
             source,
         })?;
+        let arranged = layout::arrange(&prepared, layout::block());
         Ok(Self {
             runtime: runtime.clone(),
             options: options.clone(),
-            prepared: prepared.into_owned(),
+            prepared: arranged.unwrap_or_else(|| prepared.into_owned()),
             model_sha256: model.sha256.clone(),
             probe: Probe::new(&model.description.input),
             unproven: Mutex::new(None),

@@ -1,5 +1,6 @@
 //! Counters and histograms over frames, and the summary that is made of them.
 
+pub mod allocations;
 pub mod histogram;
 pub mod summary;
 pub mod tally;

@@ -4,8 +4,10 @@ pub mod decoder;
 pub mod fetch;
 pub mod inspect;
 pub mod labels;
+pub mod layout;
 pub mod manifest;
 pub mod onnx;
+mod shapes;
 
 use std::fs;
 use std::io;

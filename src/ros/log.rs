@@ -35,6 +35,17 @@ impl Threshold {
         });
         self.current.store(severity, Ordering::Relaxed);
     }
+
+    /// What `--log-level` gave.
+    pub fn initial(&self) -> LogLevel {
+        match self.initial {
+            FATAL.. => LogLevel::Fatal,
+            ERROR.. => LogLevel::Error,
+            WARN.. => LogLevel::Warn,
+            INFO.. => LogLevel::Info,
+            _ => LogLevel::Debug,
+        }
+    }
 }
 
 const DEBUG: i32 = 10;

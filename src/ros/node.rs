@@ -29,6 +29,17 @@ const NAME: &str = "shuffledet";
 
 /// Runs the node until a signal ends it. An error is one of its start: nothing was opened then.
 pub fn run() -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // from here on a signal waits for us to look
+    let mut signals = {
+        let _entered = runtime.enter();
+        [
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        ]
+    };
     let arguments = RosArguments::parse(std::env::args());
     check_files(&arguments, arguments.node_name(NAME))?;
     let mut node = create_node()?;
@@ -52,9 +63,6 @@ pub fn run() -> anyhow::Result<ExitCode> {
         sha256: loaded.model.sha256.clone(),
     };
     let shared = Arc::new(share(&loaded, &names)?);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let (executor, executor_thread) = executor::start(node)?;
     let engine = Engine::new(
         loaded,
@@ -68,7 +76,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
 
     let managed = Arc::clone(&lifecycle);
     let services = executor.call(move |node| LifecycleServices::open(node, managed))??;
-    let parameters = ParameterSet::new(config.clone(), model)?;
+    let parameters = ParameterSet::new(config.clone(), model, threshold.initial())?;
     let parameters = Arc::new(Mutex::new(parameters));
     let publisher = executor.call(|node| {
         let (topic, type_name) = ("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
@@ -91,8 +99,6 @@ pub fn run() -> anyhow::Result<ExitCode> {
         .spawn(move || health.report(&stopped))?;
 
     let ended = LocalSet::new().block_on(&runtime, async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
         tokio::spawn(services.serve());
         let tuned = Arc::clone(&shared);
         let apply = move |config: &Config, settings: &DetectorSettings| {
@@ -106,14 +112,22 @@ pub fn run() -> anyhow::Result<ExitCode> {
                 tracing::error!("{error}");
             }
         });
+        let [interrupt, terminate] = &mut signals;
+        let ended = async {
+            tokio::select! {
+                _ = interrupt.recv() => Ok(()),
+                _ = terminate.recv() => Ok(()),
+                () = executor_thread.ended() => Err(anyhow!("the ROS node is lost: its thread ended by itself")),
+            }
+        };
+        tokio::pin!(ended);
         if config.autostart {
-            autostart(&lifecycle).await?;
+            tokio::select! {
+                ended = &mut ended => return ended,
+                started = autostart(&lifecycle) => started?,
+            }
         }
-        tokio::select! {
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
-            () = executor_thread.ended() => Err(anyhow!("the ROS node is lost: its thread ended by itself")),
-        }
+        ended.await
     });
     // finishes the frames in hand and publishes their results
     let state = lifecycle.state();

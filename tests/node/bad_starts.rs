@@ -73,6 +73,10 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
             vec!["yolo", "fastestdet_352"],
         ),
         (
+            vec!["-p", "model.name:=/nowhere/own.onnx"],
+            vec!["/nowhere/own.onnx"],
+        ),
+        (
             vec!["-p", "camera.left.priority:=2.0"],
             vec!["camera.left", "cameras"],
         ),

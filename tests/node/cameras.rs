@@ -37,15 +37,16 @@ fn stale(peer: &mut Peer, parts: &[&str]) -> Status {
 fn each_policy_that_does_not_fit_is_named_with_what_mends_it() {
     let test = "each_policy_that_does_not_fit_is_named_with_what_mends_it";
     let subscription = |policy| format!("qos_overrides./image_raw.subscription.{policy}");
-    let [reliable, latched, deadline, manual] = [
+    let [reliable, latched, deadline, manual, lease] = [
         "reliability:=reliable",
         "durability:=transient_local",
         "deadline:=100000000",
         "liveliness:=manual_by_topic",
+        "liveliness_lease_duration:=100000000",
     ]
     .map(subscription);
     let arguments = [
-        "-p", &reliable, "-p", &latched, "-p", &deadline, "-p", &manual,
+        "-p", &reliable, "-p", &latched, "-p", &deadline, "-p", &manual, "-p", &lease,
     ];
     let Some((mut room, _node)) = open(test, &arguments) else {
         return;
@@ -53,10 +54,61 @@ fn each_policy_that_does_not_fit_is_named_with_what_mends_it() {
     let peer = &mut room.peer;
     peer.ask(json!({"do": "advertise", "topic": TOPIC, "type": IMAGE,
         "qos": {"reliability": "best_effort"}}));
-    for policy in ["reliability", "durability", "deadline", "liveliness"] {
+    for policy in [
+        "reliability",
+        "durability",
+        "deadline",
+        "liveliness",
+        "liveliness_lease_duration",
+    ] {
         let line = subscription(policy);
         stale(peer, &["/peer", policy, &line]);
     }
+}
+
+#[test]
+fn a_history_of_another_kind_is_no_obstacle() {
+    let test = "a_history_of_another_kind_is_no_obstacle";
+    let all = "qos_overrides./image_raw.subscription.history:=keep_all";
+    let Some((mut room, _node)) = open(test, &["-p", all]) else {
+        return;
+    };
+    let peer = &mut room.peer;
+    peer.ask(
+        json!({"do": "advertise", "topic": TOPIC, "type": IMAGE, "timeout": 20,
+        "qos": {"history": "keep_last", "depth": 1}}),
+    );
+    peer.ask(
+        json!({"do": "play", "topic": TOPIC, "made": {"width": 64, "height": 48},
+        "count": 5000, "rate_hz": 20.0, "stamps": "now", "background": "camera"}),
+    );
+    peer.status("shuffledet: camera", |status| status.level == "OK");
+    peer.ask(json!({"do": "stop", "name": "camera"}));
+}
+
+#[test]
+fn a_missed_deadline_is_noticed_by_the_nodes_own_clock() {
+    let test = "a_missed_deadline_is_noticed_by_the_nodes_own_clock";
+    let deadline = "qos_overrides./image_raw.subscription.deadline:=400000000";
+    let Some((mut room, _node)) = open(test, &["-p", deadline]) else {
+        return;
+    };
+    let peer = &mut room.peer;
+    peer.ask(
+        json!({"do": "advertise", "topic": TOPIC, "type": IMAGE, "timeout": 20,
+        "qos": {"deadline": 400}}),
+    );
+    let play = |count| {
+        json!({"do": "play", "topic": TOPIC, "made": {"width": 64, "height": 48},
+            "count": count, "rate_hz": 20.0, "stamps": "now"})
+    };
+    peer.ask(play(20));
+    std::thread::sleep(std::time::Duration::from_millis(900));
+    peer.ask(play(20));
+    let status = peer.status("shuffledet: camera", |status| {
+        status.level == "WARN" && status.message.contains("deadline of 400ms")
+    });
+    assert!(status.number("deadlines missed") >= 1.0, "{status:?}");
 }
 
 #[test]

@@ -90,3 +90,39 @@ fn a_lifecycle_manager_leads_the_node() {
     assert_eq!(available(peer), [""; 0]);
     assert!(!change(peer, "configure"));
 }
+
+#[test]
+fn a_model_that_cannot_be_loaded_leads_through_error_processing_and_back() {
+    let test = "a_model_that_cannot_be_loaded_leads_through_error_processing_and_back";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let model = room.file("own.onnx", "not a model");
+    room.file(
+        "own.yaml",
+        "family: fastestdet\n\
+         input: {width: 352, height: 352, colour: bgr, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n\
+         labels: coco\nscore_threshold: 0.3\nnms_iou_threshold: 0.45\n",
+    );
+    let model = format!("model.name:={}", model.display());
+    let node = room.start(&["-p", "autostart:=false", "-p", &model]);
+    room.await_state("/shuffledet", "unconfigured");
+    let peer = &mut room.peer;
+    peer.ask(
+        json!({"do": "subscribe", "topic": "/shuffledet/transition_event",
+        "type": "lifecycle_msgs/msg/TransitionEvent", "timeout": 10}),
+    );
+    for _ in 0..2 {
+        assert!(!change(peer, "configure"));
+        assert_eq!(state(peer), "unconfigured");
+        let goals = [(); 3].map(|()| {
+            let event = peer.next("/shuffledet/transition_event");
+            event["goal_state"]["label"].as_str().unwrap().to_owned()
+        });
+        assert_eq!(goals, ["configuring", "errorprocessing", "unconfigured"]);
+    }
+    assert!(node.log().contains("own.onnx"), "{}", node.log());
+    assert_eq!(available(peer), ["configure", "shutdown"]);
+    assert!(change(peer, "shutdown"));
+    assert_eq!(state(peer), "finalized");
+}

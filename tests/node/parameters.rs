@@ -55,6 +55,7 @@ fn parameters_are_listed_described_and_set() {
         "detector.score_threshold",
         "model.name",
         "runtime.providers",
+        "log_level",
         "use_sim_time",
     ] {
         assert!(listed.iter().any(|listed| listed == name), "{name}");
@@ -168,4 +169,118 @@ fn a_threshold_holds_from_the_next_frame_on() {
         set(peer, values.clone());
         assert_eq!(detected(peer), expected, "{values}");
     }
+}
+
+#[test]
+fn a_cameras_settings_hold_from_the_next_frame_on() {
+    let test = "a_cameras_settings_hold_from_the_next_frame_on";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start_active(&[
+        "-p",
+        "cameras:=[front]",
+        "-p",
+        "camera.front.image_topic:=/image_raw",
+        "-p",
+        "camera.front.transport:=raw",
+        "-p",
+        "input.max_age_ms:=60000.0",
+    ]);
+    let peer = &mut room.peer;
+    let latency = "/shuffledet/front/latency";
+    peer.listen(latency, "diagnostic_msgs/msg/DiagnosticArray");
+    peer.ask(
+        json!({"do": "advertise", "topic": "/image_raw", "type": "sensor_msgs/msg/Image",
+        "timeout": 20}),
+    );
+    peer.ask(
+        json!({"do": "play", "topic": "/image_raw", "made": {"width": 64, "height": 48},
+        "count": 100_000, "rate_hz": 20.0, "stamps": "now", "background": "camera"}),
+    );
+    let outcome = |message: &Value| message["status"][0]["message"].as_str().unwrap().to_owned();
+    peer.find(latency, |message| outcome(message) == "published");
+    for (values, expected) in [
+        (
+            json!({"camera.front.enabled": false}),
+            "dropped: camera_disabled",
+        ),
+        (json!({"camera.front.enabled": true}), "published"),
+        (
+            json!({"camera.front.max_rate_hz": 2.0}),
+            "dropped: rate_limited",
+        ),
+        (json!({"camera.front.max_rate_hz": 0.0}), "published"),
+    ] {
+        assert_eq!(set(peer, values.clone()), [(true, String::new())]);
+        peer.find(latency, |message| outcome(message) == expected);
+    }
+    // without a limit none is left out any more
+    for _ in 0..5 {
+        peer.find(latency, |message| outcome(message) == "published");
+    }
+    assert_eq!(
+        set(peer, json!({"camera.front.priority": 3.0})),
+        [(true, String::new())]
+    );
+    assert_eq!(
+        get(peer, &["camera.front.priority"]),
+        json!({"camera.front.priority": 3.0})
+    );
+    peer.ask(json!({"do": "stop", "name": "camera"}));
+}
+
+#[test]
+fn the_log_level_changes_while_the_node_runs() {
+    let test = "the_log_level_changes_while_the_node_runs";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    // that nobody publishes the topic is a warning; each new state of the camera is told again
+    let _node = room.start_active(&[
+        "--log-level",
+        "shuffledet:=error",
+        "-p",
+        "input.transport:=raw",
+    ]);
+    let peer = &mut room.peer;
+    assert_eq!(get(peer, &["log_level"]), json!({"log_level": "error"}));
+    peer.ask(
+        json!({"do": "subscribe", "topic": "/rosout", "type": "rcl_interfaces/msg/Log",
+        "qos": {"durability": "transient_local", "depth": 1000}, "timeout": 10}),
+    );
+    let warnings = |peer: &mut Peer| {
+        let log = peer.arrived("/rosout").into_iter();
+        log.filter(|log| log["name"] == "shuffledet" && log["level"] == 30)
+            .count()
+    };
+    let stale_and_back = |peer: &mut Peer| {
+        peer.ask(
+            json!({"do": "advertise", "topic": "/image_raw", "type": "sensor_msgs/msg/Image",
+            "timeout": 20}),
+        );
+        peer.ask(
+            json!({"do": "play", "topic": "/image_raw", "made": {"width": 64, "height": 48},
+            "count": 40, "rate_hz": 20.0, "stamps": "now"}),
+        );
+        peer.ask(json!({"do": "withdraw", "topic": "/image_raw"}));
+        peer.status("shuffledet: camera", |status| status.level == "STALE");
+    };
+    peer.listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
+    stale_and_back(peer);
+    assert_eq!(warnings(peer), 0);
+    assert_eq!(
+        set(peer, json!({"log_level": "warn"})),
+        [(true, String::new())]
+    );
+    stale_and_back(peer);
+    peer.find("/rosout", |log| {
+        log["name"] == "shuffledet" && log["level"] == 30
+    });
+    // taken back, it is the command line's again
+    assert_eq!(
+        set(peer, json!({"log_level": null})),
+        [(true, String::new())]
+    );
+    assert_eq!(get(peer, &["log_level"]), json!({"log_level": "error"}));
 }

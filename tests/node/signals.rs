@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::peer::stamp_ns;
+use crate::peer::{LIMIT, stamp_ns};
 use crate::program::Room;
 use crate::support::asset;
 
@@ -63,4 +63,24 @@ fn sigterm_under_load_finishes_the_frames_in_hand() {
 #[test]
 fn sigint_under_load_finishes_the_frames_in_hand() {
     ends_in_order("sigint_under_load_finishes_the_frames_in_hand", "INT");
+}
+
+#[test]
+fn sigterm_while_the_model_loads_ends_the_node_in_order() {
+    let test = "sigterm_while_the_model_loads_ends_the_node_in_order";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    for wait_ms in [0, 20, 60] {
+        let mut node = room.start(&["-p", "model.name:=nanodet_m_416"]);
+        room.peer
+            .ask(json!({"do": "await_node", "timeout": LIMIT.as_secs()}));
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        node.signal("TERM");
+        let (status, after) = node.end(LIMIT).expect("it ends");
+        assert_eq!(status.code(), Some(0), "{}", node.log());
+        assert!(after < Duration::from_secs(5), "after {after:?}");
+        room.peer
+            .ask(json!({"do": "await_node", "gone": true, "timeout": 28}));
+    }
 }

@@ -72,6 +72,57 @@ fn time_is_that_of_the_clock_topic() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_is_followed() {
+    let test = "a_clock_that_is_set_back_is_followed";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let start = 1_700_000_000_000_000_000_i64;
+    room.peer.ask(json!({"do": "clock", "start_ns": start}));
+    let _node = room.start_active(&["-p", "use_sim_time:=true"]);
+    let peer = &mut room.peer;
+    let (latency, detections) = ("/shuffledet/latency", "/shuffledet/detections");
+    peer.listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
+    peer.listen(latency, "diagnostic_msgs/msg/DiagnosticArray");
+    peer.ask(json!({"do": "advertise", "topic": "/image_raw", "type": IMAGE, "timeout": 20}));
+    let play = json!({"do": "play", "topic": "/image_raw", "made": {"width": 64, "height": 48},
+        "count": 20, "stamps": "clock", "rate_hz": 20.0, "acknowledged_by": detections, "timeout": 20});
+    peer.find("/diagnostics", |message| stamp_ns(message) >= start);
+    peer.ask(play.clone());
+    // as a simulation that is reset, or a bag that is played again
+    let earlier = start - 3_600_000_000_000;
+    peer.ask(json!({"do": "stop", "name": "clock"}));
+    peer.ask(json!({"do": "clock", "start_ns": earlier}));
+    peer.find("/diagnostics", |message| stamp_ns(message) < start);
+    peer.ask(play);
+    peer.find(latency, |message| {
+        stamp_ns(message) < start && message["status"][0]["message"] == "published"
+    });
+    let status = peer.status("shuffledet: camera", |status| {
+        status.number("received") >= 38.0 && status.adds_up()
+    });
+    assert_eq!(status.number("stamp_jump"), 1.0, "{status:?}");
+    assert!(status.number("published") >= 36.0, "{status:?}");
+}
+
+#[test]
+fn an_enclave_is_taken_as_by_any_node() {
+    let test = "an_enclave_is_taken_as_by_any_node";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start_active(&["--enclave", "/perception/front"]);
+    let nodes = room.peer.ask(json!({"do": "nodes"}));
+    assert!(
+        nodes
+            .as_array()
+            .unwrap()
+            .contains(&json!(["shuffledet", "/", "/perception/front"])),
+        "{nodes}"
+    );
+}
+
+#[test]
 fn labels_and_model_are_latched_and_the_log_is_on_rosout() {
     let test = "labels_and_model_are_latched_and_the_log_is_on_rosout";
     let Some(mut room) = Room::open(test) else {

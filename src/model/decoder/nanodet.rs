@@ -50,8 +50,15 @@ impl NanoDet {
                 .chunks_exact(self.classes)
                 .zip(sides.chunks_exact(4 * DISTANCES));
             for (anchor, (scores, sides)) in anchors.enumerate() {
+                // nearly every anchor ends here, so without a branch for each class
+                if !scores
+                    .iter()
+                    .fold(false, |any, &score| any | (score > least))
+                {
+                    continue;
+                }
                 let (class_id, score) = super::best(scores.iter().copied());
-                if score.is_nan() || score <= least.max(threshold(class_id)) {
+                if score <= threshold(class_id) {
                     continue;
                 }
                 let stride = stride as f32;

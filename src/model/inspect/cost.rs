@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::operator_name;
-use super::shapes::Shapes;
 use crate::model::onnx::Model;
 use crate::model::onnx::proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, NodeProto};
+use crate::model::shapes::Shapes;
 
 /// Multiply-adds of one run. Convolutions and matrix products are counted, without their biases;
 /// what is element-wise is not.

@@ -2,13 +2,9 @@
 //! is what it claims to be.
 
 mod cost;
-mod operators;
-mod shapes;
 mod shufflenet;
-mod slices;
 mod text;
 mod units;
-mod windows;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,7 +12,7 @@ use serde::Serialize;
 
 use super::onnx::proto::{DimensionProto, NodeProto, ValueInfoProto, element_type_name};
 use super::onnx::{Model, OnnxError};
-use shapes::Shapes;
+use super::shapes::Shapes;
 
 pub use cost::MultiplyAdds;
 pub use shufflenet::{ShuffleNet, Stage};

@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::shapes::Shapes;
 use super::units::{Graph, SplitForm, Straight};
 use crate::model::onnx::Model;
+use crate::model::shapes::Shapes;
 
 /// The ShuffleNet V2 structure of a graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

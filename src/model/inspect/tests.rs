@@ -111,7 +111,7 @@ fn attribute() -> impl Strategy<Value = AttributeProto> {
     (name, number(), numbers(), floats, tensor()).prop_map(|(name, i, ints, floats, t)| {
         AttributeProto {
             name: name.into(),
-            i,
+            i: Some(i),
             s: if i > 0 {
                 b"SAME_UPPER".to_vec()
             } else {
@@ -120,6 +120,7 @@ fn attribute() -> impl Strategy<Value = AttributeProto> {
             t: Some(t),
             floats,
             ints,
+            ..AttributeProto::default()
         }
     })
 }

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::shapes::Shapes;
-use super::slices::slices;
 use crate::model::onnx::proto::{GraphProto, NodeProto};
+use crate::model::shapes::Shapes;
+use crate::model::shapes::slices;
 
 /// How a graph writes the channel split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! The messages of `onnx.proto` (github.com/onnx/onnx), with only the fields that are read here.
+//! The messages of `onnx.proto` (github.com/onnx/onnx), with only the fields that are used here.
 //!
 //! Names and field numbers are the schema's own; what is not declared is skipped when decoding.
 
@@ -15,6 +15,9 @@ pub struct ModelProto {
     pub graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
+    /// Encoded functions of the model's own.
+    #[prost(bytes = "vec", repeated, tag = "25")]
+    pub functions: Vec<Vec<u8>>,
 }
 
 /// The version of one operator set; the domain of ONNX's own operators is empty.
@@ -31,6 +34,8 @@ pub struct OperatorSetIdProto {
 pub struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeProto>,
+    #[prost(string, tag = "2")]
+    pub name: String,
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
@@ -39,6 +44,9 @@ pub struct GraphProto {
     pub output: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "13")]
     pub value_info: Vec<ValueInfoProto>,
+    /// Encoded initializers of the sparse form.
+    #[prost(bytes = "vec", repeated, tag = "15")]
+    pub sparse_initializer: Vec<Vec<u8>>,
 }
 
 /// One operator's application. An empty input name is an optional input left out.
@@ -61,8 +69,10 @@ pub struct NodeProto {
 pub struct AttributeProto {
     #[prost(string, tag = "1")]
     pub name: String,
-    #[prost(int64, tag = "3")]
-    pub i: i64,
+    #[prost(float, optional, tag = "2")]
+    pub f: Option<f32>,
+    #[prost(int64, optional, tag = "3")]
+    pub i: Option<i64>,
     #[prost(bytes = "vec", tag = "4")]
     pub s: Vec<u8>,
     #[prost(message, optional, tag = "5")]
@@ -71,6 +81,9 @@ pub struct AttributeProto {
     pub floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
+    /// The schema's `AttributeType`.
+    #[prost(int32, tag = "20")]
+    pub r#type: i32,
 }
 
 /// A tensor's constant content, in `raw_data` (little endian) or in the list of its type.
@@ -201,9 +214,16 @@ impl NodeProto {
         self.attribute.iter().take(64).find(|a| a.name == name)
     }
 
+    /// A text attribute; the default where the node does not have it.
+    pub fn text<'a>(&'a self, name: &str, default: &'a str) -> &'a str {
+        self.attribute(name)
+            .map_or(default, |a| std::str::from_utf8(&a.s).unwrap_or_default())
+    }
+
     /// An integer attribute; the default where the node does not have it.
     pub fn int(&self, name: &str, default: i64) -> i64 {
-        self.attribute(name).map_or(default, |a| a.i)
+        self.attribute(name)
+            .map_or(default, |a| a.i.unwrap_or_default())
     }
 
     /// A list attribute; `None` where the node does not have it.
@@ -212,7 +232,78 @@ impl NodeProto {
     }
 }
 
+// The schema's numbers of those attribute types that are written here.
+const ATTRIBUTE_INT: i32 = 2;
+const ATTRIBUTE_STRING: i32 = 3;
+const ATTRIBUTE_INTS: i32 = 7;
+
+impl AttributeProto {
+    pub fn of_int(name: &str, value: i64) -> Self {
+        Self {
+            name: name.to_owned(),
+            i: Some(value),
+            r#type: ATTRIBUTE_INT,
+            ..Self::default()
+        }
+    }
+
+    pub fn of_ints(name: &str, values: &[i64]) -> Self {
+        Self {
+            name: name.to_owned(),
+            ints: values.to_vec(),
+            r#type: ATTRIBUTE_INTS,
+            ..Self::default()
+        }
+    }
+
+    pub fn of_text(name: &str, value: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            s: value.as_bytes().to_vec(),
+            r#type: ATTRIBUTE_STRING,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the whole attribute is in the fields that are declared here: float, int, string, tensor, floats, ints.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.r#type, 1..=4 | 6 | 7)
+    }
+}
+
 impl TensorProto {
+    pub fn of_floats(name: String, dims: &[usize], values: &[f32]) -> Self {
+        Self {
+            name,
+            dims: dims.iter().map(|&dim| dim as i64).collect(),
+            data_type: FLOAT,
+            raw_data: values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    pub fn of_ints(name: String, values: &[i64]) -> Self {
+        Self {
+            name,
+            dims: vec![values.len() as i64],
+            data_type: INT64,
+            raw_data: values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the whole tensor is in the fields that are declared here.
+    pub fn is_whole(&self) -> bool {
+        !self.is_external()
+            && (matches!(self.data_type, FLOAT | INT32 | INT64) || !self.raw_data.is_empty())
+    }
+
     /// The product of the dimensions; `None` where one is negative or the product overflows.
     pub fn elements(&self) -> Option<u64> {
         self.dims.iter().try_fold(1u64, |product, &dim| {

@@ -7,6 +7,7 @@ mod value;
 
 use serde_json::Value;
 
+use crate::config::raw::LogLevel;
 use crate::config::schema::{self, Definition};
 use crate::config::{Config, ConfigError};
 use crate::detect::DetectorSettings;
@@ -21,6 +22,8 @@ pub use value::{ParameterType, ParameterValue};
 #[derive(Debug)]
 pub struct ParameterSet {
     model: ModelDescription,
+    /// The least that is logged unless a parameter says.
+    log_level: LogLevel,
     config: Config,
     settings: DetectorSettings,
     /// Those that are declared, and those that setting them declares.
@@ -43,13 +46,18 @@ pub struct Change {
 }
 
 impl ParameterSet {
-    /// The parameters in force under `config`; what it leaves to the model is declared with the model's own values.
+    /// The parameters in force under `config`; what it leaves to the model is declared with the model's own values, and
+    /// `log_level` is what the command line says.
     ///
     /// # Errors
     /// `config` names a class that the model does not have.
-    pub fn new(config: Config, model: ModelDescription) -> Result<Self, UnknownClass> {
+    pub fn new(
+        config: Config,
+        model: ModelDescription,
+        log_level: LogLevel,
+    ) -> Result<Self, UnknownClass> {
         let settings = DetectorSettings::new(&config.thresholds, &model)?;
-        let tree = in_force(&config, &model);
+        let tree = in_force(&config, &model, log_level);
         let definitions = schema::definitions(|mapping| {
             if mapping == CLASS_THRESHOLDS {
                 return model.labels.names().map(str::to_owned).collect();
@@ -62,6 +70,7 @@ impl ParameterSet {
         Ok(Self {
             values: values(&definitions, &tree),
             model,
+            log_level,
             config,
             settings,
             definitions,
@@ -107,7 +116,8 @@ impl ParameterSet {
     }
 
     /// Sets all of `changes` together. [`ParameterValue::NotSet`] takes back what has no default of its own: a class's
-    /// threshold is gone, a camera's parameter is that of `input` again, a threshold the model's own. `apply` puts what
+    /// threshold is gone, a camera's parameter is that of `input` again, a threshold the model's own, `log_level` that of the
+    /// command line. `apply` puts what
     /// comes of the changes in force; it is called once everything else is found right. Nothing that is refused changes
     /// anything.
     ///
@@ -135,7 +145,10 @@ impl ParameterSet {
         let settings = DetectorSettings::new(&config.thresholds, &self.model)
             .map_err(|error| error.to_string())?;
         apply(&config, &settings)?;
-        let values = values(&self.definitions, &in_force(&config, &self.model));
+        let values = values(
+            &self.definitions,
+            &in_force(&config, &self.model, self.log_level),
+        );
         let change = self.change_to(&values, changes);
         (self.config, self.settings, self.values) = (config, settings, values);
         Ok(change)

@@ -9,7 +9,7 @@ fn set_of(tree: Value) -> ParameterSet {
     let manifest = Manifest::shipped().unwrap();
     let model = manifest.describe(manifest.model("nanodet_m_416").unwrap());
     let config = Config::from_tree(tree, "test").unwrap();
-    ParameterSet::new(config, model.unwrap()).unwrap()
+    ParameterSet::new(config, model.unwrap(), LogLevel::Info).unwrap()
 }
 
 /// Two cameras, one with a rate of its own.
@@ -46,6 +46,7 @@ fn what_is_declared_has_the_value_in_force() {
         value("detector.score_threshold"),
         ParameterValue::Double(0.3)
     );
+    assert_eq!(value("log_level"), ParameterValue::String("info".into()));
     assert_eq!(
         value("camera.left.max_rate_hz"),
         ParameterValue::Double(15.0)

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::ParameterValue;
 use crate::config::Config;
+use crate::config::raw::LogLevel;
 use crate::model::ModelDescription;
 
 /// The section whose keys, names of classes, may hold dots.
@@ -69,18 +70,25 @@ pub(super) fn at<'a, K: AsRef<str>>(tree: &'a Value, keys: &[K]) -> Option<&'a V
 }
 
 /// The parameters of `config` with what stands in for those that are not given: for a camera's those of `input`, for
-/// thresholds the model's own.
-pub(super) fn in_force(config: &Config, model: &ModelDescription) -> Value {
+/// thresholds the model's own, for the least that is logged `log_level`.
+pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: LogLevel) -> Value {
     let mut tree = config.to_tree();
-    let own = [
-        ("score_threshold", model.score_threshold),
-        ("nms_iou_threshold", model.nms_iou_threshold),
+    let stand_ins = [
+        (
+            &["detector", "score_threshold"][..],
+            Value::from(decimal(model.score_threshold)),
+        ),
+        (
+            &["detector", "nms_iou_threshold"],
+            Value::from(decimal(model.nms_iou_threshold)),
+        ),
+        (&["log_level"], json!(log_level)),
     ];
-    for (key, threshold) in own {
-        if let Some(place) = place(&mut tree, &["detector", key])
+    for (path, value) in stand_ins {
+        if let Some(place) = place(&mut tree, path)
             && place.is_null()
         {
-            *place = Value::from(decimal(threshold));
+            *place = value;
         }
     }
     let mut cameras = Map::new();

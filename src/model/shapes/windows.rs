@@ -1,7 +1,7 @@
 //! The shapes that come out of operators with a window: convolution and pooling.
 
+use super::Shape;
 use super::operators::{div_ceil, times};
-use super::shapes::Shape;
 use crate::model::onnx::proto::NodeProto;
 
 /// A convolution's or a pooling's output: `[N, channels, ...]`.

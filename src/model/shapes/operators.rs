@@ -3,9 +3,9 @@
 //! The rules are those of the ONNX operator specification; arithmetic is checked, and what
 //! does not add up is unknown.
 
-use super::shapes::{Shape, Shapes};
 use super::slices::slices;
 use super::windows::{conv_transpose, windowed};
+use super::{Shape, Shapes};
 use crate::model::onnx::proto::NodeProto;
 
 /// The shapes of a node's outputs in order, as far as they follow from its inputs.

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use super::Shapes;
 use super::operators::{axis_within, div_ceil};
-use super::shapes::Shapes;
 use crate::model::onnx::proto::NodeProto;
 
 /// What a Slice leaves of one axis.
-pub(super) struct Cut {
+pub(in crate::model) struct Cut {
     pub axis: usize,
     pub start: i64,
     pub end: i64,
@@ -16,8 +16,24 @@ pub(super) struct Cut {
     pub length: Option<u64>,
 }
 
+impl Cut {
+    /// The indices that are left of an axis of `count`.
+    pub fn indices(&self, count: usize) -> Option<Vec<usize>> {
+        let count = i128::try_from(count).ok()?;
+        let last = if self.step < 0 { count - 1 } else { count };
+        let first = clamp_index(self.start, count, 0, last);
+        let length = cut_length(count, self.start, self.end, self.step)?;
+        let index = |k: u64| usize::try_from(first + i128::from(k) * i128::from(self.step)).ok();
+        (0..length).map(index).collect()
+    }
+}
+
 /// A Slice's cuts as written, with the lengths that they leave of `shape`.
-pub(super) fn slices(node: &NodeProto, known: &Shapes, shape: &[Option<u64>]) -> Option<Vec<Cut>> {
+pub(in crate::model) fn slices(
+    node: &NodeProto,
+    known: &Shapes,
+    shape: &[Option<u64>],
+) -> Option<Vec<Cut>> {
     let starts = known.setting(node, "starts", 1)?;
     let ends = known.setting(node, "ends", 2)?;
     let axes = match (known.setting(node, "axes", 3), node.input_name(3)) {
@@ -49,7 +65,11 @@ pub(super) fn slices(node: &NodeProto, known: &Shapes, shape: &[Option<u64>]) ->
 }
 
 /// The indices that a Slice in steps of 1 leaves of a list of `length` elements.
-pub(super) fn slice_of_list(node: &NodeProto, known: &Shapes, length: u64) -> Option<Range<usize>> {
+pub(in crate::model) fn slice_of_list(
+    node: &NodeProto,
+    known: &Shapes,
+    length: u64,
+) -> Option<Range<usize>> {
     let cut = slices(node, known, &[Some(length)])?.pop()?;
     if cut.step != 1 {
         return None;

@@ -3,17 +3,22 @@
 //! One pass over the nodes in their (topological) order, so that no graph, however damaged,
 //! takes longer than its size. A dimension may stay unknown while its neighbours are known.
 
+mod operators;
+mod slices;
+mod windows;
+
 use std::collections::HashMap;
 
-use super::{operators, slices};
+pub(in crate::model) use slices::slices;
+
 use crate::model::onnx::Model;
 use crate::model::onnx::proto::{NodeProto, TensorProto, ValueInfoProto};
 
 /// Dimensions of a value; `None` where one is not known.
-pub(super) type Shape = Vec<Option<u64>>;
+pub(in crate::model) type Shape = Vec<Option<u64>>;
 
 /// Elements of an integer tensor of rank 0 or 1; `None` where one is not known.
-pub(super) type Ints = Vec<Option<i64>>;
+pub(in crate::model) type Ints = Vec<Option<i64>>;
 
 /// Ranks and lists above these are left unknown: no real shape needs them, and they bound the
 /// work per node.
@@ -22,7 +27,7 @@ const MAX_LIST: usize = 64;
 
 /// What is known of each value by its name.
 #[derive(Default)]
-pub(super) struct Shapes<'a> {
+pub(in crate::model) struct Shapes<'a> {
     shapes: HashMap<&'a str, Shape>,
     ints: HashMap<&'a str, Ints>,
     floats: HashMap<&'a str, Vec<f32>>,
@@ -68,7 +73,7 @@ impl<'a> Shapes<'a> {
                 self.set_ints(output, Some(list.iter().copied().map(Some).collect()));
             } else if let Some(value) = node.attribute("value_int") {
                 self.set_shape(output, Some(Vec::new()));
-                self.set_ints(output, Some(vec![Some(value.i)]));
+                self.set_ints(output, Some(vec![Some(value.i.unwrap_or_default())]));
             }
             return;
         }

@@ -1,0 +1,74 @@
+//! What an evaluation knows of each image.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A class of the data set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Category {
+    /// As in the annotations; COCO's own ids have gaps.
+    pub id: u64,
+    pub name: String,
+}
+
+/// Where an image is from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ImageSource {
+    /// A message of a recording.
+    Message { topic: String, stamp_ns: i64 },
+    /// A file, relative to the folder of images.
+    File { file_name: String },
+}
+
+/// An annotated object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Object {
+    pub id: u64,
+    pub category_id: u64,
+    /// Left, top, width, height in pixels of the image.
+    pub bbox: [f64; 4],
+    /// In square pixels: what decides whether it is small, medium or large. COCO's is the area of the mask.
+    pub area: f64,
+    /// A group of objects: any number of detections may lie in it, and none of them counts.
+    #[serde(default)]
+    pub iscrowd: bool,
+    /// Not to be found and not wrong to find: neither a hit nor a miss.
+    #[serde(default)]
+    pub ignore: bool,
+}
+
+/// A detection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// Of the data set, after the class map.
+    pub category_id: u64,
+    /// Left, top, width, height in pixels of the image.
+    pub bbox: [f64; 4],
+    /// In [0, 1].
+    pub score: f64,
+}
+
+/// One image: what is there, what was found, and how long that took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    /// Position in the data set, from 0; the same whichever shard the image was in.
+    pub index: u64,
+    /// The annotations' id of the image.
+    pub id: u64,
+    #[serde(flatten)]
+    pub source: ImageSource,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    pub objects: Vec<Object>,
+    /// Best first.
+    pub detections: Vec<Found>,
+    /// Milliseconds by stage.
+    pub stages_ms: BTreeMap<String, f64>,
+    /// Why it could not be processed; it counts as an image in which nothing was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
