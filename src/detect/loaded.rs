@@ -117,6 +117,7 @@ impl Loaded {
     fn open(&self, patience: Patience) -> Result<Detector, InferError> {
         let opening = Opening {
             backend: Arc::clone(&self.backend) as Arc<dyn Backend>,
+            model: &self.model.path.display().to_string(),
             description: &self.model.description,
             options: &self.config.session,
             patience,

@@ -56,7 +56,8 @@ pub struct Session {
     /// What the last run ended with, if the provider failed.
     broken: Option<ProviderError>,
     standing: Arc<Standing>,
-    number: usize,
+    /// Its number there; none as long as it is not open.
+    number: Option<usize>,
 }
 
 /// Why a model cannot be loaded or run.
@@ -64,16 +65,19 @@ pub struct Session {
 pub enum InferError {
     #[error("{path}: {source}")]
     Onnx { path: String, source: OnnxError },
-    #[error("{name}: none of the providers takes it: {reasons}")]
-    NoProvider { name: String, reasons: String },
-    #[error("{name}: its inputs are {found}, but the model's description says {expected}")]
+    #[error("{model}: none of the providers takes it: {reasons}")]
+    NoProvider { model: String, reasons: String },
+    #[error("{model}: its inputs are {found}, but the model's description says {expected}")]
     Input {
-        name: String,
+        model: String,
         expected: String,
         found: String,
     },
-    #[error("{name}: {source}")]
-    Outputs { name: String, source: ShapeMismatch },
+    #[error("{model}: {source}")]
+    Outputs {
+        model: String,
+        source: ShapeMismatch,
+    },
     #[error("ONNX Runtime: {0}")]
     Run(#[from] ort::Error),
     #[error("the provider {} failed: {error}", provider.name())]
@@ -112,6 +116,7 @@ impl Session {
         let backend = OrtBackend::new(runtime, model, options, Profiled::Accelerated)?;
         let opening = Opening {
             backend: Arc::new(backend),
+            model: &model.path.display().to_string(),
             description: &model.description,
             options,
             patience: Patience::Wait,
@@ -252,19 +257,25 @@ impl Session {
     }
 
     fn tell(&self) {
-        self.standing.tell(self.number, self.fates());
+        if let Some(number) = self.number {
+            self.standing.tell(number, self.fates());
+        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.standing.leave(self.number);
+        if let Some(number) = self.number {
+            self.standing.leave(number);
+        }
     }
 }
 
 /// What a session is opened with.
 pub struct Opening<'a> {
     pub backend: Arc<dyn Backend>,
+    /// What error messages call it.
+    pub model: &'a str,
     pub description: &'a ModelDescription,
     pub options: &'a SessionOptions,
     pub patience: Patience,
@@ -305,7 +316,7 @@ impl Opening<'_> {
             }
         }
         let no_provider = |ladder: &Ladder| InferError::NoProvider {
-            name: self.description.name.clone(),
+            model: self.model.to_owned(),
             reasons: ladder.reasons(),
         };
         // what is slow and has nothing to serve in its place is made now, and compared with the CPU
@@ -325,7 +336,7 @@ impl Opening<'_> {
             }
         }
         let mut serving = serving.ok_or_else(|| no_provider(&ladder))?;
-        let decoder = check_shapes(&*serving, self.description)?;
+        let decoder = check_shapes(&*serving, self.model, self.description)?;
         let replaceable = providers.len() > 1 || providers[0] != Provider::Cpu;
         let reference = replaceable.then(|| Reference::take(&mut *serving, probe()));
         let reference = reference
@@ -344,7 +355,7 @@ impl Opening<'_> {
             reference: reference.map(Arc::new),
             upgrade: None,
             broken: None,
-            number: self.standing.enter(),
+            number: None,
             standing: self.standing.clone(),
         };
         if let (Some(provider), Some(reference)) = (session.ladder.preparing(), &session.reference)
@@ -364,6 +375,7 @@ impl Opening<'_> {
                 .iter()
                 .for_each(|&lesser| session.ladder.forbid(lesser));
         }
+        session.number = Some(session.standing.enter());
         session.tell();
         Ok((session, decoder))
     }
@@ -372,9 +384,9 @@ impl Opening<'_> {
 /// The decoder of a session's outputs, if its inputs and outputs are those of `description`.
 fn check_shapes(
     session: &dyn Runner,
+    model: &str,
     description: &ModelDescription,
 ) -> Result<OutputDecoder, InferError> {
-    let name = || description.name.clone();
     let input = &description.input;
     let expected = [1, 3, i64::from(input.height), i64::from(input.width)];
     let shapes = session.shapes();
@@ -383,7 +395,7 @@ fn check_shapes(
     };
     if !matches!(shapes.inputs.as_slice(), [one] if fits(one)) {
         return Err(InferError::Input {
-            name: name(),
+            model: model.to_owned(),
             expected: format!("one of f32 {expected:?}"),
             found: shapes.described.clone(),
         });
@@ -392,7 +404,7 @@ fn check_shapes(
     let size = (input.width, input.height);
     OutputDecoder::new(description.family, size, classes, &shapes.outputs).map_err(|source| {
         InferError::Outputs {
-            name: name(),
+            model: model.to_owned(),
             source,
         }
     })

@@ -157,6 +157,7 @@ pub fn open(
     };
     let opening = Opening {
         backend: Arc::clone(backend) as Arc<dyn Backend>,
+        model: "scripted",
         description: &model(),
         options: &options,
         patience,

@@ -134,6 +134,7 @@ fn resident_in(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::Placed;
 
     fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
         ProviderFate {
@@ -213,6 +214,85 @@ mod tests {
             "runs on cpu, not on tensorrt, which runtime.providers prefers: not in this build; \
              runs on cpu, not on cuda, which runtime.providers prefers: no device"
         );
+    }
+
+    #[test]
+    fn what_failed_while_it_ran_is_an_error_until_it_works_again() {
+        let failed = ProviderFate {
+            failures: 2,
+            cause: Some(Cause::DeviceLost),
+            ..fate("cuda", Some("device lost: CUDA failure 719"))
+        };
+        let model = model();
+        let lost = [failed.clone(), fate("cpu", None)];
+        let status = detector_status(&facts(&model, &lost));
+        assert_eq!(status.level, Level::Error);
+        let failures = ("failures: cuda".to_owned(), "2".to_owned());
+        assert!(status.values.contains(&failures));
+        // one session of two is back
+        let half = [
+            ProviderFate {
+                used: true,
+                ..failed.clone()
+            },
+            fate("cpu", None),
+        ];
+        assert_eq!(detector_status(&facts(&model, &half)).level, Level::Error);
+        let none = [failed.clone()];
+        let status = detector_status(&facts(&model, &none));
+        assert_eq!(status.level, Level::Error);
+        assert!(status.message.starts_with("runs on none, not on cuda"));
+        let well = [
+            ProviderFate {
+                used: true,
+                reason: None,
+                cause: None,
+                ..failed
+            },
+            fate("cpu", Some("not needed: cuda comes before it and works")),
+        ];
+        let status = detector_status(&facts(&model, &well));
+        assert_eq!(status.level, Level::Ok);
+        assert!(status.values.contains(&failures));
+    }
+
+    #[test]
+    fn a_wrong_session_is_an_error_and_one_in_the_making_a_warning() {
+        let model = model();
+        let level = |cause| {
+            let better = ProviderFate {
+                cause: Some(cause),
+                ..fate("tensorrt", Some("as it says"))
+            };
+            detector_status(&facts(&model, &[better, fate("cuda", None)])).level
+        };
+        assert_eq!(level(Cause::SelfTestFailed), Level::Error);
+        assert_eq!(level(Cause::Preparing), Level::Warn);
+        assert_eq!(level(Cause::NotNeeded), Level::Ok);
+    }
+
+    #[test]
+    fn a_provider_that_leaves_most_to_the_cpu_is_warned_of() {
+        let model = model();
+        let status = |share: f64| {
+            let placed = |provider: &str, nodes, time_share| Placed {
+                provider: provider.to_owned(),
+                nodes,
+                time_share,
+            };
+            let cuda = ProviderFate {
+                placement: vec![placed("cuda", 190, share), placed("cpu", 9, 1.0 - share)],
+                ..fate("cuda", None)
+            };
+            detector_status(&facts(&model, &[cuda]))
+        };
+        let fine = status(0.975);
+        assert_eq!(fine.level, Level::Ok);
+        let nodes = ("nodes on cpu".to_owned(), "9, 2.5 % of the time".to_owned());
+        assert!(fine.values.contains(&nodes), "{:?}", fine.values);
+        let slow = status(0.4);
+        assert_eq!(slow.level, Level::Warn);
+        assert_eq!(slow.message, "only 40 % of the model's time is on cuda");
     }
 
     #[test]
