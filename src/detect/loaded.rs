@@ -24,7 +24,6 @@ pub struct Loaded {
     pub runtime: Runtime,
     /// What became of the providers, for all detectors made here.
     pub standing: Arc<Standing>,
-    backend: Arc<OrtBackend>,
     settings: DetectorSettings,
 }
 
@@ -51,7 +50,6 @@ impl Loaded {
         let model = Model::load(&config.model)?;
         let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
         let runtime = Runtime::load()?;
-        let backend = OrtBackend::new(&runtime, &model, &config.session, Profiled::Accelerated)?;
         // whole frames are worked on in parallel: threads within an operation on pixels only get in their way
         opencv::core::set_num_threads(1)?;
         let labels = Arc::new(model.description.labels.clone());
@@ -61,7 +59,6 @@ impl Loaded {
             labels,
             runtime,
             standing: Arc::default(),
-            backend: Arc::new(backend),
             settings,
         })
     }
@@ -100,7 +97,7 @@ impl Loaded {
 
     /// One detector, on the best provider, however long its session takes.
     pub fn detector(&self) -> Result<Detector, InferError> {
-        self.open(Patience::Wait)
+        self.open(&self.backend()?, Patience::Wait)
     }
 
     /// `count` detectors, each with a session of its own. They are made in parallel: optimising the graph
@@ -114,9 +111,17 @@ impl Loaded {
         self.open_many(count, Patience::ServeMeanwhile)
     }
 
-    fn open(&self, patience: Patience) -> Result<Detector, InferError> {
+    /// What makes the sessions. Whatever is wrong with the model's file is found here.
+    fn backend(&self) -> Result<Arc<dyn Backend>, InferError> {
+        let options = &self.config.session;
+        let profiled = Profiled::Accelerated;
+        let backend = OrtBackend::new(&self.runtime, &self.model, options, profiled)?;
+        Ok(Arc::new(backend))
+    }
+
+    fn open(&self, backend: &Arc<dyn Backend>, patience: Patience) -> Result<Detector, InferError> {
         let opening = Opening {
-            backend: Arc::clone(&self.backend) as Arc<dyn Backend>,
+            backend: Arc::clone(backend),
             model: &self.model.path.display().to_string(),
             description: &self.model.description,
             options: &self.config.session,
@@ -133,9 +138,10 @@ impl Loaded {
     }
 
     fn open_many(&self, count: usize, patience: Patience) -> Result<Vec<Detector>, LoadError> {
+        let backend = &self.backend()?;
         let made: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..count)
-                .map(|_| scope.spawn(|| self.open(patience)))
+                .map(|_| scope.spawn(|| self.open(backend, patience)))
                 .collect();
             threads.into_iter().map(|thread| thread.join()).collect()
         });

@@ -150,7 +150,9 @@ impl Backend for OrtBackend {
             _ => None,
         };
         let path = cache.as_ref().map(|cache| cache.path().to_owned());
-        *self.unproven.lock().unwrap_or_else(PoisonError::into_inner) = cache;
+        if let Some(cache) = cache {
+            *self.unproven.lock().unwrap_or_else(PoisonError::into_inner) = Some(cache);
+        }
         let commit = || self.commit(provider, path.as_deref(), profile.as_deref());
         let (session, logged) = log::collect(commit);
         let session = session.map_err(|error| {

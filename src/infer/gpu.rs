@@ -43,7 +43,7 @@ fn driver_version(text: &str) -> Option<&str> {
     line.split_whitespace().find(is_version)
 }
 
-/// `Model: 	 NVIDIA GeForce RTX 4090`
+/// `Model: NVIDIA GeForce RTX 4090`, with tabs between.
 fn model(text: &str) -> Option<&str> {
     let line = text.lines().find_map(|line| line.strip_prefix("Model:"));
     line.map(str::trim).filter(|model| !model.is_empty())

@@ -56,6 +56,11 @@ impl Ladder {
             self.current = index;
             self.frames = 0;
             self.rungs[index].problem = None;
+            // what comes after it need not be made any more
+            let below = self.rungs[index..].iter_mut();
+            below
+                .filter(|rung| rung.cause() == Some(Cause::Preparing))
+                .for_each(|rung| rung.problem = None);
         }
     }
 
@@ -99,24 +104,35 @@ impl Ladder {
         rung.failures_in_a_row = rung.failures_in_a_row.saturating_add(1);
     }
 
-    /// The next after the current one that nobody has tried, or that did well when it was left.
-    pub(super) fn next_below(&self) -> Option<Provider> {
-        let below = self.rungs.iter().skip(self.current + 1);
-        below
-            .filter(|rung| rung.problem.is_none())
-            .map(|rung| rung.provider)
-            .next()
+    /// The next after the current one that nobody has tried, or that did well when it was left. One that builds slowly is
+    /// left to be prepared.
+    pub(super) fn next_quick(&mut self) -> Option<Provider> {
+        let below = self.current + 1..self.rungs.len();
+        for index in below {
+            let provider = self.rungs[index].provider;
+            if self.rungs[index].problem.is_some() {
+                continue;
+            } else if provider.builds_slowly() {
+                self.prepare(provider);
+            } else {
+                return Some(provider);
+            }
+        }
+        None
     }
 
-    /// Those that failed while they ran and are no worse than the current one, the best first; and how often the best of
-    /// them did so in a row.
+    /// Those that failed while they ran and are no worse than the current one, and those to be prepared, the best first; and
+    /// how often the best of them failed in a row.
     pub(super) fn to_retry(&self) -> (Vec<Provider>, u32) {
-        let failed = |rung: &&Rung| {
-            rung.failures > 0
-                && rung.problem.is_some()
-                && rung.cause() != Some(Cause::SelfTestFailed)
+        let wanted = |index: usize, rung: &Rung| match rung.cause() {
+            None | Some(Cause::SelfTestFailed) => false,
+            Some(Cause::Preparing) => true,
+            Some(_) => rung.failures > 0 && index <= self.current,
         };
-        let rungs: Vec<_> = self.rungs[..=self.current].iter().filter(failed).collect();
+        let rungs = self.rungs.iter().enumerate();
+        let rungs: Vec<_> = rungs
+            .filter_map(|(index, rung)| wanted(index, rung).then_some(rung))
+            .collect();
         let failures = rungs.first().map_or(0, |rung| rung.failures_in_a_row);
         (rungs.iter().map(|rung| rung.provider).collect(), failures)
     }

@@ -10,15 +10,16 @@ use thiserror::Error;
 use super::backend::{OrtBackend, Profiled};
 use super::backoff::Backoff;
 use super::ladder::Ladder;
+use super::opening::Opening;
 use super::runner::{Backend, Outputs, Runner};
-use super::self_test::{Probe, Reference};
+use super::self_test::Reference;
 use super::standing::Standing;
 use super::upgrade::{self, Ended, News, Retry, Upgrade};
 use super::{Provider, ProviderError, ProviderOptions, Runtime};
 use crate::metrics::ProviderFate;
 use crate::model::decoder::ShapeMismatch;
 use crate::model::onnx::OnnxError;
-use crate::model::{Model, ModelDescription, OutputDecoder};
+use crate::model::{Model, OutputDecoder};
 
 /// How a session runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,21 +44,21 @@ pub enum Patience {
 
 /// A model that is ready to run.
 pub struct Session {
-    serving: Box<dyn Runner>,
+    pub(super) serving: Box<dyn Runner>,
     /// Of the model's outputs, as its decoder reads them.
-    output_lengths: Vec<usize>,
-    ladder: Ladder,
-    strict: bool,
-    backend: Arc<dyn Backend>,
-    backoff: Backoff,
+    pub(super) output_lengths: Vec<usize>,
+    pub(super) ladder: Ladder,
+    pub(super) strict: bool,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) backoff: Backoff,
     /// What a session must compute to take over; `None` where there is no second provider.
-    reference: Option<Arc<Reference>>,
-    upgrade: Option<Upgrade>,
+    pub(super) reference: Option<Arc<Reference>>,
+    pub(super) upgrade: Option<Upgrade>,
     /// What the last run ended with, if the provider failed.
-    broken: Option<ProviderError>,
-    standing: Arc<Standing>,
+    pub(super) broken: Option<ProviderError>,
+    pub(super) standing: Arc<Standing>,
     /// Its number there; none as long as it is not open.
-    number: Option<usize>,
+    pub(super) number: Option<usize>,
 }
 
 /// Why a model cannot be loaded or run.
@@ -208,7 +209,8 @@ impl Session {
         let failed = self.ladder.current().name();
         let what = format!("{failed} failed while it ran: {error}");
         self.ladder.fail(error);
-        while let Some(next) = self.ladder.next_below().filter(|_| !self.strict) {
+        // without one that is made at once, all that is left is to wait
+        while let Some(next) = self.ladder.next_quick().filter(|_| !self.strict) {
             match upgrade::make(&*self.backend, next, self.reference.as_deref()) {
                 Ok(runner) => {
                     self.serving = runner;
@@ -243,7 +245,7 @@ impl Session {
         self.start_upgrade(candidates, Arc::clone(reference), Some(retry));
     }
 
-    fn start_upgrade(
+    pub(super) fn start_upgrade(
         &mut self,
         candidates: Vec<Provider>,
         reference: Arc<Reference>,
@@ -256,7 +258,7 @@ impl Session {
         }
     }
 
-    fn tell(&self) {
+    pub(super) fn tell(&self) {
         if let Some(number) = self.number {
             self.standing.tell(number, self.fates());
         }
@@ -269,143 +271,4 @@ impl Drop for Session {
             self.standing.leave(number);
         }
     }
-}
-
-/// What a session is opened with.
-pub struct Opening<'a> {
-    pub backend: Arc<dyn Backend>,
-    /// What error messages call it.
-    pub model: &'a str,
-    pub description: &'a ModelDescription,
-    pub options: &'a SessionOptions,
-    pub patience: Patience,
-    pub backoff: Backoff,
-    pub standing: Arc<Standing>,
-}
-
-impl Opening<'_> {
-    /// A session on the best provider that there is now, or will be ([`Patience`]).
-    ///
-    /// # Errors
-    /// No provider takes the model, or the first does not and `strict` is set; or its inputs and outputs are not what its
-    /// description says.
-    pub fn open(self) -> Result<(Session, OutputDecoder), InferError> {
-        let SessionOptions {
-            providers, strict, ..
-        } = self.options;
-        let backend = &*self.backend;
-        let probe = || Probe::new(&self.description.input);
-        let mut ladder = Ladder::new(providers);
-        let mut serving = None;
-        for (index, &provider) in providers.iter().enumerate() {
-            let lesser = index > 0;
-            if serving.is_some() {
-                continue;
-            } else if lesser && *strict && !providers[0].builds_slowly() {
-                ladder.forbid(provider);
-            } else if provider.builds_slowly() {
-                ladder.prepare(provider);
-            } else {
-                match backend.build(provider) {
-                    Ok(runner) => {
-                        serving = Some(runner);
-                        ladder.serve(provider);
-                    }
-                    Err(error) => ladder.refuse(provider, error),
-                }
-            }
-        }
-        let no_provider = |ladder: &Ladder| InferError::NoProvider {
-            model: self.model.to_owned(),
-            reasons: ladder.reasons(),
-        };
-        // what is slow and has nothing to serve in its place is made now, and compared with the CPU
-        if serving.is_none()
-            && let Some(provider) = ladder.preparing()
-        {
-            let made = backend.build(Provider::Cpu).and_then(|mut cpu| {
-                let reference = Reference::take(&mut *cpu, probe())?;
-                upgrade::make(backend, provider, Some(&reference))
-            });
-            match made {
-                Ok(runner) => {
-                    serving = Some(runner);
-                    ladder.serve(provider);
-                }
-                Err(error) => ladder.refuse(provider, error),
-            }
-        }
-        let mut serving = serving.ok_or_else(|| no_provider(&ladder))?;
-        let decoder = check_shapes(&*serving, self.model, self.description)?;
-        let replaceable = providers.len() > 1 || providers[0] != Provider::Cpu;
-        let reference = replaceable.then(|| Reference::take(&mut *serving, probe()));
-        let reference = reference
-            .transpose()
-            .map_err(|error| InferError::Provider {
-                provider: ladder.current(),
-                error,
-            })?;
-        let mut session = Session {
-            serving,
-            output_lengths: decoder.output_lengths(),
-            ladder,
-            strict: *strict,
-            backend: self.backend.clone(),
-            backoff: self.backoff,
-            reference: reference.map(Arc::new),
-            upgrade: None,
-            broken: None,
-            number: None,
-            standing: self.standing.clone(),
-        };
-        if let (Some(provider), Some(reference)) = (session.ladder.preparing(), &session.reference)
-        {
-            let reference = Arc::clone(reference);
-            session.start_upgrade(vec![provider], reference, None);
-        }
-        if *strict || self.patience == Patience::Wait {
-            session.wait_for_upgrade();
-        }
-        if *strict {
-            if session.provider() != providers[0] {
-                return Err(no_provider(&session.ladder));
-            }
-            let lesser = &providers[1..];
-            lesser
-                .iter()
-                .for_each(|&lesser| session.ladder.forbid(lesser));
-        }
-        session.number = Some(session.standing.enter());
-        session.tell();
-        Ok((session, decoder))
-    }
-}
-
-/// The decoder of a session's outputs, if its inputs and outputs are those of `description`.
-fn check_shapes(
-    session: &dyn Runner,
-    model: &str,
-    description: &ModelDescription,
-) -> Result<OutputDecoder, InferError> {
-    let input = &description.input;
-    let expected = [1, 3, i64::from(input.height), i64::from(input.width)];
-    let shapes = session.shapes();
-    let fits = |shape: &[i64]| {
-        shape.len() == expected.len() && shape.iter().zip(expected).all(|(&s, e)| s == e || s == -1)
-    };
-    if !matches!(shapes.inputs.as_slice(), [one] if fits(one)) {
-        return Err(InferError::Input {
-            model: model.to_owned(),
-            expected: format!("one of f32 {expected:?}"),
-            found: shapes.described.clone(),
-        });
-    }
-    let classes = description.labels.count();
-    let size = (input.width, input.height);
-    OutputDecoder::new(description.family, size, classes, &shapes.outputs).map_err(|source| {
-        InferError::Outputs {
-            model: model.to_owned(),
-            source,
-        }
-    })
 }

@@ -145,3 +145,30 @@ fn the_cpu_alone_keeps_its_session() {
     assert!(fate(&session, Provider::Cpu).used);
     assert_eq!(backend.builds(Provider::Cpu).len(), 1);
 }
+
+#[test]
+fn a_slow_one_in_reserve_is_made_in_the_background() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let backend = Scripted::new(move |provider, nth| match (provider, nth) {
+        (Provider::Cuda, 0) => Ok(breaks(Cause::DeviceLost)),
+        (Provider::Cuda, _) => Err(refusal(Cause::NoDevice)),
+        (Provider::TensorRt, _) => {
+            released.lock().unwrap().recv().unwrap();
+            Ok(GOOD)
+        }
+        _ => Ok(GOOD),
+    });
+    let providers = [Provider::Cuda, Provider::TensorRt, Provider::Cpu];
+    let mut session = session(&backend, &providers, Patience::ServeMeanwhile);
+    assert_eq!(
+        fate(&session, Provider::TensorRt).cause,
+        Some(Cause::NotNeeded)
+    );
+    assert_eq!(frames_until(&mut session, Provider::Cpu), 1);
+    let cause = fate(&session, Provider::TensorRt).cause;
+    assert_eq!(cause, Some(Cause::Preparing));
+    release.send(()).unwrap();
+    assert_eq!(frames_until(&mut session, Provider::TensorRt), 0);
+    assert_eq!(fate(&session, Provider::Cuda).failures, 1);
+}
