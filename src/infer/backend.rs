@@ -102,7 +102,7 @@ impl OrtBackend {
     /// Where TensorRT may keep what it builds. Without a cache it is built each time, which is never wrong.
     fn open_cache(&self) -> Option<CacheFolder> {
         let options = &self.options.options.tensorrt;
-        if !options.engine_cache && !options.timing_cache {
+        if !self.wants_cache() {
             return None;
         }
         let nvidia = Nvidia::find(Path::new("/"))?;
@@ -129,6 +129,11 @@ impl OrtBackend {
                 tracing::warn!("no cache of TensorRT's engines in {folder}: {error}");
             })
             .ok()
+    }
+
+    fn wants_cache(&self) -> bool {
+        let options = &self.options.options.tensorrt;
+        options.engine_cache || options.timing_cache
     }
 
     fn take_unproven(&self) -> Option<CacheFolder> {
@@ -178,9 +183,14 @@ impl Backend for OrtBackend {
     }
 
     fn approve(&self, provider: Provider) {
-        if provider == Provider::TensorRt
-            && let Some(Err(error)) = self.take_unproven().map(CacheFolder::seal)
-        {
+        if provider != Provider::TensorRt || !self.wants_cache() {
+            return;
+        }
+        let kept = match self.take_unproven() {
+            Some(folder) => folder.seal().map_err(|error| error.to_string()),
+            None => Err("which GPU, driver and TensorRT it is for is not known".to_owned()),
+        };
+        if let Err(error) = kept {
             tracing::warn!("the engine of TensorRT is not kept for the next start: {error}");
         }
     }

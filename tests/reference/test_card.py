@@ -9,7 +9,7 @@ import sys
 
 import numpy
 import onnxruntime
-import yaml
+from ruamel.yaml import YAML
 
 
 def card(width, height):
@@ -31,7 +31,7 @@ def card(width, height):
 def main(folder):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    manifest = yaml.safe_load(pathlib.Path(__file__).parents[2].joinpath("models/manifest.yaml").read_text())
+    manifest = YAML(typ="safe").load(pathlib.Path(__file__).parents[2].joinpath("models/manifest.yaml"))
     for model in manifest["models"]:
         spec = model["input"]
         assert spec["colour"] == "bgr", spec
