@@ -23,6 +23,7 @@ pub mod report;
 
 pub mod sink;
 
+pub mod camera;
 pub mod eval;
 
 pub mod node;

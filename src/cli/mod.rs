@@ -5,6 +5,7 @@ pub mod detect;
 pub mod doctor;
 pub mod import;
 pub mod interrupt;
+pub mod label;
 pub mod log;
 pub mod models;
 pub mod outputs;
@@ -38,6 +39,9 @@ enum Command {
     Detect(detect::DetectArgs),
     /// Make a rosbag2 recording from a video or a folder of images
     Import(import::ImportArgs),
+    /// Frames and detections for people to correct, and what they corrected
+    #[command(subcommand)]
+    Label(label::LabelCommand),
     /// List, fetch, verify and inspect models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -79,6 +83,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
         Command::Replay(args) => replay::run(&args),
         Command::Detect(args) => detect::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Label(command) => label::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -3,6 +3,40 @@
 //! Everything here is a pure function of [`ImageRecord`]s: an evaluation file holds them, a shard is some of them, and
 //! comparing, merging and resuming need nothing else.
 
+pub mod annotations;
+pub mod class_map;
+pub mod journal;
+pub mod problems;
 pub mod record;
+pub mod regions;
+pub mod shard;
+pub mod subject;
+pub mod truth;
 
+mod average_precision;
+mod matching;
+mod operating_point;
+
+pub mod accuracy;
+pub mod confusion;
+pub mod distance;
+
+pub mod bootstrap;
+pub mod rank_test;
+
+pub use accuracy::{Accuracy, AccuracySettings, ClassAccuracy, Figures, accuracy};
+pub use bootstrap::{
+    BootstrapSettings, ClassDifference, Differences, Interval, PairingError, paired_bootstrap,
+};
+pub use class_map::ClassMap;
+pub use confusion::{
+    Confusion, FalsePositive, FalsePositiveReason, Miss, MissReason, Mistakes, confusion, mistakes,
+};
+pub use distance::{DistanceBand, by_distance};
+pub use journal::{Journal, JournalError};
+pub use problems::{Problem, Problems};
+pub use rank_test::{RankTest, rank_test};
 pub use record::{Category, Found, ImageRecord, ImageSource, Object};
+pub use shard::Shard;
+pub use subject::Subject;
+pub use truth::{Truth, TruthImage};

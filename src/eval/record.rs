@@ -72,3 +72,49 @@ pub struct ImageRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn category(id: u64) -> Category {
+        let name = format!("class {id}");
+        Category { id, name }
+    }
+
+    /// One that counts, as large as its box.
+    pub fn object(category_id: u64, bbox: [f64; 4]) -> Object {
+        Object {
+            id: 1,
+            category_id,
+            bbox,
+            area: bbox[2] * bbox[3],
+            iscrowd: false,
+            ignore: false,
+        }
+    }
+
+    pub fn found(category_id: u64, bbox: [f64; 4], score: f64) -> Found {
+        Found {
+            category_id,
+            bbox,
+            score,
+        }
+    }
+
+    pub fn image(id: u64, objects: Vec<Object>, detections: Vec<Found>) -> ImageRecord {
+        ImageRecord {
+            index: id,
+            id,
+            source: ImageSource::File {
+                file_name: format!("{id}.jpg"),
+            },
+            width: 1000,
+            height: 1000,
+            objects,
+            detections,
+            stages_ms: BTreeMap::new(),
+            failure: None,
+        }
+    }
+}

@@ -54,6 +54,13 @@ impl StageHistograms {
         }
     }
 
+    /// Counts one duration in milliseconds, as of a frame that was recorded elsewhere.
+    pub fn record_ms(&mut self, stage: Stage, ms: f64) {
+        // a float beyond what the integer holds becomes its nearest end, and NaN 0
+        let ns = (ms * 1e6).round() as u64;
+        self.stages[stage as usize].saturating_record(ns.min(LONGEST_NS));
+    }
+
     /// In the order of [`Stage::ALL`]; stages that no frame completed are absent.
     pub fn quantiles(&self) -> Vec<(Stage, Quantiles)> {
         let stages = Stage::ALL.into_iter().zip(&self.stages);

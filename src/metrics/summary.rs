@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::infer::{Cause, Placed};
 use crate::pipeline::Stage;
@@ -45,7 +45,7 @@ impl Summary {
 }
 
 /// Received = published + dropped + failed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameCounts {
     pub received: u64,
     pub published: u64,
@@ -56,7 +56,7 @@ pub struct FrameCounts {
 }
 
 /// Milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     pub min: f64,
     pub p50: f64,
@@ -66,7 +66,7 @@ pub struct Quantiles {
 }
 
 /// Which model ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelIdentity {
     pub name: String,
     /// Of the ONNX file as it was given, lower-case hexadecimal.

@@ -41,6 +41,8 @@ pub struct Frame {
     pub oddity: Option<Oddity>,
     /// The header's frame; empty as long as no header was read.
     pub frame_id: String,
+    /// Width and height of the decoded image, in pixels.
+    pub size: Option<(u32, u32)>,
     /// In pixels of the image, best first.
     pub detections: Vec<Detection>,
     /// The annotated picture as JPEG, if one was asked for.
@@ -69,6 +71,7 @@ impl Frame {
             age_on_receipt: Duration::ZERO,
             oddity: None,
             frame_id: String::new(),
+            size: None,
             detections: Vec::new(),
             annotated: None,
         }
@@ -83,6 +86,7 @@ impl Frame {
         self.age_on_receipt = Duration::ZERO;
         self.oddity = None;
         self.frame_id.clear();
+        self.size = None;
         self.detections.clear();
         self.annotated = None;
     }

@@ -117,6 +117,7 @@ impl Worker {
     fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
         let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
         frame.trace.mark(Mark::Decoded);
+        frame.size = Some((image.width(), image.height()));
         let letterbox = self
             .detector
             .prepare(&image)

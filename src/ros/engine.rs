@@ -260,7 +260,7 @@ impl Managed for Engine {
             Err(error) => {
                 let why = format!("{error:#}");
                 self.unable(Some(why.clone()));
-                Transitioned::Failure(why)
+                Transitioned::Error(why)
             }
         }
     }

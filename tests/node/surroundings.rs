@@ -112,6 +112,7 @@ fn an_enclave_is_taken_as_by_any_node() {
         return;
     };
     let _node = room.start_active(&["--enclave", "/perception/front"]);
+    room.peer.ask(json!({"do": "await_node", "timeout": 20}));
     let nodes = room.peer.ask(json!({"do": "nodes"}));
     assert!(
         nodes

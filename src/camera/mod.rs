@@ -1,0 +1,9 @@
+//! From pixels to the world: intrinsics, lens distortion, flat ground.
+//!
+//! Frames are REP 103's: optical (x right, y down, z forward) and body (x forward, y left, z up).
+
+mod ground;
+mod intrinsics;
+
+pub use ground::{GroundPlane, GroundPoint};
+pub use intrinsics::{CameraError, Intrinsics};

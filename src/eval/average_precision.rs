@@ -1,0 +1,150 @@
+//! Precision over recall of one class, and the figures that are read off it.
+
+use super::matching::{CategoryMatches, IOU_THRESHOLDS, OPERATING, Ranked};
+
+/// Recalls at which precision is taken: 0, 0.01, ... 1.
+const RECALLS: usize = 101;
+
+/// After some detection that found an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Point {
+    /// How many objects have been found so far.
+    pub found: u32,
+    /// How many of the detections so far found one.
+    pub precision: f64,
+}
+
+/// How many objects must be found for each of the recalls.
+pub(super) struct Recalls {
+    needed: [u32; RECALLS],
+}
+
+impl Recalls {
+    /// For `objects` that count, at least one.
+    pub fn of(objects: u32) -> Self {
+        let mut found = 1;
+        let needed = std::array::from_fn(|step| {
+            // the products of numpy.linspace(0, 1, 101), to the last bit
+            while found < objects && f64::from(found) / f64::from(objects) < step as f64 * 0.01 {
+                found += 1;
+            }
+            found
+        });
+        Self { needed }
+    }
+
+    /// The best precision at each recall or a higher one; 0 where no point has it.
+    pub fn curve(&self, points: &[Point]) -> [f64; RECALLS] {
+        let mut curve = [0.0; RECALLS];
+        let mut best = 0.0_f64;
+        let mut left = points;
+        for (precision, &needed) in curve.iter_mut().zip(&self.needed).rev() {
+            while let Some((last, rest)) = left.split_last()
+                && last.found >= needed
+            {
+                best = best.max(last.precision);
+                left = rest;
+            }
+            *precision = best;
+        }
+        curve
+    }
+
+    /// The mean of that curve.
+    pub fn average_precision(&self, points: &[Point]) -> f64 {
+        self.curve(points).iter().sum::<f64>() / RECALLS as f64
+    }
+}
+
+/// The points of a class in a range of areas at a threshold.
+fn points(detections: &[Ranked], area: usize, threshold: usize) -> Vec<Point> {
+    let (mut found, mut wrong) = (0_u32, 0_u32);
+    let mut points = Vec::new();
+    for outcome in detections.iter().map(|d| d.outcomes[area]) {
+        if outcome.is_hit(threshold) {
+            found += 1;
+            let precision = f64::from(found) / (f64::from(found) + f64::from(wrong));
+            points.push(Point { found, precision });
+        } else if !outcome.is_ignored(threshold) {
+            wrong += 1;
+        }
+    }
+    points
+}
+
+/// Average precision at each of COCO's thresholds; `None` where no object counts.
+pub(super) fn average_precisions(
+    class: &CategoryMatches,
+    area: usize,
+) -> Option<[f64; IOU_THRESHOLDS]> {
+    let objects = class.counting(area);
+    let recalls = (objects > 0).then(|| Recalls::of(objects))?;
+    let at = |threshold| recalls.average_precision(&points(&class.detections, area, threshold));
+    Some(std::array::from_fn(at))
+}
+
+/// Precision at the 101 recalls at the operating IoU; empty where no object counts.
+pub(super) fn operating_curve(class: &CategoryMatches) -> Vec<f64> {
+    match class.counting(0) {
+        0 => Vec::new(),
+        objects => Recalls::of(objects)
+            .curve(&points(&class.detections, 0, OPERATING))
+            .to_vec(),
+    }
+}
+
+/// Recall with the best `max_detections` of each image, averaged over COCO's thresholds; `None` where no object counts.
+pub(super) fn average_recall(
+    class: &CategoryMatches,
+    area: usize,
+    max_detections: usize,
+) -> Option<f64> {
+    let objects = class.counting(area);
+    let allowed = class
+        .detections
+        .iter()
+        .filter(|d| (d.rank as usize) < max_detections);
+    let hits: u32 = allowed.map(|d| d.outcomes[area].hits()).sum();
+    (objects > 0).then(|| f64::from(hits) / f64::from(objects) / IOU_THRESHOLDS as f64)
+}
+
+/// What a score threshold gives.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct AtThreshold {
+    /// Detections that score more count.
+    pub threshold: f64,
+    pub precision: f64,
+    pub recall: f64,
+    pub f1: f64,
+}
+
+/// The score threshold with the best F1 at the operating IoU; of equal ones the highest. All 0 where nothing is found.
+/// `None` where no object counts.
+///
+/// It lies halfway to the next score below, so that it cuts the same whether or not the score itself is taken.
+pub(super) fn best_threshold(class: &CategoryMatches) -> Option<AtThreshold> {
+    let objects = class.counting(0);
+    let mut best = (objects > 0).then(AtThreshold::default)?;
+    let (mut found, mut counted) = (0_u32, 0_u32);
+    let mut rest = class.detections.as_slice();
+    while let Some(first) = rest.first() {
+        // a threshold cannot part equal scores
+        let (equal, below) = rest.split_at(rest.partition_point(|d| d.score >= first.score).max(1));
+        for outcome in equal.iter().map(|d| d.outcomes[0]) {
+            found += u32::from(outcome.is_hit(OPERATING));
+            counted += u32::from(!outcome.is_ignored(OPERATING));
+        }
+        rest = below;
+        let f1 = 2.0 * f64::from(found) / f64::from(counted + objects);
+        if f1 > best.f1 {
+            let next = below.first().map_or(0.0, |d| d.score);
+            best = AtThreshold {
+                threshold: (first.score + next) / 2.0,
+                precision: f64::from(found) / f64::from(counted),
+                recall: f64::from(found) / f64::from(objects),
+                f1,
+            };
+        }
+    }
+    Some(best)
+}

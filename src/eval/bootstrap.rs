@@ -1,0 +1,513 @@
+//! Is the difference between two runs more than chance? The paired bootstrap over images.
+//!
+//! Images are drawn with replacement, the same for both runs, and the figures of the draw are computed anew: the spread
+//! of their difference tells what other images of the same kind would have shown. What matches what does not depend on
+//! the draw, so that it is found once; a draw is a weight for each image, and one pass over what is left of each class.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::accuracy::{UNDEFINED, mean};
+use super::average_precision::{Point, Recalls};
+use super::matching::{CategoryMatches, IOU_THRESHOLDS, match_images, sorted_by_id};
+use super::record::{Category, ImageRecord};
+
+/// How to resample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BootstrapSettings {
+    pub resamples: usize,
+    /// Of the interval, such as 0.95.
+    pub confidence: f64,
+    /// The same seed gives the same intervals.
+    pub seed: u64,
+    /// As in [`AccuracySettings`](super::AccuracySettings), the last.
+    pub max_detections: usize,
+    /// Threads that share the resamples; the result does not depend on it.
+    pub threads: usize,
+}
+
+impl Default for BootstrapSettings {
+    fn default() -> Self {
+        Self {
+            resamples: 1000,
+            confidence: 0.95,
+            seed: 0,
+            max_detections: 100,
+            threads: 1,
+        }
+    }
+}
+
+/// A figure of both runs and the interval that its difference lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// -1 where there are no objects.
+    pub a: f64,
+    /// -1 where there are no objects.
+    pub b: f64,
+    /// `b - a`.
+    pub difference: f64,
+    /// Of the difference.
+    pub low: f64,
+    /// Of the difference.
+    pub high: f64,
+}
+
+impl Interval {
+    /// Whether chance is no explanation: the interval does not hold 0. One without width comes of a single image, or of
+    /// a class that is in a single image, and says nothing.
+    pub fn is_significant(&self) -> bool {
+        self.low < self.high && (self.low > 0.0 || self.high < 0.0)
+    }
+}
+
+/// The differences of two runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Differences {
+    #[serde(rename = "AP")]
+    pub ap: Interval,
+    #[serde(rename = "AP50")]
+    pub ap50: Interval,
+    /// In the order of the categories, without classes that have no objects in one of the runs.
+    pub per_class: Vec<ClassDifference>,
+}
+
+/// The difference of two runs in one class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassDifference {
+    pub name: String,
+    pub id: u64,
+    #[serde(rename = "AP")]
+    pub ap: Interval,
+    #[serde(rename = "AP50")]
+    pub ap50: Interval,
+}
+
+/// Why two runs cannot be compared image by image.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PairingError {
+    #[error(
+        "comparing two runs: expected the same images in both, found {a} and {b}; evaluate both on the same data set"
+    )]
+    Count { a: usize, b: usize },
+    #[error(
+        "comparing two runs: image {id} is in one of them only; evaluate both on the same data set"
+    )]
+    Image { id: u64 },
+}
+
+/// Resamples the images and gives intervals for how much better `b` is than `a`. Percentiles of the resamples are the
+/// ends of an interval; a class's leave out resamples in which it has no objects.
+///
+/// Errors: the two do not have the same images, by id.
+pub fn paired_bootstrap(
+    categories: &[Category],
+    a: &[&ImageRecord],
+    b: &[&ImageRecord],
+    settings: &BootstrapSettings,
+) -> Result<Differences, PairingError> {
+    let (a, b) = (sorted_by_id(a), sorted_by_id(b));
+    pair(&a, &b)?;
+    let runs = [&a, &b].map(|images| Run::new(categories, images, settings.max_detections));
+    let whole = differences(&runs, &vec![1; a.len()]);
+    let draws = draw(&runs, a.len(), settings);
+    let interval = |value: &dyn Fn(&Draw) -> Option<[f64; 2]>| {
+        let pairs = draws.iter().filter_map(value);
+        let of_draws = pairs.map(|[a, b]| b - a).collect();
+        Interval::of(
+            value(&whole).unwrap_or([UNDEFINED; 2]),
+            of_draws,
+            settings.confidence,
+        )
+    };
+    let classes = categories.iter().enumerate();
+    let per_class = classes
+        .filter(|&(class, _)| whole.classes[class].is_some())
+        .map(|(class, category)| ClassDifference {
+            name: category.name.clone(),
+            id: category.id,
+            ap: interval(&|draw| Some(draw.classes[class]?.map(|figures| figures.ap))),
+            ap50: interval(&|draw| Some(draw.classes[class]?.map(|figures| figures.ap50))),
+        })
+        .collect();
+    Ok(Differences {
+        ap: interval(&|draw| draw.mean(|figures| figures.ap)),
+        ap50: interval(&|draw| draw.mean(|figures| figures.ap50)),
+        per_class,
+    })
+}
+
+/// Both sorted by id.
+fn pair(a: &[&ImageRecord], b: &[&ImageRecord]) -> Result<(), PairingError> {
+    for (a, b) in a.iter().zip(b) {
+        if a.id != b.id {
+            let id = a.id.min(b.id);
+            return Err(PairingError::Image { id });
+        }
+    }
+    if a.len() == b.len() {
+        Ok(())
+    } else {
+        let (a, b) = (a.len(), b.len());
+        Err(PairingError::Count { a, b })
+    }
+}
+
+impl Interval {
+    fn of([a, b]: [f64; 2], mut differences: Vec<f64>, confidence: f64) -> Self {
+        let difference = b - a;
+        differences.sort_by(f64::total_cmp);
+        let tail = (1.0 - confidence.clamp(0.0, 1.0)) / 2.0;
+        let end = |share| percentile(&differences, share).unwrap_or(difference);
+        Self {
+            a,
+            b,
+            difference,
+            low: end(tail),
+            high: end(1.0 - tail),
+        }
+    }
+}
+
+/// Between the two values nearest to it, in proportion.
+fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share * sorted.len().checked_sub(1)? as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    Some(sorted[below] + (sorted[above] - sorted[below]) * place.fract())
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ClassFigures {
+    ap: f64,
+    ap50: f64,
+}
+
+/// The figures of both runs on the images drawn.
+struct Draw {
+    /// `None` where the class has no objects in one of them.
+    classes: Vec<Option<[ClassFigures; 2]>>,
+}
+
+impl Draw {
+    /// `None` where no class has objects.
+    fn mean(&self, figure: impl Fn(&ClassFigures) -> f64) -> Option<[f64; 2]> {
+        self.classes.iter().flatten().next()?;
+        let of = |run: usize| mean(self.classes.iter().flatten().map(|pair| figure(&pair[run])));
+        Some([of(0), of(1)])
+    }
+}
+
+/// One for each resample, in an order that does not depend on the threads.
+fn draw(runs: &[Run; 2], images: usize, settings: &BootstrapSettings) -> Vec<Draw> {
+    let mut seeds = fastrand::Rng::with_seed(settings.seed);
+    let seeds: Vec<u64> = std::iter::repeat_with(|| seeds.u64(..))
+        .take(settings.resamples)
+        .collect();
+    let share = seeds.len().div_ceil(settings.threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = seeds
+            .chunks(share)
+            .map(|seeds| {
+                scope.spawn(move || -> Vec<Draw> {
+                    let draw = |&seed| differences(runs, &weights(images, seed));
+                    seeds.iter().map(draw).collect()
+                })
+            })
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        // a panic in there is one here
+        joined
+            .flat_map(|draws| draws.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
+
+/// How often each image is drawn.
+fn weights(images: usize, seed: u64) -> Vec<u32> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut weights = vec![0; images];
+    for _ in 0..images {
+        weights[rng.usize(..images)] += 1;
+    }
+    weights
+}
+
+fn differences(runs: &[Run; 2], weights: &[u32]) -> Draw {
+    let [a, b] = runs;
+    let mut buffers = Buffers::default();
+    let pairs = a.classes.iter().zip(&b.classes);
+    Draw {
+        classes: pairs
+            .map(|(a, b)| {
+                Some([
+                    a.figures(weights, &mut buffers)?,
+                    b.figures(weights, &mut buffers)?,
+                ])
+            })
+            .collect(),
+    }
+}
+
+/// What the figures of one run are made of.
+struct Run {
+    classes: Vec<Class>,
+}
+
+impl Run {
+    fn new(categories: &[Category], images: &[&ImageRecord], max_detections: usize) -> Self {
+        // the operating IoU plays no part
+        let matches = match_images(categories, images, max_detections, 1.0);
+        Self {
+            classes: matches.iter().map(Class::of).collect(),
+        }
+    }
+}
+
+struct Class {
+    /// Image and number of its objects that count.
+    objects: Vec<(u32, u32)>,
+    /// The image of each detection, best score first, up to the last that found something.
+    images: Vec<u32>,
+    /// By threshold, the detections that are not simply wrong: position, and whether it found what counts.
+    found: [Vec<(u32, bool)>; IOU_THRESHOLDS],
+}
+
+#[derive(Default)]
+struct Buffers {
+    /// Detections drawn up to each position.
+    drawn: Vec<u32>,
+    points: Vec<Point>,
+}
+
+impl Class {
+    fn of(class: &CategoryMatches) -> Self {
+        let outcomes = || (0..).zip(class.detections.iter().map(|d| d.outcomes[0]));
+        let found: [Vec<_>; IOU_THRESHOLDS] = std::array::from_fn(|threshold| {
+            outcomes()
+                .filter(|(_, o)| o.is_hit(threshold) || o.is_ignored(threshold))
+                .map(|(at, o)| (at, o.is_hit(threshold)))
+                .collect()
+        });
+        let ends = found.iter().filter_map(|found| found.last());
+        let end = ends.map(|&(at, _)| at as usize + 1).max().unwrap_or(0);
+        Self {
+            objects: class
+                .objects
+                .iter()
+                .map(|o| (o.image, o.counting[0]))
+                .collect(),
+            images: class.detections[..end].iter().map(|d| d.image).collect(),
+            found,
+        }
+    }
+
+    /// With each image as often as its weight says; `None` where no object counts.
+    fn figures(&self, weights: &[u32], buffers: &mut Buffers) -> Option<ClassFigures> {
+        let weight = |image: u32| weights[image as usize];
+        let objects = self.objects.iter().map(|&(at, count)| weight(at) * count);
+        let objects: u32 = objects.sum();
+        let recalls = (objects > 0).then(|| Recalls::of(objects))?;
+        let drawn = &mut buffers.drawn;
+        drawn.clear();
+        let mut sum = 0;
+        drawn.extend(self.images.iter().map(|&image| {
+            sum += weight(image);
+            sum
+        }));
+        let at = self.found.each_ref().map(|found| {
+            let points = &mut buffers.points;
+            points.clear();
+            let (mut hits, mut ignored) = (0, 0);
+            for &(at, hit) in found {
+                let times = weight(self.images[at as usize]);
+                if !hit {
+                    ignored += times;
+                } else if times > 0 {
+                    hits += times;
+                    let counted = buffers.drawn[at as usize] - ignored;
+                    points.push(Point {
+                        found: hits,
+                        precision: f64::from(hits) / f64::from(counted),
+                    });
+                }
+            }
+            recalls.average_precision(points)
+        });
+        Some(ClassFigures {
+            ap: mean(at.into_iter()),
+            ap50: at[0],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::record::tests::{category, found, image, object};
+    use super::*;
+    use crate::eval::{AccuracySettings, Figures, Object, accuracy};
+
+    const CLASSES: u64 = 3;
+
+    fn classes() -> Vec<Category> {
+        (1..=CLASSES).map(category).collect()
+    }
+
+    /// The more `noise`, in pixels, the worse the boxes fit; the objects are those of `seed`.
+    fn run(seed: u64, images: u64, noise: f64) -> Vec<ImageRecord> {
+        (1..=images)
+            .map(|id| {
+                let truth = &mut fastrand::Rng::with_seed(seed * 1000 + id);
+                let rng = &mut fastrand::Rng::with_seed(seed + id + noise.to_bits());
+                let objects: Vec<_> = (0..truth.usize(0..6))
+                    .map(|_| Object {
+                        iscrowd: truth.u8(0..10) == 0,
+                        ..object(
+                            truth.u64(1..=CLASSES),
+                            [500.0 * truth.f64(), 500.0 * truth.f64(), 40.0, 60.0],
+                        )
+                    })
+                    .collect();
+                let mut detections = Vec::new();
+                for object in &objects {
+                    let bbox = object.bbox.map(|side| side + noise * (rng.f64() - 0.5));
+                    detections.push(found(object.category_id, bbox, rng.f64()));
+                    let bbox = [500.0 * rng.f64(), 500.0 * rng.f64(), 40.0, 60.0];
+                    detections.push(found(rng.u64(1..=CLASSES), bbox, 0.5 * rng.f64()));
+                }
+                image(id, objects, detections)
+            })
+            .collect()
+    }
+
+    fn compare(a: &[ImageRecord], b: &[ImageRecord], settings: &BootstrapSettings) -> Differences {
+        let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
+        paired_bootstrap(&classes(), &a, &b, settings).unwrap()
+    }
+
+    fn figures(images: &[ImageRecord]) -> Figures {
+        let images: Vec<_> = images.iter().collect();
+        accuracy(&classes(), &images, &AccuracySettings::default()).figures
+    }
+
+    #[test]
+    fn a_worse_run_is_seen_and_the_same_one_is_not() {
+        let (a, b) = (run(1, 60, 4.0), run(1, 60, 20.0));
+        let settings = BootstrapSettings {
+            resamples: 200,
+            ..BootstrapSettings::default()
+        };
+        let worse = compare(&a, &b, &settings);
+        assert!(
+            worse.ap.is_significant() && worse.ap.high < 0.0,
+            "{worse:?}"
+        );
+        assert!(worse.ap.low < worse.ap.difference && worse.ap.difference < worse.ap.high);
+        assert_eq!(
+            (worse.ap.a, worse.ap50.b),
+            (figures(&a).ap, figures(&b).ap50)
+        );
+        let same = compare(&a, &a, &settings);
+        assert_eq!((same.ap.low, same.ap.high), (0.0, 0.0));
+        assert!(!same.ap.is_significant());
+    }
+
+    #[test]
+    fn the_seed_decides_and_the_threads_do_not() {
+        let (a, b) = (run(2, 20, 4.0), run(2, 20, 8.0));
+        let settings = BootstrapSettings {
+            resamples: 50,
+            ..BootstrapSettings::default()
+        };
+        let one = compare(&a, &b, &settings);
+        assert_eq!(
+            one,
+            compare(
+                &a,
+                &b,
+                &BootstrapSettings {
+                    threads: 3,
+                    ..settings
+                }
+            )
+        );
+        assert_ne!(
+            one,
+            compare(
+                &a,
+                &b,
+                &BootstrapSettings {
+                    seed: 1,
+                    ..settings
+                }
+            )
+        );
+    }
+
+    #[test]
+    fn other_images_are_refused_by_name() {
+        let (a, b) = (run(3, 5, 1.0), run(3, 6, 1.0));
+        let refused = |a: &[ImageRecord], b: &[ImageRecord]| {
+            let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
+            paired_bootstrap(&classes(), &a, &b, &BootstrapSettings::default()).unwrap_err()
+        };
+        assert_eq!(refused(&a, &b), PairingError::Count { a: 5, b: 6 });
+        assert_eq!(refused(&a, &b[1..]), PairingError::Image { id: 1 });
+    }
+
+    #[test]
+    fn without_objects_there_is_no_difference() {
+        let images = [image(1, vec![], vec![found(1, [0.0, 0.0, 9.0, 9.0], 0.5)])];
+        let none = compare(&images, &images, &BootstrapSettings::default());
+        assert_eq!(none.per_class, []);
+        assert_eq!(
+            (none.ap.a, none.ap.difference, none.ap.low),
+            (-1.0, 0.0, 0.0)
+        );
+        compare(&[], &[], &BootstrapSettings::default());
+    }
+
+    #[test]
+    fn one_image_is_no_evidence() {
+        let bbox = [0.0, 0.0, 90.0, 90.0];
+        let a = [image(1, vec![object(1, bbox)], vec![found(1, bbox, 0.5)])];
+        let b = [image(1, vec![object(1, bbox)], vec![])];
+        let ours = compare(&a, &b, &BootstrapSettings::default());
+        assert_eq!((ours.ap.low, ours.ap.high), (-1.0, -1.0));
+        assert!(!ours.ap.is_significant());
+    }
+
+    /// `images`, each as often as its weight says, under ids of their own.
+    fn repeated(images: &[ImageRecord], weights: &[u32]) -> Vec<ImageRecord> {
+        let copies = images
+            .iter()
+            .zip(weights)
+            .flat_map(|(image, &times)| std::iter::repeat_n(image, times as usize));
+        let numbered = (1..).zip(copies);
+        numbered
+            .map(|(id, image)| ImageRecord {
+                id,
+                ..image.clone()
+            })
+            .collect()
+    }
+
+    proptest! {
+        /// What a draw gives is what an evaluation of the images drawn gives.
+        #[test]
+        fn a_draw_is_an_evaluation(seed in 0_u64..1000, images in 1_u64..12) {
+            let images = run(seed, images, 12.0);
+            let weights = weights(images.len(), seed);
+            let sorted: Vec<_> = images.iter().collect();
+            let runs = [(); 2].map(|()| Run::new(&classes(), &sorted, 100));
+            let drawn = differences(&runs, &weights);
+            let expected = figures(&repeated(&images, &weights));
+            let ap = drawn.mean(|figures| figures.ap).map_or(-1.0, |pair| pair[0]);
+            let ap50 = drawn.mean(|figures| figures.ap50).map_or(-1.0, |pair| pair[1]);
+            prop_assert!((ap - expected.ap).abs() < 1e-12, "{ap} {expected:?}");
+            prop_assert!((ap50 - expected.ap50).abs() < 1e-12, "{ap50} {expected:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What became of each detection and object of an image at one score threshold and one IoU.
+//!
+//! Other than in average precision, a detection may take an object of another class: that is a confusion.
+
+use std::collections::HashMap;
+
+use super::accuracy::AccuracySettings;
+use super::matching::{by_score, iou, positions};
+use super::record::{Category, ImageRecord};
+
+/// What a detection found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// An object of its class.
+    Hit,
+    /// An object of another class, by position in the record.
+    Confused(usize),
+    /// Something of its class that does not count.
+    Excused,
+    /// Nothing that was still free.
+    Wrong,
+}
+
+/// A detection above the score threshold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JudgedDetection {
+    /// Position in the record.
+    pub at: usize,
+    /// Position among the categories.
+    pub class: usize,
+    pub fate: Fate,
+}
+
+/// An object that counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JudgedObject {
+    /// Position in the record.
+    pub at: usize,
+    /// Position among the categories.
+    pub class: usize,
+    /// The detection that took it, of whatever class: its position in the record and that class.
+    pub found_by: Option<(usize, usize)>,
+}
+
+impl JudgedObject {
+    /// Found as what it is.
+    pub fn is_hit(&self) -> bool {
+        self.found_by.is_some_and(|(_, class)| class == self.class)
+    }
+}
+
+/// An image at the operating point.
+pub(super) struct JudgedImage {
+    /// Best score first.
+    pub detections: Vec<JudgedDetection>,
+    pub objects: Vec<JudgedObject>,
+}
+
+/// Judges images one by one.
+pub(super) struct OperatingPoint {
+    positions: HashMap<u64, usize>,
+    pub iou: f64,
+    pub score: f64,
+}
+
+impl OperatingPoint {
+    pub fn new(categories: &[Category], settings: &AccuracySettings) -> Self {
+        Self {
+            positions: positions(categories),
+            iou: settings.operating_iou.min(1.0 - 1e-10),
+            score: settings.operating_score,
+        }
+    }
+
+    /// Best score first, each detection takes the object of its class that it overlaps most and enough; where there is
+    /// none, what does not count excuses it; else it takes an object of another class.
+    pub fn judge(&self, record: &ImageRecord) -> JudgedImage {
+        let class_of = |id: u64| self.positions.get(&id).copied();
+        let objects = record.objects.iter().enumerate();
+        let mut objects: Vec<_> = objects
+            .filter(|(_, object)| !object.iscrowd && !object.ignore)
+            .filter_map(|(at, object)| {
+                Some(JudgedObject {
+                    at,
+                    class: class_of(object.category_id)?,
+                    found_by: None,
+                })
+            })
+            .collect();
+        let found = record.detections.iter().enumerate();
+        let mut detections: Vec<_> = found
+            .filter(|(_, found)| found.score > self.score)
+            .filter_map(|(at, found)| {
+                Some(JudgedDetection {
+                    at,
+                    class: class_of(found.category_id)?,
+                    fate: Fate::Wrong,
+                })
+            })
+            .collect();
+        let score = |d: &JudgedDetection| record.detections[d.at].score;
+        detections.sort_by(|a, b| by_score(score(a), score(b)));
+        for detection in &mut detections {
+            detection.fate = self.take(record, detection, &mut objects);
+        }
+        JudgedImage {
+            detections,
+            objects,
+        }
+    }
+
+    fn take(
+        &self,
+        record: &ImageRecord,
+        detection: &JudgedDetection,
+        objects: &mut [JudgedObject],
+    ) -> Fate {
+        let found = &record.detections[detection.at];
+        let best_free = |own_class: bool| {
+            let candidates = objects.iter().enumerate().filter(|(_, object)| {
+                object.found_by.is_none() && (object.class == detection.class) == own_class
+            });
+            candidates
+                .map(|(at, object)| (at, iou(&found.bbox, &record.objects[object.at].bbox, false)))
+                .filter(|&(_, iou)| iou >= self.iou)
+                .max_by(|a, b| a.1.total_cmp(&b.1))
+        };
+        let excused = || {
+            record.objects.iter().any(|object| {
+                (object.iscrowd || object.ignore)
+                    && object.category_id == found.category_id
+                    && iou(&found.bbox, &object.bbox, object.iscrowd) >= self.iou
+            })
+        };
+        let taken = match best_free(true) {
+            None if excused() => return Fate::Excused,
+            own => own.or_else(|| best_free(false)),
+        };
+        let Some((taken, _)) = taken else {
+            return Fate::Wrong;
+        };
+        let object = &mut objects[taken];
+        object.found_by = Some((detection.at, detection.class));
+        if object.is_hit() {
+            Fate::Hit
+        } else {
+            Fate::Confused(object.at)
+        }
+    }
+}

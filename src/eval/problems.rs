@@ -1,0 +1,155 @@
+//! What is not right in a data set: counted by kind, the first few of each told with their place.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How many of a kind are told.
+const TOLD: usize = 5;
+
+/// A kind of problem. What is done about it stands with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// An annotated image is not there; it counts as an image in which nothing was found.
+    ImageMissing,
+    /// An image has another size than annotated; its objects are taken as they are.
+    ImageSize,
+    /// An image could not be processed; it counts as an image in which nothing was found.
+    ImageFailed,
+    /// Two images have one id, file or stamp; the first counts.
+    DuplicateImage,
+    /// Two annotations have one id; both count.
+    DuplicateAnnotation,
+    /// An annotation is of an image that is not listed; it is left out.
+    UnknownImage,
+    /// An annotation is of a category that is not listed; it is left out.
+    UnknownCategory,
+    /// A category that no class of the model stands for; its objects count as not found.
+    UnmappedCategory,
+    /// A class of the model that is no category of the data set; its detections are left out.
+    UnmappedClass,
+    /// A box reaches beyond its image by more than a pixel; it is taken as it is.
+    BoxOutside,
+    /// A box has no area; it is left out.
+    BoxEmpty,
+    /// A box or area is not a finite number; its annotation is left out.
+    NotANumber,
+    /// A line or entry cannot be understood; it is left out.
+    Malformed,
+}
+
+impl Problem {
+    /// What went wrong, in a few words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Problem::ImageMissing => "images that are not there",
+            Problem::ImageSize => "images of another size than annotated",
+            Problem::ImageFailed => "images that could not be processed",
+            Problem::DuplicateImage => "images that are listed twice",
+            Problem::DuplicateAnnotation => "annotations with an id that another has",
+            Problem::UnknownImage => "annotations of images that are not listed",
+            Problem::UnknownCategory => "annotations of categories that are not listed",
+            Problem::UnmappedCategory => "categories that no class of the model stands for",
+            Problem::UnmappedClass => "classes of the model that are no category",
+            Problem::BoxOutside => "boxes that reach beyond their image",
+            Problem::BoxEmpty => "boxes without area",
+            Problem::NotANumber => "boxes that are not numbers",
+            Problem::Malformed => "entries that cannot be understood",
+        }
+    }
+
+    /// Whether it is as expected where a data set has other classes than the model. `--strict` passes over it.
+    fn is_ordinary(self) -> bool {
+        matches!(self, Problem::UnmappedClass)
+    }
+}
+
+/// All of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occurrences {
+    pub count: u64,
+    /// The places of the first few.
+    pub first: Vec<String>,
+}
+
+/// What was found so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Problems(BTreeMap<Problem, Occurrences>);
+
+impl Problems {
+    /// Counts one at `place`.
+    pub fn add(&mut self, problem: Problem, place: impl Into<String>) {
+        let occurrences = self.0.entry(problem).or_default();
+        occurrences.count += 1;
+        if occurrences.first.len() < TOLD {
+            occurrences.first.push(place.into());
+        }
+    }
+
+    /// Those of others, too.
+    pub fn extend(&mut self, others: &Problems) {
+        for (&problem, more) in &others.0 {
+            let occurrences = self.0.entry(problem).or_default();
+            occurrences.count += more.count;
+            let room = TOLD.saturating_sub(occurrences.first.len());
+            occurrences
+                .first
+                .extend(more.first.iter().take(room).cloned());
+        }
+    }
+
+    /// By kind.
+    pub fn iter(&self) -> impl Iterator<Item = (Problem, &Occurrences)> {
+        self.0
+            .iter()
+            .map(|(&problem, occurrences)| (problem, occurrences))
+    }
+
+    pub fn count(&self, problem: Problem) -> u64 {
+        self.0
+            .get(&problem)
+            .map_or(0, |occurrences| occurrences.count)
+    }
+
+    /// The first kind that `--strict` does not let pass, in words.
+    pub fn strictly(&self) -> Result<(), String> {
+        let worst = self.iter().find(|(problem, _)| !problem.is_ordinary());
+        worst.map_or(Ok(()), |(problem, occurrences)| {
+            let Occurrences { count, first } = occurrences;
+            Err(format!("{count} {}: {}", problem.text(), first.join("; ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_few_are_told_and_all_are_counted() {
+        let mut problems = Problems::default();
+        for index in 0..8 {
+            problems.add(Problem::BoxEmpty, format!("annotation {index}"));
+        }
+        let mut twice = problems.clone();
+        twice.extend(&problems);
+        assert_eq!(twice.count(Problem::BoxEmpty), 16);
+        let (_, told) = twice.iter().next().unwrap();
+        assert_eq!(told.first.len(), TOLD);
+        assert!(
+            problems
+                .strictly()
+                .unwrap_err()
+                .starts_with("8 boxes without area: annotation 0")
+        );
+    }
+
+    #[test]
+    fn a_class_that_the_data_set_lacks_is_no_mistake() {
+        let mut problems = Problems::default();
+        problems.add(Problem::UnmappedClass, "kite");
+        assert_eq!(problems.strictly(), Ok(()));
+    }
+}

@@ -1,0 +1,199 @@
+//! What an evaluation is of: everything but the images, and what of it must be the same where results are joined.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Category, Shard};
+use crate::metrics::ModelIdentity;
+
+/// Which model, under which parameters, on which data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    pub model: ModelIdentity,
+    /// Every parameter as it was in force, as under `ros__parameters`.
+    pub parameters: Value,
+    /// The execution provider that ran, by ONNX Runtime's name.
+    pub provider: String,
+    /// Of shuffledet, ONNX Runtime, OpenCV.
+    pub versions: BTreeMap<String, String>,
+    /// One, or those of the shards, each once.
+    pub machines: Vec<Machine>,
+    pub dataset: Dataset,
+    pub settings: EvaluationSettings,
+    /// `None` where all images are in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+}
+
+/// Where it ran.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Machine {
+    pub hostname: String,
+    /// The processor's name.
+    pub cpu: String,
+    /// As many as this process may use.
+    pub cores: usize,
+    /// `linux x86_64`
+    pub system: String,
+}
+
+/// The images and what is in them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// The path of the annotations, or the topic that they are on, as given.
+    pub annotations: String,
+    /// `coco`, `kitti`, `yolo` or `bag`.
+    pub format: String,
+    /// Of the annotations' file; of a folder or a topic, of the ground truth as it was read.
+    pub sha256: String,
+    /// The path of the folder of images or of the recording, as given.
+    pub images_in: String,
+    /// How many images there are, in all shards together.
+    pub image_count: u64,
+    pub categories: Vec<Category>,
+}
+
+/// How it was evaluated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationSettings {
+    /// The least of the classes' thresholds: detections score more.
+    pub score_threshold: f64,
+    /// In force, the model's own where no parameter gives it.
+    pub nms_iou_threshold: f64,
+    /// The most detections of an image.
+    pub max_detections: usize,
+    /// By the model's label, the category of the data set; labels that are none of it are absent.
+    pub class_map: BTreeMap<String, String>,
+    /// The sha256 of what the regions to ignore were read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_sha256: Option<String>,
+    /// The most images, from the first on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How the camera stands, where distances are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<CameraPlacement>,
+}
+
+/// A camera above a level road.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraPlacement {
+    /// Above the ground.
+    pub height_m: f64,
+    /// Downwards is positive.
+    pub pitch_deg: f64,
+    /// The path of the calibration, or the topic that it was on.
+    pub info: String,
+}
+
+impl Machine {
+    /// This one; `unknown` where the system does not say.
+    pub fn this() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let known = |text: &str| match text.trim() {
+            "" => "unknown".to_owned(),
+            text => text.to_owned(),
+        };
+        let cpu = read("/proc/cpuinfo");
+        let cpu = cpu.lines().find_map(|line| {
+            let (key, name) = line.split_once(':')?;
+            (key.trim() == "model name").then_some(name)
+        });
+        Machine {
+            hostname: known(&read("/proc/sys/kernel/hostname")),
+            cpu: known(cpu.unwrap_or_default()),
+            cores: thread::available_parallelism().map_or(1, usize::from),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        }
+    }
+}
+
+impl Subject {
+    /// What decides the results: two evaluations with the same are of one run. Left out is what may differ from
+    /// machine to machine: paths, the number of workers, and the share.
+    pub fn identity(&self) -> Value {
+        let mut parameters = self.parameters.clone();
+        for (group, key) in [("model", "name"), ("runtime", "workers")] {
+            if let Some(group) = parameters.get_mut(group).and_then(Value::as_object_mut) {
+                group.remove(key);
+            }
+        }
+        json!({
+            "model": { "sha256": self.model.sha256 },
+            "parameters": parameters,
+            "provider": self.provider,
+            "versions": self.versions,
+            "annotations": {
+                "sha256": self.dataset.sha256,
+                "images": self.dataset.image_count,
+                "categories": self.dataset.categories,
+            },
+            "settings": self.settings,
+        })
+    }
+}
+
+/// Where two identities differ, as `parameters.detector.classes: ["car"] there, [] here`.
+pub fn differences(there: &Value, here: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    compare("", there, here, &mut found);
+    found
+}
+
+fn compare(path: &str, there: &Value, here: &Value, found: &mut Vec<String>) {
+    if let (Value::Object(a), Value::Object(b)) = (there, here) {
+        let only_b = b.keys().filter(|key| !a.contains_key(*key));
+        for key in a.keys().chain(only_b) {
+            let path = match path {
+                "" => key.clone(),
+                path => format!("{path}.{key}"),
+            };
+            compare(&path, &there[key], &here[key], found);
+        }
+    } else if there != here {
+        let (there, here) = (shortened(there), shortened(here));
+        found.push(format!("{path}: {there} there, {here} here"));
+    }
+}
+
+fn shortened(value: &Value) -> String {
+    const MOST: usize = 80;
+    if value.is_null() {
+        return "none".to_owned();
+    }
+    let text = value.to_string();
+    if text.chars().count() <= MOST {
+        return text;
+    }
+    text.chars().take(MOST - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_named_by_their_place() {
+        let there = json!({"a": {"b": 1, "c": [1]}, "d": "x", "gone": true});
+        let here = json!({"a": {"b": 2, "c": [1]}, "d": "x", "new": {"e": null}});
+        assert_eq!(
+            differences(&there, &here),
+            [
+                "a.b: 1 there, 2 here",
+                "gone: true there, none here",
+                "new: none there, {\"e\":null} here"
+            ]
+        );
+        assert!(differences(&there, &there).is_empty());
+    }
+
+    #[test]
+    fn this_machine_has_a_core() {
+        let machine = Machine::this();
+        assert!(machine.cores > 0 && !machine.hostname.is_empty());
+    }
+}

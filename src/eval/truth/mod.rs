@@ -1,0 +1,97 @@
+//! Ground truth, from the forms in which people have it.
+
+mod bag;
+mod checks;
+mod coco;
+mod kitti;
+mod yolo;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::{Category, ImageSource, Object};
+use crate::bag::BagError;
+use crate::image::folder::ImageFileError;
+
+pub use bag::read as read_bag;
+pub use coco::read as read_coco;
+pub use kitti::read as read_kitti;
+pub use yolo::read as read_yolo;
+
+/// A data set: what there is to be found, and in which images.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Truth {
+    pub categories: Vec<Category>,
+    /// In the order in which they are evaluated.
+    pub images: Vec<TruthImage>,
+}
+
+/// One image and what is in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TruthImage {
+    pub id: u64,
+    pub source: ImageSource,
+    /// In pixels; 0 where the annotations do not say.
+    pub width: u32,
+    pub height: u32,
+    pub objects: Vec<Object>,
+}
+
+/// Why there is no ground truth.
+#[derive(Debug, Error)]
+pub enum TruthError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: expected COCO annotations (an object with images, annotations and categories): {source}", path.display())]
+    Coco {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("{}: {image} has neither file_name nor topic and stamp_ns, one of which says where it is from", path.display())]
+    NoSource { path: PathBuf, image: String },
+    #[error("{}: no images: expected annotations of at least one", path.display())]
+    Empty { path: PathBuf },
+    #[error("{}: expected a folder with a .txt file for each image, found none", path.display())]
+    NoLabelFiles { path: PathBuf },
+    #[error("{}: the classes have no names: expected {} with `names`, or `truth` in --class-map", path.display(), names.display())]
+    NoNames { path: PathBuf, names: PathBuf },
+    #[error("{}: {problem}", path.display())]
+    Names { path: PathBuf, problem: String },
+    #[error(transparent)]
+    Bag(#[from] BagError),
+    #[error(transparent)]
+    Image(#[from] ImageFileError),
+    #[error("{topic}: expected vision_msgs/msg/Detection2DArray as ground truth, found {found}")]
+    NotTruth { topic: String, found: String },
+    #[error(
+        "the recording has several image topics ({topics}); say with --topic which one the ground truth is of"
+    )]
+    SeveralCameras { topics: String },
+}
+
+impl TruthError {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| TruthError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// An object that excuses whatever is found in `bbox`, once for each category: a region that nobody annotated.
+pub(super) fn excuse(
+    categories: &[Category],
+    id: u64,
+    bbox: [f64; 4],
+) -> impl Iterator<Item = Object> {
+    categories.iter().map(move |category| Object {
+        id,
+        category_id: category.id,
+        bbox,
+        area: bbox[2] * bbox[3],
+        iscrowd: true,
+        ignore: true,
+    })
+}
