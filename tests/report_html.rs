@@ -236,6 +236,7 @@ fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
         provider: provider.to_owned(),
         used: reason.is_none(),
         reason: reason.map(str::to_owned),
+        ..ProviderFate::default()
     }
 }
 

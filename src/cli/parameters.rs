@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::detect::Loaded;
 
 #[derive(Debug, Args)]
@@ -25,7 +25,11 @@ pub struct ParameterArgs {
 impl ParameterArgs {
     /// Reads and checks the parameters, then loads the model and ONNX Runtime.
     pub fn load(&self) -> anyhow::Result<Loaded> {
-        let config = Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)?;
-        Ok(Loaded::new(config)?)
+        Ok(Loaded::new(self.config()?)?)
+    }
+
+    /// Reads and checks the parameters alone.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)
     }
 }
