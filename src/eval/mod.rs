@@ -3,6 +3,7 @@
 //! Everything here is a pure function of [`ImageRecord`]s: an evaluation file holds them, a shard is some of them, and
 //! comparing, merging and resuming need nothing else.
 
+pub mod annotations;
 pub mod budget;
 pub mod class_map;
 pub mod evaluation;
@@ -10,6 +11,7 @@ pub mod join;
 pub mod journal;
 pub mod problems;
 pub mod record;
+pub mod regions;
 pub mod run;
 pub mod shard;
 pub mod subject;
