@@ -411,11 +411,20 @@ mod tests {
         assert!(error.ends_with("found \"=>\""), "{error}");
         for (line, told) in [
             ("map50", "expected FIGURE >= <= > < == != NUMBER"),
-            ("map50 >= high", "expected a number after >=, found \"high\""),
+            (
+                "map50 >= high",
+                "expected a number after >=, found \"high\"",
+            ),
             ("map50 >= nan", "found \"nan\""),
-            ("map51 >= 0.3", "no figure \"map51\"; expected one of map, map50"),
+            (
+                "map51 >= 0.3",
+                "no figure \"map51\"; expected one of map, map50",
+            ),
             ("class.car.map >= 0", "no figure of a class \"map\""),
-            ("p99.total <= 3", "no stage \"total\"; expected one of read_ms"),
+            (
+                "p99.total <= 3",
+                "no stage \"total\"; expected one of read_ms",
+            ),
             ("p98.total_ms <= 3", "no figure \"p98.total_ms\""),
         ] {
             let error = refusal(&format!("[\"{line}\"]"));
@@ -425,9 +434,15 @@ mod tests {
         assert!(refusal("map50: 0.3").contains("expected a list of lines"));
         assert!(refusal("[]").contains("found none"));
         let cars = budget("- class.car.ap >= 0.1").unwrap();
-        let error = cars.check_classes(Path::new("b.yaml"), &evaluation().subject.dataset.categories);
+        let error = cars.check_classes(
+            Path::new("b.yaml"),
+            &evaluation().subject.dataset.categories,
+        );
         let error = error.unwrap_err().to_string();
-        assert!(error.contains("no category \"car\"; it has: class 1, class 2"), "{error}");
+        assert!(
+            error.contains("no category \"car\"; it has: class 1, class 2"),
+            "{error}"
+        );
     }
 
     proptest! {

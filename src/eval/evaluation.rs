@@ -78,9 +78,17 @@ impl Evaluation {
         let categories = &subject.dataset.categories;
         let bands = subject.settings.camera.as_ref().map(|camera| {
             let ground = camera.ground()?;
-            Ok(by_distance(categories, &all, &settings, &ground, &DEFAULT_BANDS_M))
+            Ok(by_distance(
+                categories,
+                &all,
+                &settings,
+                &ground,
+                &DEFAULT_BANDS_M,
+            ))
         });
-        images.iter().for_each(|image| add_problems(image, &mut problems));
+        images
+            .iter()
+            .for_each(|image| add_problems(image, &mut problems));
         let frames = frames(&images);
         Ok(Evaluation {
             accuracy: accuracy(categories, &all, &settings),
@@ -119,7 +127,10 @@ impl Evaluation {
         let written = beside(path).and_then(|file| {
             let mut out = BufWriter::new(file);
             self.write_lines(&mut out)?;
-            keep(out.into_inner().map_err(io::IntoInnerError::into_error)?, path)
+            keep(
+                out.into_inner().map_err(io::IntoInnerError::into_error)?,
+                path,
+            )
         });
         written.map_err(|source| EvaluationError::Io {
             path: path.to_owned(),
@@ -167,7 +178,10 @@ impl Evaluation {
             }
         }
         out.write_all(if begin == b"[\n" { b"[]\n" } else { b"\n]\n" })?;
-        keep(out.into_inner().map_err(io::IntoInnerError::into_error)?, path)
+        keep(
+            out.into_inner().map_err(io::IntoInnerError::into_error)?,
+            path,
+        )
     }
 
     /// The durations of every stage over all images.
@@ -214,7 +228,9 @@ fn frames(images: &[ImageRecord]) -> FrameCounts {
 fn histograms(images: &[ImageRecord]) -> StageHistograms {
     let mut histograms = StageHistograms::default();
     for stage in Stage::ALL {
-        let times = images.iter().filter_map(|image| image.stages_ms.get(stage.name()));
+        let times = images
+            .iter()
+            .filter_map(|image| image.stages_ms.get(stage.name()));
         times.for_each(|&ms| histograms.record_ms(stage, ms));
     }
     histograms
@@ -254,6 +270,7 @@ pub(super) mod tests {
                 nms_iou_threshold: 0.6,
                 max_detections: 100,
                 class_map: [("m1".to_owned(), "class 1".to_owned())].into(),
+                class_map_sha256: None,
                 ignore_sha256: None,
                 limit: None,
                 camera: None,
@@ -269,7 +286,10 @@ pub(super) mod tests {
                 let record = image(index, vec![object(1, BOX)], vec![found(1, BOX, 0.9)]);
                 let ms = 6.0 + index as f64;
                 let stages_ms = [("infer".to_owned(), ms), ("total".to_owned(), 2.0 * ms)].into();
-                ImageRecord { stages_ms, ..record }
+                ImageRecord {
+                    stages_ms,
+                    ..record
+                }
             })
             .collect();
         images[2] = ImageRecord {
@@ -297,21 +317,53 @@ pub(super) mod tests {
         assert_eq!(
             keys,
             [
-                "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
-                "per_class", "confusion", "problems", "frames", "latency_ms", "throughput", "model",
-                "parameters", "provider", "versions", "machines", "dataset", "settings", "images"
+                "AP",
+                "AP50",
+                "AP75",
+                "APs",
+                "APm",
+                "APl",
+                "AR1",
+                "AR10",
+                "AR100",
+                "ARs",
+                "ARm",
+                "ARl",
+                "per_class",
+                "confusion",
+                "problems",
+                "frames",
+                "latency_ms",
+                "throughput",
+                "model",
+                "parameters",
+                "provider",
+                "versions",
+                "machines",
+                "dataset",
+                "settings",
+                "images"
             ]
         );
         fs::write(&path, "{}").unwrap();
         let error = Evaluation::read(&path).unwrap_err().to_string();
-        assert!(error.contains("what `shuffledet eval --output` writes"), "{error}");
+        assert!(
+            error.contains("what `shuffledet eval --output` writes"),
+            "{error}"
+        );
     }
 
     #[test]
     fn every_image_has_an_outcome_and_every_problem_a_name() {
         let evaluation = evaluation();
-        assert_eq!((evaluation.frames.received, evaluation.frames.published), (5, 4));
-        assert_eq!(evaluation.frames.failed, [("image_missing".to_owned(), 1)].into());
+        assert_eq!(
+            (evaluation.frames.received, evaluation.frames.published),
+            (5, 4)
+        );
+        assert_eq!(
+            evaluation.frames.failed,
+            [("image_missing".to_owned(), 1)].into()
+        );
         assert_eq!(evaluation.throughput.fps, 1.0);
         assert_eq!(evaluation.problems.count(Problem::ImageMissing), 1);
         assert_eq!(evaluation.problems.count(Problem::ImageSize), 1);
@@ -337,7 +389,10 @@ pub(super) mod tests {
         evaluation.write_coco_results(&path).unwrap();
         let rows: Vec<Value> = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(rows.len(), 4);
-        assert_eq!(rows[2], json!({"image_id": 3, "category_id": 1, "bbox": BOX, "score": 0.9}));
+        assert_eq!(
+            rows[2],
+            json!({"image_id": 3, "category_id": 1, "bbox": BOX, "score": 0.9})
+        );
         evaluation.images.clear();
         evaluation.write_coco_results(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "[]\n");

@@ -162,7 +162,11 @@ mod tests {
             subject.parameters["runtime"]["workers"] = 7.into();
             subject.dataset.images_in = "/mnt/images".to_owned();
         };
-        let joined = join(vec![shard(3, 3, elsewhere), shard(1, 3, same), shard(2, 3, same)]);
+        let joined = join(vec![
+            shard(3, 3, elsewhere),
+            shard(1, 3, same),
+            shard(2, 3, same),
+        ]);
         let joined = joined.unwrap();
         let mut whole = Evaluation::new(subject(), problems(), images(), 6.0, 3).unwrap();
         assert_eq!(joined.subject.machines.len(), 2);
@@ -178,18 +182,34 @@ mod tests {
         let error = refusal(vec![("w.json".into(), evaluation())]);
         assert!(error.starts_with("w.json: expected a shard"), "{error}");
         let error = refusal(vec![one(), ("copy.json".into(), one().1)]);
-        assert!(error.starts_with("1.json and copy.json: are both shard 1/2"), "{error}");
+        assert!(
+            error.starts_with("1.json and copy.json: are both shard 1/2"),
+            "{error}"
+        );
         let error = refusal(vec![one()]);
-        assert!(error.contains("1 of the shards are missing, 2/2 first"), "{error}");
+        assert!(
+            error.contains("1 of the shards are missing, 2/2 first"),
+            "{error}"
+        );
         let error = refusal(vec![one(), shard(2, 3, same)]);
-        assert!(error.contains("2.json: is of another run than 1.json") && error.contains("shards: 2 there, 3 here"), "{error}");
+        assert!(
+            error.contains("2.json: is of another run than 1.json")
+                && error.contains("shards: 2 there, 3 here"),
+            "{error}"
+        );
         let other = shard(2, 2, |subject| subject.model.sha256 = "ff00".to_owned());
         let error = refusal(vec![one(), other]);
-        assert!(error.contains("model.sha256: \"00ff\" there, \"ff00\" here"), "{error}");
+        assert!(
+            error.contains("model.sha256: \"00ff\" there, \"ff00\" here"),
+            "{error}"
+        );
         let (path, mut torn) = shard(2, 2, same);
         torn.images.pop();
         let error = refusal(vec![one(), (path, torn)]);
-        assert!(error.contains("2.json: does not have the images of shard 2/2"), "{error}");
+        assert!(
+            error.contains("2.json: does not have the images of shard 2/2"),
+            "{error}"
+        );
         let (path, mut hostile) = shard(2, 2, same);
         hostile.subject.shard = Some(Shard { index: 0, count: 0 });
         hostile.subject.dataset.image_count = u64::MAX;

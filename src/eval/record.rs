@@ -95,8 +95,18 @@ impl ImageRecord {
     /// The name that its failure counts under.
     pub fn failure_reason(&self) -> Option<&str> {
         let failure = self.failure.as_deref()?;
-        Some(failure.split_once(": ").map_or(failure, |(reason, _)| reason))
+        Some(
+            failure
+                .split_once(": ")
+                .map_or(failure, |(reason, _)| reason),
+        )
     }
+}
+
+/// The number that the shortest decimal of a 32-bit float means: what everybody reads who reads it as text.
+pub(super) fn as_written(value: f32) -> f64 {
+    // the text of a float is one
+    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 #[cfg(test)]
