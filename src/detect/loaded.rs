@@ -63,6 +63,16 @@ impl Loaded {
         })
     }
 
+    /// What becomes a detection, as the parameters and the model say.
+    pub fn settings(&self) -> &DetectorSettings {
+        &self.settings
+    }
+
+    /// Leaves boxes as long as the model makes them, in detectors and tunings that are made from now on.
+    pub fn leave_unclipped(&mut self) {
+        self.settings.clip = false;
+    }
+
     /// Settings under which every frame of `cameras` cameras is worked on.
     pub fn lossless_tuning(&self, cameras: usize) -> Tuning {
         let cameras = vec![CameraTuning::EVERY_FRAME; cameras];

@@ -153,9 +153,13 @@ impl OutputReader {
         }
         let iou_threshold = self.settings.nms_iou_threshold;
         nms::suppress(&mut self.detections, iou_threshold, usize::MAX);
+        let clips = self.settings.clip;
         self.detections.retain_mut(|detection| {
-            detection.bbox = clip(detection.bbox);
-            detection.bbox.area() > 0.0
+            let clipped = clip(detection.bbox);
+            if clips {
+                detection.bbox = clipped;
+            }
+            clipped.area() > 0.0
         });
         // after the others are gone: what lies outside the image takes nobody's place
         self.detections.truncate(self.settings.max_detections);
