@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod columns;
+pub mod confusion;
 pub mod curves;
 pub mod distribution;
 pub mod evaluation;
