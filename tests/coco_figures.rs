@@ -146,6 +146,7 @@ fn random_case(seed: u64) -> Case {
                 area,
                 iscrowd: rng.u8(0..6) == 0,
                 ignore: rng.u8(0..8) == 0,
+                outline: None,
             });
         }
         for _ in 0..rng.usize(0..if crowded { 400 } else { 30 }) {
@@ -238,6 +239,7 @@ fn real_case(folder: &Path) -> Case {
                     area: a.area,
                     iscrowd: a.iscrowd != 0,
                     ignore: false,
+                    outline: None,
                 })
                 .collect(),
             detections: found
@@ -304,6 +306,7 @@ fn large_case() -> Case {
                 area: bbox[2] * bbox[3] * 0.6,
                 iscrowd: rng.u8(0..100) == 0,
                 ignore: false,
+                outline: None,
             });
         }
         for number in 0..100 {

@@ -332,6 +332,7 @@ mod tests {
         (1_u64..4, any_bbox(), flags).prop_map(|(class, bbox, (crowd, ignore))| Object {
             iscrowd: crowd == 0,
             ignore: ignore == 0,
+            outline: None,
             ..object(class, bbox)
         })
     }

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use super::polygon::share_inside;
 use super::record::{Category, Found, ImageRecord, Object};
 
 /// Thresholds at which AP is taken: 0.5, 0.55, ... 0.95.
@@ -104,6 +105,14 @@ pub(super) fn iou(detection: &[f64; 4], object: &[f64; 4], crowd: bool) -> f64 {
     let iou = both / whole;
     // what is not a number overlaps nothing
     if iou.is_finite() { iou } else { 0.0 }
+}
+
+/// What decides whether a detection is on an object: their IoU, or the share of the detection that lies in a crowd.
+pub(super) fn overlap(detection: &[f64; 4], object: &Object) -> f64 {
+    match &object.outline {
+        Some(outline) => share_inside(detection, outline),
+        None => iou(detection, &object.bbox, object.iscrowd),
+    }
 }
 
 /// Best first; what is not a number comes last.
@@ -218,7 +227,7 @@ impl Matcher {
         for (_, found) in detections {
             let row = objects
                 .iter()
-                .map(|(_, object)| iou(&found.bbox, &object.bbox, object.iscrowd));
+                .map(|(_, object)| overlap(&found.bbox, object));
             self.ious.extend(row);
         }
         let first = class.detections.len();

@@ -20,6 +20,7 @@ pub mod truth;
 mod average_precision;
 mod matching;
 mod operating_point;
+mod polygon;
 
 pub mod accuracy;
 pub mod confusion;

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::accuracy::AccuracySettings;
-use super::matching::{by_score, iou, positions};
+use super::matching::{by_score, iou, overlap, positions};
 use super::record::{Category, ImageRecord};
 
 /// What a detection found.
@@ -129,7 +129,7 @@ impl OperatingPoint {
             record.objects.iter().any(|object| {
                 (object.iscrowd || object.ignore)
                     && object.category_id == found.category_id
-                    && iou(&found.bbox, &object.bbox, object.iscrowd) >= self.iou
+                    && overlap(&found.bbox, object) >= self.iou
             })
         };
         let taken = match best_free(true) {

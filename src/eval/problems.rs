@@ -21,14 +21,22 @@ pub enum Problem {
     DuplicateImage,
     /// Two annotations have one id; both count.
     DuplicateAnnotation,
+    /// Two categories have one id; the first counts.
+    DuplicateCategory,
     /// An annotation is of an image that is not listed; it is left out.
     UnknownImage,
     /// An annotation is of a category that is not listed; it is left out.
     UnknownCategory,
+    /// An image has no file of labels, where one without objects would have an empty one; it is left out.
+    Unlabelled,
     /// A category that no class of the model stands for; its objects count as not found.
     UnmappedCategory,
     /// A class of the model that is no category of the data set; its detections are left out.
     UnmappedClass,
+    /// The class map sends a class to a category that the data set does not have; its detections are left out.
+    UnknownTarget,
+    /// A class and a category have different names and one id, as in COCO; they are taken for the same.
+    MappedById,
     /// A box reaches beyond its image by more than a pixel; it is taken as it is.
     BoxOutside,
     /// A box has no area; it is left out.
@@ -48,10 +56,16 @@ impl Problem {
             Problem::ImageFailed => "images that could not be processed",
             Problem::DuplicateImage => "images that are listed twice",
             Problem::DuplicateAnnotation => "annotations with an id that another has",
+            Problem::DuplicateCategory => "categories with an id that another has",
             Problem::UnknownImage => "annotations of images that are not listed",
             Problem::UnknownCategory => "annotations of categories that are not listed",
+            Problem::Unlabelled => "images without a file of labels",
             Problem::UnmappedCategory => "categories that no class of the model stands for",
             Problem::UnmappedClass => "classes of the model that are no category",
+            Problem::UnknownTarget => "classes mapped to no category of the data set",
+            Problem::MappedById => {
+                "classes taken for the category of their id, which has another name"
+            }
             Problem::BoxOutside => "boxes that reach beyond their image",
             Problem::BoxEmpty => "boxes without area",
             Problem::NotANumber => "boxes that are not numbers",

@@ -39,6 +39,9 @@ pub struct Object {
     /// Not to be found and not wrong to find: neither a hit nor a miss.
     #[serde(default)]
     pub ignore: bool,
+    /// Of a crowd that is no rectangle: its corners, x and y in pixels. `bbox` encloses them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outline: Option<Vec<[f64; 2]>>,
 }
 
 /// A detection.
@@ -127,6 +130,7 @@ pub(super) mod tests {
             area: bbox[2] * bbox[3],
             iscrowd: false,
             ignore: false,
+            outline: None,
         }
     }
 

@@ -1,15 +1,18 @@
 //! Ground truth that lies in the recording itself: `vision_msgs/msg/Detection2DArray` on a topic, with the stamps of the
-//! images that it is of.
+//! images that it is of. An object is of the class of its best hypothesis, and its box, where it is turned, the upright one
+//! around it. Images that no message is of are not evaluated.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::checks::checked;
 use super::{Truth, TruthError, TruthImage};
 use crate::bag::{Recording, Selection};
-use crate::eval::class_map::ClassMap;
+use crate::eval::class_map::{ClassMap, numbered};
 use crate::eval::problems::{Problem, Problems};
 use crate::eval::{ImageSource, Object};
 use crate::msg::Detection2DArray;
+use crate::msg::detection2d_array::{BoundingBox2D, Detection2D};
 
 const TYPE: &str = "vision_msgs/msg/Detection2DArray";
 
@@ -55,9 +58,9 @@ pub fn read(
     }
     arrays.sort_by_key(|(stamp_ns, _)| *stamp_ns);
 
-    let names = arrays.iter().flat_map(|(_, array)| &array.detections);
-    let names = names.filter_map(|object| Some(object.results.first()?.class_id.as_str()));
-    let categories = map.categories_of(names);
+    let objects = arrays.iter().flat_map(|(_, array)| &array.detections);
+    let names = objects.filter_map(|object| map.category_of_truth(class_of(object)?));
+    let categories = numbered(names);
     let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
     let (mut images, mut next_id) = (Vec::with_capacity(arrays.len()), 0);
     for (index, (stamp_ns, array)) in arrays.into_iter().enumerate() {
@@ -65,30 +68,23 @@ pub fn read(
         for detection in &array.detections {
             next_id += 1;
             let place = || format!("{topic} at {stamp_ns} ns");
-            let Some(hypothesis) = detection.results.first() else {
-                problems.add(
-                    Problem::Malformed,
-                    format!("{}: an object without a class", place()),
-                );
+            let Some(class) = class_of(detection) else {
+                let place = format!("{}: an object without a class", place());
+                problems.add(Problem::Malformed, place);
                 continue;
             };
-            let Some(category_id) = map.category_of_truth(&hypothesis.class_id).and_then(id_of)
-            else {
+            let Some(category_id) = map.category_of_truth(class).and_then(id_of) else {
                 continue;
             };
-            let bbox = &detection.bbox;
+            let bbox = upright(&detection.bbox);
             let object = Object {
                 id: next_id,
                 category_id,
-                bbox: [
-                    bbox.center_x - bbox.size_x / 2.0,
-                    bbox.center_y - bbox.size_y / 2.0,
-                    bbox.size_x,
-                    bbox.size_y,
-                ],
-                area: bbox.size_x * bbox.size_y,
+                bbox,
+                area: bbox[2] * bbox[3],
                 iscrowd: false,
                 ignore: false,
+                outline: None,
             };
             objects.extend(checked(object, (0, 0), place, &mut problems));
         }
@@ -103,5 +99,70 @@ pub fn read(
             objects,
         });
     }
-    Ok((Truth { categories, images }, problems))
+    Truth { categories, images }.of_something(Path::new(topic), problems)
+}
+
+/// The class of the best hypothesis; of equal ones the first.
+fn class_of(object: &Detection2D) -> Option<&str> {
+    let best = object.results.iter().rev();
+    let best = best.max_by(|a, b| a.score.total_cmp(&b.score))?;
+    Some(&best.class_id)
+}
+
+/// Left, top, width and height of what encloses a box, turned or not.
+fn upright(bbox: &BoundingBox2D) -> [f64; 4] {
+    let (sin, cos) = (bbox.theta.sin().abs(), bbox.theta.cos().abs());
+    let width = bbox.size_x * cos + bbox.size_y * sin;
+    let height = bbox.size_x * sin + bbox.size_y * cos;
+    let (left, top) = (bbox.center_x - width / 2.0, bbox.center_y - height / 2.0);
+    [left, top, width, height]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::msg::detection2d_array::ObjectHypothesisWithPose;
+
+    #[test]
+    fn a_turned_box_is_enclosed() {
+        let bbox = |theta: f64| {
+            upright(&BoundingBox2D {
+                center_x: 10.0,
+                center_y: 20.0,
+                theta,
+                size_x: 8.0,
+                size_y: 4.0,
+            })
+        };
+        assert_eq!(bbox(0.0), [6.0, 18.0, 8.0, 4.0]);
+        let quarter = bbox(-std::f64::consts::FRAC_PI_2);
+        let expected = [8.0, 16.0, 4.0, 8.0];
+        assert!(
+            quarter
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-9)
+        );
+        assert!(bbox(f64::NAN)[0].is_nan());
+    }
+
+    #[test]
+    fn the_best_hypothesis_counts() {
+        let hypothesis = |(class_id, score): (&str, f64)| ObjectHypothesisWithPose {
+            class_id: class_id.to_owned(),
+            score,
+            ..Default::default()
+        };
+        let class = |results: &[(&str, f64)]| {
+            let results = results.iter().copied().map(hypothesis).collect();
+            let object = Detection2D {
+                results,
+                ..Default::default()
+            };
+            class_of(&object).map(str::to_owned)
+        };
+        assert_eq!(class(&[("car", 0.4), ("bus", 0.6)]).as_deref(), Some("bus"));
+        assert_eq!(class(&[("car", 0.5), ("bus", 0.5)]).as_deref(), Some("car"));
+        assert_eq!(class(&[]), None);
+    }
 }

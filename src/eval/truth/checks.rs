@@ -10,7 +10,7 @@ const SLACK_PX: f64 = 1.0;
 pub(super) fn checked(
     object: Object,
     (width, height): (u32, u32),
-    place: impl Fn() -> String,
+    place: impl FnOnce() -> String,
     problems: &mut Problems,
 ) -> Option<Object> {
     let [x, y, w, h] = object.bbox;
@@ -25,13 +25,15 @@ pub(super) fn checked(
         problems.add(Problem::BoxEmpty, format!("{}: {w} x {h}", place()));
         return None;
     }
-    let beyond = |end: f64, size: u32| size > 0 && end > f64::from(size) + SLACK_PX;
-    if x < -SLACK_PX || y < -SLACK_PX || beyond(x + w, width) || beyond(y + h, height) {
-        let bbox = format!("[{x}, {y}, {w}, {h}]");
-        problems.add(
-            Problem::BoxOutside,
-            format!("{}: {bbox} in {width}x{height}", place()),
-        );
+    if reaches_beyond(object.bbox, (width, height)) {
+        let place = format!("{}: [{x}, {y}, {w}, {h}] in {width}x{height}", place());
+        problems.add(Problem::BoxOutside, place);
     }
     Some(object)
+}
+
+/// Whether a box passes the borders of its image by more than rounding; those of a side of 0 are not known.
+pub fn reaches_beyond([x, y, w, h]: [f64; 4], (width, height): (u32, u32)) -> bool {
+    let beyond = |end: f64, size: u32| size > 0 && end > f64::from(size) + SLACK_PX;
+    x < -SLACK_PX || y < -SLACK_PX || beyond(x + w, width) || beyond(y + h, height)
 }

@@ -37,7 +37,8 @@ struct RawAnnotation {
     id: Option<u64>,
     image_id: u64,
     category_id: u64,
-    /// `null` where the file has NaN.
+    /// `null` where the file has NaN. Absent, it is as malformed as one of another length.
+    #[serde(default)]
     bbox: Vec<Option<f64>>,
     area: Option<f64>,
     #[serde(default)]
@@ -83,11 +84,6 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> {
         path: path.to_owned(),
         source,
     })?;
-    if raw.images.is_empty() {
-        return Err(TruthError::Empty {
-            path: path.to_owned(),
-        });
-    }
     let mut problems = Problems::default();
     let mut images: Vec<TruthImage> = Vec::with_capacity(raw.images.len());
     let mut by_id = HashMap::new();
@@ -118,7 +114,16 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> {
         });
     }
     // pycocotools goes by the ids, too
-    let known: HashSet<u64> = raw.categories.iter().map(|category| category.id).collect();
+    let mut known = HashSet::new();
+    let mut categories = raw.categories;
+    categories.retain(|category| {
+        let first = known.insert(category.id);
+        if !first {
+            let place = format!("category {}: {}", category.id, category.name);
+            problems.add(Problem::DuplicateCategory, place);
+        }
+        first
+    });
     let mut ids = HashSet::new();
     for (index, annotation) in raw.annotations.iter().enumerate() {
         let id = annotation.id.unwrap_or(index as u64 + 1);
@@ -150,6 +155,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> {
             area: annotation.area.unwrap_or(bbox[2] * bbox[3]),
             iscrowd: annotation.iscrowd.is_set(),
             ignore: false,
+            outline: None,
         };
         let size = (images[image].width, images[image].height);
         if let Some(object) = checked(object, size, place, &mut problems) {
@@ -157,11 +163,8 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> {
         }
     }
     images.sort_by_key(|image| image.id);
-    let truth = Truth {
-        categories: raw.categories,
-        images,
-    };
-    Ok((truth, problems))
+    let truth = Truth { categories, images };
+    truth.of_something(path, problems)
 }
 
 /// The text with `null` for NaN and Infinity outside strings; `None` where there are none.
@@ -209,7 +212,7 @@ mod tests {
         let annotation = |id: u64, image: u64, category: u64, bbox: serde_json::Value| json!({"id": id, "image_id": image, "category_id": category, "bbox": bbox, "area": 4.0});
         let coco = json!({
             "images": [image(2, "b.jpg"), image(1, "a.jpg"), image(1, "c.jpg"), image(3, "a.jpg")],
-            "categories": [{"id": 5, "name": "car", "supercategory": "vehicle"}],
+            "categories": [{"id": 5, "name": "car", "supercategory": "vehicle"}, {"id": 5, "name": "bus"}],
             "annotations": [
                 annotation(1, 1, 5, json!([1, 2, 3, 4])),
                 annotation(1, 1, 5, json!([90, 2, 30, 4])),
@@ -228,6 +231,7 @@ mod tests {
         for (problem, count) in [
             (Problem::DuplicateImage, 2),
             (Problem::DuplicateAnnotation, 1),
+            (Problem::DuplicateCategory, 1),
             (Problem::BoxOutside, 1),
             (Problem::UnknownImage, 1),
             (Problem::UnknownCategory, 1),
@@ -241,7 +245,7 @@ mod tests {
 
     #[test]
     fn messages_are_known_by_topic_and_stamp() {
-        let text = r#"{"images": [{"id": 7, "topic": "/a", "stamp_ns": 12, "file_name": "x.jpg"}], "categories": []}"#;
+        let text = r#"{"images": [{"id": 7, "topic": "/a", "stamp_ns": 12, "file_name": "x.jpg"}], "categories": [{"id": 1, "name": "car"}]}"#;
         let (truth, _) = read_json(text).unwrap();
         let source = ImageSource::Message {
             topic: "/a".into(),
@@ -255,6 +259,10 @@ mod tests {
         assert!(matches!(
             read_json(r#"{"images": [], "categories": []}"#),
             Err(TruthError::Empty { .. })
+        ));
+        assert!(matches!(
+            read_json(r#"{"images": [{"id": 7, "file_name": "a"}], "categories": []}"#),
+            Err(TruthError::NoObjects { .. })
         ));
     }
 

@@ -1,80 +1,55 @@
 //! KITTI's object labels: a folder of text files, one for each image of the same stem, one object a line. `DontCare`
 //! regions excuse what is found in them.
 
-use std::fs;
 use std::path::Path;
 
 use super::checks::checked;
-use super::{Truth, TruthError, TruthImage, excuse};
-use crate::eval::class_map::ClassMap;
+use super::{Truth, TruthError, TruthImage, excuse, label_files};
+use crate::eval::class_map::{ClassMap, numbered};
 use crate::eval::problems::{Problem, Problems};
 use crate::eval::{ImageSource, Object};
-use crate::image::folder::images_in;
 
 const DONT_CARE: &str = "DontCare";
 
 /// Fields of a line: type, truncated, occluded, alpha, left, top, right, bottom, and seven in space (and a score).
 const FIELDS: std::ops::RangeInclusive<usize> = 15..=16;
 
-/// Reads the labels in `folder` of the images in `images`. Categories are the types that occur, in the order of their
-/// names, as `map` renames them.
+/// Reads the labels in `folder` of the images in `images`; an image without a file of labels is left out. Categories are
+/// the types that occur, in the order of their names, as `map` renames them.
 pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Problems), TruthError> {
     let mut problems = Problems::default();
     let mut parsed = Vec::new();
-    for path in images_in(images)? {
-        let Some(stem) = path.file_stem() else {
+    for image in label_files::read(folder, images, &mut problems)? {
+        if image.text.is_none() {
+            problems.add(Problem::Unlabelled, image.file_name);
             continue;
-        };
-        let mut labels = folder.join(stem);
-        labels.as_mut_os_string().push(".txt");
-        let text = match fs::read_to_string(&labels) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(TruthError::io(&labels)(error)),
-        };
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let lines = text
-            .lines()
-            .zip(1..)
-            .filter(|(line, _)| !line.trim().is_empty());
+        }
         let mut objects = Vec::new();
-        for (line, number) in lines {
-            let place = format!("{}:{number}", labels.display());
+        for (place, line) in image.lines() {
             match object(line) {
                 Some((kind, bbox)) => objects.push((kind, bbox, place)),
                 None => problems.add(Problem::Malformed, place),
             }
         }
-        parsed.push((name, objects));
-    }
-    if parsed.is_empty() {
-        return Err(TruthError::NoLabelFiles {
-            path: folder.to_owned(),
-        });
+        parsed.push((image.file_name, objects));
     }
 
-    let kinds = parsed
-        .iter()
-        .flat_map(|(_, objects)| objects.iter().map(|(kind, ..)| kind.as_str()));
-    let categories = map.categories_of(kinds.filter(|&kind| kind != DONT_CARE));
+    let kinds = parsed.iter().flat_map(|(_, objects)| objects);
+    let kinds = kinds.filter(|(kind, ..)| kind != DONT_CARE);
+    let categories = numbered(kinds.filter_map(|(kind, ..)| map.category_of_truth(kind)));
     let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
     let mut next_id = 0;
     let mut truth_images = Vec::with_capacity(parsed.len());
-    for (index, (file_name, lines)) in parsed.into_iter().enumerate() {
+    for (id, (file_name, lines)) in (1..).zip(parsed) {
         let mut objects = Vec::new();
         for (kind, bbox, place) in lines {
             next_id += 1;
-            if kind == DONT_CARE {
-                objects.extend(excuse(&categories, next_id, bbox));
-                continue;
-            }
+            let is_region = kind == DONT_CARE;
             // a class that the map leaves out is nothing to be found
-            let Some(category_id) = map.category_of_truth(&kind).and_then(id_of) else {
-                continue;
+            let category_id = match map.category_of_truth(&kind).and_then(id_of) {
+                _ if is_region => 0,
+                Some(id) => id,
+                None => continue,
             };
             let object = Object {
                 id: next_id,
@@ -83,11 +58,15 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
                 area: bbox[2] * bbox[3],
                 iscrowd: false,
                 ignore: false,
+                outline: None,
             };
-            objects.extend(checked(object, (0, 0), || place.clone(), &mut problems));
+            match checked(object, (0, 0), || place, &mut problems) {
+                Some(region) if is_region => objects.extend(excuse(&categories, &region)),
+                object => objects.extend(object),
+            }
         }
         truth_images.push(TruthImage {
-            id: index as u64 + 1,
+            id,
             source: ImageSource::File { file_name },
             width: 0,
             height: 0,
@@ -98,7 +77,7 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
         categories,
         images: truth_images,
     };
-    Ok((truth, problems))
+    truth.of_something(folder, problems)
 }
 
 /// A line's type, and its box as left, top, width, height.
@@ -117,6 +96,10 @@ fn object(line: &str) -> Option<(String, [f64; 4])> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,7 +112,7 @@ mod tests {
             ("2.png", ""),
             (
                 "0.txt",
-                "Car 0.00 0 1.5 10 20 30.5 40 1 1 1 1 1 1 0\nDontCare -1 -1 -10 0 0 5 5 -1 -1 -1 -1 -1 -1 -1\n",
+                "Car 0.00 0 1.5 10 20 30.5 40 1 1 1 1 1 1 0\nDontCare -1 -1 -10 0 0 5 5 -1 -1 -1 -1 -1 -1 -1\nDontCare -1 -1 -10 0 nan 5 5 -1 -1 -1 -1 -1 -1 -1\n",
             ),
             (
                 "1.txt",
@@ -150,7 +133,27 @@ mod tests {
                 .all(|object| object.ignore && object.iscrowd)
         );
         assert_eq!(first.len(), 3);
-        assert_eq!(problems.count(Problem::Malformed), 1);
-        assert_eq!(problems.count(Problem::BoxEmpty), 1);
+        for problem in [
+            Problem::Malformed,
+            Problem::BoxEmpty,
+            Problem::NotANumber,
+            Problem::Unlabelled,
+        ] {
+            assert_eq!(problems.count(problem), 1, "{problem:?}");
+        }
+        let all_left_out = ["Car", "Pedestrian"].map(|kind| format!("{kind}: null"));
+        let yaml = folder.path().join("map.yaml");
+        fs::write(&yaml, format!("truth: {{{}}}", all_left_out.join(", "))).unwrap();
+        let labels = crate::eval::class_map::tests::labels(&["car"]);
+        let map = ClassMap::read(&yaml, &labels).unwrap();
+        let nothing = read(folder.path(), folder.path(), &map);
+        assert!(matches!(nothing, Err(TruthError::NoObjects { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_taken(line in "\\PC{0,60}|([a-zA-Z]{1,5} )?([-0-9.einfNa]{1,4} ){13,16}") {
+            let _ = object(&line);
+        }
     }
 }

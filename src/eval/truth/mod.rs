@@ -5,6 +5,7 @@ mod checks;
 mod coco;
 mod format;
 mod kitti;
+mod label_files;
 mod yolo;
 
 use std::io;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{Category, ImageSource, Object};
+use super::{Category, ImageSource, Object, Problems};
 use crate::bag::BagError;
 use crate::image::folder::ImageFileError;
 
@@ -55,11 +56,13 @@ pub enum TruthError {
     NoSource { path: PathBuf, image: String },
     #[error("{}: no images: expected annotations of at least one", path.display())]
     Empty { path: PathBuf },
-    #[error("{}: expected a folder with a .txt file for each image, found none", path.display())]
+    #[error("{}: nothing to be found: expected objects of at least one category that the class map does not leave out", path.display())]
+    NoObjects { path: PathBuf },
+    #[error("{}: expected a folder with a .txt file for each image, found none that has the name of an image", path.display())]
     NoLabelFiles { path: PathBuf },
     #[error("{}: neither KITTI's labels nor YOLO's; say with --format what they are", path.display())]
     UnknownFormat { path: PathBuf },
-    #[error("{}: the classes have no names: expected {} with `names`, or `truth` in --class-map", path.display(), names.display())]
+    #[error("{}: the classes have no names: expected {} with `names`, or numbers to names under `truth` in --class-map", path.display(), names.display())]
     NoNames { path: PathBuf, names: PathBuf },
     #[error("{}: {problem}", path.display())]
     Names { path: PathBuf, problem: String },
@@ -84,18 +87,30 @@ impl TruthError {
     }
 }
 
-/// An object that excuses whatever is found in `bbox`, once for each category: a region that nobody annotated.
-pub(super) fn excuse(
-    categories: &[Category],
-    id: u64,
-    bbox: [f64; 4],
-) -> impl Iterator<Item = Object> {
-    categories.iter().map(move |category| Object {
-        id,
+impl Truth {
+    /// Fails where there is nothing to evaluate against; `path` has the annotations.
+    fn of_something(
+        self,
+        path: &Path,
+        problems: Problems,
+    ) -> Result<(Truth, Problems), TruthError> {
+        let path = path.to_owned();
+        if self.images.is_empty() {
+            return Err(TruthError::Empty { path });
+        }
+        if self.categories.is_empty() {
+            return Err(TruthError::NoObjects { path });
+        }
+        Ok((self, problems))
+    }
+}
+
+/// `region` once for each category, so that it excuses whatever is found in it: a place that nobody annotated.
+pub(super) fn excuse(categories: &[Category], region: &Object) -> impl Iterator<Item = Object> {
+    categories.iter().map(|category| Object {
         category_id: category.id,
-        bbox,
-        area: bbox[2] * bbox[3],
         iscrowd: true,
         ignore: true,
+        ..region.clone()
     })
 }

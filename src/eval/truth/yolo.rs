@@ -1,5 +1,6 @@
 //! YOLO's labels: a folder of text files, one for each image of the same stem; a line has a class's number and the box's
-//! centre and size as shares of the image's.
+//! centre and size as shares of the image's. The classes' names are those of `data.yaml`, in the folder of labels or one or
+//! two above it, and of the class map's section `truth`, whose numbers win.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,11 +9,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::checks::checked;
-use super::{Truth, TruthError, TruthImage};
-use crate::eval::class_map::ClassMap;
+use super::{Truth, TruthError, TruthImage, label_files};
+use crate::eval::class_map::{ClassMap, numbered};
 use crate::eval::problems::{Problem, Problems};
 use crate::eval::{ImageSource, Object};
-use crate::image::folder::images_in;
 use crate::image::size::image_size;
 
 /// Where the names stand, in the folder of labels or above it.
@@ -31,46 +31,31 @@ struct DataYaml {
     names: Names,
 }
 
-/// Reads the labels in `folder` of the images in `images`. An image without a file of labels has no objects.
+/// Reads the labels in `folder` of the images in `images`. An image without a file of labels has no objects; of one that
+/// is no picture the labels are left out, as they have no size.
 pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Problems), TruthError> {
-    let names = names(folder)?;
+    let named = names(folder, map)?;
+    let names = named.values().filter_map(Option::as_deref);
+    let categories = numbered(names);
+    let id_of = |name: &String| categories.iter().find(|c| c.name == *name).map(|c| c.id);
     let mut problems = Problems::default();
-    let categories = map.categories_of(names.values().map(String::as_str));
-    let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
-    let (mut truth_images, mut next_id, mut any) = (Vec::new(), 0, false);
-    for (index, path) in images_in(images)?.into_iter().enumerate() {
-        let Some(stem) = path.file_stem() else {
-            continue;
-        };
-        let mut labels = folder.join(stem);
-        labels.as_mut_os_string().push(".txt");
-        let text = match fs::read_to_string(&labels) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(TruthError::io(&labels)(error)),
-        };
-        any |= labels.exists();
+    let (mut truth_images, mut next_id) = (Vec::new(), 0);
+    for (id, image) in (1..).zip(label_files::read(folder, images, &mut problems)?) {
         // one that cannot be read is told of when it is evaluated
-        let (width, height) = image_size(&path).unwrap_or_default();
+        let (width, height) = image_size(&image.image).unwrap_or_default();
         let mut objects = Vec::new();
-        for (line, number) in text.lines().zip(1..) {
-            if line.trim().is_empty() {
-                continue;
-            }
-            let place = || format!("{}:{number}", labels.display());
+        for (place, line) in image.lines() {
             next_id += 1;
             let Some((class, [x, y, w, h])) = object(line) else {
-                problems.add(Problem::Malformed, place());
+                problems.add(Problem::Malformed, place);
                 continue;
             };
-            let Some(name) = names.get(&class) else {
-                problems.add(
-                    Problem::UnknownCategory,
-                    format!("{}: class {class}", place()),
-                );
+            let Some(name) = named.get(&class) else {
+                problems.add(Problem::UnknownCategory, format!("{place}: class {class}"));
                 continue;
             };
-            let Some(category_id) = map.category_of_truth(name).and_then(id_of) else {
+            // a class that the map leaves out is nothing to be found
+            let Some(category_id) = name.as_ref().and_then(id_of).filter(|_| width > 0) else {
                 continue;
             };
             let (image_w, image_h) = (f64::from(width), f64::from(height));
@@ -87,55 +72,58 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
                 area: bbox[2] * bbox[3],
                 iscrowd: false,
                 ignore: false,
+                outline: None,
             };
-            objects.extend(checked(object, (width, height), place, &mut problems));
+            objects.extend(checked(object, (width, height), || place, &mut problems));
         }
-        let file_name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
         truth_images.push(TruthImage {
-            id: index as u64 + 1,
-            source: ImageSource::File { file_name },
+            id,
+            source: ImageSource::File {
+                file_name: image.file_name,
+            },
             width,
             height,
             objects,
-        });
-    }
-    if !any {
-        return Err(TruthError::NoLabelFiles {
-            path: folder.to_owned(),
         });
     }
     let truth = Truth {
         categories,
         images: truth_images,
     };
-    Ok((truth, problems))
+    truth.of_something(folder, problems)
 }
 
-/// The names of the classes by their numbers.
-fn names(folder: &Path) -> Result<BTreeMap<usize, String>, TruthError> {
-    let candidates = [
-        Some(folder),
-        folder.parent(),
-        folder.parent().and_then(Path::parent),
-    ];
-    let found = candidates
-        .into_iter()
-        .flatten()
+/// The categories of the classes by their numbers; `None` for those that the map leaves out.
+fn names(folder: &Path, map: &ClassMap) -> Result<BTreeMap<usize, Option<String>>, TruthError> {
+    let above = folder.ancestors().take(3);
+    let file = above
         .map(|dir| dir.join(NAMES_FILE))
         .find(|file| file.exists());
-    let Some(file) = found else {
+    let given = file.map(|file| names_in(&file)).transpose()?;
+    if given.is_none() && map.numbers().next().is_none() {
         return Err(TruthError::NoNames {
             path: folder.to_owned(),
             names: folder.join(NAMES_FILE),
         });
-    };
-    let text = fs::read_to_string(&file).map_err(TruthError::io(&file))?;
+    }
+    let given = given.unwrap_or_default().into_iter();
+    let owned = |name: &str| name.to_owned();
+    let mut names: BTreeMap<_, _> = given
+        .map(|(number, name)| (number, map.category_of_truth(&name).map(owned)))
+        .collect();
+    for number in map.numbers() {
+        if let Some(name) = map.category_of_number(number) {
+            names.insert(number, name.map(owned));
+        }
+    }
+    Ok(names)
+}
+
+/// The names in a `data.yaml`.
+fn names_in(file: &Path) -> Result<BTreeMap<usize, String>, TruthError> {
+    let text = fs::read_to_string(file).map_err(TruthError::io(file))?;
     let data: DataYaml = serde_yaml::from_str(&text).map_err(|error| TruthError::Names {
-        path: file,
+        path: file.to_owned(),
         problem: format!("expected `names`, a list or a name for each number: {error}"),
     })?;
     Ok(match data.names {
@@ -156,6 +144,8 @@ fn object(line: &str) -> Option<(usize, [f64; 4])> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -210,6 +200,33 @@ mod tests {
             Problem::Malformed,
         ] {
             assert_eq!(problems.count(problem), 1, "{problem:?}");
+        }
+    }
+    #[test]
+    fn the_class_map_names_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let yaml = folder.path().join("map.yaml");
+        let labels = crate::eval::class_map::tests::labels(&["car"]);
+        let read = |text: &str| {
+            fs::write(&yaml, text).unwrap();
+            let map = ClassMap::read(&yaml, &labels).unwrap();
+            names(folder.path(), &map).unwrap()
+        };
+        let some = |name: &str| Some(name.to_owned());
+        let found = read("truth: {0: car, 3: null}");
+        assert_eq!(found, BTreeMap::from([(0, some("car")), (3, None)]));
+        fs::write(folder.path().join(NAMES_FILE), "names: [van, lorry]").unwrap();
+        let found = read("truth: {0: car, Lorry: truck}");
+        assert_eq!(
+            found,
+            BTreeMap::from([(0, some("car")), (1, some("truck"))])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_taken(line in "\\PC{0,40}|([-0-9.einfNa]{1,4} ){4,7}") {
+            let _ = object(&line);
         }
     }
 }
