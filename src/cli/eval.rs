@@ -48,10 +48,10 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N", help_heading = "Parameters")]
     max_detections: Option<usize>,
 
-    /// Count boxes as the model makes them, also where they reach beyond the image, as some reference figures do;
-    /// detections that are published never do
+    /// Count boxes clipped to the image, as they are published, not as the model makes them; models' reference figures
+    /// are of the latter
     #[arg(long, help_heading = "Parameters")]
-    unclipped: bool,
+    clipped: bool,
 
     /// Share I of N, from 1/N to N/N: the images whose number, divided by N, leaves I - 1
     #[arg(long, value_name = "I/N", value_parser = value_parser!(Shard), help_heading = "Run")]
@@ -76,7 +76,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let budget = args.outputs.budget()?;
     let (score, most) = (args.score_threshold, args.max_detections);
     let mut loaded = args.parameters.load_for_accuracy(score, most)?;
-    if args.unclipped {
+    if !args.clipped {
         loaded.leave_unclipped();
     }
     let data = args.truth.load(&loaded.labels, loaded.settings())?;
