@@ -24,7 +24,8 @@ pub mod rank_test;
 
 pub use accuracy::{Accuracy, AccuracySettings, ClassAccuracy, Figures, accuracy};
 pub use bootstrap::{
-    BootstrapSettings, ClassDifference, Differences, Interval, PairingError, paired_bootstrap,
+    BootstrapSettings, ClassDifference, Differences, FigureDifference, Interval, PairingError,
+    paired_bootstrap,
 };
 pub use class_map::ClassMap;
 pub use confusion::{
