@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Category, Shard};
+use crate::camera::{CameraError, GroundPlane, Intrinsics};
 use crate::metrics::ModelIdentity;
+use crate::msg::CameraInfo;
 
 /// Which model, under which parameters, on which data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,15 +81,50 @@ pub struct EvaluationSettings {
     pub camera: Option<CameraPlacement>,
 }
 
-/// A camera above a level road.
+/// A calibrated camera above flat ground.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CameraPlacement {
     /// Above the ground.
     pub height_m: f64,
-    /// Downwards is positive.
+    /// Positive when it looks down.
     pub pitch_deg: f64,
-    /// The path of the calibration, or the topic that it was on.
-    pub info: String,
+    /// Of the calibration, as in `sensor_msgs/msg/CameraInfo`; so are the next three.
+    pub width: u32,
+    pub height: u32,
+    pub distortion_model: String,
+    pub d: Vec<f64>,
+    pub k: [f64; 9],
+}
+
+impl CameraPlacement {
+    /// The camera of a calibration, as it looks at the ground.
+    pub fn new(info: CameraInfo, height_m: f64, pitch_deg: f64) -> Self {
+        CameraPlacement {
+            height_m,
+            pitch_deg,
+            width: info.width,
+            height: info.height,
+            distortion_model: info.distortion_model,
+            d: info.d,
+            k: info.k,
+        }
+    }
+
+    /// Where on the ground its pixels look: those of raw images, not of rectified ones.
+    ///
+    /// Errors: the camera is not calibrated, or does not stand above the ground.
+    pub fn ground(&self) -> Result<GroundPlane, CameraError> {
+        let info = CameraInfo {
+            width: self.width,
+            height: self.height,
+            distortion_model: self.distortion_model.clone(),
+            d: self.d.clone(),
+            k: self.k,
+            ..CameraInfo::default()
+        };
+        let intrinsics = Intrinsics::raw(&info)?;
+        GroundPlane::new(intrinsics, self.height_m, self.pitch_deg.to_radians())
+    }
 }
 
 impl Machine {

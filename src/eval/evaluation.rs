@@ -1,0 +1,207 @@
+//! What an evaluation came to. `docs/evaluation.md` documents its JSON form.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::distance::DEFAULT_BANDS_M;
+use super::{
+    Accuracy, AccuracySettings, DistanceBand, ImageRecord, Problems, Subject, accuracy, by_distance,
+};
+use crate::camera::CameraError;
+use crate::metrics::{FrameCounts, Quantiles, StageHistograms};
+use crate::pipeline::Stage;
+use crate::whole_file::{beside, keep};
+
+/// The result: a pure function of its images, apart from what was measured of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    #[serde(flatten)]
+    pub accuracy: Accuracy,
+    /// Where the camera's height is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distance: Option<Vec<DistanceBand>>,
+    /// What was wrong with the ground truth.
+    pub problems: Problems,
+    pub frames: FrameCounts,
+    /// By stage; stages that no image completed are absent.
+    pub latency_ms: BTreeMap<Stage, Quantiles>,
+    pub throughput: Throughput,
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// By index.
+    pub images: Vec<ImageRecord>,
+}
+
+/// How fast it went.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// Processed images per second of `wall_s`; of shards, of each on average.
+    pub fps: f64,
+    /// Seconds that the images took, loading the model not counted; of shards and of resumed runs, all together.
+    pub wall_s: f64,
+    /// Whole images worked on in parallel; of shards, the most.
+    pub workers: usize,
+}
+
+/// Why an evaluation cannot be read or written.
+#[derive(Debug, Error)]
+pub enum EvaluationError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: expected what `shuffledet eval --output` writes: {source}", path.display())]
+    NotAnEvaluation {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+}
+
+impl Evaluation {
+    /// What `images` come to, in whichever order they are. Fails where the subject's camera sees no ground.
+    pub fn new(
+        subject: Subject,
+        problems: Problems,
+        mut images: Vec<ImageRecord>,
+        wall_s: f64,
+        workers: usize,
+    ) -> Result<Self, CameraError> {
+        images.sort_by_key(|image| image.index);
+        let all: Vec<&ImageRecord> = images.iter().collect();
+        let settings = subject.settings.accuracy();
+        let categories = &subject.dataset.categories;
+        let bands = subject.settings.camera.as_ref().map(|camera| {
+            let ground = camera.ground()?;
+            Ok(by_distance(categories, &all, &settings, &ground, &DEFAULT_BANDS_M))
+        });
+        let frames = frames(&images);
+        Ok(Evaluation {
+            accuracy: accuracy(categories, &all, &settings),
+            distance: bands.transpose()?,
+            problems,
+            latency_ms: histograms(&images).quantiles().into_iter().collect(),
+            throughput: Throughput {
+                fps: if wall_s > 0.0 {
+                    frames.published as f64 / wall_s
+                } else {
+                    0.0
+                },
+                wall_s,
+                workers,
+            },
+            frames,
+            subject,
+            images,
+        })
+    }
+
+    /// Reads what [`Evaluation::write`] wrote.
+    pub fn read(path: &Path) -> Result<Self, EvaluationError> {
+        let bytes = fs::read(path).map_err(|source| EvaluationError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        serde_json::from_slice(&bytes).map_err(|source| EvaluationError::NotAnEvaluation {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Writes the file whole: one JSON object, with a line for each key and for each image.
+    pub fn write(&self, path: &Path) -> Result<(), EvaluationError> {
+        let written = beside(path).and_then(|file| {
+            let mut out = BufWriter::new(file);
+            self.write_lines(&mut out)?;
+            keep(out.into_inner().map_err(io::IntoInnerError::into_error)?, path)
+        });
+        written.map_err(|source| EvaluationError::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// The same to wherever it goes.
+    pub fn write_lines(&self, out: &mut impl Write) -> io::Result<()> {
+        let head = Evaluation {
+            images: Vec::new(),
+            ..self.without_images()
+        };
+        let head = serde_json::to_value(&head)?;
+        writeln!(out, "{{")?;
+        for (key, value) in head.as_object().into_iter().flatten() {
+            if key != "images" {
+                writeln!(out, "{}: {value},", Value::from(key.as_str()))?;
+            }
+        }
+        write!(out, "\"images\": [")?;
+        for (i, image) in self.images.iter().enumerate() {
+            out.write_all(if i == 0 { b"\n" } else { b",\n" })?;
+            serde_json::to_writer(&mut *out, image)?;
+        }
+        writeln!(out, "\n]\n}}")
+    }
+
+    /// Writes COCO's results format: every detection of every image.
+    pub fn write_coco_results(&self, path: &Path) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Row {
+            image_id: u64,
+            category_id: u64,
+            bbox: [f64; 4],
+            score: f64,
+        }
+        let mut out = BufWriter::new(beside(path)?);
+        let mut begin: &[u8] = b"[\n";
+        for image in &self.images {
+            for found in &image.detections {
+                out.write_all(begin)?;
+                begin = b",\n";
+                let row = Row {
+                    image_id: image.id,
+                    category_id: found.category_id,
+                    bbox: found.bbox,
+                    score: found.score,
+                };
+                serde_json::to_writer(&mut out, &row)?;
+            }
+        }
+        out.write_all(if begin == b"[\n" { b"[]\n" } else { b"\n]\n" })?;
+        keep(out.into_inner().map_err(io::IntoInnerError::into_error)?, path)
+    }
+
+    /// The durations of every stage over all images.
+    pub fn histograms(&self) -> StageHistograms {
+        histograms(&self.images)
+    }
+
+    /// Whether any image could not be processed.
+    pub fn any_failed(&self) -> bool {
+        !self.frames.failed.is_empty()
+    }
+}
+
+/// Every image has one outcome: lossless runs drop none.
+fn frames(images: &[ImageRecord]) -> FrameCounts {
+    let mut frames = FrameCounts::default();
+    for image in images {
+        frames.received += 1;
+        match image.failure_reason() {
+            None => frames.published += 1,
+            Some(reason) => *frames.failed.entry(reason.to_owned()).or_default() += 1,
+        }
+    }
+    frames
+}
+
+fn histograms(images: &[ImageRecord]) -> StageHistograms {
+    let mut histograms = StageHistograms::default();
+    for stage in Stage::ALL {
+        let times = images.iter().filter_map(|image| image.stages_ms.get(stage.name()));
+        times.for_each(|&ms| histograms.record_ms(stage, ms));
+    }
+    histograms
+}
