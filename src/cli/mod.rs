@@ -4,6 +4,7 @@ pub mod bench;
 pub mod detect;
 pub mod import;
 pub mod interrupt;
+pub mod label;
 pub mod log;
 pub mod models;
 pub mod outputs;
@@ -37,6 +38,9 @@ enum Command {
     Detect(detect::DetectArgs),
     /// Make a rosbag2 recording from a video or a folder of images
     Import(import::ImportArgs),
+    /// Frames and detections for people to correct, and what they corrected
+    #[command(subcommand)]
+    Label(label::LabelCommand),
     /// List, fetch, verify and inspect models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -76,6 +80,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
         Command::Replay(args) => replay::run(&args),
         Command::Detect(args) => detect::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Label(command) => label::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Bench(args) => bench::run(&args),
     }

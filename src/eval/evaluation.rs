@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::distance::DEFAULT_BANDS_M;
 use super::{
-    Accuracy, AccuracySettings, DistanceBand, ImageRecord, Problems, Subject, accuracy, by_distance,
+    Accuracy, DistanceBand, ImageRecord, Problem, Problems, Subject, accuracy, by_distance,
 };
 use crate::camera::CameraError;
 use crate::metrics::{FrameCounts, Quantiles, StageHistograms};
@@ -26,7 +26,7 @@ pub struct Evaluation {
     /// Where the camera's height is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distance: Option<Vec<DistanceBand>>,
-    /// What was wrong with the ground truth.
+    /// What was wrong with the annotations and the images.
     pub problems: Problems,
     pub frames: FrameCounts,
     /// By stage; stages that no image completed are absent.
@@ -34,7 +34,8 @@ pub struct Evaluation {
     pub throughput: Throughput,
     #[serde(flatten)]
     pub subject: Subject,
-    /// By index.
+    /// By index. [`Evaluation::write_lines`] writes them, one by one; elsewhere the evaluation goes without.
+    #[serde(skip_serializing)]
     pub images: Vec<ImageRecord>,
 }
 
@@ -62,10 +63,11 @@ pub enum EvaluationError {
 }
 
 impl Evaluation {
-    /// What `images` come to, in whichever order they are. Fails where the subject's camera sees no ground.
+    /// What `images` come to, in whichever order they are; `problems` are those of the annotations. Fails where the
+    /// subject's camera sees no ground.
     pub fn new(
         subject: Subject,
-        problems: Problems,
+        mut problems: Problems,
         mut images: Vec<ImageRecord>,
         wall_s: f64,
         workers: usize,
@@ -76,8 +78,17 @@ impl Evaluation {
         let categories = &subject.dataset.categories;
         let bands = subject.settings.camera.as_ref().map(|camera| {
             let ground = camera.ground()?;
-            Ok(by_distance(categories, &all, &settings, &ground, &DEFAULT_BANDS_M))
+            Ok(by_distance(
+                categories,
+                &all,
+                &settings,
+                &ground,
+                &DEFAULT_BANDS_M,
+            ))
         });
+        images
+            .iter()
+            .for_each(|image| add_problems(image, &mut problems));
         let frames = frames(&images);
         Ok(Evaluation {
             accuracy: accuracy(categories, &all, &settings),
@@ -116,7 +127,10 @@ impl Evaluation {
         let written = beside(path).and_then(|file| {
             let mut out = BufWriter::new(file);
             self.write_lines(&mut out)?;
-            keep(out.into_inner().map_err(io::IntoInnerError::into_error)?, path)
+            keep(
+                out.into_inner().map_err(io::IntoInnerError::into_error)?,
+                path,
+            )
         });
         written.map_err(|source| EvaluationError::Io {
             path: path.to_owned(),
@@ -126,16 +140,10 @@ impl Evaluation {
 
     /// The same to wherever it goes.
     pub fn write_lines(&self, out: &mut impl Write) -> io::Result<()> {
-        let head = Evaluation {
-            images: Vec::new(),
-            ..self.without_images()
-        };
-        let head = serde_json::to_value(&head)?;
+        let head = serde_json::to_value(self)?;
         writeln!(out, "{{")?;
         for (key, value) in head.as_object().into_iter().flatten() {
-            if key != "images" {
-                writeln!(out, "{}: {value},", Value::from(key.as_str()))?;
-            }
+            writeln!(out, "{}: {value},", Value::from(key.as_str()))?;
         }
         write!(out, "\"images\": [")?;
         for (i, image) in self.images.iter().enumerate() {
@@ -170,7 +178,10 @@ impl Evaluation {
             }
         }
         out.write_all(if begin == b"[\n" { b"[]\n" } else { b"\n]\n" })?;
-        keep(out.into_inner().map_err(io::IntoInnerError::into_error)?, path)
+        keep(
+            out.into_inner().map_err(io::IntoInnerError::into_error)?,
+            path,
+        )
     }
 
     /// The durations of every stage over all images.
@@ -181,6 +192,23 @@ impl Evaluation {
     /// Whether any image could not be processed.
     pub fn any_failed(&self) -> bool {
         !self.frames.failed.is_empty()
+    }
+}
+
+/// What is wrong with an image, by kind.
+pub fn add_problems(image: &ImageRecord, problems: &mut Problems) {
+    let title = image.source.title();
+    if let Some([width, height]) = image.annotated_size {
+        let found = format!("{}x{}", image.width, image.height);
+        let place = format!("{title}: {found}, annotated as {width}x{height}");
+        problems.add(Problem::ImageSize, place);
+    }
+    if let Some(failure) = &image.failure {
+        let problem = match image.failure_reason() {
+            Some(ImageRecord::MISSING) => Problem::ImageMissing,
+            _ => Problem::ImageFailed,
+        };
+        problems.add(problem, format!("{title}: {failure}"));
     }
 }
 
@@ -200,8 +228,172 @@ fn frames(images: &[ImageRecord]) -> FrameCounts {
 fn histograms(images: &[ImageRecord]) -> StageHistograms {
     let mut histograms = StageHistograms::default();
     for stage in Stage::ALL {
-        let times = images.iter().filter_map(|image| image.stages_ms.get(stage.name()));
+        let times = images
+            .iter()
+            .filter_map(|image| image.stages_ms.get(stage.name()));
         times.for_each(|&ms| histograms.record_ms(stage, ms));
     }
     histograms
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::eval::record::tests::{category, found, image, object};
+    use crate::eval::subject::{Dataset, EvaluationSettings, Machine};
+    use crate::metrics::ModelIdentity;
+
+    const BOX: [f64; 4] = [10.0, 20.0, 30.0, 40.0];
+
+    pub fn subject() -> Subject {
+        Subject {
+            model: ModelIdentity {
+                name: "m".to_owned(),
+                sha256: "00ff".to_owned(),
+            },
+            parameters: json!({"model": {"name": "m"}, "runtime": {"workers": 0}}),
+            provider: "CPUExecutionProvider".to_owned(),
+            versions: [("shuffledet".to_owned(), "0.1.0".to_owned())].into(),
+            machines: vec![Machine::this()],
+            dataset: Dataset {
+                annotations: "a.json".to_owned(),
+                format: "coco".to_owned(),
+                sha256: "aa".to_owned(),
+                images_in: "images".to_owned(),
+                image_count: 5,
+                categories: vec![category(1), category(2)],
+            },
+            settings: EvaluationSettings {
+                score_threshold: 0.001,
+                nms_iou_threshold: 0.6,
+                max_detections: 100,
+                class_map: [("m1".to_owned(), "class 1".to_owned())].into(),
+                ignore_sha256: None,
+                limit: None,
+                camera: None,
+            },
+            shard: None,
+        }
+    }
+
+    /// Of five: one whose file is gone, and four in which the only object is found.
+    pub fn images() -> Vec<ImageRecord> {
+        let mut images: Vec<ImageRecord> = (0..5)
+            .map(|index| {
+                let record = image(index, vec![object(1, BOX)], vec![found(1, BOX, 0.9)]);
+                let ms = 6.0 + index as f64;
+                let stages_ms = [("infer".to_owned(), ms), ("total".to_owned(), 2.0 * ms)].into();
+                ImageRecord {
+                    stages_ms,
+                    ..record
+                }
+            })
+            .collect();
+        images[2] = ImageRecord {
+            failure: Some("image_missing: 2.jpg: gone".to_owned()),
+            annotated_size: Some([9, 9]),
+            ..image(2, Vec::new(), Vec::new())
+        };
+        images
+    }
+
+    pub fn evaluation() -> Evaluation {
+        Evaluation::new(subject(), Problems::default(), images(), 4.0, 2).unwrap()
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/e.json");
+        let written = evaluation();
+        written.write(&path).unwrap();
+        assert_eq!(Evaluation::read(&path).unwrap(), written);
+        let text = fs::read_to_string(&path).unwrap();
+        let keys: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
+        let keys: Vec<&str> = keys.keys().map(String::as_str).collect();
+        assert_eq!(
+            keys,
+            [
+                "AP",
+                "AP50",
+                "AP75",
+                "APs",
+                "APm",
+                "APl",
+                "AR1",
+                "AR10",
+                "AR100",
+                "ARs",
+                "ARm",
+                "ARl",
+                "per_class",
+                "confusion",
+                "problems",
+                "frames",
+                "latency_ms",
+                "throughput",
+                "model",
+                "parameters",
+                "provider",
+                "versions",
+                "machines",
+                "dataset",
+                "settings",
+                "images"
+            ]
+        );
+        fs::write(&path, "{}").unwrap();
+        let error = Evaluation::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("what `shuffledet eval --output` writes"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn every_image_has_an_outcome_and_every_problem_a_name() {
+        let evaluation = evaluation();
+        assert_eq!(
+            (evaluation.frames.received, evaluation.frames.published),
+            (5, 4)
+        );
+        assert_eq!(
+            evaluation.frames.failed,
+            [("image_missing".to_owned(), 1)].into()
+        );
+        assert_eq!(evaluation.throughput.fps, 1.0);
+        assert_eq!(evaluation.problems.count(Problem::ImageMissing), 1);
+        assert_eq!(evaluation.problems.count(Problem::ImageSize), 1);
+        assert_eq!(evaluation.problems.total(), 2);
+        let infer = evaluation.latency_ms[&Stage::Infer];
+        assert!((infer.min - 6.0).abs() < 0.01 && (infer.max - 10.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_order_in_which_images_were_done_does_not_matter() {
+        let mut shuffled = images();
+        shuffled.reverse();
+        shuffled.swap(0, 2);
+        let other = Evaluation::new(subject(), Problems::default(), shuffled, 4.0, 2).unwrap();
+        assert_eq!(other, evaluation());
+    }
+
+    #[test]
+    fn coco_results_are_a_list_of_detections() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.json");
+        let mut evaluation = evaluation();
+        evaluation.write_coco_results(&path).unwrap();
+        let rows: Vec<Value> = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(rows.len(), 4);
+        assert_eq!(
+            rows[2],
+            json!({"image_id": 3, "category_id": 1, "bbox": BOX, "score": 0.9})
+        );
+        evaluation.images.clear();
+        evaluation.write_coco_results(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[]\n");
+    }
 }

@@ -221,6 +221,7 @@ mod tests {
             },
             width: 640,
             height: 480,
+            annotated_size: None,
             objects: Vec::new(),
             detections: Vec::new(),
             stages_ms: [("infer".to_owned(), 0.1 + index as f64)].into(),

@@ -59,6 +59,14 @@ impl Problem {
         }
     }
 
+    /// Whether only the images tell.
+    fn is_of_images(self) -> bool {
+        matches!(
+            self,
+            Problem::ImageMissing | Problem::ImageSize | Problem::ImageFailed
+        )
+    }
+
     /// Whether it is as expected where a data set has other classes than the model. `--strict` passes over it.
     fn is_ordinary(self) -> bool {
         matches!(self, Problem::UnmappedClass)
@@ -111,6 +119,22 @@ impl Problems {
         self.0
             .get(&problem)
             .map_or(0, |occurrences| occurrences.count)
+    }
+
+    /// Those of the annotations alone, without those of the images themselves.
+    pub fn of_annotations(&self) -> Problems {
+        let mut problems = self.clone();
+        problems.0.retain(|problem, _| !problem.is_of_images());
+        problems
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Of all kinds together.
+    pub fn total(&self) -> u64 {
+        self.0.values().map(|occurrences| occurrences.count).sum()
     }
 
     /// The first kind that `--strict` does not let pass, in words.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::format::stamp;
+
 /// A class of the data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Category {
@@ -63,14 +65,42 @@ pub struct ImageRecord {
     pub width: u32,
     /// In pixels.
     pub height: u32,
+    /// Width and height that the annotations say, where they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotated_size: Option<[u32; 2]>,
     pub objects: Vec<Object>,
     /// Best first.
     pub detections: Vec<Found>,
     /// Milliseconds by stage.
     pub stages_ms: BTreeMap<String, f64>,
-    /// Why it could not be processed; it counts as an image in which nothing was found.
+    /// Why it could not be processed, as `REASON: TEXT`; it counts as an image in which nothing was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+}
+
+impl ImageSource {
+    /// For people: the file's name, or the message's topic and stamp.
+    pub fn title(&self) -> String {
+        match self {
+            ImageSource::Message { topic, stamp_ns } => format!("{topic} at {}", stamp(*stamp_ns)),
+            ImageSource::File { file_name } => file_name.clone(),
+        }
+    }
+}
+
+impl ImageRecord {
+    /// The failure of an image that is not there.
+    pub const MISSING: &str = "image_missing";
+
+    /// The name that its failure counts under.
+    pub fn failure_reason(&self) -> Option<&str> {
+        let failure = self.failure.as_deref()?;
+        Some(
+            failure
+                .split_once(": ")
+                .map_or(failure, |(reason, _)| reason),
+        )
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +141,7 @@ pub(super) mod tests {
             },
             width: 1000,
             height: 1000,
+            annotated_size: None,
             objects,
             detections,
             stages_ms: BTreeMap::new(),

@@ -318,7 +318,7 @@ fn check_plausible(width: u64, height: u64, bytes: usize) -> Result<(), DecodeEr
 }
 
 /// Width and height from the IHDR chunk, which the PNG specification puts first.
-fn png_size(file: &[u8]) -> Option<(u64, u64)> {
+pub(super) fn png_size(file: &[u8]) -> Option<(u64, u64)> {
     let number = |at: usize| {
         let bytes = file.get(at..at + 4)?.try_into().ok()?;
         Some(u64::from(u32::from_be_bytes(bytes)))

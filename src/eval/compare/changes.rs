@@ -132,7 +132,8 @@ pub(super) fn changes(
         }
     }
     // stable: equals stay in the order of the data set
-    all.images.sort_by_key(|image| std::cmp::Reverse(image.changes.len()));
+    all.images
+        .sort_by_key(|image| std::cmp::Reverse(image.changes.len()));
     all
 }
 

@@ -73,7 +73,10 @@ pub(super) fn rows(
 ) -> Vec<LatencyRow> {
     let row = |&stage: &Stage| {
         let times = |image: &ImageRecord| image.stages_ms.get(stage.name()).copied();
-        let pairs = a.iter().zip(b).filter_map(|(a, b)| Some((times(a)?, times(b)?)));
+        let pairs = a
+            .iter()
+            .zip(b)
+            .filter_map(|(a, b)| Some((times(a)?, times(b)?)));
         let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
         let test = rank_test(&a, &b)?;
         let verdict = if same_machine && is_judged(stage) {

@@ -208,7 +208,10 @@ impl Run {
 impl FailureRow {
     fn of(a: &[&super::ImageRecord], b: &[&super::ImageRecord]) -> Self {
         let failed = |records: &[&super::ImageRecord]| {
-            records.iter().filter(|record| record.failure.is_some()).count()
+            records
+                .iter()
+                .filter(|record| record.failure.is_some())
+                .count()
         };
         let (a, b) = (failed(a), failed(b));
         let verdict = match b.cmp(&a) {
@@ -225,7 +228,10 @@ impl Comparison {
         let figures = self.figures.iter().map(|row| row.verdict);
         let classes = self.per_class.iter().map(|row| row.verdict);
         let latency = self.latency.iter().map(|row| row.verdict);
-        figures.chain(classes).chain([self.failures.verdict]).chain(latency)
+        figures
+            .chain(classes)
+            .chain([self.failures.verdict])
+            .chain(latency)
     }
 
     /// The rows that are worse, each in a few words.
@@ -236,7 +242,9 @@ impl Comparison {
             format!("{name}: {a:.4} to {b:.4}, a difference of {low:+.4} to {high:+.4}")
         };
         let figures = self.figures.iter().filter(|row| worse(row.verdict));
-        let mut lines: Vec<String> = figures.map(|row| accuracy(&row.name, &row.interval)).collect();
+        let mut lines: Vec<String> = figures
+            .map(|row| accuracy(&row.name, &row.interval))
+            .collect();
         let classes = self.per_class.iter().filter(|row| worse(row.verdict));
         lines.extend(classes.map(|row| accuracy(&format!("AP of {}", row.name), &row.ap)));
         if worse(self.failures.verdict) {
@@ -263,7 +271,9 @@ fn notes(a: &Evaluation, b: &Evaluation, images: &Images, same_machine: bool) ->
     for (name, only) in [("A", &images.only_a), ("B", &images.only_b)] {
         if !only.is_empty() {
             let (count, first) = (only.len(), &only[0]);
-            notes.push(format!("{count} images are in {name} only and left out, {first} first"));
+            notes.push(format!(
+                "{count} images are in {name} only and left out, {first} first"
+            ));
         }
     }
     if !images.other_truth.is_empty() {
@@ -273,10 +283,14 @@ fn notes(a: &Evaluation, b: &Evaluation, images: &Images, same_machine: bool) ->
         ));
     }
     if !same_machine {
-        notes.push("A and B ran on different machines: latencies are shown and not judged".to_owned());
+        notes.push(
+            "A and B ran on different machines: latencies are shown and not judged".to_owned(),
+        );
     } else if a.throughput.workers != b.throughput.workers {
         let (a, b) = (a.throughput.workers, b.throughput.workers);
-        notes.push(format!("A ran with {a} workers, B with {b}: that alone changes latencies"));
+        notes.push(format!(
+            "A ran with {a} workers, B with {b}: that alone changes latencies"
+        ));
     }
     for (name, evaluation) in [("A", a), ("B", b)] {
         if let Some(shard) = evaluation.subject.shard {

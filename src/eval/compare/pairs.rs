@@ -10,14 +10,18 @@ use super::super::{Category, Evaluation, ImageRecord, ImageSource, Object, Pairi
 /// Why two evaluations cannot be compared.
 #[derive(Debug, Error)]
 pub enum CompareError {
-    #[error("{a} and {b}: no image is in both ({a_images} in the one, {b_images} in the other); evaluate both on the same data set")]
+    #[error(
+        "{a} and {b}: no image is in both ({a_images} in the one, {b_images} in the other); evaluate both on the same data set"
+    )]
     NothingInCommon {
         a: String,
         b: String,
         a_images: usize,
         b_images: usize,
     },
-    #[error("{a} and {b}: expected the same categories, found {problem}; evaluate both with the same annotations and class map")]
+    #[error(
+        "{a} and {b}: expected the same categories, found {problem}; evaluate both with the same annotations and class map"
+    )]
     Categories {
         a: String,
         b: String,
@@ -65,8 +69,11 @@ impl Pairs {
         allow_different_truth: bool,
     ) -> Result<Self, CompareError> {
         let (a_name, b_name) = (a_file.to_owned(), b_file.to_owned());
-        let mut of_a: HashMap<&ImageSource, &ImageRecord> =
-            a.images.iter().map(|image| (&image.source, image)).collect();
+        let mut of_a: HashMap<&ImageSource, &ImageRecord> = a
+            .images
+            .iter()
+            .map(|image| (&image.source, image))
+            .collect();
         let mut pairs = Pairs {
             images: Images::default(),
             a: Vec::new(),
@@ -86,9 +93,15 @@ impl Pairs {
                 objects: image.objects.clone(),
                 ..partner.clone()
             });
-            pairs.b.push(ImageRecord { id, ..image.clone() });
+            pairs.b.push(ImageRecord {
+                id,
+                ..image.clone()
+            });
         }
-        let left = a.images.iter().filter(|image| of_a.contains_key(&image.source));
+        let left = a
+            .images
+            .iter()
+            .filter(|image| of_a.contains_key(&image.source));
         pairs.images.only_a = left.map(|image| image.source.title()).collect();
         pairs.images.both = pairs.b.len();
         if pairs.b.is_empty() {
@@ -128,7 +141,12 @@ impl Pairs {
 
 /// Whatever their ids are.
 fn same_truth(a: &[Object], b: &[Object]) -> bool {
-    let same = |(a, b): (&Object, &Object)| *a == Object { id: a.id, ..b.clone() };
+    let same = |(a, b): (&Object, &Object)| {
+        *a == Object {
+            id: a.id,
+            ..b.clone()
+        }
+    };
     a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
@@ -136,7 +154,10 @@ fn same_truth(a: &[Object], b: &[Object]) -> bool {
 fn other_categories(a: &[Category], b: &[Category]) -> Option<String> {
     let missing = |of: &[Category], among: &[Category], which: &str| {
         let lacking = of.iter().find(|category| !among.contains(category))?;
-        Some(format!("{} (id {}) in the {which} alone", lacking.name, lacking.id))
+        Some(format!(
+            "{} (id {}) in the {which} alone",
+            lacking.name, lacking.id
+        ))
     };
     missing(a, b, "first").or_else(|| missing(b, a, "second"))
 }

@@ -81,7 +81,11 @@ impl TruthError {
 }
 
 /// An object that excuses whatever is found in `bbox`, once for each category: a region that nobody annotated.
-fn excuse(categories: &[Category], id: u64, bbox: [f64; 4]) -> impl Iterator<Item = Object> {
+pub(super) fn excuse(
+    categories: &[Category],
+    id: u64,
+    bbox: [f64; 4],
+) -> impl Iterator<Item = Object> {
     categories.iter().map(move |category| Object {
         id,
         category_id: category.id,

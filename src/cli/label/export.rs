@@ -1,0 +1,280 @@
+//! `shuffledet label export`: a start for labelling.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::{ANNOTATIONS, IMAGES};
+use crate::bag::{BagError, Recording};
+use crate::cli::parameters::ParameterArgs;
+use crate::cli::replay::select_cameras;
+use crate::cli::{Status, interrupt, progress};
+use crate::eval::Category;
+use crate::eval::annotations::{Annotation, Annotations, Info, LabelledCategory, LabelledImage};
+use crate::image::ImageDecoder;
+use crate::image::jpeg::JpegEncoder;
+use crate::model::Labels;
+use crate::msg::{CompressedImageView, ImageView};
+use crate::pipeline::source::RecordingSource;
+use crate::pipeline::{
+    Annotate, Camera, Frame, Outcome, Pace, RunError, Source, Transport, Worker,
+    run as run_pipeline,
+};
+use crate::report::format::counted;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+DIR gets images/ and annotations/instances_default.json, as CVAT and Label Studio import COCO. Correct them there, then:
+  shuffledet label import CORRECTED.json --export DIR --output labels.json
+  shuffledet eval BAG --annotations labels.json")]
+pub struct ExportArgs {
+    /// A rosbag2 folder, or a lone .mcap or .db3 file
+    #[arg(value_name = "BAG")]
+    recording: PathBuf,
+
+    /// The folder to write
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+
+    /// An image topic to read; may be repeated [default: every image topic]
+    #[arg(long, value_name = "T", help_heading = "Selection")]
+    topic: Vec<String>,
+
+    /// Every Nth frame of each topic
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Selection")]
+    every: u64,
+
+    /// The most frames to write
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    limit: Option<u64>,
+
+    #[command(flatten)]
+    parameters: ParameterArgs,
+
+    /// Replace what an earlier export has written there
+    #[arg(long)]
+    force: bool,
+}
+
+/// For frames that are no JPEG yet: labels are set on edges, which must not blur.
+const JPEG_QUALITY: i32 = 95;
+
+/// Every Nth frame of each camera.
+struct Thinned {
+    source: RecordingSource,
+    every: u64,
+    seen: Vec<u64>,
+}
+
+impl Source for Thinned {
+    type Error = BagError;
+
+    fn next_into(&mut self, frame: &mut Frame) -> Result<bool, BagError> {
+        while self.source.next_into(frame)? {
+            let seen = &mut self.seen[frame.camera];
+            *seen += 1;
+            if (*seen - 1).is_multiple_of(self.every) {
+                return Ok(true);
+            }
+            frame.message.clear();
+        }
+        Ok(false)
+    }
+}
+
+pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
+    let annotations = args.output.join(ANNOTATIONS);
+    let images = args.output.join(IMAGES);
+    let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
+    if filled(&args.output) && !args.force {
+        bail!(
+            "{} is not empty; use --force to write into it",
+            args.output.display()
+        );
+    }
+    let loaded = args.parameters.load()?;
+    let recording = Recording::open(&args.recording)?;
+    let cameras = select_cameras(&recording, &args.topic, &args.recording)?;
+    let mut source = Thinned {
+        source: RecordingSource::new(&recording, cameras.clone(), Duration::ZERO, None)?,
+        every: args.every,
+        seen: vec![0; cameras.len()],
+    };
+    let tuning = Arc::new(loaded.lossless_tuning(cameras.len()));
+    let detectors = loaded.detectors(loaded.config.workers.get())?;
+    let make = |detector| {
+        Worker::new(
+            detector,
+            loaded.labels.clone(),
+            tuning.clone(),
+            Annotate::None,
+        )
+    };
+    let mut workers: Vec<Worker> = detectors.into_iter().map(make).collect::<Result<_, _>>()?;
+    let stop = interrupt::listen().context("listening for signals")?;
+    fs::create_dir_all(&images).with_context(|| images.display().to_string())?;
+
+    let mut export = Export {
+        images,
+        labels: &loaded.labels,
+        cameras: &cameras,
+        decoder: ImageDecoder::new()?,
+        encoder: JpegEncoder::new(JPEG_QUALITY)?,
+        annotations: empty(
+            &loaded.labels,
+            &loaded.model.description.name,
+            &args.recording,
+        ),
+        failed: 0,
+    };
+    let bar = progress::bar(None, false);
+    let ran = run_pipeline(
+        &mut source,
+        &tuning,
+        &mut workers,
+        Pace::Lossless,
+        args.limit,
+        &stop,
+        |frame, outcome| {
+            bar.inc(1);
+            export.add(frame, outcome)
+        },
+    );
+    bar.finish_and_clear();
+    // what was done before an error or a signal can be labelled
+    let written = export.annotations.write(&annotations);
+    match ran {
+        Err(RunError::Sink(error)) => return Err(error),
+        ran => ran?,
+    }
+    written.with_context(|| annotations.display().to_string())?;
+    for warning in source.source.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let Annotations {
+        images,
+        annotations: boxes,
+        ..
+    } = &export.annotations;
+    println!(
+        "{} with {} in {}",
+        counted(images.len() as u64, "frame"),
+        counted(boxes.len() as u64, "label"),
+        args.output.display()
+    );
+    Ok(if stop.load(Ordering::Relaxed) {
+        Status::Interrupted
+    } else if export.failed > 0 {
+        Status::SomeFailed
+    } else {
+        Status::Success
+    })
+}
+
+/// Annotations of no image yet, with the model's classes.
+fn empty(labels: &Labels, model: &str, recording: &Path) -> Annotations {
+    let category = |class_id: usize| LabelledCategory {
+        category: Category {
+            id: u64::from(labels.category_id(class_id)),
+            name: labels.name(class_id).to_owned(),
+        },
+        supercategory: String::new(),
+    };
+    Annotations {
+        info: Info {
+            description: format!(
+                "detections of {model} in {}, to be corrected",
+                recording.display()
+            ),
+        },
+        licenses: Vec::new(),
+        categories: (0..labels.count()).map(category).collect(),
+        images: Vec::new(),
+        annotations: Vec::new(),
+    }
+}
+
+struct Export<'a> {
+    images: PathBuf,
+    labels: &'a Labels,
+    cameras: &'a [Camera],
+    decoder: ImageDecoder,
+    encoder: JpegEncoder,
+    annotations: Annotations,
+    failed: u64,
+}
+
+impl Export<'_> {
+    fn add(&mut self, frame: &Frame, outcome: &Outcome) -> anyhow::Result<()> {
+        let topic = &self.cameras[frame.camera].topic;
+        let (stamp, stamp_ns) = (frame.stamp, frame.stamp.to_ns());
+        if let Outcome::Failed(failure) = outcome {
+            tracing::warn!(
+                "{topic}: the frame of {stamp_ns} ns failed: {}",
+                failure.message
+            );
+            self.failed += 1;
+            return Ok(());
+        }
+        let Some((width, height)) = frame.size else {
+            return Ok(());
+        };
+        let of_topic = topic.trim_matches('/').replace('/', "_");
+        let file_name = format!("{of_topic}_{}.{:09}.jpg", stamp.sec, stamp.nanosec);
+        let path = self.images.join(&file_name);
+        let jpeg = self.jpeg(frame)?;
+        fs::write(&path, jpeg).with_context(|| path.display().to_string())?;
+        let image_id = self.annotations.images.len() as u64 + 1;
+        self.annotations.images.push(LabelledImage {
+            id: image_id,
+            file_name,
+            width,
+            height,
+            topic: topic.clone(),
+            stamp_ns,
+            frame_id: frame.frame_id.clone(),
+        });
+        for detection in &frame.detections {
+            let bbox = detection.bbox;
+            let bbox = [bbox.x1, bbox.y1, bbox.width(), bbox.height()].map(hundredths);
+            self.annotations.annotations.push(Annotation {
+                id: self.annotations.annotations.len() as u64 + 1,
+                image_id,
+                category_id: u64::from(self.labels.category_id(detection.class_id)),
+                bbox,
+                area: bbox[2] * bbox[3],
+                iscrowd: 0,
+                segmentation: Vec::new(),
+                score: Some(f64::from(detection.score)),
+            });
+        }
+        Ok(())
+    }
+
+    /// The frame as a JPEG file: its own bytes where it is one.
+    fn jpeg(&mut self, frame: &Frame) -> anyhow::Result<Vec<u8>> {
+        let image = match frame.transport {
+            Transport::Raw => self
+                .decoder
+                .decode_raw(&ImageView::parse(&frame.message)?)?,
+            Transport::Compressed => {
+                let view = CompressedImageView::parse(&frame.message)?;
+                if view.data.starts_with(b"\xff\xd8") {
+                    return Ok(view.data.to_vec());
+                }
+                self.decoder.decode_compressed(&view)?
+            }
+        };
+        Ok(self.encoder.encode(&image)?)
+    }
+}
+
+/// Finer than anyone labels, and shorter to write.
+fn hundredths(pixels: f32) -> f64 {
+    (f64::from(pixels) * 100.0).round() / 100.0
+}
