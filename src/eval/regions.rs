@@ -162,6 +162,7 @@ mod tests {
                 source: image.source.clone(),
                 width: 200,
                 height: 100,
+                annotated_size: None,
                 objects: image.objects.clone(),
                 // the first object, and something on the bonnet
                 detections: vec![

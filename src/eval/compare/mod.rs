@@ -13,7 +13,7 @@ pub use latency::{LatencyRow, LatencyRule};
 pub use pairs::{CompareError, Images};
 
 use super::subject::{Difference, differing};
-use super::{BootstrapSettings, Evaluation, Interval, paired_bootstrap};
+use super::{BootstrapSettings, Evaluation, ImageRecord, Interval, paired_bootstrap};
 use crate::metrics::ModelIdentity;
 use pairs::Pairs;
 
@@ -191,7 +191,7 @@ pub fn compare(
             latency: settings.latency,
         },
     };
-    comparison.regression = comparison.verdicts().any(|v| v == Verdict::Worse);
+    comparison.regression = comparison.verdicts().contains(&Verdict::Worse);
     Ok(comparison)
 }
 
@@ -206,8 +206,8 @@ impl Run {
 }
 
 impl FailureRow {
-    fn of(a: &[&super::ImageRecord], b: &[&super::ImageRecord]) -> Self {
-        let failed = |records: &[&super::ImageRecord]| {
+    fn of(a: &[&ImageRecord], b: &[&ImageRecord]) -> Self {
+        let failed = |records: &[&ImageRecord]| {
             records
                 .iter()
                 .filter(|record| record.failure.is_some())
@@ -224,7 +224,8 @@ impl FailureRow {
 }
 
 impl Comparison {
-    fn verdicts(&self) -> impl Iterator<Item = Verdict> {
+    /// Of every row.
+    fn verdicts(&self) -> Vec<Verdict> {
         let figures = self.figures.iter().map(|row| row.verdict);
         let classes = self.per_class.iter().map(|row| row.verdict);
         let latency = self.latency.iter().map(|row| row.verdict);
@@ -232,6 +233,7 @@ impl Comparison {
             .chain(classes)
             .chain([self.failures.verdict])
             .chain(latency)
+            .collect()
     }
 
     /// The rows that are worse, each in a few words.
