@@ -165,7 +165,7 @@ impl ImportArgs {
     }
 }
 
-fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
+pub(super) fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
     Ok(CameraInfo::from_calibration_yaml(&fs::read_to_string(
         path,
     )?)?)

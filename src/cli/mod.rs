@@ -2,10 +2,14 @@
 
 pub mod bench;
 pub mod detect;
+pub mod eval;
+pub mod evaluation_outputs;
+pub mod ground_truth;
 pub mod import;
 pub mod interrupt;
 pub mod label;
 pub mod log;
+pub mod merge;
 pub mod models;
 pub mod outputs;
 pub mod parameters;
@@ -36,6 +40,10 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Detect objects in image files
     Detect(detect::DetectArgs),
+    /// Measure accuracy and latency on annotated images or an annotated recording
+    Eval(Box<eval::EvalArgs>),
+    /// Join the shards of an evaluation into what one run gives
+    Merge(merge::MergeArgs),
     /// Make a rosbag2 recording from a video or a folder of images
     Import(import::ImportArgs),
     /// Frames and detections for people to correct, and what they corrected
@@ -54,6 +62,8 @@ pub enum Status {
     Success,
     /// Something in the input was not right; the rest was done. Exit code 2.
     SomeFailed,
+    /// A condition of the budget does not hold. Exit code 3.
+    OverBudget,
     /// The user stopped it; what was done is written. Exit code 130.
     Interrupted,
 }
@@ -63,6 +73,7 @@ impl From<Status> for ExitCode {
         match status {
             Status::Success => ExitCode::SUCCESS,
             Status::SomeFailed => ExitCode::from(2),
+            Status::OverBudget => ExitCode::from(3),
             Status::Interrupted => ExitCode::from(130),
         }
     }
@@ -79,6 +90,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
     match cli.command {
         Command::Replay(args) => replay::run(&args),
         Command::Detect(args) => detect::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Label(command) => label::run(&command),
         Command::Models(command) => models::run(&command),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
-use crate::config::Config;
+use crate::config::{Config, tree};
 use crate::detect::Loaded;
 
 #[derive(Debug, Args)]
@@ -27,5 +28,35 @@ impl ParameterArgs {
     pub fn load(&self) -> anyhow::Result<Loaded> {
         let config = Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)?;
         Ok(Loaded::new(config)?)
+    }
+
+    /// The same for measuring accuracy, which needs what a vehicle has no use for: detections that score little. The
+    /// thresholds of the file are left out; in force is `score_threshold`, or what `--set` says, or 0.001, and likewise
+    /// 100 detections an image.
+    pub fn load_for_accuracy(
+        &self,
+        score_threshold: Option<f64>,
+        max_detections: Option<usize>,
+    ) -> anyhow::Result<Loaded> {
+        let (file, model) = (self.config.as_deref(), self.model.as_deref());
+        // here a mistake is told with its origin
+        Config::load(file, model, &self.set)?;
+        let mut tree = Config::load(file, model, &[])?.to_tree();
+        tree["detector"]["class_score_thresholds"] = json!({});
+        let defaults = json!({ "detector": { "score_threshold": 0.001, "max_detections": 100 } });
+        tree::merge(&mut tree, defaults);
+        for assignment in &self.set {
+            tree::merge(&mut tree, tree::from_assignment(assignment)?);
+        }
+        let mut origin = "--set";
+        if let Some(score) = score_threshold {
+            origin = "--score-threshold";
+            tree["detector"]["score_threshold"] = score.into();
+        }
+        if let Some(most) = max_detections {
+            origin = "--max-detections";
+            tree["detector"]["max_detections"] = most.into();
+        }
+        Ok(Loaded::new(Config::from_tree(tree, origin)?)?)
     }
 }

@@ -216,7 +216,8 @@ fn expected_frames(recording: &Recording, cameras: &[Camera], args: &ReplayArgs)
     }
 }
 
-fn versions(loaded: &Loaded) -> anyhow::Result<BTreeMap<String, String>> {
+/// Of shuffledet and what it runs on.
+pub(super) fn versions(loaded: &Loaded) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([
         (
             "shuffledet".to_owned(),

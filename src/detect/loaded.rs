@@ -57,6 +57,11 @@ impl Loaded {
         })
     }
 
+    /// What becomes a detection, as the parameters and the model say.
+    pub fn settings(&self) -> &DetectorSettings {
+        &self.settings
+    }
+
     /// Settings under which every frame of `cameras` cameras is worked on.
     pub fn lossless_tuning(&self, cameras: usize) -> Tuning {
         let cameras = vec![CameraTuning::EVERY_FRAME; cameras];

@@ -270,6 +270,7 @@ pub(super) mod tests {
                 nms_iou_threshold: 0.6,
                 max_detections: 100,
                 class_map: [("m1".to_owned(), "class 1".to_owned())].into(),
+                class_map_sha256: None,
                 ignore_sha256: None,
                 limit: None,
                 camera: None,

@@ -68,7 +68,7 @@ impl Problem {
     }
 
     /// Whether it is as expected where a data set has other classes than the model. `--strict` passes over it.
-    fn is_ordinary(self) -> bool {
+    pub fn is_ordinary(self) -> bool {
         matches!(self, Problem::UnmappedClass)
     }
 }
@@ -132,9 +132,10 @@ impl Problems {
         self.0.is_empty()
     }
 
-    /// Of all kinds together.
+    /// Of all kinds together that `--strict` does not let pass.
     pub fn total(&self) -> u64 {
-        self.0.values().map(|occurrences| occurrences.count).sum()
+        let counted = self.iter().filter(|(problem, _)| !problem.is_ordinary());
+        counted.map(|(_, occurrences)| occurrences.count).sum()
     }
 
     /// The first kind that `--strict` does not let pass, in words.

@@ -103,6 +103,12 @@ impl ImageRecord {
     }
 }
 
+/// The number that the shortest decimal of a 32-bit float means: what everybody reads who reads it as text.
+pub(super) fn as_written(value: f32) -> f64 {
+    // the text of a float is one
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

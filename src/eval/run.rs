@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::vec;
 
+use super::record::as_written;
 use super::{Found, ImageRecord, ImageSource, TruthImage};
 use crate::bag::{BagError, Recording};
 use crate::detect::Detection;
@@ -131,12 +132,6 @@ impl Task<'_> {
     }
 }
 
-/// The number that the shortest decimal of a 32-bit float means: what everybody reads who reads it as text.
-fn as_written(value: f32) -> f64 {
-    // the text of a float is one
-    value.to_string().parse().unwrap_or(f64::from(value))
-}
-
 /// Image files as messages.
 pub struct FileSource<'a> {
     folder: &'a Path,
@@ -233,17 +228,15 @@ pub struct MessageSource {
 }
 
 impl MessageSource {
-    /// Those of `images` in `recording` whose indices are `pending`. Topics that the recording does not have as images
-    /// are left out, and their images missing.
-    pub fn new(
+    /// The images of `pending`, each with its index. Topics that the recording does not have as images are left out, and
+    /// their images missing.
+    pub fn new<'a>(
         recording: &Recording,
-        images: &[TruthImage],
-        pending: &[u64],
+        pending: impl IntoIterator<Item = (u64, &'a ImageSource)>,
     ) -> Result<Self, BagError> {
         let mut by_topic: HashMap<&str, HashMap<i64, u64>> = HashMap::new();
-        for &index in pending {
-            let source = images.get(index as usize).map(|image| &image.source);
-            if let Some(ImageSource::Message { topic, stamp_ns }) = source {
+        for (index, source) in pending {
+            if let ImageSource::Message { topic, stamp_ns } = source {
                 by_topic.entry(topic).or_default().insert(*stamp_ns, index);
             }
         }

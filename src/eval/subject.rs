@@ -7,8 +7,10 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::record::as_written;
 use super::{AccuracySettings, Category, Shard};
 use crate::camera::{CameraError, GroundPlane, Intrinsics};
+use crate::detect::DetectorSettings;
 use crate::metrics::ModelIdentity;
 use crate::msg::CameraInfo;
 
@@ -70,7 +72,10 @@ pub struct EvaluationSettings {
     pub max_detections: usize,
     /// By the model's label, the category of the data set; labels that are none of it are absent.
     pub class_map: BTreeMap<String, String>,
-    /// The sha256 of what the regions to ignore were read from.
+    /// Of the file of the class map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_map_sha256: Option<String>,
+    /// Of the file of the regions to ignore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_sha256: Option<String>,
     /// The most images, from the first on.
@@ -82,6 +87,28 @@ pub struct EvaluationSettings {
 }
 
 impl EvaluationSettings {
+    /// With the thresholds of a detector, and nothing else.
+    pub fn of(detector: &DetectorSettings) -> Self {
+        EvaluationSettings {
+            score_threshold: as_written(detector.least_threshold()),
+            nms_iou_threshold: as_written(detector.nms_iou_threshold),
+            max_detections: detector.max_detections,
+            class_map: BTreeMap::new(),
+            class_map_sha256: None,
+            ignore_sha256: None,
+            limit: None,
+            camera: None,
+        }
+    }
+
+    /// Which detections are counted, for people.
+    pub fn counted(&self) -> String {
+        format!(
+            "score > {}, at most {} detections an image, NMS IoU {}",
+            self.score_threshold, self.max_detections, self.nms_iou_threshold
+        )
+    }
+
     /// What counts, and where.
     pub fn accuracy(&self) -> AccuracySettings {
         let defaults = AccuracySettings::default();

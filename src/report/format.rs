@@ -21,6 +21,15 @@ pub fn figure(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A share of one with four decimals; a dash for one below 0, which says that there is none.
+pub fn fraction(value: f64) -> String {
+    if value < 0.0 {
+        "–".to_owned()
+    } else {
+        format!("{value:.4}")
+    }
+}
+
 /// A count with a comma between thousands.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();

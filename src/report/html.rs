@@ -12,16 +12,15 @@ use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::format::{count, counted, figure, ms_column, stamp, utc};
+use super::format::{count, counted, figure, stamp, utc};
+use super::stages::{self, StageRow, stage_rows};
 use super::time_axis::{NARROW, WIDE};
-use super::{by_count, distribution, over_time, sum};
+use super::{by_count, over_time, sum};
 use crate::metrics::{Bin, Quantiles, StageHistograms, Summary, Timeline};
 use crate::pipeline::Stage;
 
-const BASE: &str = include_str!("base.html");
 const REPLAY: &str = include_str!("replay.html");
-const STYLE: &str = include_str!("style.css");
-const HISTOGRAM_BINS: usize = 30;
+pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +59,26 @@ pub struct Preview {
 
 /// The report as the text of an HTML file.
 pub fn render(report: &ReplayReport<'_>) -> Result<String, ReportError> {
+    page("replay.html", REPLAY, Page::of(report)?)
+}
+
+/// Fills the template of that name with what it shows.
+pub(super) fn page(
+    name: &str,
+    template: &str,
+    shown: impl Serialize,
+) -> Result<String, ReportError> {
     let mut templates = Environment::new();
-    templates.add_template("base.html", BASE)?;
-    templates.add_template("replay.html", REPLAY)?;
-    let page = Page::of(report)?;
-    Ok(templates.get_template("replay.html")?.render(Serde(page))?)
+    templates.add_template("base.html", include_str!("base.html"))?;
+    templates.add_template("stages.html", include_str!("stages.html"))?;
+    templates.add_template("distributions.html", include_str!("distributions.html"))?;
+    templates.add_template(name, template)?;
+    Ok(templates.get_template(name)?.render(Serde(shown))?)
+}
+
+/// A JPEG file as an address that holds it.
+pub(super) fn jpeg_uri(jpeg: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg))
 }
 
 /// What the template shows, every figure written out. Fields that end in `_svg` or are named `style`,
@@ -97,32 +111,18 @@ struct Page<'a> {
     bin_width: String,
 }
 
-#[derive(Serialize)]
-struct StageRow {
-    name: &'static str,
-    meaning: &'static str,
-    /// `total` and `latency` are made of the others.
-    aggregate: bool,
-    /// min, p50, p90, p99, max.
-    cells: [String; 5],
-    median: String,
-    p99: String,
-    range_svg: String,
-    histogram_svg: String,
-}
-
 /// One plot, drawn for wide and for narrow pages.
 #[derive(Serialize)]
-struct Plot {
-    wide_svg: String,
-    narrow_svg: String,
+pub(super) struct Plot {
+    pub wide_svg: String,
+    pub narrow_svg: String,
 }
 
 #[derive(Serialize)]
-struct LegendRow {
-    class: String,
-    label: String,
-    count: String,
+pub(super) struct LegendRow {
+    pub class: String,
+    pub label: String,
+    pub count: String,
 }
 
 #[derive(Serialize)]
@@ -167,13 +167,7 @@ impl<'a> Page<'a> {
                 generated_at: &generated,
                 summary,
                 timeline,
-                histograms: quantiles
-                    .iter()
-                    .map(|&(stage, _)| {
-                        let bins = report.histograms.bins(stage, HISTOGRAM_BINS);
-                        (stage.name(), bins)
-                    })
-                    .collect(),
+                histograms: stages::bins(&quantiles, report.histograms),
             })?,
             title: last_part(&summary.recording).to_owned(),
             recorded: has_frames
@@ -236,7 +230,7 @@ impl<'a> Page<'a> {
 impl<'a> PreviewView<'a> {
     fn of(preview: &'a Preview) -> Self {
         PreviewView {
-            uri: format!("data:image/jpeg;base64,{}", BASE64.encode(&preview.jpeg)),
+            uri: jpeg_uri(&preview.jpeg),
             topic: &preview.topic,
             stamp: stamp(preview.stamp_ns),
             width: preview.width,
@@ -281,50 +275,8 @@ fn by_reason(reasons: &BTreeMap<String, u64>) -> Vec<(&str, String)> {
     sorted.map(|(reason, n)| (reason, count(n))).collect()
 }
 
-fn stage_rows(quantiles: &[(Stage, Quantiles)], histograms: &StageHistograms) -> Vec<StageRow> {
-    let waits = |stage| matches!(stage, Stage::Queue | Stage::Latency);
-    let working = quantiles.iter().filter(|&&(stage, _)| !waits(stage));
-    let longest = working.map(|(_, q)| q.p99).fold(0.0, f64::max);
-    quantiles
-        .iter()
-        .map(|&(stage, q)| {
-            let bins = histograms.bins(stage, HISTOGRAM_BINS);
-            StageRow {
-                name: stage.name(),
-                meaning: meaning(stage),
-                aggregate: matches!(stage, Stage::Total | Stage::Latency),
-                cells: [q.min, q.p50, q.p90, q.p99, q.max].map(ms_column),
-                median: figure(q.p50),
-                p99: figure(q.p99),
-                range_svg: if waits(stage) {
-                    String::new()
-                } else {
-                    distribution::range_bar(stage, &q, longest)
-                },
-                histogram_svg: distribution::stage_histogram(stage, &q, &bins),
-            }
-        })
-        .collect()
-}
-
-fn meaning(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Read => "message from the recording",
-        Stage::Queue => "waiting for a worker, then for earlier frames",
-        Stage::Decode => "bytes to BGR image",
-        Stage::Letterbox => "resize, normalise, lay out",
-        Stage::Infer => "ONNX Runtime session",
-        Stage::Boxes => "raw outputs to boxes",
-        Stage::Nms => "non-maximum suppression",
-        Stage::Draw => "annotated pictures",
-        Stage::Publish => "messages to the sinks",
-        Stage::Total => "all but queue and draw",
-        Stage::Latency => "received to published",
-    }
-}
-
 /// JSON that cannot end the element it stands in: no `<`, `>` or `&` is left outside of escapes.
-fn embedded_json(data: &impl Serialize) -> Result<String, serde_json::Error> {
+pub(super) fn embedded_json(data: &impl Serialize) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(data)?;
     Ok(json
         .replace('<', "\\u003c")
@@ -332,7 +284,7 @@ fn embedded_json(data: &impl Serialize) -> Result<String, serde_json::Error> {
         .replace('&', "\\u0026"))
 }
 
-fn last_part(path: &str) -> &str {
+pub(super) fn last_part(path: &str) -> &str {
     let path = path.trim_end_matches('/');
     path.rsplit('/').next().unwrap_or(path)
 }

@@ -1,10 +1,16 @@
 //! Results as terminal tables and HTML.
 
 pub mod chart;
+pub mod columns;
+pub mod curves;
 pub mod distribution;
+pub mod evaluation;
+pub mod evaluation_table;
 pub mod format;
 pub mod html;
+pub mod mistakes;
 pub mod over_time;
+pub mod stages;
 pub mod terminal;
 pub mod time_axis;
 

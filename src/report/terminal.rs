@@ -2,20 +2,12 @@
 
 use std::fmt;
 
-use super::format::{count, counted, figure, ms_column, printable, stamp};
+use super::columns::{BOLD, RED, Style, VALUE_COLUMN, YELLOW, shortened};
+use super::format::{count, counted, figure, printable, stamp};
 use super::{by_count, sum};
 use crate::metrics::Summary;
 
-const COLUMNS: usize = 80;
-/// Where the values of the first block begin.
-const VALUE_COLUMN: usize = 12;
-/// Leaves room for any count.
-const LONGEST_LABEL: usize = 50;
 const FAILURES_SHOWN: usize = 5;
-
-const BOLD: &str = "1";
-const RED: &str = "31";
-const YELLOW: &str = "33";
 
 /// Displays a summary for people.
 ///
@@ -37,14 +29,21 @@ impl fmt::Display for SummaryTable<'_> {
 }
 
 impl SummaryTable<'_> {
+    fn style(&self) -> Style {
+        Style {
+            colour: self.colour,
+        }
+    }
+
     fn facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let summary = self.summary;
         let frames = &summary.frames;
         let dropped = sum(&frames.dropped);
         let failed = sum(&frames.failed);
-        self.fact(f, "recording", &summary.recording)?;
+        self.style().fact(f, "recording", &summary.recording)?;
         for (i, topic) in summary.topics.iter().enumerate() {
-            self.fact(f, if i == 0 { "topics" } else { "" }, topic)?;
+            self.style()
+                .fact(f, if i == 0 { "topics" } else { "" }, topic)?;
         }
         let balance = format!(
             "{} received = {} published + {} dropped + {} failed",
@@ -53,14 +52,14 @@ impl SummaryTable<'_> {
             count(dropped),
             count(failed)
         );
-        self.fact(f, "frames", &balance)?;
+        self.style().fact(f, "frames", &balance)?;
         for (name, colour, reasons) in [
             ("  dropped", YELLOW, &frames.dropped),
             ("  failed", RED, &frames.failed),
         ] {
             for (reason, &n) in reasons {
                 let line = format!("{} {reason}", count(n));
-                self.coloured_fact(f, name, colour, &line)?;
+                self.style().coloured_fact(f, name, colour, &line)?;
             }
         }
         let rate = format!(
@@ -69,36 +68,22 @@ impl SummaryTable<'_> {
             counted(summary.workers as u64, "worker"),
             figure(summary.wall_s)
         );
-        self.fact(f, "rate", &rate)?;
+        self.style().fact(f, "rate", &rate)?;
         let sha256: String = summary.model.sha256.chars().take(12).collect();
         let model = format!("{} (sha256 {sha256}…)", summary.model.name);
-        self.fact(f, "model", &model)?;
-        self.fact(f, "provider", &summary.provider)?;
+        self.style().fact(f, "model", &model)?;
+        self.style().fact(f, "provider", &summary.provider)?;
         for fate in summary.providers.iter().filter(|fate| !fate.used) {
             let reason = fate.reason.as_deref().unwrap_or("no reason was given");
             let line = format!("{}: {reason}", fate.provider);
-            self.coloured_fact(f, "  not used", YELLOW, &line)?;
+            self.style().coloured_fact(f, "  not used", YELLOW, &line)?;
         }
         Ok(())
     }
 
     fn stages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.summary.stages_ms.is_empty() {
-            return Ok(());
-        }
-        let head = format!(
-            "{:<12}{:>11}{:>11}{:>11}{:>11}{:>11}",
-            "stage, ms", "min", "p50", "p90", "p99", "max"
-        );
-        writeln!(f, "\n{}", self.paint(BOLD, &head))?;
-        for (stage, q) in &self.summary.stages_ms {
-            write!(f, "{:<12}", stage.name())?;
-            for value in [q.min, q.p50, q.p90, q.p99, q.max] {
-                write!(f, "{:>11}", ms_column(value))?;
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+        let stages = self.summary.stages_ms.iter();
+        self.style().stages(f, stages.map(|(stage, q)| (*stage, q)))
     }
 
     fn detections(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,7 +96,7 @@ impl SummaryTable<'_> {
         let longest = labels.iter().map(|(label, _)| label.chars().count()).max();
         let width = longest.unwrap_or(0).max(VALUE_COLUMN);
         let head = format!("{:<width$} {:>10}", "detections", count(total));
-        writeln!(f, "\n{}", self.paint(BOLD, &head))?;
+        writeln!(f, "\n{}", self.style().paint(BOLD, &head))?;
         for (label, n) in labels {
             writeln!(f, "{label:<width$} {:>10}", count(n))?;
         }
@@ -123,7 +108,7 @@ impl SummaryTable<'_> {
             if i == 0 {
                 writeln!(f)?;
             }
-            self.coloured_fact(f, "warning", YELLOW, warning)?;
+            self.style().coloured_fact(f, "warning", YELLOW, warning)?;
         }
         Ok(())
     }
@@ -140,68 +125,16 @@ impl SummaryTable<'_> {
                 stamp(failure.stamp_ns),
                 failure.reason
             );
-            self.coloured_fact(f, "failure", RED, &line)?;
+            self.style().coloured_fact(f, "failure", RED, &line)?;
         }
         let failed = sum(&self.summary.frames.failed);
         let shown = failures.len().min(FAILURES_SHOWN) as u64;
         if failed > shown && shown > 0 {
-            self.fact(f, "", &format!("… and {} more", count(failed - shown)))?;
+            self.style()
+                .fact(f, "", &format!("… and {} more", count(failed - shown)))?;
         }
         Ok(())
     }
-
-    fn fact(&self, f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
-        self.coloured_fact(f, name, BOLD, value)
-    }
-
-    /// A name of at most 11 columns, and its value, wrapped.
-    fn coloured_fact(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        name: &str,
-        colour: &str,
-        value: &str,
-    ) -> fmt::Result {
-        let mut name = self.paint(colour, &format!("{name:<VALUE_COLUMN$}"));
-        for line in wrapped(&printable(value), COLUMNS - VALUE_COLUMN) {
-            writeln!(f, "{}", format!("{name}{line}").trim_end())?;
-            name = " ".repeat(VALUE_COLUMN);
-        }
-        Ok(())
-    }
-
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-}
-
-/// A label as long as its column may be; the summary's JSON has it whole.
-fn shortened(label: &str) -> String {
-    if label.chars().count() <= LONGEST_LABEL {
-        return label.to_owned();
-    }
-    let start: String = label.chars().take(LONGEST_LABEL - 1).collect();
-    start + "…"
-}
-
-/// Lines of at most `width` characters, broken at spaces, within a word where it is longer. At least one.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut rest: Vec<char> = text.chars().collect();
-    while rest.len() > width {
-        let space = rest[..=width].iter().rposition(|&c| c == ' ');
-        // a space at the very start breaks nothing
-        let end = space.filter(|&at| at > 0).unwrap_or(width);
-        lines.push(rest[..end].iter().collect());
-        let next = end + usize::from(rest[end] == ' ');
-        rest.drain(..next);
-    }
-    lines.push(rest.into_iter().collect());
-    lines
 }
 
 #[cfg(test)]
@@ -209,6 +142,7 @@ mod tests {
     use super::*;
     use crate::metrics::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles};
     use crate::pipeline::Stage;
+    use crate::report::columns::COLUMNS;
 
     fn summary() -> Summary {
         let q = |p50: f64| Quantiles {
@@ -342,12 +276,5 @@ failure     /camera/front/image_raw at 1700000000.000000005: the JPEG ends
         };
         let table = shown(&empty, false);
         assert!(table.contains("0 received = 0 published + 0 dropped + 0 failed"));
-    }
-
-    #[test]
-    fn wrapping_keeps_every_word() {
-        assert_eq!(wrapped("", 5), [""]);
-        assert_eq!(wrapped("ab cd ef", 5), ["ab cd", "ef"]);
-        assert_eq!(wrapped("abcdefg", 3), ["abc", "def", "g"]);
     }
 }

@@ -3,6 +3,7 @@
 mod bag;
 mod checks;
 mod coco;
+mod format;
 mod kitti;
 mod yolo;
 
@@ -17,6 +18,7 @@ use crate::image::folder::ImageFileError;
 
 pub use bag::read as read_bag;
 pub use coco::read as read_coco;
+pub use format::Format;
 pub use kitti::read as read_kitti;
 pub use yolo::read as read_yolo;
 
@@ -55,6 +57,8 @@ pub enum TruthError {
     Empty { path: PathBuf },
     #[error("{}: expected a folder with a .txt file for each image, found none", path.display())]
     NoLabelFiles { path: PathBuf },
+    #[error("{}: neither KITTI's labels nor YOLO's; say with --format what they are", path.display())]
+    UnknownFormat { path: PathBuf },
     #[error("{}: the classes have no names: expected {} with `names`, or `truth` in --class-map", path.display(), names.display())]
     NoNames { path: PathBuf, names: PathBuf },
     #[error("{}: {problem}", path.display())]

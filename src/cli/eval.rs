@@ -1,0 +1,272 @@
+//! `shuffledet eval`: from annotated images to figures.
+
+use std::collections::HashSet;
+use std::fmt::{Debug, Display};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::{Args, value_parser};
+use indicatif::ProgressBar;
+
+use super::evaluation_outputs::EvaluationOutputArgs;
+use super::ground_truth::{DataSet, TruthArgs};
+use super::parameters::ParameterArgs;
+use super::replay::versions;
+use super::{Status, interrupt, progress};
+use crate::detect::{Detector, Loaded};
+use crate::eval::evaluation::add_problems;
+use crate::eval::journal::Finished;
+use crate::eval::run::{FileSource, Images, MessageSource, Task, run as run_images};
+use crate::eval::subject::Machine;
+use crate::eval::{Evaluation, ImageRecord, Journal, Problems, Shard, Subject};
+use crate::metrics::ModelIdentity;
+use crate::pipeline::{Annotate, RunError, Source, Worker};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Counted are detections that score more than 0.001, at most 100 an image, whatever the thresholds of
+--config are: the figures need them all. --score-threshold, --max-detections and --set say otherwise.
+With --output, what is finished is kept in OUT.json.journal until all is: --resume goes on from there.
+Exit code: 0 when every image was processed, 2 when some failed, 3 when a condition of the budget does
+not hold, 1 on an error, 130 when interrupted.")]
+pub struct EvalArgs {
+    #[command(flatten)]
+    truth: TruthArgs,
+
+    #[command(flatten)]
+    parameters: ParameterArgs,
+
+    /// Detections score more than this [default: 0.001]
+    #[arg(long, value_name = "S", help_heading = "Parameters")]
+    score_threshold: Option<f64>,
+
+    /// The most detections of an image, best first [default: 100]
+    #[arg(long, value_name = "N", help_heading = "Parameters")]
+    max_detections: Option<usize>,
+
+    /// Share I of N, from 1/N to N/N: the images whose number, divided by N, leaves I - 1
+    #[arg(long, value_name = "I/N", value_parser = value_parser!(Shard), help_heading = "Run")]
+    shard: Option<Shard>,
+
+    /// Go on from what an interrupted run with this --output has finished, if there is one
+    #[arg(long, requires = "output", help_heading = "Run")]
+    resume: bool,
+
+    #[command(flatten)]
+    outputs: EvaluationOutputArgs,
+
+    /// Write the detections as COCO results
+    #[arg(long, value_name = "OUT.json", help_heading = "Output")]
+    coco_results: Option<PathBuf>,
+}
+
+pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
+    let results = args.coco_results.as_deref();
+    let results = results.map(|path| ("--coco-results", path));
+    args.outputs.check(args.truth.inputs(), results)?;
+    let budget = args.outputs.budget()?;
+    let (score, most) = (args.score_threshold, args.max_detections);
+    let loaded = args.parameters.load_for_accuracy(score, most)?;
+    let data = args.truth.load(&loaded.labels, loaded.settings())?;
+    if let Some((budget, path)) = &budget {
+        budget.check_classes(path, &data.description.categories)?;
+    }
+    let stop = interrupt::listen().context("listening for signals")?;
+
+    let detectors = loaded.detectors(loaded.config.workers.get())?;
+    let provider = detectors[0].session().provider().onnx_runtime_name();
+    let subject = Subject {
+        model: ModelIdentity {
+            name: loaded.model.description.name.clone(),
+            sha256: loaded.model.sha256.clone(),
+        },
+        parameters: loaded.config.to_tree(),
+        provider: provider.to_owned(),
+        versions: versions(&loaded)?,
+        machines: vec![Machine::this()],
+        dataset: data.description.clone(),
+        settings: data.settings.clone(),
+        shard: args.shard,
+    };
+    let (journal, finished) = open_journal(args, &subject)?;
+    let done: HashSet<u64> = finished.records.iter().map(|record| record.index).collect();
+    let share = |index: &u64| args.shard.is_none_or(|shard| shard.has(*index));
+    let indices = (0..data.truth.images.len() as u64).filter(share);
+    let pending: Vec<u64> = indices.filter(|index| !done.contains(index)).collect();
+    let mut collected = Collected {
+        strict: args.truth.strict,
+        journal,
+        records: finished.records,
+        earlier_s: finished.wall_s,
+        started: Instant::now(),
+        bar: progress::bar(Some(pending.len() as u64), args.outputs.quiet),
+    };
+    let ran = match &data.images {
+        Images::Folder(folder) => {
+            let mut source = FileSource::new(folder, &data.truth.images, pending.clone())?;
+            let source = (&mut source, 1);
+            process(
+                &loaded,
+                detectors,
+                &data,
+                &pending,
+                source,
+                &stop,
+                &mut collected,
+            )
+        }
+        Images::Recording(recording) => {
+            let sources = pending
+                .iter()
+                .map(|&i| (i, &data.truth.images[i as usize].source));
+            let mut messages = MessageSource::new(recording, sources)?;
+            let cameras = messages.cameras();
+            let source = (&mut messages, cameras);
+            let ran = process(
+                &loaded,
+                detectors,
+                &data,
+                &pending,
+                source,
+                &stop,
+                &mut collected,
+            );
+            messages
+                .warnings()
+                .iter()
+                .for_each(|warning| tracing::warn!("{warning}"));
+            ran
+        }
+    };
+    let wall_s = collected.wall_s();
+    collected.bar.finish_and_clear();
+    ran?;
+    if stop.load(Ordering::Relaxed) {
+        tell_of_interruption(
+            &args.outputs,
+            collected.records.len(),
+            done.len() + pending.len(),
+        );
+        return Ok(Status::Interrupted);
+    }
+    let workers = loaded.config.workers.get();
+    let Collected {
+        records, journal, ..
+    } = collected;
+    let evaluation = Evaluation::new(subject, data.problems, records, wall_s, workers)?;
+    if let Some(path) = &args.coco_results {
+        let written = evaluation.write_coco_results(path);
+        written.with_context(|| format!("--coco-results {}", path.display()))?;
+    }
+    let budget = budget.map(|(budget, _)| budget);
+    let written = args.coco_results.iter().cloned().collect();
+    let status = args
+        .outputs
+        .finish(&evaluation, Some(&data.images), budget.as_ref(), written)?;
+    if let Some(journal) = journal {
+        journal.finish()?;
+    }
+    Ok(status)
+}
+
+fn tell_of_interruption(outputs: &EvaluationOutputArgs, done: usize, all: usize) {
+    let how = match outputs.output {
+        Some(_) => "the same command with --resume goes on from there",
+        None => "without --output nothing is kept",
+    };
+    eprintln!("interrupted: {done} of {all} images are done; {how}");
+}
+
+/// The journal beside `--output`, and what it holds already.
+fn open_journal(args: &EvalArgs, subject: &Subject) -> anyhow::Result<(Option<Journal>, Finished)> {
+    let Some(output) = &args.outputs.output else {
+        return Ok((None, Finished::default()));
+    };
+    let mut path = output.clone();
+    path.as_mut_os_string().push(".journal");
+    let (identity, shard) = (subject.identity(), subject.shard);
+    if args.resume {
+        let (journal, finished) = Journal::resume(&path, identity, shard)?;
+        return Ok((Some(journal), finished));
+    }
+    if path.exists() && !args.outputs.force {
+        bail!(
+            "{}: an earlier run was interrupted; go on from there with --resume, or begin anew with --force",
+            path.display()
+        );
+    }
+    Ok((
+        Some(Journal::begin(&path, identity, shard)?),
+        Finished::default(),
+    ))
+}
+
+/// What is done, from this run and from those before it.
+struct Collected {
+    strict: bool,
+    journal: Option<Journal>,
+    records: Vec<ImageRecord>,
+    /// Seconds that earlier runs took.
+    earlier_s: f64,
+    started: Instant,
+    bar: ProgressBar,
+}
+
+impl Collected {
+    /// Seconds so far.
+    fn wall_s(&self) -> f64 {
+        self.earlier_s + self.started.elapsed().as_secs_f64()
+    }
+
+    fn add(&mut self, record: ImageRecord) -> anyhow::Result<()> {
+        if self.strict {
+            let mut problems = Problems::default();
+            add_problems(&record, &mut problems);
+            problems
+                .strictly()
+                .map_err(anyhow::Error::msg)
+                .context("--strict")?;
+        }
+        let wall_s = self.wall_s();
+        if let Some(journal) = &mut self.journal {
+            journal.add(&record, wall_s)?;
+        }
+        self.records.push(record);
+        self.bar.inc(1);
+        Ok(())
+    }
+}
+
+/// Takes the images of `pending`, which `source` gives, through `detectors`.
+fn process<S: Source>(
+    loaded: &Loaded,
+    detectors: Vec<Detector>,
+    data: &DataSet,
+    pending: &[u64],
+    (source, cameras): (&mut S, usize),
+    stop: &AtomicBool,
+    collected: &mut Collected,
+) -> anyhow::Result<()>
+where
+    S::Error: Display + Debug + Sync + 'static,
+{
+    let tuning = Arc::new(loaded.lossless_tuning(cameras));
+    let make = |detector| {
+        let labels = loaded.labels.clone();
+        Worker::new(detector, labels, tuning.clone(), Annotate::None)
+    };
+    let workers: Result<Vec<Worker>, _> = detectors.into_iter().map(make).collect();
+    let task = Task {
+        images: &data.truth.images,
+        categories: &data.categories,
+    };
+    collected.started = Instant::now();
+    let done = |record| collected.add(record);
+    match run_images(task, pending, source, &tuning, &mut workers?, stop, done) {
+        Err(RunError::Sink(error)) => Err(error),
+        ran => Ok(ran?),
+    }
+}

@@ -1,0 +1,186 @@
+//! What `eval` and `merge` write and print.
+
+use std::fs;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::Status;
+use crate::eval::budget::Verdict;
+use crate::eval::run::Images;
+use crate::eval::{Budget, Evaluation};
+use crate::report::evaluation::{EvaluationReport, render};
+use crate::report::evaluation_table::{EvaluationTable, VerdictLines};
+use crate::report::mistakes::pictures;
+use crate::whole_file::{beside, keep};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct EvaluationOutputArgs {
+    /// Write everything: figures, and objects and detections of each image
+    #[arg(long, value_name = "OUT.json")]
+    pub output: Option<PathBuf>,
+
+    /// Write a report: one HTML file with figures, curves, and the worst mistakes as pictures
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
+
+    /// YAML: a list of conditions, such as `- map50 >= 0.31`; exit code 3 when one does not hold
+    #[arg(long, value_name = "FILE")]
+    budget: Option<PathBuf>,
+
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print what --output writes, and nothing else, on standard output
+    #[arg(long)]
+    json: bool,
+
+    /// Print nothing but warnings, errors and what does not hold
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+impl EvaluationOutputArgs {
+    /// Fails where an output exists and may not be replaced, where it would replace something of `inputs`, or another
+    /// output. `more` is one that not every command has.
+    pub fn check<'a>(
+        &'a self,
+        inputs: impl Iterator<Item = &'a Path>,
+        more: Option<(&'static str, &Path)>,
+    ) -> anyhow::Result<()> {
+        let inputs = inputs.chain(self.budget.as_deref());
+        let inputs: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
+        let outputs = [("--output", &self.output), ("--report", &self.report)];
+        let outputs = outputs
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path.as_deref()?)));
+        let mut seen: Vec<&Path> = Vec::new();
+        for (option, path) in outputs.chain(more) {
+            if seen.contains(&path) {
+                bail!(
+                    "{option} {}: is another output, too; choose another",
+                    path.display()
+                );
+            }
+            seen.push(path);
+            if path.is_dir() {
+                bail!(
+                    "{option} {}: is a folder; expected the name of a file",
+                    path.display()
+                );
+            }
+            // what cannot be resolved does not exist
+            let resolved = path.canonicalize().ok();
+            if resolved.is_some_and(|path| inputs.contains(&path)) {
+                bail!(
+                    "{option} {}: would write over what is read; choose another",
+                    path.display()
+                );
+            }
+            if path.exists() && !self.force {
+                bail!("{} exists; use --force to replace it", path.display());
+            }
+        }
+        Ok(())
+    }
+
+    /// The budget, and where it stands.
+    pub fn budget(&self) -> anyhow::Result<Option<(Budget, &Path)>> {
+        let path = self.budget.as_deref();
+        Ok(path
+            .map(|path| Ok::<_, anyhow::Error>((Budget::read(path)?, path)))
+            .transpose()?)
+    }
+
+    /// Writes and prints an evaluation of `images`, with its verdicts; `written` are files that are there already.
+    pub fn finish(
+        &self,
+        evaluation: &Evaluation,
+        images: Option<&Images>,
+        budget: Option<&Budget>,
+        mut written: Vec<PathBuf>,
+    ) -> anyhow::Result<Status> {
+        let verdicts = budget
+            .map(|budget| budget.judge(evaluation))
+            .unwrap_or_default();
+        if let Some(path) = &self.output {
+            evaluation.write(path)?;
+            written.insert(0, path.clone());
+        }
+        if let Some(path) = &self.report {
+            self.write_report(path, evaluation, images, &verdicts)
+                .with_context(|| format!("--report {}", path.display()))?;
+            written.push(path.clone());
+        }
+        self.print(evaluation, &verdicts, &written)?;
+        Ok(if verdicts.iter().any(|verdict| !verdict.passed) {
+            Status::OverBudget
+        } else if evaluation.any_failed() {
+            Status::SomeFailed
+        } else {
+            Status::Success
+        })
+    }
+
+    fn write_report(
+        &self,
+        path: &Path,
+        evaluation: &Evaluation,
+        images: Option<&Images>,
+        verdicts: &[Verdict],
+    ) -> anyhow::Result<()> {
+        let page = render(&EvaluationReport {
+            evaluation,
+            verdicts,
+            mistakes: &pictures(evaluation, images)?,
+            generated_at: SystemTime::now(),
+        })?;
+        let file = beside(path)?;
+        fs::write(file.path(), page)?;
+        keep(file, path)?;
+        Ok(())
+    }
+
+    fn print(
+        &self,
+        evaluation: &Evaluation,
+        verdicts: &[Verdict],
+        written: &[PathBuf],
+    ) -> anyhow::Result<()> {
+        if self.json {
+            let mut out = BufWriter::new(io::stdout().lock());
+            evaluation.write_lines(&mut out)?;
+            out.flush()?;
+        } else if !self.quiet {
+            let mut out = io::stdout().lock();
+            let colour = out.is_terminal();
+            write!(out, "{}", EvaluationTable { evaluation, colour })?;
+            if !written.is_empty() {
+                writeln!(out, "\nwritten")?;
+            }
+            for path in written {
+                writeln!(out, "  {}", path.display())?;
+            }
+            if !verdicts.is_empty() {
+                write!(out, "\n{}", VerdictLines { verdicts, colour })?;
+            }
+            return Ok(());
+        }
+        // what a table would have told
+        for (problem, occurrences) in evaluation.problems.iter().filter(|(p, _)| !p.is_ordinary()) {
+            let first = occurrences.first.join("; ");
+            tracing::warn!("{} {}: {first}", occurrences.count, problem.text());
+        }
+        if verdicts.iter().any(|verdict| !verdict.passed) {
+            let mut err = io::stderr().lock();
+            let colour = err.is_terminal();
+            write!(err, "{}", VerdictLines { verdicts, colour })?;
+        }
+        Ok(())
+    }
+}

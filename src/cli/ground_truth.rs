@@ -1,0 +1,311 @@
+//! The options that say what is evaluated, and the data set that comes of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use serde_json::json;
+
+use super::import::read_calibration;
+use super::replay::select_cameras;
+use super::values;
+use crate::bag::Recording;
+use crate::detect::DetectorSettings;
+use crate::eval::run::Images;
+use crate::eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
+use crate::eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
+use crate::eval::{ClassMap, ImageSource, Problems, Truth, regions};
+use crate::model::Labels;
+use crate::model::fetch::{file_sha256, sha256};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Ground truth")]
+pub struct TruthArgs {
+    /// A rosbag2 recording whose images are annotated; or give --images
+    #[arg(
+        value_name = "BAG",
+        required_unless_present = "images",
+        conflicts_with = "images"
+    )]
+    recording: Option<PathBuf>,
+
+    /// A folder of images
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
+
+    /// A COCO JSON file, or a folder of KITTI or YOLO labels. Of a recording: COCO JSON with topic and stamp_ns
+    #[arg(long, value_name = "FILE|DIR", required_unless_present = "truth_topic")]
+    annotations: Option<PathBuf>,
+
+    /// What the annotations are: coco, kitti or yolo [default: by how they look]
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)),
+        hide_possible_values = true, requires = "annotations")]
+    format: Option<String>,
+
+    /// A topic of the recording with the objects, as Detection2DArray
+    #[arg(
+        long,
+        value_name = "T",
+        requires = "recording",
+        conflicts_with = "annotations"
+    )]
+    truth_topic: Option<String>,
+
+    /// The image topic that --truth-topic is of [default: the only one]
+    #[arg(long, value_name = "T", requires = "truth_topic")]
+    topic: Option<String>,
+
+    /// YAML: names of the model's classes to categories of the data set, as `bus: vehicle`
+    #[arg(long, value_name = "FILE")]
+    class_map: Option<PathBuf>,
+
+    /// YAML: regions of the images in which nothing counts
+    #[arg(long, value_name = "FILE")]
+    ignore: Option<PathBuf>,
+
+    /// Fail on the first thing that is wrong with the annotations or the images
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Evaluate the first N images only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+
+    /// Metres from the ground to the camera: tells hits and errors by distance; needs --camera-info
+    #[arg(long, value_name = "M", value_parser = values::positive, requires = "camera_info", help_heading = "Distance")]
+    camera_height: Option<f64>,
+
+    /// The camera's calibration, as camera_calibration writes it
+    #[arg(
+        long,
+        value_name = "YAML",
+        requires = "camera_height",
+        help_heading = "Distance"
+    )]
+    camera_info: Option<PathBuf>,
+
+    /// Degrees by which the camera looks down
+    #[arg(
+        long,
+        value_name = "DEG",
+        requires = "camera_height",
+        default_value = "0",
+        allow_negative_numbers = true,
+        help_heading = "Distance"
+    )]
+    camera_pitch: f64,
+}
+
+/// What is evaluated.
+pub struct DataSet {
+    pub truth: Truth,
+    /// Of the annotations, and where classes of the model do not fit them.
+    pub problems: Problems,
+    pub images: Images,
+    pub description: Dataset,
+    /// By class of the model.
+    pub categories: Vec<Option<u64>>,
+    /// How it is evaluated.
+    pub settings: EvaluationSettings,
+}
+
+impl TruthArgs {
+    /// The folder or recording.
+    pub fn input(&self) -> &Path {
+        let input = self.images.as_deref().or(self.recording.as_deref());
+        // clap has seen to it that there is one of them
+        input.unwrap_or(Path::new(""))
+    }
+
+    /// The files that are read and must not be written over.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let files = [
+            &self.annotations,
+            &self.class_map,
+            &self.ignore,
+            &self.camera_info,
+        ];
+        let files = files.into_iter().filter_map(Option::as_deref);
+        files.chain([self.input()])
+    }
+
+    /// Reads the ground truth for a model whose classes are `labels`, and whose detections are as `detector` says.
+    pub fn load(&self, labels: &Labels, detector: &DetectorSettings) -> anyhow::Result<DataSet> {
+        let map = self
+            .class_map
+            .as_deref()
+            .map(|path| ClassMap::read(path, labels));
+        let map = map.transpose()?.unwrap_or_default();
+        let camera = self.camera()?;
+        let images = match &self.recording {
+            Some(path) => Images::Recording(Recording::open(path)?),
+            None => Images::Folder(self.input().to_owned()),
+        };
+        let read = match (&self.annotations, &self.truth_topic) {
+            (Some(path), _) => self.read_annotations(path, &map)?,
+            (None, topic) => {
+                self.read_topic(topic.as_deref().unwrap_or_default(), &images, &map)?
+            }
+        };
+        let Read {
+            mut truth,
+            mut problems,
+            annotations,
+            format,
+            sha256,
+        } = read;
+        check_sources(&truth, &images, &annotations)?;
+        let sha256 = sha256.map_or_else(|| truth_sha256(&truth), Ok)?;
+        if let Some(path) = &self.ignore {
+            regions::apply(&mut truth, &regions::read(path)?);
+        }
+        truth.images.truncate(self.limit.unwrap_or(usize::MAX));
+        if truth.images.is_empty() {
+            bail!("{annotations}: no images to evaluate");
+        }
+        let categories = map.resolve(labels, &truth.categories, &mut problems);
+        if self.strict {
+            problems
+                .strictly()
+                .map_err(anyhow::Error::msg)
+                .with_context(|| format!("--strict: {annotations}"))?;
+        }
+        let hash = |path: &Option<PathBuf>| path.as_deref().map(file_sha256).transpose();
+        Ok(DataSet {
+            settings: EvaluationSettings {
+                class_map: by_name(labels, &categories, &truth),
+                class_map_sha256: hash(&self.class_map)?,
+                ignore_sha256: hash(&self.ignore)?,
+                limit: self.limit.map(|limit| limit as u64),
+                camera,
+                ..EvaluationSettings::of(detector)
+            },
+            description: Dataset {
+                annotations,
+                format: format.to_owned(),
+                sha256,
+                images_in: self.input().display().to_string(),
+                image_count: truth.images.len() as u64,
+                categories: truth.categories.clone(),
+            },
+            categories,
+            problems,
+            images,
+            truth,
+        })
+    }
+
+    fn read_annotations(&self, path: &Path, map: &ClassMap) -> anyhow::Result<Read> {
+        let known = Format::ALL.into_iter();
+        let named = known
+            .into_iter()
+            .find(|f| Some(f.name()) == self.format.as_deref());
+        let format = named.map_or_else(|| Format::guess(path), Ok)?;
+        let images = self.input();
+        if self.recording.is_some() && format != Format::Coco {
+            bail!(
+                "{}: {} labels name no messages of a recording; expected COCO JSON with topic and stamp_ns",
+                path.display(),
+                format.name()
+            );
+        }
+        let (mut truth, problems) = match format {
+            Format::Coco => read_coco(path)?,
+            Format::Kitti => read_kitti(path, images, map)?,
+            Format::Yolo => read_yolo(path, images, map)?,
+        };
+        if format == Format::Coco {
+            map.rename(&mut truth);
+        }
+        let sha256 = path.is_file().then(|| file_sha256(path)).transpose()?;
+        Ok(Read {
+            truth,
+            problems,
+            annotations: path.display().to_string(),
+            format: format.name(),
+            sha256,
+        })
+    }
+
+    fn read_topic(&self, topic: &str, images: &Images, map: &ClassMap) -> anyhow::Result<Read> {
+        let Images::Recording(recording) = images else {
+            bail!("--truth-topic {topic}: needs a recording");
+        };
+        let wanted: Vec<String> = self.topic.iter().cloned().collect();
+        let cameras = select_cameras(recording, &wanted, self.input())?;
+        let [camera] = cameras.as_slice() else {
+            let topics: Vec<String> = cameras.into_iter().map(|camera| camera.topic).collect();
+            let topics = topics.join(", ");
+            return Err(TruthError::SeveralCameras { topics }.into());
+        };
+        let (truth, problems) = read_bag(recording, topic, &camera.topic, map)?;
+        Ok(Read {
+            truth,
+            problems,
+            annotations: topic.to_owned(),
+            format: "bag",
+            sha256: None,
+        })
+    }
+
+    fn camera(&self) -> anyhow::Result<Option<CameraPlacement>> {
+        let (Some(height_m), Some(path)) = (self.camera_height, &self.camera_info) else {
+            return Ok(None);
+        };
+        let option = || format!("--camera-info {}", path.display());
+        let info = read_calibration(path).with_context(option)?;
+        let camera = CameraPlacement::new(info, height_m, self.camera_pitch);
+        camera.ground().with_context(option)?;
+        Ok(Some(camera))
+    }
+}
+
+/// By label, the name of the category; labels without one are absent.
+fn by_name(labels: &Labels, categories: &[Option<u64>], truth: &Truth) -> BTreeMap<String, String> {
+    let name = |id: u64| truth.categories.iter().find(|category| category.id == id);
+    let mapped = labels.names().zip(categories);
+    mapped
+        .filter_map(|(label, &id)| Some((label.to_owned(), name(id?)?.name.clone())))
+        .collect()
+}
+
+/// Annotations as they were read.
+struct Read {
+    truth: Truth,
+    problems: Problems,
+    annotations: String,
+    format: &'static str,
+    sha256: Option<String>,
+}
+
+/// Fails where annotations of files are given with a recording, or the other way round.
+fn check_sources(truth: &Truth, images: &Images, annotations: &str) -> anyhow::Result<()> {
+    let fits = |source: &ImageSource| match images {
+        Images::Folder(_) => matches!(source, ImageSource::File { .. }),
+        Images::Recording(_) => matches!(source, ImageSource::Message { .. }),
+    };
+    let Some(stranger) = truth.images.iter().find(|image| !fits(&image.source)) else {
+        return Ok(());
+    };
+    let title = stranger.source.title();
+    match images {
+        Images::Folder(_) => bail!(
+            "{annotations}: {title} is a message of a recording; give the recording in place of --images"
+        ),
+        Images::Recording(_) => bail!(
+            "{annotations}: {title} is a file; give the folder that it is in by --images, or topic and stamp_ns of each image"
+        ),
+    }
+}
+
+/// Of what was read, where that is no one file.
+fn truth_sha256(truth: &Truth) -> serde_json::Result<String> {
+    let mut text = serde_json::to_vec(&truth.categories)?;
+    for image in &truth.images {
+        let parts = json!([image.id, image.source, image.objects]);
+        serde_json::to_writer(&mut text, &parts)?;
+    }
+    Ok(sha256(&text))
+}
