@@ -16,6 +16,7 @@ pub mod regions;
 pub mod run;
 pub mod shard;
 pub mod subject;
+pub mod sweep;
 pub mod truth;
 
 mod average_precision;
