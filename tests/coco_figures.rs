@@ -40,6 +40,7 @@ fn record(index: usize, id: u64) -> ImageRecord {
         height: 480,
         objects: Vec::new(),
         detections: Vec::new(),
+        annotated_size: None,
         stages_ms: BTreeMap::new(),
         failure: None,
     }

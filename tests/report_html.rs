@@ -1,11 +1,12 @@
 //! The replay report in a real browser: it fits wide and narrow windows, follows the colour scheme, shows
 //! its pictures, and writes nothing to the console. `SHUFFLEDET_KEEP_REPORT=FILE` keeps the page for looking at.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "support/browser.rs"]
+mod browser;
+
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use serde_json::Value;
+use browser::{browse, chromium, measurements};
 use shuffledet::metrics::{
     FailureNote, FrameCounts, ModelIdentity, OutcomeKind, ProviderFate, StageHistograms, Summary,
     Timeline,
@@ -83,55 +84,6 @@ fn the_report_fits_every_window_and_is_silent() {
         }
     }
     assert_ne!(papers[0], papers[1]);
-}
-
-/// The document and the log after the page is laid out.
-fn browse(chromium: &Path, page: &Path, folder: &Path, dark: bool) -> (String, String) {
-    let profile = tempfile::tempdir_in(folder).unwrap();
-    let output = Command::new(chromium)
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-        ])
-        .args(["--no-first-run", "--disable-background-networking"])
-        .args([
-            "--disable-component-update",
-            "--disable-sync",
-            "--hide-scrollbars",
-        ])
-        .args(["--enable-logging=stderr", "--v=0"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(["--window-size=1400,900", "--allow-file-access-from-files"])
-        .arg(format!(
-            "--blink-settings=preferredColorScheme={}",
-            u8::from(!dark)
-        ))
-        .arg("--dump-dom")
-        .arg(format!("file://{}", page.display()))
-        .output()
-        .unwrap();
-    let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{log}");
-    (String::from_utf8_lossy(&output.stdout).into_owned(), log)
-}
-
-fn measurements(dom: &str) -> Value {
-    let start = dom.find("data-measured=\"").expect("the script has run") + 15;
-    let end = start + dom[start..].find('"').unwrap();
-    serde_json::from_str(&dom[start..end].replace("&quot;", "\"")).unwrap()
-}
-
-fn chromium() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("SHUFFLEDET_CHROMIUM") {
-        return Some(named.into());
-    }
-    let path = std::env::var_os("PATH")?;
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    std::env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|candidate| candidate.is_file())
 }
 
 /// A run as a dashcam gives it, with a drop, failures, and names that nobody would choose.
@@ -236,6 +188,7 @@ fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
         provider: provider.to_owned(),
         used: reason.is_none(),
         reason: reason.map(str::to_owned),
+        ..ProviderFate::default()
     }
 }
 

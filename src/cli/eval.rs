@@ -47,6 +47,11 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N", help_heading = "Parameters")]
     max_detections: Option<usize>,
 
+    /// Count boxes as the model makes them, also where they reach beyond the image, as some reference figures do;
+    /// detections that are published never do
+    #[arg(long, help_heading = "Parameters")]
+    unclipped: bool,
+
     /// Share I of N, from 1/N to N/N: the images whose number, divided by N, leaves I - 1
     #[arg(long, value_name = "I/N", value_parser = value_parser!(Shard), help_heading = "Run")]
     shard: Option<Shard>,
@@ -69,7 +74,10 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     args.outputs.check(args.truth.inputs(), results)?;
     let budget = args.outputs.budget()?;
     let (score, most) = (args.score_threshold, args.max_detections);
-    let loaded = args.parameters.load_for_accuracy(score, most)?;
+    let mut loaded = args.parameters.load_for_accuracy(score, most)?;
+    if args.unclipped {
+        loaded.leave_unclipped();
+    }
     let data = args.truth.load(&loaded.labels, loaded.settings())?;
     if let Some((budget, path)) = &budget {
         budget.check_classes(path, &data.description.categories)?;

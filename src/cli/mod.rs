@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod compare;
 pub mod detect;
+pub mod doctor;
 pub mod eval;
 pub mod evaluation_outputs;
 pub mod ground_truth;
@@ -60,6 +61,8 @@ enum Command {
     Models(models::ModelsCommand),
     /// Measure what a frame costs beyond the model itself
     Bench(bench::BenchArgs),
+    /// Look for what is missing, slow or set badly on this machine
+    Doctor(doctor::DoctorArgs),
 }
 
 /// How a command that ran to its end ended.
@@ -107,6 +110,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
         Command::Label(command) => label::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Bench(args) => bench::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use crate::config::{Config, tree};
+use crate::config::{Config, ConfigError, tree};
 use crate::detect::Loaded;
 
 #[derive(Debug, Args)]
@@ -26,8 +26,12 @@ pub struct ParameterArgs {
 impl ParameterArgs {
     /// Reads and checks the parameters, then loads the model and ONNX Runtime.
     pub fn load(&self) -> anyhow::Result<Loaded> {
-        let config = Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)?;
-        Ok(Loaded::new(config)?)
+        Ok(Loaded::new(self.config()?)?)
+    }
+
+    /// Reads and checks the parameters alone.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)
     }
 
     /// The same for measuring accuracy, which needs what a vehicle has no use for: detections that score little. The

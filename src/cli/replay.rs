@@ -106,7 +106,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         wall_s: wall.as_secs_f64(),
         stages_ms: tally.histograms.quantiles(),
         provider: session.provider().onnx_runtime_name().to_owned(),
-        providers: session.fates().to_vec(),
+        providers: loaded.standing.fates(),
         workers: workers.len(),
         model: ModelIdentity {
             name: loaded.model.description.name.clone(),

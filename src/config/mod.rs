@@ -20,7 +20,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::detect::settings::Thresholds;
-use crate::infer::SessionOptions;
+use crate::infer::{ProviderOptions, SessionOptions};
 use crate::pipeline::CameraTuning;
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, RawCamera, RawConfig, RawQosOverrides};
@@ -141,6 +141,12 @@ impl Config {
                 providers: raw.runtime.providers.clone(),
                 strict: raw.runtime.strict,
                 intra_op_threads: raw.runtime.intra_op_threads,
+                options: ProviderOptions {
+                    tensorrt: raw.runtime.tensorrt.clone(),
+                    cuda: raw.runtime.cuda.clone(),
+                    openvino: raw.runtime.openvino.clone(),
+                    xnnpack: raw.runtime.xnnpack.clone(),
+                },
             },
             workers: NonZeroUsize::new(raw.runtime.workers).unwrap_or(cores),
             input: node::tuning(&raw.input, &RawCamera::default()),

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::infer::Provider;
+use crate::infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, XnnpackOptions};
 
 /// Every parameter of shuffledet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -125,9 +126,9 @@ impl Default for RawDetector {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawRuntime {
-    /// Execution providers in order of preference. The first that works is used; what became of the others is
-    /// reported.
-    #[schemars(length(min = 1), extend("readOnly" = true))]
+    /// Execution providers in order of preference. The first that works is used, and the next when it fails while it
+    /// runs; what became of the others is reported.
+    #[schemars(length(min = 1), extend("readOnly" = true, "uniqueItems" = true))]
     pub providers: Vec<Provider>,
     /// Fail rather than run on another provider than the first.
     #[schemars(extend("readOnly" = true))]
@@ -138,6 +139,14 @@ pub struct RawRuntime {
     /// Threads within one run of the model.
     #[schemars(range(min = 1, max = 256), extend("readOnly" = true))]
     pub intra_op_threads: usize,
+    #[schemars(extend("readOnly" = true))]
+    pub tensorrt: TensorRtOptions,
+    #[schemars(extend("readOnly" = true))]
+    pub cuda: CudaOptions,
+    #[schemars(extend("readOnly" = true))]
+    pub openvino: OpenVinoOptions,
+    #[schemars(extend("readOnly" = true))]
+    pub xnnpack: XnnpackOptions,
 }
 
 impl Default for RawRuntime {
@@ -147,6 +156,10 @@ impl Default for RawRuntime {
             strict: false,
             workers: 0,
             intra_op_threads: 1,
+            tensorrt: TensorRtOptions::default(),
+            cuda: CudaOptions::default(),
+            openvino: OpenVinoOptions::default(),
+            xnnpack: XnnpackOptions::default(),
         }
     }
 }

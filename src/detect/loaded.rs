@@ -8,8 +8,11 @@ use thiserror::Error;
 use super::settings::UnknownClass;
 use super::{Detector, DetectorSettings};
 use crate::config::Config;
+use crate::infer::backend::Profiled;
 use crate::infer::runtime::RuntimeError;
-use crate::infer::{InferError, Runtime};
+use crate::infer::{
+    Backend, Backoff, InferError, Opening, OrtBackend, Patience, Runtime, Standing,
+};
 use crate::model::{Labels, Model, ModelError};
 use crate::pipeline::{CameraTuning, Tuned, Tuning};
 
@@ -19,6 +22,8 @@ pub struct Loaded {
     pub model: Model,
     pub labels: Arc<Labels>,
     pub runtime: Runtime,
+    /// What became of the providers, for all detectors made here.
+    pub standing: Arc<Standing>,
     settings: DetectorSettings,
 }
 
@@ -53,6 +58,7 @@ impl Loaded {
             model,
             labels,
             runtime,
+            standing: Arc::default(),
             settings,
         })
     }
@@ -60,6 +66,11 @@ impl Loaded {
     /// What becomes a detection, as the parameters and the model say.
     pub fn settings(&self) -> &DetectorSettings {
         &self.settings
+    }
+
+    /// Leaves boxes as long as the model makes them, in detectors and tunings that are made from now on.
+    pub fn leave_unclipped(&mut self) {
+        self.settings.clip = false;
     }
 
     /// Settings under which every frame of `cameras` cameras is worked on.
@@ -94,18 +105,53 @@ impl Loaded {
         }
     }
 
-    /// One detector.
+    /// One detector, on the best provider, however long its session takes.
     pub fn detector(&self) -> Result<Detector, InferError> {
-        let options = &self.config.session;
-        Detector::new(&self.runtime, &self.model, options, self.settings.clone())
+        self.open(&self.backend()?, Patience::Wait)
     }
 
     /// `count` detectors, each with a session of its own. They are made in parallel: optimising the graph
-    /// takes most of a start.
+    /// takes most of a start. Every frame has the same provider unless it fails.
     pub fn detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
+        self.open_many(count, Patience::Wait)
+    }
+
+    /// The same for a live node: they serve at once, and change to a provider that builds slowly when it is ready.
+    pub fn live_detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
+        self.open_many(count, Patience::ServeMeanwhile)
+    }
+
+    /// What makes the sessions. Whatever is wrong with the model's file is found here.
+    fn backend(&self) -> Result<Arc<dyn Backend>, InferError> {
+        let options = &self.config.session;
+        let profiled = Profiled::Accelerated;
+        let backend = OrtBackend::new(&self.runtime, &self.model, options, profiled)?;
+        Ok(Arc::new(backend))
+    }
+
+    fn open(&self, backend: &Arc<dyn Backend>, patience: Patience) -> Result<Detector, InferError> {
+        let opening = Opening {
+            backend: Arc::clone(backend),
+            model: &self.model.path.display().to_string(),
+            description: &self.model.description,
+            options: &self.config.session,
+            patience,
+            backoff: Backoff::default(),
+            standing: Arc::clone(&self.standing),
+        };
+        let (description, settings) = (&self.model.description, self.settings.clone());
+        Ok(Detector::with_session(
+            opening.open()?,
+            description,
+            settings,
+        ))
+    }
+
+    fn open_many(&self, count: usize, patience: Patience) -> Result<Vec<Detector>, LoadError> {
+        let backend = &self.backend()?;
         let made: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..count)
-                .map(|_| scope.spawn(|| self.detector()))
+                .map(|_| scope.spawn(|| self.open(backend, patience)))
                 .collect();
             threads.into_iter().map(|thread| thread.join()).collect()
         });

@@ -13,7 +13,7 @@ pub use settings::DetectorSettings;
 
 use crate::image::{BgrView, Letterbox, TensorBuilder};
 use crate::infer::{InferError, Outputs, Runtime, Session, SessionOptions};
-use crate::model::{Model, OutputDecoder};
+use crate::model::{Model, ModelDescription, OutputDecoder};
 
 /// An object in an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,18 +60,32 @@ impl Detector {
         options: &SessionOptions,
         settings: DetectorSettings,
     ) -> Result<Self, InferError> {
-        let (session, decoder) = Session::open(runtime, model, options)?;
-        let builder = TensorBuilder::new(model.description.input.clone());
+        let opened = Session::open(runtime, model, options)?;
+        Ok(Self::with_session(opened, &model.description, settings))
+    }
+
+    /// A detector with a session that is open.
+    pub fn with_session(
+        (session, decoder): (Session, OutputDecoder),
+        model: &ModelDescription,
+        settings: DetectorSettings,
+    ) -> Self {
+        let builder = TensorBuilder::new(model.input.clone());
         let reader = OutputReader {
             decoder,
             settings,
             detections: Vec::new(),
         };
-        Ok(Self {
+        Self {
             builder,
             session,
             reader,
-        })
+        }
+    }
+
+    /// Lets the session change its provider; to be called before each frame.
+    pub fn between_frames(&mut self) {
+        self.session.between_frames();
     }
 
     /// Puts other settings in force, from the next image on.
@@ -103,6 +117,7 @@ impl Detector {
 
     /// All steps at once.
     pub fn detect(&mut self, image: &BgrView<'_>) -> Result<&[Detection], DetectError> {
+        self.between_frames();
         let letterbox = self.prepare(image)?;
         let (outputs, reader) = self.infer()?;
         reader.read(&outputs)?;
@@ -143,9 +158,13 @@ impl OutputReader {
         }
         let iou_threshold = self.settings.nms_iou_threshold;
         nms::suppress(&mut self.detections, iou_threshold, usize::MAX);
+        let clips = self.settings.clip;
         self.detections.retain_mut(|detection| {
-            detection.bbox = clip(detection.bbox);
-            detection.bbox.area() > 0.0
+            let clipped = clip(detection.bbox);
+            if clips {
+                detection.bbox = clipped;
+            }
+            clipped.area() > 0.0
         });
         // after the others are gone: what lies outside the image takes nobody's place
         self.detections.truncate(self.settings.max_detections);

@@ -16,6 +16,8 @@ pub struct DetectorSettings {
     pub nms_iou_threshold: f32,
     /// The most detections of an image.
     pub max_detections: usize,
+    /// Whether boxes end where the image does, as they are published. Some models' authors evaluate them without.
+    pub clip: bool,
 }
 
 /// The parameters under `detector`, as far as they are given.
@@ -88,6 +90,7 @@ impl DetectorSettings {
             thresholds,
             nms_iou_threshold: parameters.nms_iou.unwrap_or(model.nms_iou_threshold),
             max_detections: parameters.max_detections,
+            clip: true,
         })
     }
 

@@ -269,6 +269,7 @@ pub(super) mod tests {
                 score_threshold: 0.001,
                 nms_iou_threshold: 0.6,
                 max_detections: 100,
+                clip: true,
                 class_map: [("m1".to_owned(), "class 1".to_owned())].into(),
                 class_map_sha256: None,
                 ignore_sha256: None,

@@ -87,8 +87,11 @@ impl Task<'_> {
         let other =
             image.width > 0 && image.height > 0 && (width, height) != (image.width, image.height);
         let ms = |stage| Some(frame.trace.duration(stage)?.as_secs_f64() * 1e3);
-        let stages = Stage::ALL.iter().filter(|_| failure.is_none());
-        let stages = stages.filter_map(|&stage| Some((stage.name().to_owned(), ms(stage)?)));
+        // nothing is published
+        let stages = Stage::ALL.iter().filter(|&&stage| stage != Stage::Publish);
+        let stages = stages
+            .filter(|_| failure.is_none())
+            .filter_map(|&stage| Some((stage.name().to_owned(), ms(stage)?)));
         ImageRecord {
             width,
             height,

@@ -70,6 +70,8 @@ pub struct EvaluationSettings {
     pub nms_iou_threshold: f64,
     /// The most detections of an image.
     pub max_detections: usize,
+    /// Whether boxes end where the image does, as they are published.
+    pub clip: bool,
     /// By the model's label, the category of the data set; labels that are none of it are absent.
     pub class_map: BTreeMap<String, String>,
     /// Of the file of the class map.
@@ -93,6 +95,7 @@ impl EvaluationSettings {
             score_threshold: as_written(detector.least_threshold()),
             nms_iou_threshold: as_written(detector.nms_iou_threshold),
             max_detections: detector.max_detections,
+            clip: detector.clip,
             class_map: BTreeMap::new(),
             class_map_sha256: None,
             ignore_sha256: None,
@@ -104,8 +107,11 @@ impl EvaluationSettings {
     /// Which detections are counted, for people.
     pub fn counted(&self) -> String {
         format!(
-            "score > {}, at most {} detections an image, NMS IoU {}",
-            self.score_threshold, self.max_detections, self.nms_iou_threshold
+            "score > {}, at most {} detections an image, NMS IoU {}{}",
+            self.score_threshold,
+            self.max_detections,
+            self.nms_iou_threshold,
+            if self.clip { "" } else { ", boxes not clipped" }
         )
     }
 

@@ -9,6 +9,7 @@ pub mod jpeg;
 pub mod letterbox;
 pub mod size;
 pub mod tensor;
+pub mod test_card;
 pub mod video;
 
 pub use bgr::BgrView;

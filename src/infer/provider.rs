@@ -1,6 +1,5 @@
 //! Execution providers by name.
 
-use ort::ep::{self, ExecutionProviderDispatch};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +15,15 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// Every one, the fastest first.
+    pub const ALL: [Self; 5] = [
+        Provider::TensorRt,
+        Provider::Cuda,
+        Provider::OpenVino,
+        Provider::Xnnpack,
+        Provider::Cpu,
+    ];
+
     /// As in `runtime.providers`.
     pub fn name(self) -> &'static str {
         match self {
@@ -38,15 +46,8 @@ impl Provider {
         }
     }
 
-    /// Registers itself or fails: ONNX Runtime's own way is to run on the CPU without a word.
-    pub(super) fn dispatch(self) -> ExecutionProviderDispatch {
-        let dispatch = match self {
-            Provider::TensorRt => ep::TensorRT::default().build(),
-            Provider::Cuda => ep::CUDA::default().build(),
-            Provider::OpenVino => ep::OpenVINO::default().build(),
-            Provider::Xnnpack => ep::XNNPACK::default().build(),
-            Provider::Cpu => ep::CPU::default().build(),
-        };
-        dispatch.error_on_failure()
+    /// Whether making a session may take minutes: a live node serves on another meanwhile.
+    pub fn builds_slowly(self) -> bool {
+        self == Provider::TensorRt
     }
 }

@@ -2,12 +2,13 @@
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use thiserror::Error;
 
+use super::log;
 use crate::locations;
 
 /// The oldest ONNX Runtime that has the API which this program was built for (feature `api-24` of `ort`).
@@ -52,16 +53,23 @@ impl Runtime {
             path: path.clone(),
             source,
         })?;
-        let environment =
-            builder
-                .with_name("shuffledet")
-                .build()
-                .map_err(|source| RuntimeError::Start {
-                    path: path.clone(),
-                    source,
-                })?;
+        let environment = builder
+            .with_name("shuffledet")
+            .with_logger(Arc::new(|level, _, _, _, message: &str| {
+                log::log(level, message)
+            }))
+            .build()
+            .map_err(|source| RuntimeError::Start {
+                path: path.clone(),
+                source,
+            })?;
         environment.set_log_level(LogLevel::Error);
         Ok(Self { environment, path })
+    }
+
+    /// The library as it was asked for; where that is a bare name, the system's loader found it.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The library's version, as `1.32.0`; empty if it does not say.
@@ -80,5 +88,19 @@ fn library_version(path: &Path) -> Option<String> {
         let get_api_base = library.get::<GetApiBase>(b"OrtGetApiBase").ok()?;
         let version = (get_api_base().as_ref()?.GetVersionString)();
         Some(CStr::from_ptr(version).to_str().ok()?.to_owned())
+    }
+}
+
+/// The version of the TensorRT that the system's loader finds, as `10.3.0` in one number: 100300.
+pub(super) fn tensorrt_version() -> Option<i32> {
+    type GetInferLibVersion = unsafe extern "C" fn() -> i32;
+    // SAFETY: loading the library runs NVIDIA's initialisers, as ONNX Runtime's provider does right after; the function
+    // takes nothing, returns an int by its header (NvInferRuntimeBase.h), and is called while the library is loaded.
+    unsafe {
+        let library = libloading::Library::new("libnvinfer.so.10").ok()?;
+        let version = library
+            .get::<GetInferLibVersion>(b"getInferLibVersion")
+            .ok()?;
+        Some(version())
     }
 }

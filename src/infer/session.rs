@@ -1,18 +1,28 @@
-//! One model in one ONNX Runtime session, on the first execution provider that takes it.
+//! A model that runs on the best provider there is at the moment.
+//!
+//! A session serves on one provider at a time. What it does on failure and when a better one is ready happens between
+//! two frames ([`Session::between_frames`]), so that a frame has one provider from beginning to end.
 
-use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{Session as OrtSession, SessionOutputs};
-use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use std::sync::Arc;
+
 use thiserror::Error;
 
-use super::{Provider, Runtime};
+use super::backend::{OrtBackend, Profiled};
+use super::backoff::Backoff;
+use super::ladder::Ladder;
+use super::opening::Opening;
+use super::runner::{Backend, Outputs, Runner};
+use super::self_test::Reference;
+use super::standing::Standing;
+use super::upgrade::{self, Ended, News, Retry, Upgrade};
+use super::{Provider, ProviderError, ProviderOptions, Runtime};
 use crate::metrics::ProviderFate;
 use crate::model::decoder::ShapeMismatch;
-use crate::model::onnx::{self, OnnxError};
-use crate::model::{Model, OutputDecoder, layout};
+use crate::model::onnx::OnnxError;
+use crate::model::{Model, OutputDecoder};
 
 /// How a session runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionOptions {
     /// In order of preference; not empty.
     pub providers: Vec<Provider>,
@@ -20,14 +30,35 @@ pub struct SessionOptions {
     pub strict: bool,
     /// Threads within one operator, at least 1.
     pub intra_op_threads: usize,
+    pub options: ProviderOptions,
+}
+
+/// What to do while a provider builds its session for minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Wait: every frame is to have the same provider.
+    Wait,
+    /// Serve on the next one meanwhile.
+    ServeMeanwhile,
 }
 
 /// A model that is ready to run.
 pub struct Session {
-    session: OrtSession,
-    output_lengths: Vec<usize>,
-    provider: Provider,
-    fates: Vec<ProviderFate>,
+    pub(super) serving: Box<dyn Runner>,
+    /// Of the model's outputs, as its decoder reads them.
+    pub(super) output_lengths: Vec<usize>,
+    pub(super) ladder: Ladder,
+    pub(super) strict: bool,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) backoff: Backoff,
+    /// What a session must compute to take over; `None` where there is no second provider.
+    pub(super) reference: Option<Arc<Reference>>,
+    pub(super) upgrade: Option<Upgrade>,
+    /// What the last run ended with, if the provider failed.
+    pub(super) broken: Option<ProviderError>,
+    pub(super) standing: Arc<Standing>,
+    /// Its number there; none as long as it is not open.
+    pub(super) number: Option<usize>,
 }
 
 /// Why a model cannot be loaded or run.
@@ -35,18 +66,26 @@ pub struct Session {
 pub enum InferError {
     #[error("{path}: {source}")]
     Onnx { path: String, source: OnnxError },
-    #[error("{path}: none of the providers takes it: {reasons}")]
-    NoProvider { path: String, reasons: String },
-    #[error("{path}: its inputs are {found}, but the model's description says {expected}")]
+    #[error("{model}: none of the providers takes it: {reasons}")]
+    NoProvider { model: String, reasons: String },
+    #[error("{model}: its inputs are {found}, but the model's description says {expected}")]
     Input {
-        path: String,
+        model: String,
         expected: String,
         found: String,
     },
-    #[error("{path}: {source}")]
-    Outputs { path: String, source: ShapeMismatch },
+    #[error("{model}: {source}")]
+    Outputs {
+        model: String,
+        source: ShapeMismatch,
+    },
     #[error("ONNX Runtime: {0}")]
     Run(#[from] ort::Error),
+    #[error("the provider {} failed: {error}", provider.name())]
+    Provider {
+        provider: Provider,
+        error: ProviderError,
+    },
     #[error("output {index} of the model has {found} values, expected {expected}")]
     OutputLength {
         index: usize,
@@ -55,188 +94,181 @@ pub enum InferError {
     },
 }
 
+impl InferError {
+    /// The name to count by.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            InferError::Provider { provider, .. } if *provider != Provider::Cpu => {
+                "provider_failed"
+            }
+            _ => "inference",
+        }
+    }
+}
+
 impl Session {
-    /// Loads `model` and checks that its inputs and outputs are what its description says.
+    /// Loads `model` into ONNX Runtime, for as long as the best provider takes, and checks that its inputs and outputs are
+    /// what its description says.
     pub fn open(
         runtime: &Runtime,
         model: &Model,
         options: &SessionOptions,
     ) -> Result<(Self, OutputDecoder), InferError> {
-        let path = || model.path.display().to_string();
-        let prepared = onnx::prepare(&model.onnx).map_err(|source| InferError::Onnx {
-            path: path(),
-            source,
-        })?;
-        let arranged = layout::arrange(&prepared, layout::block());
-        let onnx = arranged.as_deref().unwrap_or(&prepared);
-        let (session, provider, fates) =
-            build(runtime, onnx, options).map_err(|reasons| InferError::NoProvider {
-                path: path(),
-                reasons,
-            })?;
-
-        let description = &model.description;
-        let input = &description.input;
-        let expected = [1, 3, i64::from(input.height), i64::from(input.width)];
-        if !matches!(session.inputs(), [one] if fits(one, &expected)) {
-            let expected = format!("one of f32 {expected:?}");
-            let found = describe(session.inputs());
-            return Err(InferError::Input {
-                path: path(),
-                expected,
-                found,
-            });
-        }
-        let shapes: Vec<Vec<i64>> = session.outputs().iter().map(float_shape).collect();
-        let classes = description.labels.count();
-        let decoder = OutputDecoder::new(
-            description.family,
-            (input.width, input.height),
-            classes,
-            &shapes,
-        )
-        .map_err(|source| InferError::Outputs {
-            path: path(),
-            source,
-        })?;
-        let output_lengths = decoder.output_lengths();
-        Ok((
-            Self {
-                session,
-                output_lengths,
-                provider,
-                fates,
-            },
-            decoder,
-        ))
+        let backend = OrtBackend::new(runtime, model, options, Profiled::Accelerated)?;
+        let opening = Opening {
+            backend: Arc::new(backend),
+            model: &model.path.display().to_string(),
+            description: &model.description,
+            options,
+            patience: Patience::Wait,
+            backoff: Backoff::default(),
+            standing: Arc::default(),
+        };
+        opening.open()
     }
 
-    /// The provider that the session was made on.
+    /// The provider that the last frame ran on.
     pub fn provider(&self) -> Provider {
-        self.provider
+        self.ladder.current()
     }
 
     /// What became of each provider that was asked for.
-    pub fn fates(&self) -> &[ProviderFate] {
-        &self.fates
+    pub fn fates(&self) -> Vec<ProviderFate> {
+        self.ladder.fates(self.serving.placement())
     }
 
-    /// Runs the model on an NCHW tensor of the shape that it was opened with.
+    /// Runs the model on an NCHW tensor of the shape that it was opened with. An error of a provider is that of this one
+    /// frame: there may be another provider at the next.
     pub fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Outputs<'_>, InferError> {
-        let input = TensorRef::from_array_view((shape, tensor))?;
-        let outputs = self.session.run(ort::inputs![input])?;
-        Ok(Outputs {
-            outputs,
-            lengths: &self.output_lengths,
-        })
-    }
-}
-
-/// The output tensors of one run.
-pub struct Outputs<'a> {
-    outputs: SessionOutputs<'a>,
-    lengths: &'a [usize],
-}
-
-impl Outputs<'_> {
-    /// The values of each output, in the model's order.
-    pub fn values(&self) -> Result<Vec<&[f32]>, InferError> {
-        let mut values = Vec::with_capacity(self.lengths.len());
-        for (index, &expected) in self.lengths.iter().enumerate() {
-            let (_, data) = self.outputs[index].try_extract_tensor::<f32>()?;
-            if data.len() != expected {
-                return Err(InferError::OutputLength {
-                    index,
-                    expected,
-                    found: data.len(),
-                });
+        let provider = self.ladder.current();
+        match self.serving.run(shape, tensor) {
+            Ok(tensors) => {
+                self.ladder.ran();
+                let lengths = &self.output_lengths;
+                Ok(Outputs { tensors, lengths })
             }
-            values.push(data);
-        }
-        Ok(values)
-    }
-}
-
-/// A session on the first provider that takes the model, and what became of each; or the reasons of all.
-fn build(
-    runtime: &Runtime,
-    onnx: &[u8],
-    options: &SessionOptions,
-) -> Result<(OrtSession, Provider, Vec<ProviderFate>), String> {
-    let mut fates = Vec::new();
-    let mut built = None;
-    for &provider in &options.providers {
-        let reason = match &built {
-            Some((_, better)) => Some(not_needed(*better)),
-            None if options.strict && !fates.is_empty() => {
-                Some("runtime.strict forbids all but the first".to_owned())
-            }
-            None => match build_on(runtime, onnx, provider, options.intra_op_threads) {
-                Ok(session) => {
-                    built = Some((session, provider));
-                    None
+            Err(error) => {
+                if provider != Provider::Cpu {
+                    self.broken = Some(error.clone());
                 }
-                Err(error) => Some(error.to_string()),
-            },
-        };
-        let provider = provider.name().to_owned();
-        fates.push(ProviderFate {
-            provider,
-            used: reason.is_none(),
-            reason,
-        });
+                Err(InferError::Provider { provider, error })
+            }
+        }
     }
-    let Some((session, provider)) = built else {
-        let reason = |fate: &ProviderFate| {
-            format!(
-                "{}: {}",
-                fate.provider,
-                fate.reason.as_deref().unwrap_or_default()
-            )
+
+    /// Takes over a better session that is ready, and leaves a provider that has failed. To be called before a frame.
+    pub fn between_frames(&mut self) {
+        if let Some(error) = self.broken.take() {
+            self.fall_back(error);
+        }
+        while let Some(upgrade) = &self.upgrade {
+            match upgrade.poll() {
+                Ok(Some(news)) => self.hear(news),
+                Ok(None) => return,
+                Err(Ended) => self.end_upgrade(),
+            }
+        }
+    }
+
+    /// Waits until nothing better is in the making.
+    pub(super) fn wait_for_upgrade(&mut self) {
+        while let Some(upgrade) = &self.upgrade {
+            match upgrade.wait() {
+                Ok(news) => self.hear(news),
+                Err(Ended) => self.end_upgrade(),
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Ready(provider, runner) => {
+                let before = self.ladder.current().name();
+                tracing::info!("from {before} to {}: its session is ready", provider.name());
+                self.serving = runner;
+                self.broken = None;
+                self.ladder.serve(provider);
+                self.end_upgrade();
+            }
+            News::Refused(provider, error) => {
+                self.ladder.refuse(provider, error);
+                self.tell();
+            }
+        }
+    }
+
+    /// The thread is done; what failed and is better than what serves is tried again.
+    fn end_upgrade(&mut self) {
+        self.upgrade = None;
+        self.ladder.give_up_preparing();
+        self.retry();
+        self.tell();
+    }
+
+    fn fall_back(&mut self, error: ProviderError) {
+        let failed = self.ladder.current().name();
+        let what = format!("{failed} failed while it ran: {error}");
+        self.ladder.fail(error);
+        // without one that is made at once, all that is left is to wait
+        while let Some(next) = self.ladder.next_quick().filter(|_| !self.strict) {
+            match upgrade::make(&*self.backend, next, self.reference.as_deref()) {
+                Ok(runner) => {
+                    self.serving = runner;
+                    self.ladder.serve(next);
+                    break;
+                }
+                Err(error) => self.ladder.refuse(next, error),
+            }
+        }
+        let now = self.ladder.current().name();
+        if now == failed {
+            tracing::error!("{what}; there is no other, frames fail until it works again");
+        } else {
+            tracing::error!("{what}; frames go on with {now}");
+        }
+        if self.upgrade.is_none() {
+            self.retry();
+        }
+        self.tell();
+    }
+
+    /// Tries again, after a while and in a thread of its own, what failed while it ran.
+    fn retry(&mut self) {
+        let (candidates, failures) = self.ladder.to_retry();
+        let (Some(reference), false) = (&self.reference, candidates.is_empty()) else {
+            return;
         };
-        return Err(fates.iter().map(reason).collect::<Vec<_>>().join("; "));
-    };
-    Ok((session, provider, fates))
-}
+        let retry = Retry {
+            backoff: self.backoff,
+            failures,
+        };
+        self.start_upgrade(candidates, Arc::clone(reference), Some(retry));
+    }
 
-fn not_needed(better: Provider) -> String {
-    format!("not needed: {} comes before it and works", better.name())
-}
+    pub(super) fn start_upgrade(
+        &mut self,
+        candidates: Vec<Provider>,
+        reference: Arc<Reference>,
+        retry: Option<Retry>,
+    ) {
+        let backend = Arc::clone(&self.backend);
+        match Upgrade::start(backend, candidates, reference, retry) {
+            Ok(upgrade) => self.upgrade = Some(upgrade),
+            Err(error) => tracing::error!("no thread for a better session: {error}"),
+        }
+    }
 
-fn build_on(
-    runtime: &Runtime,
-    onnx: &[u8],
-    provider: Provider,
-    intra_op_threads: usize,
-) -> ort::Result<OrtSession> {
-    let mut builder = OrtSession::builder(&runtime.environment)?
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(intra_op_threads)?
-        // a spinning thread takes a core from the next frame's preparation
-        .with_intra_op_spinning(false)?
-        .with_execution_providers([provider.dispatch()])?;
-    builder.commit_from_memory(onnx)
-}
-
-/// Whether an input takes f32 tensors of `expected` shape.
-fn fits(input: &Outlet, expected: &[i64]) -> bool {
-    let shape = float_shape(input);
-    shape.len() == expected.len() && shape.iter().zip(expected).all(|(&s, &e)| s == e || s == -1)
-}
-
-/// The dimensions of an f32 tensor, -1 where not fixed; empty for anything else.
-fn float_shape(outlet: &Outlet) -> Vec<i64> {
-    match outlet.dtype() {
-        ValueType::Tensor {
-            ty: TensorElementType::Float32,
-            shape,
-            ..
-        } => shape.to_vec(),
-        _ => Vec::new(),
+    pub(super) fn tell(&self) {
+        if let Some(number) = self.number {
+            self.standing.tell(number, self.fates());
+        }
     }
 }
 
-fn describe(outlets: &[Outlet]) -> String {
-    let describe = |outlet: &Outlet| format!("{}: {}", outlet.name(), outlet.dtype());
-    outlets.iter().map(describe).collect::<Vec<_>>().join(", ")
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.standing.leave(number);
+        }
+    }
 }

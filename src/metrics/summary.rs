@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
+use crate::infer::{Cause, Placed};
 use crate::pipeline::Stage;
 
 /// The result of a run. Serialises to the object that `--json` prints.
@@ -73,13 +74,26 @@ pub struct ModelIdentity {
 }
 
 /// An execution provider that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ProviderFate {
     /// As in the parameter `runtime.providers`: `cpu`, `cuda`, `tensorrt`, ...
     pub provider: String,
     pub used: bool,
-    /// Why it was not used, with the mend; `None` when it was.
+    /// Why it was not used, with the mend; `None` when it was, by every session.
     pub reason: Option<String>,
+    /// `reason` as far as a program can act on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// How often it failed while it ran.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failures: u64,
+    /// Which providers run the nodes of its session, the busiest first; empty where that was not measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub placement: Vec<Placed>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One frame that failed.

@@ -87,6 +87,8 @@ impl Worker {
     /// Takes `frame` through every stage.
     pub fn process(&mut self, frame: &mut Frame) -> Outcome {
         frame.trace.mark(Mark::Dequeued);
+        // before its age is looked at: a change of the provider takes time
+        self.detector.between_frames();
         let (tuned, changed) = self.settings.current();
         if changed {
             self.detector.set_settings(&tuned.detector);
@@ -124,11 +126,11 @@ impl Worker {
         let (outputs, reader) = self
             .detector
             .infer()
-            .map_err(|error| failed("inference", error))?;
+            .map_err(|error| failed(error.reason(), error))?;
         frame.trace.mark(Mark::Inferred);
         reader
             .read(&outputs)
-            .map_err(|error| failed("inference", error))?;
+            .map_err(|error| failed(error.reason(), error))?;
         frame.trace.mark(Mark::Boxed);
         frame
             .detections

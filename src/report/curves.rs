@@ -13,13 +13,13 @@ pub const CLASSES_SHOWN: usize = 6;
 pub fn precision_recall(classes: &[&ClassAccuracy], width: f64) -> String {
     const HEIGHT: f64 = 320.0;
     let mut svg = Svg::new(width, HEIGHT);
-    let (x, y) = axes(&mut svg, (44.0, width - 12.0), (HEIGHT - 40.0, 10.0), 5);
+    let (x, y) = axes(&mut svg, (44.0, width - 12.0), (HEIGHT - 40.0, 24.0), 5);
     svg.text(
         "middle",
         ((x.from_px + x.to_px) / 2.0, HEIGHT - 6.0),
         "recall",
     );
-    svg.text("start", (x.from_px + 6.0, y.to_px + 12.0), "precision");
+    svg.text("start", (0.0, y.to_px - 12.0), "precision");
     for (i, class) in classes.iter().take(CLASSES_SHOWN).enumerate() {
         svg.path(&format!("curve k{i}"), &line(&class.curve, &x, &y));
     }

@@ -93,6 +93,10 @@ struct Page<'a> {
     summary: &'a Summary,
     model_sha256_short: String,
     others: Vec<(&'a str, &'a str)>,
+    /// Which providers run the nodes, where that was measured.
+    placement: Vec<String>,
+    /// How often each failed while it ran.
+    provider_failures: Vec<(&'a str, u64)>,
     headline: String,
     dropped_total: Option<String>,
     failed_total: Option<String>,
@@ -177,14 +181,19 @@ impl<'a> Page<'a> {
             others: summary
                 .providers
                 .iter()
-                .filter(|fate| !fate.used)
-                .map(|fate| {
-                    let reason = fate.reason.as_deref();
-                    (
-                        fate.provider.as_str(),
-                        reason.unwrap_or("no reason was given"),
-                    )
-                })
+                .filter_map(|fate| Some((fate.provider.as_str(), fate.reason.as_deref()?)))
+                .collect(),
+            placement: summary
+                .providers
+                .iter()
+                .flat_map(|fate| &fate.placement)
+                .map(ToString::to_string)
+                .collect(),
+            provider_failures: summary
+                .providers
+                .iter()
+                .filter(|fate| fate.failures > 0)
+                .map(|fate| (fate.provider.as_str(), fate.failures))
                 .collect(),
             headline: headline(summary),
             dropped_total: (dropped > 0).then(|| count(dropped)),

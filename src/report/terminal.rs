@@ -73,10 +73,19 @@ impl SummaryTable<'_> {
         let model = format!("{} (sha256 {sha256}…)", summary.model.name);
         self.style().fact(f, "model", &model)?;
         self.style().fact(f, "provider", &summary.provider)?;
-        for fate in summary.providers.iter().filter(|fate| !fate.used) {
-            let reason = fate.reason.as_deref().unwrap_or("no reason was given");
-            let line = format!("{}: {reason}", fate.provider);
-            self.style().coloured_fact(f, "  not used", YELLOW, &line)?;
+        for fate in &summary.providers {
+            for placed in &fate.placement {
+                self.style().fact(f, "", &placed.to_string())?;
+            }
+            if fate.failures > 0 {
+                let times = counted(fate.failures, "time");
+                let line = format!("{}: {times} while it ran", fate.provider);
+                self.style().coloured_fact(f, "  failed", RED, &line)?;
+            }
+            if let Some(reason) = fate.reason.as_deref() {
+                let line = format!("{}: {reason}", fate.provider);
+                self.style().coloured_fact(f, "  not used", YELLOW, &line)?;
+            }
         }
         Ok(())
     }
@@ -168,8 +177,9 @@ mod tests {
                     provider: "cuda".to_owned(),
                     used: false,
                     reason: Some("the library was built without it; install a CUDA build of ONNX Runtime and name it by ORT_DYLIB_PATH".to_owned()),
+                    ..ProviderFate::default()
                 },
-                ProviderFate { provider: "cpu".to_owned(), used: true, reason: None },
+                ProviderFate { provider: "cpu".to_owned(), used: true, ..ProviderFate::default() },
             ],
             workers: 2,
             model: ModelIdentity {

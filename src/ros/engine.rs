@@ -15,7 +15,8 @@ use super::subscriptions::{self, ImageTopic};
 use crate::config::Config;
 use crate::detect::{DetectorSettings, Loaded};
 use crate::image::BgrView;
-use crate::metrics::{ProviderFate, Window};
+use crate::infer::Standing;
+use crate::metrics::Window;
 use crate::node::arguments::Names;
 use crate::node::lifecycle::{Managed, Transitioned};
 use crate::pipeline::{Annotate, Pace, Tuned, Tuning, Worker, run as run_pipeline};
@@ -25,8 +26,8 @@ pub struct Shared {
     pub tuning: Arc<Tuning>,
     /// By camera.
     pub cameras: Vec<Mutex<CameraState>>,
-    /// What became of each provider; empty as long as no session was made.
-    pub fates: Mutex<Vec<ProviderFate>>,
+    /// What became of each provider.
+    pub standing: Arc<Standing>,
     /// Why the node cannot run, if it cannot.
     pub unable: Mutex<Option<String>>,
     /// How often parameters were set since the start.
@@ -117,7 +118,8 @@ impl Engine {
 
     /// Sessions, warmed up, and publishers.
     fn prepare(&mut self) -> anyhow::Result<Box<Ready>> {
-        let mut detectors = self.loaded.detectors(self.loaded.config.workers.get())?;
+        let workers = self.loaded.config.workers.get();
+        let mut detectors = self.loaded.live_detectors(workers)?;
         let (width, height) = (640, 480);
         let grey = vec![114; 3 * width as usize * height as usize];
         if let Some(image) = BgrView::new(width, height, 3 * width as usize, &grey) {
@@ -125,14 +127,6 @@ impl Engine {
             for detector in &mut detectors {
                 detector.detect(&image)?;
             }
-        }
-        if let Some(first) = detectors.first() {
-            let fates = first.session().fates().to_vec();
-            *self
-                .shared
-                .fates
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = fates;
         }
         let annotate = Annotate::Watched {
             max_width: ANNOTATED_WIDTH,

@@ -83,12 +83,7 @@ impl Health {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let fates = self
-            .shared
-            .fates
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let fates = self.shared.standing.fates();
         let loaded = !fates.is_empty();
         let mut statuses = vec![detector_status(&DetectorFacts {
             node: &self.names.node,

@@ -175,7 +175,7 @@ fn share(loaded: &Loaded, names: &Names) -> anyhow::Result<Shared> {
     Ok(Shared {
         tuning: Arc::new(Tuning::new(loaded.live_tuning())),
         cameras,
-        fates: Mutex::default(),
+        standing: Arc::clone(&loaded.standing),
         unable: Mutex::default(),
         parameters_changed: AtomicU64::new(0),
     })

@@ -24,6 +24,7 @@ pub fn detector(model: &str, score: Option<f32>, nms_iou: Option<f32>) -> Detect
         providers: vec![Provider::Cpu],
         strict: true,
         intra_op_threads: 1,
+        ..SessionOptions::default()
     };
     Detector::new(&runtime, &model, &options, settings).unwrap()
 }

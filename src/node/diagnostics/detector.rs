@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{Problems, Status, Values};
+use crate::infer::Cause;
 use crate::metrics::{ModelIdentity, ProviderFate};
 use crate::msg::Level;
 
@@ -35,14 +36,28 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     }
     let used = facts.providers.iter().position(|fate| fate.used);
     let provider = used.map_or("none", |used| &facts.providers[used].provider);
-    for fate in facts.providers.iter().take(used.unwrap_or_default()) {
+    // where none is used, all are problems
+    let better = used.unwrap_or(facts.providers.len());
+    let own_fault =
+        |fate: &&ProviderFate| !matches!(fate.cause, Some(Cause::NotNeeded | Cause::Forbidden));
+    for fate in facts.providers[..better].iter().filter(own_fault) {
         let (preferred, reason) = (&fate.provider, reason(fate));
-        problems.add(
-            Level::Warn,
-            format!(
-                "runs on {provider}, not on {preferred}, which runtime.providers prefers: {reason}"
-            ),
+        let problem = format!(
+            "runs on {provider}, not on {preferred}, which runtime.providers prefers: {reason}"
         );
+        problems.add(severity(fate), problem);
+    }
+    if let Some(fate) = used.map(|used| &facts.providers[used]) {
+        if let Some(reason) = &fate.reason {
+            problems.add(severity(fate), format!("{provider} is used {reason}"));
+        }
+        let own = fate.placement.iter().find(|own| own.provider == *provider);
+        let share = own.map_or(1.0, |own| own.time_share);
+        if share < LEAST_SHARE {
+            let share = 100.0 * share;
+            let problem = format!("only {share:.0} % of the model's time is on {provider}");
+            problems.add(Level::Warn, problem);
+        }
     }
     let fine = match facts.model {
         Some(model) => format!("{} on {provider}, {}", model.name, facts.state),
@@ -60,6 +75,17 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     for fate in facts.providers {
         let key = format!("provider: {}", fate.provider);
         values.add(key, if fate.used { "used" } else { reason(fate) });
+        if fate.failures > 0 {
+            values.add(format!("failures: {}", fate.provider), fate.failures);
+        }
+        for placed in fate.placement.iter().filter(|_| fate.used) {
+            let share = 100.0 * placed.time_share;
+            let placed_on = format!("nodes on {}", placed.provider);
+            values.add(
+                placed_on,
+                format_args!("{}, {share:.1} % of the time", placed.nodes),
+            );
+        }
     }
     values.add("workers", facts.workers);
     values.add("parameters changed", facts.parameters_changed);
@@ -72,6 +98,19 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
         message,
         hardware_id: provider.to_owned(),
         values: values.0,
+    }
+}
+
+/// The least share of the model's time that the provider in use should run itself.
+const LEAST_SHARE: f64 = 0.5;
+
+/// What works less well than it was told to is a warning; what was lost on the way, or computes something else, is an error.
+fn severity(fate: &ProviderFate) -> Level {
+    let wrong = fate.cause == Some(Cause::SelfTestFailed);
+    if wrong || (fate.failures > 0 && fate.reason.is_some()) {
+        Level::Error
+    } else {
+        Level::Warn
     }
 }
 
@@ -95,12 +134,14 @@ fn resident_in(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::Placed;
 
     fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
         ProviderFate {
             provider: provider.to_owned(),
             used: reason.is_none(),
             reason: reason.map(str::to_owned),
+            ..ProviderFate::default()
         }
     }
 
@@ -173,6 +214,85 @@ mod tests {
             "runs on cpu, not on tensorrt, which runtime.providers prefers: not in this build; \
              runs on cpu, not on cuda, which runtime.providers prefers: no device"
         );
+    }
+
+    #[test]
+    fn what_failed_while_it_ran_is_an_error_until_it_works_again() {
+        let failed = ProviderFate {
+            failures: 2,
+            cause: Some(Cause::DeviceLost),
+            ..fate("cuda", Some("device lost: CUDA failure 719"))
+        };
+        let model = model();
+        let lost = [failed.clone(), fate("cpu", None)];
+        let status = detector_status(&facts(&model, &lost));
+        assert_eq!(status.level, Level::Error);
+        let failures = ("failures: cuda".to_owned(), "2".to_owned());
+        assert!(status.values.contains(&failures));
+        // one session of two is back
+        let half = [
+            ProviderFate {
+                used: true,
+                ..failed.clone()
+            },
+            fate("cpu", None),
+        ];
+        assert_eq!(detector_status(&facts(&model, &half)).level, Level::Error);
+        let none = [failed.clone()];
+        let status = detector_status(&facts(&model, &none));
+        assert_eq!(status.level, Level::Error);
+        assert!(status.message.starts_with("runs on none, not on cuda"));
+        let well = [
+            ProviderFate {
+                used: true,
+                reason: None,
+                cause: None,
+                ..failed
+            },
+            fate("cpu", Some("not needed: cuda comes before it and works")),
+        ];
+        let status = detector_status(&facts(&model, &well));
+        assert_eq!(status.level, Level::Ok);
+        assert!(status.values.contains(&failures));
+    }
+
+    #[test]
+    fn a_wrong_session_is_an_error_and_one_in_the_making_a_warning() {
+        let model = model();
+        let level = |cause| {
+            let better = ProviderFate {
+                cause: Some(cause),
+                ..fate("tensorrt", Some("as it says"))
+            };
+            detector_status(&facts(&model, &[better, fate("cuda", None)])).level
+        };
+        assert_eq!(level(Cause::SelfTestFailed), Level::Error);
+        assert_eq!(level(Cause::Preparing), Level::Warn);
+        assert_eq!(level(Cause::NotNeeded), Level::Ok);
+    }
+
+    #[test]
+    fn a_provider_that_leaves_most_to_the_cpu_is_warned_of() {
+        let model = model();
+        let status = |share: f64| {
+            let placed = |provider: &str, nodes, time_share| Placed {
+                provider: provider.to_owned(),
+                nodes,
+                time_share,
+            };
+            let cuda = ProviderFate {
+                placement: vec![placed("cuda", 190, share), placed("cpu", 9, 1.0 - share)],
+                ..fate("cuda", None)
+            };
+            detector_status(&facts(&model, &[cuda]))
+        };
+        let fine = status(0.975);
+        assert_eq!(fine.level, Level::Ok);
+        let nodes = ("nodes on cpu".to_owned(), "9, 2.5 % of the time".to_owned());
+        assert!(fine.values.contains(&nodes), "{:?}", fine.values);
+        let slow = status(0.4);
+        assert_eq!(slow.level, Level::Warn);
+        assert_eq!(slow.message, "only 40 % of the model's time is on cuda");
     }
 
     #[test]

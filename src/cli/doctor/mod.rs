@@ -1,0 +1,103 @@
+//! `shuffledet doctor`: what is missing, slow or set badly on this machine, and the mend of each.
+
+mod check;
+mod dds;
+mod models;
+mod providers;
+mod ros;
+mod system;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use clap::Args;
+
+use super::Status;
+use super::parameters::ParameterArgs;
+use crate::infer::{Runtime, SessionOptions};
+use check::{Check, Level, Report};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every provider is tried, whether runtime.providers names it or not, but for TensorRT where there is a GPU, which
+may take minutes.
+Exit code: 0 when nothing is FAIL, 2 when something is.")]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    parameters: ParameterArgs,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &DoctorArgs) -> anyhow::Result<Status> {
+    let report = examine(args);
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        report.print(&mut out, io::stdout().is_terminal())?;
+    }
+    Ok(if report.worst() == Level::Fail {
+        Status::SomeFailed
+    } else {
+        Status::Success
+    })
+}
+
+fn examine(args: &DoctorArgs) -> Report {
+    let root = Path::new("/");
+    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let mut report = Report::default();
+    report.add(opencv());
+    let (check, runtime) = onnx_runtime();
+    report.add(check);
+    let config = match args.parameters.config() {
+        Ok(config) => {
+            report.add(Check::ok("parameters", "valid"));
+            Some(config)
+        }
+        Err(error) => {
+            let mend = "correct it as it says; docs/parameters.md lists what there is";
+            report.add(Check::fail("parameters", error.to_string(), mend));
+            None
+        }
+    };
+    let chosen = config.as_ref().map(|config| config.model.as_str());
+    let models = models::check(runtime.as_ref(), chosen, &mut report);
+    if let (Some(runtime), Some(config)) = (&runtime, &config) {
+        let options: &SessionOptions = &config.session;
+        let model = models.iter().find(|(name, _)| *name == config.model);
+        if let Some((_, model)) = model {
+            providers::check(runtime, model, options, &mut report);
+        }
+    }
+    ros::check(&environment, root, &mut report);
+    dds::check(&environment, root, &mut report);
+    system::check(root, &mut report);
+    report
+}
+
+fn opencv() -> Check {
+    match opencv::core::get_version_string() {
+        Ok(version) => Check::ok("OpenCV", version),
+        Err(error) => Check::fail("OpenCV", error.to_string(), "install libopencv-dev anew"),
+    }
+}
+
+fn onnx_runtime() -> (Check, Option<Runtime>) {
+    const NAME: &str = "ONNX Runtime";
+    match Runtime::load() {
+        Ok(runtime) => {
+            let (path, version) = (runtime.path().display(), runtime.version());
+            (Check::ok(NAME, format!("{version}, {path}")), Some(runtime))
+        }
+        Err(error) => {
+            let text = error.to_string();
+            // its first line is what is wrong, and the second what to do
+            let (found, mend) = text.split_once('\n').unwrap_or((&text, "install it anew"));
+            (Check::fail(NAME, found, mend), None)
+        }
+    }
+}

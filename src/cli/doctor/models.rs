@@ -1,0 +1,147 @@
+//! Which models are here, whether they are the right files, and whether they compute what they should.
+
+use super::check::{Check, Report};
+use crate::infer::backend::Profiled;
+use crate::infer::self_test::{self, Probe};
+use crate::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
+use crate::model::{Manifest, Model, ModelError};
+
+/// The root mean square of each output on the test card, by `tests/reference/test_card.py`.
+const EXPECTED: [(&str, &[f64]); 2] = [
+    ("fastestdet_352", &[0.299146918]),
+    (
+        "nanodet_m_416",
+        &[
+            0.00559386960,
+            0.0111418838,
+            0.0251180802,
+            0.992187986,
+            1.28656279,
+            1.32767854,
+        ],
+    ),
+];
+
+/// Of a root mean square, as a share of it: kernels for other processors round in another order.
+const TOLERANCE: f64 = 1e-3;
+
+/// Checks every model of the manifest, and `chosen`; gives those that can be used, by the names that they were asked by.
+pub(super) fn check(
+    runtime: Option<&Runtime>,
+    chosen: Option<&str>,
+    report: &mut Report,
+) -> Vec<(String, Model)> {
+    let manifest = match Manifest::shipped() {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            report.add(Check::fail(
+                "models",
+                error.to_string(),
+                "report this mistake",
+            ));
+            return Vec::new();
+        }
+    };
+    let mut names: Vec<String> = manifest
+        .models
+        .into_iter()
+        .map(|model| model.name)
+        .collect();
+    if let Some(chosen) = chosen.filter(|chosen| !names.iter().any(|name| name == chosen)) {
+        names.push(chosen.to_owned());
+    }
+    let mut usable = Vec::new();
+    for name in names {
+        let title = format!("model {name}");
+        match Model::load(&name) {
+            Ok(model) => {
+                report.add(try_out(title, runtime, &model));
+                usable.push((name, model));
+            }
+            Err(error @ ModelError::NotFetched { .. }) if Some(&*name) != chosen => {
+                let mend = format!("shuffledet models fetch {name}, if you want it");
+                let found = error.to_string();
+                let found = found.split(';').next().unwrap_or_default().to_owned();
+                report.add(Check::ok(title, format!("{found} ({mend})")));
+            }
+            Err(error) => {
+                let mend = format!("shuffledet models fetch {name}; or correct model.name");
+                report.add(Check::fail(title, error.to_string(), mend));
+            }
+        }
+    }
+    usable
+}
+
+/// Runs the model on the test card.
+fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
+    let sha256: String = model.sha256.chars().take(12).collect();
+    let Some(runtime) = runtime else {
+        let found = format!("sha256 {sha256}…; not tried without ONNX Runtime");
+        return Check::warn(title, found, "mend ONNX Runtime first");
+    };
+    let options = SessionOptions {
+        providers: vec![Provider::Cpu],
+        intra_op_threads: 1,
+        ..SessionOptions::default()
+    };
+    let probe = Probe::new(&model.description.input);
+    let outputs = OrtBackend::new(runtime, model, &options, Profiled::Accelerated)
+        .map_err(|error| error.to_string())
+        .and_then(|backend| {
+            let mut runner = backend.build(Provider::Cpu).map_err(|e| e.to_string())?;
+            self_test::outputs(&mut *runner, &probe).map_err(|e| e.to_string())
+        });
+    let mend = format!("shuffledet models fetch {}", model.description.name);
+    let outputs = match outputs {
+        Ok(outputs) => outputs,
+        Err(error) => return Check::fail(title, format!("does not run: {error}"), mend),
+    };
+    match compare(&model.description.name, &outputs) {
+        Ok(how) => Check::ok(title, format!("sha256 {sha256}…; {how}")),
+        Err(problem) => Check::fail(title, format!("self-test failed: {problem}"), mend),
+    }
+}
+
+fn compare(name: &str, outputs: &[Vec<f32>]) -> Result<String, String> {
+    let found: Vec<f64> = outputs
+        .iter()
+        .map(|values| root_mean_square(values))
+        .collect();
+    if !found.iter().all(|rms| rms.is_finite()) {
+        return Err("an output on the test card has values that are no numbers".to_owned());
+    }
+    let known = EXPECTED.iter().find(|(known, _)| *known == name);
+    let Some((_, expected)) = known else {
+        return Ok("runs on the test card; what it should compute is not known".to_owned());
+    };
+    let near = |(found, expected): (&f64, &f64)| (found - expected).abs() <= TOLERANCE * expected;
+    if found.len() == expected.len() && found.iter().zip(*expected).all(near) {
+        return Ok("self-test on the test card passed".to_owned());
+    }
+    Err(format!(
+        "expected outputs of root mean square {expected:?}, found {found:?}"
+    ))
+}
+
+fn root_mean_square(values: &[f32]) -> f64 {
+    let squares: f64 = values.iter().map(|&value| f64::from(value).powi(2)).sum();
+    (squares / values.len() as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_held_against_what_is_known() {
+        let (name, expected) = EXPECTED[0];
+        let right = vec![vec![expected[0] as f32; 4]];
+        assert!(compare(name, &right).unwrap().contains("passed"));
+        let wrong = vec![vec![1.01 * expected[0] as f32; 4]];
+        assert!(compare(name, &wrong).unwrap_err().contains("expected"));
+        assert!(compare(name, &[]).is_err());
+        assert!(compare("my_own", &right).unwrap().contains("not known"));
+        assert!(compare("my_own", &[vec![f32::NAN]]).is_err());
+    }
+}

@@ -1,0 +1,207 @@
+//! Every execution provider, tried with the model: used or why not, what it runs, how fast, and whether it computes the same.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::check::{Check, Report};
+use crate::infer::backend::Profiled;
+use crate::infer::gpu::Nvidia;
+use crate::infer::self_test::{Probe, Reference};
+use crate::infer::{
+    Backend, Cause, OrtBackend, Placed, Provider, ProviderError, Runtime, SessionOptions,
+};
+use crate::metrics::ProviderFate;
+use crate::model::Model;
+
+/// What became of one provider.
+struct Tried {
+    placement: Vec<Placed>,
+    /// The median of some runs, in milliseconds.
+    run_ms: f64,
+}
+
+pub(super) fn check(
+    runtime: &Runtime,
+    model: &Model,
+    options: &SessionOptions,
+    report: &mut Report,
+) {
+    let probe = Probe::new(&model.description.input);
+    let backend = match OrtBackend::new(runtime, model, options, Profiled::All) {
+        Ok(backend) => backend,
+        // the model's own line has told it
+        Err(_) => return,
+    };
+    let reference = backend
+        .build(Provider::Cpu)
+        .and_then(|mut cpu| Reference::take(&mut *cpu, probe));
+    let reference = match reference {
+        Ok(reference) => reference,
+        Err(error) => {
+            let mend = "the model or ONNX Runtime is broken: fetch them anew";
+            report.add(Check::fail("provider cpu", error.to_string(), mend));
+            return;
+        }
+    };
+    let mut served = false;
+    for provider in order(&options.providers) {
+        let asked = options.providers.contains(&provider);
+        // without a GPU it fails at once
+        let is_quick = !provider.builds_slowly() || Nvidia::find(Path::new("/")).is_none();
+        let tried = if asked || is_quick {
+            try_out(&backend, provider, &reference)
+        } else {
+            let text = "to try it may take minutes: --set runtime.providers=[tensorrt,cpu]";
+            Err(ProviderError::new(Cause::NotNeeded, text))
+        };
+        let used = asked && !served && tried.is_ok();
+        report.add(describe(provider, asked, served, options.strict, &tried));
+        report.providers.push(fate(provider, used, &tried));
+        served |= used;
+    }
+}
+
+/// Those that are asked for in their order, then the others.
+fn order(asked: &[Provider]) -> Vec<Provider> {
+    let others = Provider::ALL.iter().filter(|other| !asked.contains(other));
+    asked.iter().chain(others).copied().collect()
+}
+
+fn try_out(
+    backend: &OrtBackend,
+    provider: Provider,
+    reference: &Reference,
+) -> Result<Tried, ProviderError> {
+    const RUNS: usize = 15;
+    let mut runner = backend.build(provider)?;
+    reference.check(&mut *runner, backend.tolerance(provider))?;
+    let mut times_ms = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let started = Instant::now();
+        runner.run(reference.probe.shape, &reference.probe.tensor)?;
+        times_ms.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    times_ms.sort_by(f64::total_cmp);
+    Ok(Tried {
+        placement: runner.placement().to_vec(),
+        run_ms: times_ms[RUNS / 2],
+    })
+}
+
+fn describe(
+    provider: Provider,
+    asked: bool,
+    served: bool,
+    strict: bool,
+    tried: &Result<Tried, ProviderError>,
+) -> Check {
+    let name = format!("provider {}", provider.name());
+    let role = match (asked, served) {
+        (true, false) => "used",
+        (true, true) => "in reserve",
+        (false, _) => "not asked for",
+    };
+    match tried {
+        Ok(tried) => {
+            let found = format!("{role}; {:.2} ms a run; {}", tried.run_ms, nodes(tried));
+            let own = tried
+                .placement
+                .iter()
+                .find(|own| own.provider == provider.name());
+            if asked && own.is_none_or(|own| own.time_share < 0.5) {
+                let mend = "see which operators it lacks (--log-level debug), or prefer another";
+                return Check::warn(name, found, mend);
+            }
+            Check::ok(name, found)
+        }
+        Err(error) if !asked => Check::ok(name, format!("not asked for; {error}")),
+        Err(error) if served => {
+            let found = format!("would not do in reserve: {error}");
+            Check::warn(
+                name,
+                found,
+                "mend it as it says, or take it out of runtime.providers",
+            )
+        }
+        Err(error) => {
+            let mend = "mend it as it says, or take it out of runtime.providers";
+            if strict {
+                return Check::fail(name, format!("runtime.strict needs it: {error}"), mend);
+            }
+            Check::warn(name, error.to_string(), mend)
+        }
+    }
+}
+
+fn nodes(tried: &Tried) -> String {
+    let parts: Vec<_> = tried.placement.iter().map(ToString::to_string).collect();
+    parts.join("; ")
+}
+
+fn fate(provider: Provider, used: bool, tried: &Result<Tried, ProviderError>) -> ProviderFate {
+    let error = tried.as_ref().err();
+    let not_used = (!used).then(|| "not needed".to_owned());
+    ProviderFate {
+        provider: provider.name().to_owned(),
+        used,
+        reason: error.map(ToString::to_string).or(not_used),
+        cause: error
+            .map(|error| error.cause)
+            .or((!used).then_some(Cause::NotNeeded)),
+        failures: 0,
+        placement: tried
+            .as_ref()
+            .map(|tried| tried.placement.clone())
+            .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Level;
+    use super::*;
+
+    fn placed(provider: &str, time_share: f64) -> Placed {
+        Placed {
+            provider: provider.to_owned(),
+            nodes: 3,
+            time_share,
+        }
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_a_problem() {
+        let refused = Err(ProviderError::new(Cause::NoDevice, "none"));
+        let level =
+            |asked, served, strict| describe(Provider::Cuda, asked, served, strict, &refused).level;
+        assert_eq!(level(false, false, true), Level::Ok);
+        assert_eq!(level(true, false, false), Level::Warn);
+        assert_eq!(level(true, false, true), Level::Fail);
+        assert_eq!(level(true, true, true), Level::Warn);
+    }
+
+    #[test]
+    fn a_provider_that_leaves_most_to_the_cpu_is_a_problem() {
+        let tried = |share| {
+            let placement = vec![placed("cuda", share), placed("cpu", 1.0 - share)];
+            let run_ms = 2.0;
+            Ok(Tried { placement, run_ms })
+        };
+        let check = |share| describe(Provider::Cuda, true, false, false, &tried(share));
+        assert_eq!(check(0.4).level, Level::Warn);
+        assert_eq!(
+            check(0.975),
+            Check::ok(
+                "provider cuda",
+                "used; 2.00 ms a run; 3 nodes on cuda, 97.5 % of the time; 3 nodes on cpu, 2.5 % of the time"
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_asked_for_comes_first() {
+        let order = order(&[Provider::Cpu, Provider::Cuda]);
+        assert_eq!(order[..2], [Provider::Cpu, Provider::Cuda]);
+        assert_eq!(order.len(), Provider::ALL.len());
+    }
+}
