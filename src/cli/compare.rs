@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 use clap::{Args, value_parser};
 
+use super::Status;
 use super::merge::images_of;
 use super::values;
-use super::Status;
 use crate::eval::compare::LatencyRule;
 use crate::eval::{BootstrapSettings, CompareSettings, Comparison, Evaluation, compare};
 use crate::report::change_pictures::pictures;
@@ -55,7 +55,12 @@ pub struct CompareArgs {
     allow_different_truth: bool,
 
     /// Where the images are, for the pictures of the report [default: where they were evaluated]
-    #[arg(long, value_name = "DIR|BAG", requires = "report", help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "DIR|BAG",
+        requires = "report",
+        help_heading = "Output"
+    )]
     images: Option<PathBuf>,
 
     /// Write a report: one HTML file with every row, and what changed as pictures
@@ -131,7 +136,10 @@ fn check_report(args: &CompareArgs, path: &Path) -> anyhow::Result<()> {
         input.is_some() && input == path
     };
     if [&args.a, &args.b].into_iter().any(same) {
-        bail!("--report {}: would write over what is read; choose another", path.display());
+        bail!(
+            "--report {}: would write over what is read; choose another",
+            path.display()
+        );
     }
     if path.exists() && !args.force {
         bail!("{} exists; use --force to replace it", path.display());

@@ -43,7 +43,12 @@ pub struct SweepArgs {
     config: Option<PathBuf>,
 
     /// A parameter with one or several values; may be repeated
-    #[arg(long, value_name = "KEY=VALUES", required = true, help_heading = "Grid")]
+    #[arg(
+        long,
+        value_name = "KEY=VALUES",
+        required = true,
+        help_heading = "Grid"
+    )]
     set: Vec<String>,
 
     /// What the best setting has the most of
@@ -91,7 +96,15 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let workers = configs[0].workers.get();
     let found = with_source(&data, every, |source| {
         let done = || bar.inc(1);
-        Ok(detect(&groups, configs.len(), images, source, workers, &stop, done)?)
+        Ok(detect(
+            &groups,
+            configs.len(),
+            images,
+            source,
+            workers,
+            &stop,
+            done,
+        )?)
     })?;
     bar.finish_and_clear();
     let sample = sample(&data, &found, args.latency_images)?;
@@ -100,7 +113,10 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         eprintln!("interrupted: a sweep is whole or nothing");
         return Ok(Status::Interrupted);
     }
-    let most: Vec<usize> = configs.iter().map(|c| c.thresholds.max_detections).collect();
+    let most: Vec<usize> = configs
+        .iter()
+        .map(|c| c.thresholds.max_detections)
+        .collect();
     let shown = configs.iter().map(|config| shown(&grid, config)).collect();
     let categories = &data.truth.categories;
     let mut settings = outcomes(categories, images, &found, shown, &most, times);
@@ -117,7 +133,9 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         best,
         settings,
     };
-    let yaml = best.map(|best| best_yaml(&grid, &configs[best])).transpose()?;
+    let yaml = best
+        .map(|best| best_yaml(&grid, &configs[best]))
+        .transpose()?;
     write_outputs(args, &outcome, yaml.as_deref())?;
     print(args, &outcome)?;
     warn(&data.problems, &found);
@@ -132,9 +150,15 @@ fn check_outputs(args: &SweepArgs) -> anyhow::Result<()> {
     let outputs = [("--best", &args.best), ("--report", &args.report)];
     let inputs = args.truth.inputs().chain(args.config.as_deref());
     let inputs: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
-    for (option, path) in outputs.into_iter().filter_map(|(o, path)| Some((o, path.as_ref()?))) {
+    for (option, path) in outputs
+        .into_iter()
+        .filter_map(|(o, path)| Some((o, path.as_ref()?)))
+    {
         if path.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
-            bail!("{option} {}: would write over what is read; choose another", path.display());
+            bail!(
+                "{option} {}: would write over what is read; choose another",
+                path.display()
+            );
         }
         if path.exists() && !args.force {
             bail!("{} exists; use --force to replace it", path.display());
@@ -177,13 +201,17 @@ fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
 fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<Group>, DataSet)> {
     let mut first = None;
     for group in &mut groups {
-        let data = args.truth.load(&group.loaded.labels, group.loaded.settings())?;
+        let data = args
+            .truth
+            .load(&group.loaded.labels, group.loaded.settings())?;
         group.categories.clone_from(&data.categories);
         first.get_or_insert(data);
     }
     let data = first.context("the grid has no setting")?;
     if data.settings.camera.is_some() {
-        bail!("--camera-height: a sweep tells nothing by distance; evaluate the best setting with it");
+        bail!(
+            "--camera-height: a sweep tells nothing by distance; evaluate the best setting with it"
+        );
     }
     Ok((groups, data))
 }
@@ -241,7 +269,9 @@ fn sample(data: &DataSet, found: &Detections, most: u64) -> anyhow::Result<Vec<M
 fn shown(grid: &Grid, config: &Config) -> BTreeMap<String, Value> {
     let tree = config.to_tree();
     let value = |key: &str| key.split('.').fold(&tree, |tree, key| &tree[key]).clone();
-    grid.varying().map(|axis| (axis.key.clone(), value(&axis.key))).collect()
+    grid.varying()
+        .map(|axis| (axis.key.clone(), value(&axis.key)))
+        .collect()
 }
 
 /// A parameter file with what varies and what is not as by default.
@@ -265,7 +295,11 @@ fn told(path: &str, tree: &Value, defaults: &Value, keys: &[&str]) -> Option<Val
         return (tree != defaults || keys.contains(&path)).then(|| tree.clone());
     };
     let told = entries.iter().filter_map(|(key, value)| {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let path = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
         Some((key.clone(), told(&path, value, &defaults[key], keys)?))
     });
     let told: Map<String, Value> = told.collect();
@@ -282,8 +316,13 @@ fn write_outputs(
     }
     if let Some(path) = &args.report {
         let generated_at = SystemTime::now();
-        let report = SweepReport { outcome, yaml, generated_at };
-        write_whole(path, &render(&report)?).with_context(|| format!("--report {}", path.display()))?;
+        let report = SweepReport {
+            outcome,
+            yaml,
+            generated_at,
+        };
+        write_whole(path, &render(&report)?)
+            .with_context(|| format!("--report {}", path.display()))?;
     }
     Ok(())
 }

@@ -106,8 +106,8 @@ pub enum PairingError {
     Image { id: u64 },
 }
 
-/// Resamples the images and gives intervals for how much better `b` is than `a`. Percentiles of the resamples are the
-/// ends of an interval; a class's leave out resamples in which it has no objects.
+/// Resamples the images and gives intervals for how much better `b` is than `a`. Percentiles of the resamples, moved
+/// so that their mean is the difference seen, are the ends of an interval; a class's leave out resamples in which it has no objects.
 ///
 /// Errors: the two do not have the same images, by id.
 pub fn paired_bootstrap(
@@ -178,7 +178,15 @@ impl Interval {
     fn of([a, b]: [f64; 2], mut differences: Vec<f64>, tail: f64) -> Self {
         let difference = b - a;
         differences.sort_by(f64::total_cmp);
-        let end = |share| percentile(&differences, share).unwrap_or(difference);
+        // a draw lacks some of the images, and with them perhaps a class: what that does to the mean of all draws is no
+        // part of the difference
+        let count = differences.len().max(1) as f64;
+        let bias = differences
+            .iter()
+            .map(|drawn| drawn - difference)
+            .sum::<f64>()
+            / count;
+        let end = |share| percentile(&differences, share).map_or(difference, |end| end - bias);
         Self {
             a,
             b,

@@ -169,7 +169,6 @@ mod tests {
                     found([150.0, 70.0, 20.0, 20.0], 0.9),
                     found([10.0, 10.0, 20.0, 20.0], 0.8),
                 ],
-                annotated_size: None,
                 stages_ms: Default::default(),
                 failure: None,
             };

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::change_pictures::ChangePictures;
 use super::evaluation::PictureView;
-use super::format::{count, counted, fraction, ms_column, utc};
+use super::format::{count, counted, figure, fraction, ms_column, utc};
 use super::html::{ReportError, STYLE, embedded_json, page};
 use crate::eval::compare::{ChangeKind, ChangedImage, Verdict};
 use crate::eval::{Comparison, Interval};
+use crate::pipeline::Stage;
 
 const TEMPLATE: &str = include_str!("comparison.html");
 const IMAGES_SHOWN: usize = 200;
@@ -34,6 +35,7 @@ struct Page<'a> {
     title: String,
     generated: String,
     headline: String,
+    key_figures: Vec<(String, &'static str)>,
     comparison: &'a Comparison,
     sha256: [String; 2],
     images: String,
@@ -84,7 +86,7 @@ fn tag(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Better => "passed",
         Verdict::Worse => "failed",
-        Verdict::NoDifference | Verdict::NotJudged => "",
+        Verdict::NoDifference | Verdict::TooFewImages | Verdict::NotJudged => "",
     }
 }
 
@@ -110,8 +112,12 @@ impl<'a> Page<'a> {
                 generated_at: &generated,
                 comparison,
             })?,
-            title: format!("{} against {}", comparison.b.model.name, comparison.a.model.name),
+            title: format!(
+                "{} against {}",
+                comparison.b.model.name, comparison.a.model.name
+            ),
             headline: format!("B against A on {both} that both have."),
+            key_figures: key_figures(comparison),
             sha256: [&comparison.a, &comparison.b]
                 .map(|run| run.model.sha256.chars().take(12).collect()),
             images: both,
@@ -147,10 +153,13 @@ impl<'a> Page<'a> {
                 ("appeared", changes.appeared, Some(changes.appeared_right)),
                 ("vanished", changes.vanished, Some(changes.vanished_right)),
             ]
-            .map(|(name, n, right)| {
-                (name, count(n as u64), right.map(|n| count(n as u64)))
-            }),
-            changed: changes.images.iter().take(IMAGES_SHOWN).map(ChangedView::of).collect(),
+            .map(|(name, n, right)| (name, count(n as u64), right.map(|n| count(n as u64)))),
+            changed: changes
+                .images
+                .iter()
+                .take(IMAGES_SHOWN)
+                .map(ChangedView::of)
+                .collect(),
             changed_more: (more > 0).then(|| count(more)),
             pictures: [
                 ("appeared", views(&pictures.appeared)),
@@ -164,9 +173,29 @@ impl<'a> Page<'a> {
     }
 }
 
+fn key_figures(comparison: &Comparison) -> Vec<(String, &'static str)> {
+    let mut figures = Vec::new();
+    if let Some(row) = comparison.figures.first() {
+        figures.push((fraction(row.interval.a), "AP of A"));
+        figures.push((fraction(row.interval.b), "AP of B"));
+    }
+    let mut stages = comparison.latency.iter();
+    if let Some(row) = stages.find(|row| row.stage == Stage::Total) {
+        figures.push((figure(row.test.median_a), "ms an image, A"));
+        figures.push((figure(row.test.median_b), "ms an image, B"));
+    }
+    figures
+}
+
 impl<'a> Row<'a> {
     fn of(name: &'a str, objects: String, interval: &Interval, verdict: Verdict) -> Self {
-        let Interval { a, b, difference, low, high } = interval;
+        let Interval {
+            a,
+            b,
+            difference,
+            low,
+            high,
+        } = interval;
         let defined = *a >= 0.0 && *b >= 0.0;
         let signed = |text: String| if defined { text } else { "–".to_owned() };
         Row {
@@ -194,7 +223,8 @@ impl LatencyView {
                 ms_column(test.median_b),
                 ms_column(row.p99_a),
                 ms_column(row.p99_b),
-                test.ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
+                test.ratio
+                    .map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
                 format!("{:.1e}", test.p_value),
             ],
             verdict: row.verdict.text(),
@@ -205,7 +235,13 @@ impl LatencyView {
 
 impl ChangedView {
     fn of(image: &ChangedImage) -> Self {
-        let of = |kind| image.changes.iter().filter(|change| change.kind == kind).count();
+        let of = |kind| {
+            image
+                .changes
+                .iter()
+                .filter(|change| change.kind == kind)
+                .count()
+        };
         ChangedView {
             image: image.source.title(),
             appeared: of(ChangeKind::Appeared),

@@ -64,19 +64,23 @@ impl ComparisonTable<'_> {
             self.interval(f, &row.name, &row.interval, row.verdict)?;
         }
         let classes = &self.comparison.per_class;
-        let (shown, others): (Vec<_>, Vec<_>) = classes
-            .iter()
-            .partition(|class| class.verdict != Verdict::NoDifference);
-        for class in shown {
+        let of = |verdict: Verdict| classes.iter().filter(move |class| class.verdict == verdict);
+        for class in of(Verdict::Worse).chain(of(Verdict::Better)) {
             self.interval(f, &class.name, &class.ap, class.verdict)?;
         }
-        if !others.is_empty() {
-            let all = if others.len() == classes.len() { "all " } else { "the other " };
-            writeln!(f, "{all}{}: no difference shown in AP", plural(others.len(), "class"))?;
+        for verdict in [Verdict::NoDifference, Verdict::TooFewImages] {
+            let count = of(verdict).count();
+            if count > 0 {
+                let text = verdict.text();
+                writeln!(f, "AP of {}: {text}", plural(count, "class"))?;
+            }
         }
         let failures = self.comparison.failures;
         if failures.a + failures.b > 0 {
-            let line = format!("{:<LONGEST_NAME$}{:>8}{:>8}", "failed images", failures.a, failures.b);
+            let line = format!(
+                "{:<LONGEST_NAME$}{:>8}{:>8}",
+                "failed images", failures.a, failures.b
+            );
             writeln!(f, "{line}{:31}{}", "", self.verdict(failures.verdict))?;
         }
         Ok(())
@@ -95,7 +99,12 @@ impl ComparisonTable<'_> {
         if interval.a < 0.0 || interval.b < 0.0 {
             return writeln!(f, "{:>9}", "–");
         }
-        let Interval { difference, low, high, .. } = interval;
+        let Interval {
+            difference,
+            low,
+            high,
+            ..
+        } = interval;
         let verdict = self.verdict(verdict);
         writeln!(f, "{difference:>+9.4}   {low:+.4} to {high:+.4}  {verdict}")
     }
@@ -104,7 +113,7 @@ impl ComparisonTable<'_> {
         match verdict {
             Verdict::Better => self.style().paint(GREEN, verdict.text()),
             Verdict::Worse => self.style().paint(RED, verdict.text()),
-            Verdict::NoDifference => verdict.text().to_owned(),
+            Verdict::NoDifference | Verdict::TooFewImages => verdict.text().to_owned(),
             Verdict::NotJudged => String::new(),
         }
     }
@@ -116,8 +125,12 @@ impl ComparisonTable<'_> {
         );
         writeln!(f, "\n{}", self.style().paint(BOLD, &head))?;
         for row in &self.comparison.latency {
-            let LatencyRow { test, p99_a, p99_b, .. } = row;
-            let ratio = test.ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+            let LatencyRow {
+                test, p99_a, p99_b, ..
+            } = row;
+            let ratio = test
+                .ratio
+                .map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
             let (name, verdict) = (row.stage.name(), self.verdict(row.verdict));
             let (a, b, p) = (test.median_a, test.median_b, test.p_value);
             let line = format!(
@@ -140,7 +153,9 @@ impl ComparisonTable<'_> {
             ("vanished", changes.vanished, Some(changes.vanished_right)),
         ];
         for (name, all, right) in rows {
-            let right = right.map_or(String::new(), |right| format!("  {} of them right", n(right)));
+            let right = right.map_or(String::new(), |right| {
+                format!("  {} of them right", n(right))
+            });
             writeln!(f, "{name:<LONGEST_NAME$}{:>8}{right}", n(all))?;
         }
         for image in changes.images.iter().take(IMAGES_SHOWN) {
@@ -171,7 +186,10 @@ impl ComparisonTable<'_> {
 fn run(run: &Run) -> String {
     let sha256: String = run.model.sha256.chars().take(12).collect();
     let images = counted(run.images as u64, "image");
-    format!("{}: {} (sha256 {sha256}…), {images}", run.file, run.model.name)
+    format!(
+        "{}: {} (sha256 {sha256}…), {images}",
+        run.file, run.model.name
+    )
 }
 
 fn plural(n: usize, noun: &str) -> String {
@@ -180,9 +198,18 @@ fn plural(n: usize, noun: &str) -> String {
 }
 
 fn image_line(image: &ChangedImage) -> String {
-    let told: Vec<String> = image.changes.iter().take(CHANGES_SHOWN).map(change_text).collect();
+    let told: Vec<String> = image
+        .changes
+        .iter()
+        .take(CHANGES_SHOWN)
+        .map(change_text)
+        .collect();
     let more = image.changes.len().saturating_sub(CHANGES_SHOWN);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     format!("{}: {}{more}", image.source.title(), told.join(", "))
 }
 
@@ -195,7 +222,11 @@ pub(super) fn change_text(change: &Change) -> String {
         }
         (kind, a, b) => {
             let score = a.or(b).map_or(0.0, |side| side.score);
-            let verb = if kind == ChangeKind::Vanished { "vanished" } else { "appeared" };
+            let verb = if kind == ChangeKind::Vanished {
+                "vanished"
+            } else {
+                "appeared"
+            };
             format!("{class} {score:.2} {verb}")
         }
     }

@@ -19,14 +19,28 @@ pub fn pareto(outcome: &SweepOutcome, width: f64) -> String {
     let settings = outcome.settings.iter().enumerate();
     let mut points: Vec<(usize, f64, f64)> = settings
         .filter_map(|(at, setting)| {
-            Some((at, setting.latency_ms?.p50, setting.value(outcome.objective).max(0.0)))
+            Some((
+                at,
+                setting.latency_ms?.p50,
+                setting.value(outcome.objective).max(0.0),
+            ))
         })
         .collect();
     points.sort_by(|p, q| p.1.total_cmp(&q.1));
     let (x_low, x_high) = bounds(points.iter().map(|p| p.1));
     let (y_low, y_high) = bounds(points.iter().map(|p| p.2));
-    let x = Axis { low: x_low.max(0.0), high: x_high, from_px: LEFT, to_px: width - RIGHT };
-    let y = Axis { low: y_low.max(0.0), high: y_high, from_px: height - CAPTIONS, to_px: TOP };
+    let x = Axis {
+        low: x_low.max(0.0),
+        high: x_high,
+        from_px: LEFT,
+        to_px: width - RIGHT,
+    };
+    let y = Axis {
+        low: y_low.max(0.0),
+        high: y_high,
+        from_px: height - CAPTIONS,
+        to_px: TOP,
+    };
     let mut svg = Svg::new(width, height);
     for tick in y.ticks(5) {
         svg.line("grid", (LEFT, tick.px), (width - RIGHT, tick.px));
@@ -38,9 +52,16 @@ pub fn pareto(outcome: &SweepOutcome, width: f64) -> String {
     }
     svg.line("axis", (LEFT, y.from_px), (width - RIGHT, y.from_px));
     let caption = "median latency, ms";
-    svg.text("middle", ((LEFT + width - RIGHT) / 2.0, height - 4.0), caption);
+    svg.text(
+        "middle",
+        ((LEFT + width - RIGHT) / 2.0, height - 4.0),
+        caption,
+    );
     svg.text("start", (4.0, TOP + 2.0), outcome.objective.name());
-    if let Some(limit) = outcome.max_latency_ms.filter(|&ms| ms >= x.low && ms <= x.high) {
+    if let Some(limit) = outcome
+        .max_latency_ms
+        .filter(|&ms| ms >= x.low && ms <= x.high)
+    {
         svg.line("median", (x.px(limit), TOP), (x.px(limit), y.from_px));
     }
     let front = points.iter().filter(|p| outcome.settings[p.0].pareto);
@@ -72,7 +93,11 @@ pub fn pareto(outcome: &SweepOutcome, width: f64) -> String {
         svg.rect(class, corner, (size, size), &text);
     }
     let title = format!("{} over median latency", outcome.objective.name());
-    svg.finish("pareto", &title, "Each square is a setting; the line joins those that no other beats.")
+    svg.finish(
+        "pareto",
+        &title,
+        "Each square is a setting; the line joins those that no other beats.",
+    )
 }
 
 /// With a little room on either side, and never empty.

@@ -52,8 +52,8 @@ struct Page<'a> {
 #[derive(Serialize)]
 struct Row {
     setting: String,
-    /// F1, precision, recall, AP, AP50, detections, median, p99.
-    cells: [String; 8],
+    /// F1, precision, recall, AP, AP50, detections, median latency.
+    cells: [String; 7],
     /// Beaten by none.
     front: bool,
     best: bool,
@@ -61,10 +61,17 @@ struct Row {
 
 impl Row {
     fn of(setting: &SettingOutcome, best: bool) -> Self {
-        let SettingOutcome { f1, precision, recall, ap, ap50, .. } = *setting;
-        let ms = |of: fn(&crate::eval::sweep::outcome::Latency) -> f64| {
-            setting.latency_ms.as_ref().map_or("–".to_owned(), |latency| figure(of(latency)))
-        };
+        let SettingOutcome {
+            f1,
+            precision,
+            recall,
+            ap,
+            ap50,
+            ..
+        } = *setting;
+        let ms = setting
+            .latency_ms
+            .map_or("–".to_owned(), |ms| figure(ms.p50));
         Row {
             setting: parameters(setting),
             cells: [
@@ -74,8 +81,7 @@ impl Row {
                 fraction(ap),
                 fraction(ap50),
                 count(setting.detections as u64),
-                ms(|latency| latency.p50),
-                ms(|latency| latency.p99),
+                ms,
             ],
             front: setting.pareto,
             best,
@@ -108,10 +114,17 @@ impl<'a> Page<'a> {
         let images = counted(outcome.images as u64, "image");
         Ok(Page {
             style: STYLE,
-            data: embedded_json(&Data { generated_at: &generated, sweep: outcome })?,
+            data: embedded_json(&Data {
+                generated_at: &generated,
+                sweep: outcome,
+            })?,
             title: format!("{count_of} on {}", last_part(&outcome.images_in)),
             headline: match best {
-                Some(best) => format!("The best in {}: {}", outcome.objective.name(), parameters(best)),
+                Some(best) => format!(
+                    "The best in {}: {}",
+                    outcome.objective.name(),
+                    parameters(best)
+                ),
                 None => "No setting is fast enough.".to_owned(),
             },
             objective: outcome.objective.name(),

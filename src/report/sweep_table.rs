@@ -20,7 +20,12 @@ pub struct SweepTable<'a> {
 
 impl fmt::Display for SweepTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (outcome, style) = (self.outcome, Style { colour: self.colour });
+        let (outcome, style) = (
+            self.outcome,
+            Style {
+                colour: self.colour,
+            },
+        );
         style.fact(f, "truth", &outcome.annotations)?;
         let images = counted(outcome.images as u64, "image");
         style.fact(f, "images", &format!("{images} in {}", outcome.images_in))?;
@@ -37,14 +42,22 @@ impl fmt::Display for SweepTable<'_> {
         let order = order(outcome);
         for &at in order.iter().take(SHOWN) {
             let line = row(&outcome.settings[at], Some(at) == outcome.best);
-            let line = if Some(at) == outcome.best { style.paint(GREEN, &line) } else { line };
+            let line = if Some(at) == outcome.best {
+                style.paint(GREEN, &line)
+            } else {
+                line
+            };
             writeln!(f, "{line}")?;
         }
         if order.len() > SHOWN {
             let more = counted((order.len() - SHOWN) as u64, "setting");
             writeln!(f, "… and {more} more, all of them beaten or worse")?;
         }
-        writeln!(f, "* best  | beaten by none in {} and latency", outcome.objective.name())?;
+        writeln!(
+            f,
+            "* best  | beaten by none in {} and latency",
+            outcome.objective.name()
+        )?;
         self.best(f, style)
     }
 }
@@ -53,11 +66,17 @@ impl SweepTable<'_> {
     fn best(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
         let outcome = self.outcome;
         writeln!(f)?;
-        match (outcome.best.map(|best| &outcome.settings[best]), outcome.max_latency_ms) {
+        match (
+            outcome.best.map(|best| &outcome.settings[best]),
+            outcome.max_latency_ms,
+        ) {
             (Some(best), _) => style.coloured_fact(f, "best", GREEN, &parameters(best)),
             (None, limit) => {
                 let limit = limit.map_or(String::new(), |ms| format!(" within {ms} ms"));
-                let times = outcome.settings.iter().filter_map(|s| Some(s.latency_ms?.p50));
+                let times = outcome
+                    .settings
+                    .iter()
+                    .filter_map(|s| Some(s.latency_ms?.p50));
                 let fastest = times.min_by(f64::total_cmp);
                 let fastest = fastest.map_or("nothing was measured".to_owned(), |ms| {
                     format!("the fastest takes {} ms", figure(ms))
@@ -85,11 +104,24 @@ fn row(setting: &SettingOutcome, best: bool) -> String {
         (false, true) => "|",
         (false, false) => "",
     };
-    let SettingOutcome { f1, precision, recall, ap, ap50, .. } = setting;
+    let SettingOutcome {
+        f1,
+        precision,
+        recall,
+        ap,
+        ap50,
+        ..
+    } = setting;
     let cells = [f1, precision, recall, ap, ap50].map(|&value| format!("{:>8}", fraction(value)));
     let found = count(setting.detections as u64);
-    let ms = setting.latency_ms.map_or("–".to_owned(), |ms| figure(ms.p50));
-    format!("{mark:<2}{}{found:>9}{ms:>8}  {}", cells.concat(), parameters(setting))
+    let ms = setting
+        .latency_ms
+        .map_or("–".to_owned(), |ms| figure(ms.p50));
+    format!(
+        "{mark:<2}{}{found:>9}{ms:>8}  {}",
+        cells.concat(),
+        parameters(setting)
+    )
 }
 
 /// `score_threshold=0.4 name=a`; the sections' names are left out.

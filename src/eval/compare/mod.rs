@@ -37,6 +37,8 @@ pub enum Verdict {
     Worse,
     /// What is seen may be chance, or is too small to matter.
     NoDifference,
+    /// Not even if all images with such objects agreed would they tell it from chance.
+    TooFewImages,
     /// Shown for information.
     NotJudged,
 }
@@ -48,12 +50,17 @@ impl Verdict {
             Verdict::Better => "better",
             Verdict::Worse => "worse",
             Verdict::NoDifference => "no difference shown",
+            Verdict::TooFewImages => "too few images",
             Verdict::NotJudged => "not judged",
         }
     }
 
-    fn of_accuracy(interval: &Interval) -> Self {
+    /// `images` have objects that count; `chance` is what the interval leaves out.
+    fn of_accuracy(interval: &Interval, images: usize, chance: f64) -> Self {
+        // as likely as that many coins all fall on one side
+        let agreement = 0.5_f64.powi(images.saturating_sub(1).min(1000) as i32);
         match interval.is_significant() {
+            _ if agreement > chance => Verdict::TooFewImages,
             true if interval.difference > 0.0 => Verdict::Better,
             true => Verdict::Worse,
             false => Verdict::NoDifference,
@@ -118,6 +125,8 @@ pub struct ClassRow {
     pub id: u64,
     /// Objects that count.
     pub instances: usize,
+    /// Images that have some.
+    pub images: usize,
     #[serde(rename = "AP")]
     pub ap: Interval,
     #[serde(rename = "AP50")]
@@ -153,17 +162,28 @@ pub fn compare(
         ..settings.bootstrap
     };
     let differences = paired_bootstrap(categories, &records_a, &records_b, &bootstrap)?;
+    let counting = |of: &dyn Fn(u64) -> bool| {
+        let objects = records_b.iter().map(|record| {
+            let objects = record.objects.iter().filter(|o| !o.iscrowd && !o.ignore);
+            objects.filter(|object| of(object.category_id)).count()
+        });
+        let objects: Vec<usize> = objects.filter(|&count| count > 0).collect();
+        (objects.len(), objects.iter().sum::<usize>())
+    };
+    let chance = 1.0 - bootstrap.confidence;
+    let (images_with_objects, _) = counting(&|_| true);
     let figures = differences.figures.into_iter().map(|figure| FigureRow {
-        verdict: Verdict::of_accuracy(&figure.interval),
+        verdict: Verdict::of_accuracy(&figure.interval, images_with_objects, chance),
         name: figure.name,
         interval: figure.interval,
     });
+    let class_chance = chance / differences.per_class.len().max(1) as f64;
     let per_class = differences.per_class.into_iter().map(|class| {
-        let objects = records_b.iter().flat_map(|record| &record.objects);
-        let counting = objects.filter(|o| o.category_id == class.id && !o.iscrowd && !o.ignore);
+        let (images, instances) = counting(&|id| id == class.id);
         ClassRow {
-            verdict: Verdict::of_accuracy(&class.ap),
-            instances: counting.count(),
+            verdict: Verdict::of_accuracy(&class.ap, images, class_chance),
+            images,
+            instances,
             name: class.name,
             id: class.id,
             ap: class.ap,

@@ -263,3 +263,26 @@ fn more_failures_are_worse() {
     );
     assert!(worse.regression && worse.latency.iter().all(|row| row.images == 9));
 }
+
+/// A class that is in four images is no evidence, however clear the difference.
+#[test]
+fn a_rare_class_is_not_judged() {
+    let worse = |index: u64| {
+        let mut run = images(40, 5.0, 20.0, 1);
+        for image in run.iter_mut().skip(4) {
+            image.objects.retain(|object| object.category_id == 1);
+            image.detections.retain(|found| found.category_id == 1);
+        }
+        run.iter_mut().take(4).for_each(|image| {
+            image.detections.retain(|found| found.category_id <= index);
+        });
+        of(run)
+    };
+    let comparison = compared(&worse(2), &worse(1));
+    let [first, second] = comparison.per_class.as_slice() else {
+        panic!("{:?}", comparison.per_class);
+    };
+    assert_eq!((first.verdict, first.images), (Verdict::NoDifference, 40));
+    assert_eq!((second.verdict, second.images), (Verdict::TooFewImages, 4));
+    assert_eq!(second.ap.b, 0.0);
+}

@@ -24,7 +24,9 @@ pub struct Grid {
 /// Why there is no grid.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum GridError {
-    #[error("--set {assignment}: expected KEY=VALUE, KEY=A,B,... or KEY=FROM..TO:STEP, found {problem}")]
+    #[error(
+        "--set {assignment}: expected KEY=VALUE, KEY=A,B,... or KEY=FROM..TO:STEP, found {problem}"
+    )]
     Form { assignment: String, problem: String },
     #[error("--set {key}: is given twice; give all its values at once, as {key}=A,B")]
     Twice { key: String },
@@ -33,9 +35,13 @@ pub enum GridError {
          or be model.name, runtime.providers, runtime.strict or runtime.intra_op_threads"
     )]
     NoEffect { key: String },
-    #[error("nothing varies: expected a --set with several values, as detector.score_threshold=0.2..0.6:0.05")]
+    #[error(
+        "nothing varies: expected a --set with several values, as detector.score_threshold=0.2..0.6:0.05"
+    )]
     NothingVaries,
-    #[error("the grid has {count} settings ({by}); expected at most {MOST_SETTINGS}: take fewer values or greater steps")]
+    #[error(
+        "the grid has {count} settings ({by}); expected at most {MOST_SETTINGS}: take fewer values or greater steps"
+    )]
     TooLarge { count: String, by: String },
 }
 
@@ -56,13 +62,19 @@ impl Grid {
         let grid = Grid { axes };
         let sizes = grid.varying().map(|axis| axis.values.len() as u64);
         let sizes: Vec<u64> = sizes.collect();
-        let count = sizes.iter().try_fold(1_u64, |count, &size| count.checked_mul(size));
+        let count = sizes
+            .iter()
+            .try_fold(1_u64, |count, &size| count.checked_mul(size));
         match count {
             Some(1) => Err(GridError::NothingVaries),
             Some(count) if count <= MOST_SETTINGS => Ok(grid),
             count => Err(GridError::TooLarge {
                 count: count.map_or("more than 2^64".to_owned(), |count| count.to_string()),
-                by: sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(" x "),
+                by: sizes
+                    .iter()
+                    .map(u64::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" x "),
             }),
         }
     }
@@ -167,7 +179,10 @@ fn values_of(from: Decimal, to: &str, step: Option<&str>) -> Result<Vec<String>,
     let to = number(to)?;
     let step = match step {
         Some(step) => number(step)?,
-        None if from.decimals == 0 && to.decimals == 0 => Decimal { digits: 1, decimals: 0 },
+        None if from.decimals == 0 && to.decimals == 0 => Decimal {
+            digits: 1,
+            decimals: 0,
+        },
         None => return Err("a range without a step".to_owned()),
     };
     let decimals = from.decimals.max(to.decimals).max(step.decimals);
@@ -180,7 +195,9 @@ fn values_of(from: Decimal, to: &str, step: Option<&str>) -> Result<Vec<String>,
     }
     let count = (to - from) / step + 1;
     if count > i128::from(MOST_SETTINGS) {
-        return Err(format!("{count} values, more than the {MOST_SETTINGS} settings of a grid"));
+        return Err(format!(
+            "{count} values, more than the {MOST_SETTINGS} settings of a grid"
+        ));
     }
     let values = (0..count).map(|i| {
         let digits = from + i * step;
@@ -253,7 +270,10 @@ mod tests {
 
     #[test]
     fn ranges_have_both_ends_and_no_rounding_errors() {
-        assert_eq!(values("a=0.2..0.4:0.05"), ["0.2", "0.25", "0.3", "0.35", "0.4"]);
+        assert_eq!(
+            values("a=0.2..0.4:0.05"),
+            ["0.2", "0.25", "0.3", "0.35", "0.4"]
+        );
         assert_eq!(values("a=0..1.0:0.5"), ["0.0", "0.5", "1.0"]);
         assert_eq!(values("a=50..100:20"), ["50", "70", "90"]);
         assert_eq!(values("a=1..3"), ["1", "2", "3"]);
@@ -265,8 +285,14 @@ mod tests {
     #[test]
     fn lists_are_parted_outside_of_brackets_and_quotes() {
         assert_eq!(values("model.name=a, b"), ["a", "b"]);
-        assert_eq!(values("m=../a.onnx,/b/c..d.onnx"), ["../a.onnx", "/b/c..d.onnx"]);
-        assert_eq!(values("c=[car, bus],[],\"x,y\""), ["[car, bus]", "[]", "\"x,y\""]);
+        assert_eq!(
+            values("m=../a.onnx,/b/c..d.onnx"),
+            ["../a.onnx", "/b/c..d.onnx"]
+        );
+        assert_eq!(
+            values("c=[car, bus],[],\"x,y\""),
+            ["[car, bus]", "[]", "\"x,y\""]
+        );
     }
 
     #[test]
@@ -290,16 +316,31 @@ mod tests {
         assert!(refused(&[score, "detector.score_threshold=0.5"]).contains("given twice"));
         assert!(refused(&["runtime.workers=1,2"]).contains("does not change what is found"));
         assert!(refused(&["detector.score_threshold=0.5"]).contains("nothing varies"));
-        let large = refused(&["detector.score_threshold=0..1:0.01", "detector.nms_iou_threshold=0..1:0.1"]);
+        let large = refused(&[
+            "detector.score_threshold=0..1:0.01",
+            "detector.nms_iou_threshold=0..1:0.1",
+        ]);
         assert!(large.contains("1111 settings (101 x 11)"), "{large}");
     }
 
     #[test]
     fn the_last_parameter_varies_fastest_and_single_values_are_in_all() {
-        let grid = grid(&["model.name=a,b", "runtime.workers=1", "detector.max_detections=1..2"]).unwrap();
+        let grid = grid(&[
+            "model.name=a,b",
+            "runtime.workers=1",
+            "detector.max_detections=1..2",
+        ])
+        .unwrap();
         let settings = grid.settings();
         assert_eq!(settings.len(), 4);
-        assert_eq!(settings[1], ["model.name=a", "runtime.workers=1", "detector.max_detections=2"]);
+        assert_eq!(
+            settings[1],
+            [
+                "model.name=a",
+                "runtime.workers=1",
+                "detector.max_detections=2"
+            ]
+        );
         assert_eq!(grid.varying().count(), 2);
     }
 

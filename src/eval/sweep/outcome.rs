@@ -140,7 +140,9 @@ pub fn outcomes(
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
-    let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let outcomes = outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     // a panic in there went on here when the scope ended, so that each is there
     outcomes.into_iter().flatten().collect()
 }
@@ -180,7 +182,8 @@ fn latency(mut times: Vec<f64>) -> Option<Latency> {
 }
 
 /// Marks the settings that no other beats, and finds the best: of those within the limit the one with the most of the
-/// objective; of equals the fastest, then the first.
+/// objective; of equals the fastest, then the first. Latencies whose first two digits are the same are the same: what
+/// they differ by is noise.
 pub fn judge(
     settings: &mut [SettingOutcome],
     objective: Objective,
@@ -189,8 +192,8 @@ pub fn judge(
     let points: Vec<(f64, f64)> = settings
         .iter()
         .map(|setting| {
-            let ms = setting.latency_ms.map_or(f64::INFINITY, |ms| ms.p50);
-            (setting.value(objective), ms)
+            let ms = setting.latency_ms.map(|ms| two_digits(ms.p50));
+            (setting.value(objective), ms.unwrap_or(f64::INFINITY))
         })
         .collect();
     for (at, setting) in settings.iter_mut().enumerate() {
@@ -199,11 +202,22 @@ pub fn judge(
         setting.pareto = ms.is_finite() && !points.iter().any(beats);
     }
     let limit = max_latency_ms.unwrap_or(f64::INFINITY);
-    let within = (0..points.len()).filter(|&at| points[at].1 <= limit);
+    let within = (0..points.len()).filter(|&at| {
+        let ms = settings[at].latency_ms.map_or(f64::INFINITY, |ms| ms.p50);
+        ms <= limit
+    });
     within.min_by(|&p, &q| {
         let ((v, m), (w, n)) = (points[p], points[q]);
         w.total_cmp(&v).then(m.total_cmp(&n))
     })
+}
+
+fn two_digits(ms: f64) -> f64 {
+    if ms <= 0.0 {
+        return 0.0;
+    }
+    let unit = 10_f64.powf(ms.log10().floor() - 1.0);
+    (ms / unit).round() * unit
 }
 
 #[cfg(test)]
@@ -228,12 +242,21 @@ mod tests {
 
     #[test]
     fn the_best_is_within_the_limit() {
-        let mut settings = [setting(0.5, 5.0), setting(0.7, 20.0), setting(0.7, 18.0), setting(0.4, 6.0)];
+        let mut settings = [
+            setting(0.5, 5.0),
+            setting(0.7, 20.0),
+            setting(0.7, 18.0),
+            setting(0.4, 6.0),
+        ];
         assert_eq!(judge(&mut settings, Objective::F1, None), Some(2));
         let front: Vec<bool> = settings.iter().map(|setting| setting.pareto).collect();
         assert_eq!(front, [true, false, true, false]);
         assert_eq!(judge(&mut settings, Objective::Ap, Some(10.0)), Some(0));
         assert_eq!(judge(&mut settings, Objective::Ap50, Some(1.0)), None);
+        // a hundredth faster is no faster
+        let mut settings = [setting(0.5, 14.08), setting(0.4, 14.02)];
+        assert_eq!(judge(&mut settings, Objective::F1, None), Some(0));
+        assert!(settings[0].pareto && !settings[1].pareto);
     }
 
     #[test]

@@ -94,7 +94,9 @@ pub fn detect(
             frame.reset();
             {
                 // held while a message is read; a panic elsewhere does not spoil the source
-                let mut source = source.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let mut source = source
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner());
                 if !source(&mut frame).map_err(SweepError::Source)? {
                     break;
                 }
@@ -118,13 +120,17 @@ pub fn detect(
         Ok(())
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(one_thread)).collect();
+        let threads: Vec<_> = (0..threads.max(1))
+            .map(|_| scope.spawn(one_thread))
+            .collect();
         let joined = threads.into_iter().map(|thread| thread.join());
         joined
             .map(|result| result.unwrap_or(Err(SweepError::Panicked)))
             .collect::<Result<Vec<()>, _>>()
     })?;
-    let mut all = all.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut all = all
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     if !stop.load(Ordering::Relaxed) {
         for index in 0..images.len() as u64 {
             if !all.found[0].contains_key(&index) {
@@ -171,9 +177,13 @@ impl Lane {
                 categories: &group.categories,
             };
             let each = |setting, detections: &[Detection], _| {
-                results.push((setting, detections.iter().filter_map(|d| task.found(d)).collect()));
+                results.push((
+                    setting,
+                    detections.iter().filter_map(|d| task.found(d)).collect(),
+                ));
             };
-            run_group(detector, &image, group, each).map_err(|error| format!("inference: {error}"))?;
+            run_group(detector, &image, group, each)
+                .map_err(|error| format!("inference: {error}"))?;
         }
         Ok(results)
     }
