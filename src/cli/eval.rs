@@ -27,11 +27,12 @@ use crate::pipeline::{Annotate, RunError, Source, Worker};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Counted are detections that score more than 0.001, at most 100 an image, whatever the thresholds of
---config are: the figures need them all. --score-threshold, --max-detections and --set say otherwise.
-With --output, what is finished is kept in OUT.json.journal until all is: --resume goes on from there.
-Exit code: 0 when every image was processed, 2 when some failed, 3 when a condition of the budget does
-not hold, 1 on an error, 130 when interrupted.")]
+Counted are detections that score more than 0.001, at most 100 an image, whatever the thresholds
+of --config are: the figures need them all. --score-threshold, --max-detections and --set say
+otherwise. With --output, what is finished is kept in OUT.json.journal until all is: --resume goes
+on from there.
+Exit code: 0 when every image was processed, 2 when some failed, 3 when a condition of the budget
+does not hold, 1 on an error, 130 when interrupted.")]
 pub struct EvalArgs {
     #[command(flatten)]
     truth: TruthArgs,
@@ -47,10 +48,10 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N", help_heading = "Parameters")]
     max_detections: Option<usize>,
 
-    /// Count boxes as the model makes them, also where they reach beyond the image, as some reference figures do;
-    /// detections that are published never do
+    /// Count boxes clipped to the image, as they are published, not as the model makes them; models' reference figures
+    /// are of the latter
     #[arg(long, help_heading = "Parameters")]
-    unclipped: bool,
+    clipped: bool,
 
     /// Share I of N, from 1/N to N/N: the images whose number, divided by N, leaves I - 1
     #[arg(long, value_name = "I/N", value_parser = value_parser!(Shard), help_heading = "Run")]
@@ -75,7 +76,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let budget = args.outputs.budget()?;
     let (score, most) = (args.score_threshold, args.max_detections);
     let mut loaded = args.parameters.load_for_accuracy(score, most)?;
-    if args.unclipped {
+    if !args.clipped {
         loaded.leave_unclipped();
     }
     let data = args.truth.load(&loaded.labels, loaded.settings())?;
@@ -100,6 +101,9 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         shard: args.shard,
     };
     let (journal, finished) = open_journal(args, &subject)?;
+    for record in &finished.records {
+        check(record, args.truth.strict)?;
+    }
     let done: HashSet<u64> = finished.records.iter().map(|record| record.index).collect();
     let share = |index: &u64| args.shard.is_none_or(|shard| shard.has(*index));
     let indices = (0..data.truth.images.len() as u64).filter(share);
@@ -230,14 +234,7 @@ impl Collected {
     }
 
     fn add(&mut self, record: ImageRecord) -> anyhow::Result<()> {
-        if self.strict {
-            let mut problems = Problems::default();
-            add_problems(&record, &mut problems);
-            problems
-                .strictly()
-                .map_err(anyhow::Error::msg)
-                .context("--strict")?;
-        }
+        check(&record, self.strict)?;
         let wall_s = self.wall_s();
         if let Some(journal) = &mut self.journal {
             journal.add(&record, wall_s)?;
@@ -246,6 +243,16 @@ impl Collected {
         self.bar.inc(1);
         Ok(())
     }
+}
+
+/// Fails where something is not right with the image, and that is to be an error.
+fn check(record: &ImageRecord, strict: bool) -> anyhow::Result<()> {
+    let mut problems = Problems::default();
+    if strict {
+        add_problems(record, &mut problems);
+    }
+    let checked = problems.strictly().map_err(anyhow::Error::msg);
+    checked.context("--strict")
 }
 
 /// Takes the images of `pending`, which `source` gives, through `detectors`.

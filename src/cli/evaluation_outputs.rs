@@ -92,9 +92,7 @@ impl EvaluationOutputArgs {
     /// The budget, and where it stands.
     pub fn budget(&self) -> anyhow::Result<Option<(Budget, &Path)>> {
         let path = self.budget.as_deref();
-        Ok(path
-            .map(|path| Ok::<_, anyhow::Error>((Budget::read(path)?, path)))
-            .transpose()?)
+        path.map(|path| Ok((Budget::read(path)?, path))).transpose()
     }
 
     /// Writes and prints an evaluation of `images`, with its verdicts; `written` are files that are there already.
@@ -176,7 +174,9 @@ impl EvaluationOutputArgs {
             let first = occurrences.first.join("; ");
             tracing::warn!("{} {}: {first}", occurrences.count, problem.text());
         }
-        if verdicts.iter().any(|verdict| !verdict.passed) {
+        let verdicts: Vec<Verdict> = verdicts.iter().filter(|v| !v.passed).cloned().collect();
+        if !verdicts.is_empty() {
+            let verdicts = &verdicts;
             let mut err = io::stderr().lock();
             let colour = err.is_terminal();
             write!(err, "{}", VerdictLines { verdicts, colour })?;

@@ -20,10 +20,11 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::detect::settings::Thresholds;
-use crate::infer::{ProviderOptions, SessionOptions};
+use crate::infer::options::OpenVinoPrecision;
+use crate::infer::{Provider, ProviderOptions, SessionOptions};
 use crate::pipeline::CameraTuning;
 pub use node::{CameraConfig, DiagnosticsConfig};
-use raw::{LogLevel, RawCamera, RawConfig, RawQosOverrides};
+use raw::{LogLevel, Precision, RawCamera, RawConfig, RawQosOverrides};
 
 /// Valid parameters. What depends on the model (names of classes) is checked with the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,17 +138,7 @@ impl Config {
                     .map(|(class, score)| (class, score as f32))
                     .collect(),
             },
-            session: SessionOptions {
-                providers: raw.runtime.providers.clone(),
-                strict: raw.runtime.strict,
-                intra_op_threads: raw.runtime.intra_op_threads,
-                options: ProviderOptions {
-                    tensorrt: raw.runtime.tensorrt.clone(),
-                    cuda: raw.runtime.cuda.clone(),
-                    openvino: raw.runtime.openvino.clone(),
-                    xnnpack: raw.runtime.xnnpack.clone(),
-                },
-            },
+            session: session(&raw),
             workers: NonZeroUsize::new(raw.runtime.workers).unwrap_or(cores),
             input: node::tuning(&raw.input, &RawCamera::default()),
             cameras: node::cameras(&raw)?,
@@ -164,6 +155,34 @@ impl Config {
     pub fn to_ros_yaml(&self) -> Result<String, serde_yaml::Error> {
         let tree = serde_json::json!({ "/**": { "ros__parameters": &self.raw } });
         serde_yaml::to_string(&tree)
+    }
+}
+
+/// How sessions run. `model.precision: fast` has a say in which providers are tried, and in what they compute.
+fn session(raw: &RawConfig) -> SessionOptions {
+    let runtime = raw.runtime.clone();
+    let mut providers = runtime.providers;
+    let mut options = ProviderOptions {
+        tensorrt: runtime.tensorrt,
+        cuda: runtime.cuda,
+        openvino: runtime.openvino,
+        xnnpack: runtime.xnnpack,
+    };
+    if raw.model.precision == Precision::Fast {
+        if !providers.contains(&Provider::OpenVino) {
+            let cpu = providers.iter().position(|&p| p == Provider::Cpu);
+            providers.insert(cpu.unwrap_or(providers.len()), Provider::OpenVino);
+        }
+        if options.openvino.precision == OpenVinoPrecision::F32 {
+            options.openvino.precision = OpenVinoPrecision::Bf16;
+        }
+        options.tensorrt.fp16 = true;
+    }
+    SessionOptions {
+        providers,
+        strict: runtime.strict,
+        intra_op_threads: runtime.intra_op_threads,
+        options,
     }
 }
 
@@ -381,6 +400,28 @@ mod tests {
         assert!(other.contains("for the node shuffledet"), "{other}");
         assert!(load("- a\n").unwrap_err().to_string().contains("a list"));
         assert!(load("/**: {\n").is_err());
+    }
+
+    #[test]
+    fn fast_tries_half_precision_before_the_cpu() {
+        let session = |settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
+            Config::load(None, None, &settings).unwrap().session
+        };
+        let exact = session(&[]);
+        assert_eq!(exact.providers, [Provider::Cpu]);
+        assert_eq!(exact.options.openvino.precision, OpenVinoPrecision::F32);
+        let fast = session(&["model.precision=fast"]);
+        assert_eq!(fast.providers, [Provider::OpenVino, Provider::Cpu]);
+        assert_eq!(fast.options.openvino.precision, OpenVinoPrecision::Bf16);
+        assert!(fast.options.tensorrt.fp16);
+        let chosen = session(&[
+            "model.precision=fast",
+            "runtime.providers=[openvino, cuda]",
+            "runtime.openvino.precision=f16",
+        ]);
+        assert_eq!(chosen.providers, [Provider::OpenVino, Provider::Cuda]);
+        assert_eq!(chosen.options.openvino.precision, OpenVinoPrecision::F16);
     }
 
     #[test]

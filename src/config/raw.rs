@@ -77,14 +77,27 @@ pub struct RawModel {
     /// beside it.
     #[schemars(length(min = 1), extend("readOnly" = true))]
     pub name: String,
+    /// exact: 32-bit floats, as the model was made. fast: half precision on providers that have it, bf16 on OpenVINO,
+    /// which is then tried before the CPU, and fp16 on TensorRT; the CPU provider itself stays exact.
+    #[schemars(extend("readOnly" = true))]
+    pub precision: Precision,
 }
 
 impl Default for RawModel {
     fn default() -> Self {
         Self {
             name: "fastestdet_352".to_owned(),
+            precision: Precision::Exact,
         }
     }
+}
+
+/// How exactly the model is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    Exact,
+    Fast,
 }
 
 /// What becomes a detection.

@@ -237,7 +237,7 @@ fn histograms(images: &[ImageRecord]) -> StageHistograms {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;

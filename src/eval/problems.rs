@@ -128,10 +128,6 @@ impl Problems {
         problems
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Of all kinds together that `--strict` does not let pass.
     pub fn total(&self) -> u64 {
         let counted = self.iter().filter(|(problem, _)| !problem.is_ordinary());

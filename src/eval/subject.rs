@@ -111,7 +111,7 @@ impl EvaluationSettings {
             self.score_threshold,
             self.max_detections,
             self.nms_iou_threshold,
-            if self.clip { "" } else { ", boxes not clipped" }
+            if self.clip { ", boxes clipped" } else { "" }
         )
     }
 

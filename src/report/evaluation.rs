@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::confusion::Matrix;
 use super::curves::{CLASSES_SHOWN, precision_recall, small_curve};
 use super::evaluation_table::{occurring, verdict_texts};
 use super::format::{count, counted, figure, fraction, utc};
@@ -14,12 +15,10 @@ use super::stages::{self, StageRow, stage_rows};
 use super::sum;
 use super::time_axis::{NARROW, WIDE};
 use crate::eval::budget::Verdict;
-use crate::eval::{Confusion, DistanceBand, Evaluation};
+use crate::eval::{DistanceBand, Evaluation};
 use crate::metrics::Bin;
 
 const TEMPLATE: &str = include_str!("evaluation.html");
-/// Classes with a row and a column of their own in the confusion matrix.
-const CONFUSED_SHOWN: usize = 20;
 /// Classes with a curve of their own.
 const CURVES_SHOWN: usize = 24;
 
@@ -89,30 +88,6 @@ struct ClassRow<'a> {
     objects: String,
     /// AP, AP50, AP75, APs, APm, APl, F1, its threshold, precision and recall there.
     cells: [String; 10],
-}
-
-/// A confusion matrix of the classes that are in it, the rest folded into one.
-#[derive(Serialize)]
-struct Matrix {
-    labels: Vec<String>,
-    rows: Vec<MatrixRow>,
-    score_threshold: String,
-    iou: String,
-}
-
-#[derive(Serialize)]
-struct MatrixRow {
-    label: String,
-    cells: Vec<MatrixCell>,
-}
-
-#[derive(Serialize)]
-struct MatrixCell {
-    count: String,
-    /// Of the row, in percent.
-    share: u32,
-    hit: bool,
-    title: String,
 }
 
 #[derive(Serialize)]
@@ -293,80 +268,6 @@ impl<'a> PictureView<'a> {
     }
 }
 
-impl Matrix {
-    fn of(confusion: &Confusion) -> Self {
-        let (labels, counts) = folded(confusion);
-        let background = labels.len() - 1;
-        let rows = labels
-            .iter()
-            .zip(&counts)
-            .enumerate()
-            .map(|(row, (label, counts))| {
-                let all: u64 = counts.iter().sum();
-                let cells = counts
-                    .iter()
-                    .zip(&labels)
-                    .enumerate()
-                    .map(|(column, (&n, found))| MatrixCell {
-                        count: if n == 0 { String::new() } else { count(n) },
-                        share: (100 * n / all.max(1)) as u32,
-                        hit: row == column,
-                        title: match (row == background, column == background) {
-                            (true, _) => format!("{} found as {found} where nothing is", count(n)),
-                            (false, true) => {
-                                format!("{} of {} {label} not found", count(n), count(all))
-                            }
-                            _ => format!("{} of {} {label} found as {found}", count(n), count(all)),
-                        },
-                    });
-                MatrixRow {
-                    label: label.clone(),
-                    cells: cells.collect(),
-                }
-            });
-        Matrix {
-            rows: rows.collect(),
-            labels,
-            score_threshold: confusion.score_threshold.to_string(),
-            iou: confusion.iou.to_string(),
-        }
-    }
-}
-
-/// The classes with the most in their rows and columns; the others together; the background.
-fn folded(confusion: &Confusion) -> (Vec<String>, Vec<Vec<u64>>) {
-    let background = confusion.counts.len().saturating_sub(1);
-    let weight = |class: usize| {
-        let row: u64 = confusion.counts[class].iter().sum();
-        let column: u64 = confusion.counts.iter().map(|row| row[class]).sum();
-        row + column
-    };
-    let mut classes: Vec<usize> = (0..background).filter(|&class| weight(class) > 0).collect();
-    classes.sort_by_key(|&class| std::cmp::Reverse(weight(class)));
-    let folds = classes.len() > CONFUSED_SHOWN + 1;
-    classes.truncate(if folds { CONFUSED_SHOWN } else { classes.len() });
-    let size = classes.len() + usize::from(folds) + 1;
-    let place = |class: usize| match classes.iter().position(|&shown| shown == class) {
-        Some(at) => at,
-        None if class == background => size - 1,
-        // one of the others; where there are none, it has nothing to add
-        None => size.saturating_sub(2),
-    };
-    let mut counts = vec![vec![0; size]; size];
-    for (row, line) in confusion.counts.iter().enumerate() {
-        for (column, n) in line.iter().enumerate().filter(|(_, n)| **n > 0) {
-            counts[place(row)][place(column)] += n;
-        }
-    }
-    let mut labels: Vec<String> = classes
-        .iter()
-        .map(|&class| confusion.labels[class].clone())
-        .collect();
-    labels.extend(folds.then(|| "others".to_owned()));
-    labels.push("background".to_owned());
-    (labels, counts)
-}
-
 /// `10 to 20 m`
 pub(super) fn band_name(band: &DistanceBand) -> String {
     match (band.from_m, band.to_m) {
@@ -450,5 +351,77 @@ fn short_fraction(value: f64) -> String {
         fraction(value)
     } else {
         format!("{value:.3}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::eval::evaluation::tests::evaluation;
+
+    const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&";
+
+    fn page_of(evaluation: &Evaluation, mistakes: &MistakePictures) -> String {
+        let verdicts = [Verdict {
+            condition: HOSTILE.to_owned(),
+            value: None,
+            margin: None,
+            passed: false,
+        }];
+        render(&EvaluationReport {
+            evaluation,
+            verdicts: &verdicts,
+            mistakes,
+            generated_at: UNIX_EPOCH,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn foreign_text_stays_text_wherever_it_is_shown() {
+        let mut evaluation = evaluation();
+        let hostile = HOSTILE.to_owned();
+        evaluation.accuracy.per_class[0].name = hostile.clone();
+        evaluation.accuracy.per_class[1].name = hostile.clone();
+        evaluation.accuracy.confusion.labels[0] = hostile.clone();
+        evaluation.images[2].failure = Some(hostile.clone());
+        let subject = &mut evaluation.subject;
+        subject.model.name = hostile.clone();
+        subject.model.sha256 = hostile.clone();
+        subject.provider = hostile.clone();
+        subject.dataset.annotations = hostile.clone();
+        subject.dataset.images_in = hostile.clone();
+        subject.machines[0].hostname = hostile.clone();
+        subject.versions = [(hostile.clone(), hostile.clone())].into();
+        subject.parameters = serde_json::json!({ HOSTILE: HOSTILE });
+        let picture = MistakePicture {
+            caption: hostile.clone(),
+            image: hostile,
+            jpeg: Some(vec![0xff, 0xd8]),
+        };
+        let mistakes = MistakePictures {
+            false_positives: vec![picture],
+            false_positive_count: 1,
+            ..MistakePictures::default()
+        };
+        let page = page_of(&evaluation, &mistakes);
+        assert!(!page.contains("<img src=x") && !page.contains("onerror=alert(1)>"));
+        assert_eq!(page.matches("<script").count(), 1);
+        assert_eq!(page.matches("</script>").count(), 1);
+    }
+
+    #[test]
+    fn without_objects_and_images_there_is_a_report() {
+        let mut evaluation = evaluation();
+        evaluation.images.clear();
+        evaluation.latency_ms.clear();
+        for class in &mut evaluation.accuracy.per_class {
+            class.instances = 0;
+        }
+        let page = page_of(&evaluation, &MistakePictures::default());
+        assert!(!page.contains("id=\"curves\"") && !page.contains("id=\"wrong\""));
+        assert!(page.contains("2 classes without objects") || page.contains("id=\"confusion\""));
     }
 }

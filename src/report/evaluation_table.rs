@@ -252,3 +252,84 @@ pub(super) fn verdict_texts(verdict: &Verdict) -> (String, String) {
     };
     (value, margin)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::evaluation::tests::evaluation;
+    use crate::report::columns::COLUMNS;
+
+    fn shown(evaluation: &Evaluation) -> String {
+        let colour = false;
+        EvaluationTable { evaluation, colour }.to_string()
+    }
+
+    #[test]
+    fn the_table_reads_as_meant() {
+        let expected = "\
+truth       a.json (coco)
+images      5 images in images
+frames      5 received = 4 published + 0 dropped + 1 failed
+  failed    1 image_missing
+rate        1.00 frames/s, 2 workers, 4.00 s
+model       m (sha256 00ff…)
+provider    CPUExecutionProvider
+counted     score > 0.001, at most 100 detections an image, NMS IoU 0.6
+
+average             AP      AP50      AP75       APs       APm       APl
+precision       1.0000    1.0000    1.0000         –    1.0000         –
+
+average            AR1      AR10     AR100       ARs       ARm       ARl
+recall          1.0000    1.0000    1.0000         –    1.0000         –
+
+class          objects       AP     AP50  best F1   at score
+class 1              4   1.0000   1.0000   1.0000     ";
+        let table = shown(&evaluation());
+        assert!(table.starts_with(expected), "{table}");
+        let problem =
+            "problem     1 images that are not there: 2.jpg: image_missing: 2.jpg: gone\n";
+        assert!(table.contains(problem), "{table}");
+    }
+
+    #[test]
+    fn long_text_stays_within_80_columns_and_steers_no_terminal() {
+        let mut evaluation = evaluation();
+        let long = "word\x1b[2J ".repeat(30) + &"x".repeat(300);
+        evaluation.accuracy.per_class[0].name = long.clone();
+        evaluation.subject.dataset.annotations = long.clone();
+        evaluation.subject.provider = long.clone();
+        evaluation.images[2].failure = Some(long);
+        let table = shown(&evaluation);
+        assert!(!table.contains('\x1b'));
+        for line in table.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_hold_comes_last() {
+        let verdict = |condition: &str, value: Option<f64>, margin: Option<f64>, passed| Verdict {
+            condition: condition.to_owned(),
+            value,
+            margin,
+            passed,
+        };
+        let verdicts = [
+            verdict("map >= 0.5", Some(0.25), Some(-0.25), false),
+            verdict("failed == 0", Some(0.0), Some(0.0), true),
+            verdict("class.a.ap > 0", None, None, false),
+        ];
+        let lines = VerdictLines {
+            verdicts: &verdicts,
+            colour: false,
+        };
+        let lines = lines.to_string();
+        let names: Vec<_> = lines
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(names[1], ["holds", "failed", "==", "0", "0", "+0"]);
+        assert_eq!(names[2], ["FAILS", "map", ">=", "0.5", "0.2500", "-0.2500"]);
+        assert_eq!(names[3], ["FAILS", "class.a.ap", ">", "0", "undefined"]);
+    }
+}

@@ -313,3 +313,36 @@ fn part(boxes: &[[f64; 4]], width: f64, height: f64) -> Rect {
         whole(sides[1]).max(1),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn few_are_of_one_image() {
+        let mistakes: Vec<u64> = [7; 20].into_iter().chain(0..30).collect();
+        let chosen: Vec<u64> = worst(&mistakes, |&image| image).copied().collect();
+        assert_eq!(chosen, [7, 7, 0, 1, 2, 3, 4, 5, 6, 8, 9, 10]);
+    }
+
+    #[test]
+    fn a_box_that_fills_its_image_is_shown_whole() {
+        let part = part(&[[0.0, 0.0, 100.0, 400.0]], 100.0, 400.0);
+        assert_eq!((part.x, part.y, part.width, part.height), (0, 0, 100, 400));
+    }
+
+    proptest! {
+        #[test]
+        fn the_part_lies_in_the_image(
+            (width, height) in (1u32..4000, 1u32..4000),
+            boxes in prop::collection::vec([-1e4..1e4f64, -1e4..1e4f64, 0.0..1e4f64, 0.0..1e4f64], 1..3),
+        ) {
+            let part = part(&boxes, f64::from(width), f64::from(height));
+            prop_assert!(part.x >= 0 && part.y >= 0 && part.width > 0 && part.height > 0);
+            prop_assert!(part.x + part.width <= width as i32, "{part:?}");
+            prop_assert!(part.y + part.height <= height as i32, "{part:?}");
+        }
+    }
+}

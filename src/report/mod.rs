@@ -5,6 +5,7 @@ pub mod chart;
 pub mod columns;
 pub mod comparison;
 pub mod comparison_table;
+pub mod confusion;
 pub mod curves;
 pub mod distribution;
 pub mod evaluation;

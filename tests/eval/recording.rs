@@ -64,6 +64,7 @@ fn annotations_name_messages_by_topic_and_stamp() {
     annotate(&path("d.json"), &path("a.json"));
 
     let mut eval = shuffledet("eval");
+    eval.arg("--clipped");
     eval.arg(&bag).args(["--set", SCORE, "--quiet"]);
     eval.arg("--annotations").arg(path("a.json"));
     eval.arg("--output")
@@ -110,6 +111,7 @@ fn ground_truth_may_be_a_topic_of_the_recording() {
     ends(replay.arg("--output").arg(path("truth.mcap")), 0);
 
     let mut eval = shuffledet("eval");
+    eval.arg("--clipped");
     eval.arg(path("truth.mcap"))
         .args(["--set", SCORE, "--quiet"]);
     eval.args(["--truth-topic", &format!("{TOPIC}/detections")]);
@@ -126,6 +128,7 @@ fn ground_truth_may_be_a_topic_of_the_recording() {
     assert_eq!(evaluation["frames"]["published"], 30);
 
     let mut eval = shuffledet("eval");
+    eval.arg("--clipped");
     eval.arg(path("truth.mcap")).args(["--truth-topic", TOPIC]);
     let error = refusal(&mut eval);
     assert!(
