@@ -54,7 +54,8 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<Status> {
         .finish(&evaluation, images.as_ref(), budget.as_ref(), Vec::new())
 }
 
-fn images_of(evaluation: &Evaluation, path: &Path) -> anyhow::Result<Images> {
+/// The images of an evaluation, in `path`.
+pub(super) fn images_of(evaluation: &Evaluation, path: &Path) -> anyhow::Result<Images> {
     let first = evaluation.images.first().map(|image| &image.source);
     Ok(match first {
         Some(ImageSource::Message { .. }) => Images::Recording(Recording::open(path)?),

@@ -1,6 +1,7 @@
 //! The command line: one module per subcommand.
 
 pub mod bench;
+pub mod compare;
 pub mod detect;
 pub mod doctor;
 pub mod eval;
@@ -16,6 +17,7 @@ pub mod outputs;
 pub mod parameters;
 pub mod progress;
 pub mod replay;
+pub mod sweep;
 mod values;
 
 use std::io;
@@ -45,6 +47,10 @@ enum Command {
     Eval(Box<eval::EvalArgs>),
     /// Join the shards of an evaluation into what one run gives
     Merge(merge::MergeArgs),
+    /// Tell whether one evaluation is better than another, and by more than chance
+    Compare(compare::CompareArgs),
+    /// Evaluate a grid of parameters, and find the best of them
+    Sweep(Box<sweep::SweepArgs>),
     /// Make a rosbag2 recording from a video or a folder of images
     Import(import::ImportArgs),
     /// Frames and detections for people to correct, and what they corrected
@@ -67,6 +73,9 @@ pub enum Status {
     SomeFailed,
     /// A condition of the budget does not hold. Exit code 3.
     OverBudget,
+    /// What was asked for is not reached: one evaluation is worse than another, or no setting is fast enough. Exit
+    /// code 3.
+    NotGoodEnough,
     /// The user stopped it; what was done is written. Exit code 130.
     Interrupted,
 }
@@ -76,7 +85,7 @@ impl From<Status> for ExitCode {
         match status {
             Status::Success => ExitCode::SUCCESS,
             Status::SomeFailed => ExitCode::from(2),
-            Status::OverBudget => ExitCode::from(3),
+            Status::OverBudget | Status::NotGoodEnough => ExitCode::from(3),
             Status::Interrupted => ExitCode::from(130),
         }
     }
@@ -95,6 +104,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
         Command::Detect(args) => detect::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Label(command) => label::run(&command),
         Command::Models(command) => models::run(&command),

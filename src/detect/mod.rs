@@ -90,7 +90,7 @@ impl Detector {
 
     /// Puts other settings in force, from the next image on.
     pub fn set_settings(&mut self, settings: &DetectorSettings) {
-        self.reader.settings.clone_from(settings);
+        self.reader.set_settings(settings);
     }
 
     pub fn session(&self) -> &Session {
@@ -126,6 +126,11 @@ impl Detector {
 }
 
 impl OutputReader {
+    /// Puts other settings in force, from the next step 3 on.
+    pub fn set_settings(&mut self, settings: &DetectorSettings) {
+        self.settings.clone_from(settings);
+    }
+
     /// Step 3: the boxes above their class's threshold.
     pub fn read(&mut self, outputs: &Outputs<'_>) -> Result<(), InferError> {
         self.detections.clear();

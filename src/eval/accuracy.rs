@@ -67,6 +67,31 @@ pub struct Figures {
     pub ar_large: f64,
 }
 
+impl Figures {
+    /// In COCO's order; the keys of the JSON.
+    pub const NAMES: [&str; 12] = [
+        "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
+    ];
+
+    /// In the order of [`Figures::NAMES`].
+    pub fn values(&self) -> [f64; 12] {
+        [
+            self.ap,
+            self.ap50,
+            self.ap75,
+            self.ap_small,
+            self.ap_medium,
+            self.ap_large,
+            self.ar1,
+            self.ar10,
+            self.ar100,
+            self.ar_small,
+            self.ar_medium,
+            self.ar_large,
+        ]
+    }
+}
+
 /// One class. Every figure is -1 where the class has no objects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassAccuracy {
@@ -174,7 +199,7 @@ fn class_figures(class: &CategoryMatches, max_detections: [usize; 3]) -> Figures
 }
 
 /// Each figure's mean over the classes that have it.
-fn mean_figures(classes: &[Figures]) -> Figures {
+pub(super) fn mean_figures(classes: &[Figures]) -> Figures {
     let mean_of = |figure: fn(&Figures) -> f64| {
         mean(classes.iter().map(figure).filter(|&value| value >= 0.0))
     };

@@ -6,6 +6,7 @@
 pub mod annotations;
 pub mod budget;
 pub mod class_map;
+pub mod compare;
 pub mod evaluation;
 pub mod join;
 pub mod journal;
@@ -15,6 +16,7 @@ pub mod regions;
 pub mod run;
 pub mod shard;
 pub mod subject;
+pub mod sweep;
 pub mod truth;
 
 mod average_precision;
@@ -31,10 +33,12 @@ pub mod rank_test;
 
 pub use accuracy::{Accuracy, AccuracySettings, ClassAccuracy, Figures, accuracy};
 pub use bootstrap::{
-    BootstrapSettings, ClassDifference, Differences, Interval, PairingError, paired_bootstrap,
+    BootstrapSettings, ClassDifference, Differences, FigureDifference, Interval, PairingError,
+    paired_bootstrap,
 };
 pub use budget::Budget;
 pub use class_map::ClassMap;
+pub use compare::{CompareSettings, Comparison, compare};
 pub use confusion::{
     Confusion, FalsePositive, FalsePositiveReason, Miss, MissReason, Mistakes, confusion, mistakes,
 };

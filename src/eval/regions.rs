@@ -217,13 +217,13 @@ mod tests {
                 source: image.source.clone(),
                 width: 200,
                 height: 100,
+                annotated_size: None,
                 objects: image.objects.clone(),
                 // the first object, and something on the bonnet
                 detections: vec![
                     found([150.0, 70.0, 20.0, 20.0], 0.9),
                     found([10.0, 10.0, 20.0, 20.0], 0.8),
                 ],
-                annotated_size: None,
                 stages_ms: Default::default(),
                 failure: None,
             };

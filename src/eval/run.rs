@@ -107,7 +107,7 @@ impl Task<'_> {
         }
     }
 
-    fn found(&self, detection: &Detection) -> Option<Found> {
+    pub(super) fn found(&self, detection: &Detection) -> Option<Found> {
         let bbox = detection.bbox;
         Some(Found {
             category_id: self.categories.get(detection.class_id).copied().flatten()?,
@@ -117,7 +117,7 @@ impl Task<'_> {
     }
 
     /// The image as it is annotated, with nothing found.
-    fn empty(&self, index: u64) -> ImageRecord {
+    pub(super) fn empty(&self, index: u64) -> ImageRecord {
         // sources give out indices of `images`, which a slice's length bounds
         let image = &self.images[index as usize];
         ImageRecord {

@@ -219,26 +219,56 @@ impl Subject {
     }
 }
 
-/// Where two identities differ, as `parameters.detector.classes: ["car"] there, [] here`.
-pub fn differences(there: &Value, here: &Value) -> Vec<String> {
+/// A place where two identities differ.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// As `parameters.detector.classes`.
+    pub key: String,
+    /// Null where the one does not have it.
+    pub a: Value,
+    /// Null where the other does not have it.
+    pub b: Value,
+}
+
+impl Difference {
+    /// Both values, shortened, for people; `none` for null.
+    pub fn values(&self) -> [String; 2] {
+        [&self.a, &self.b].map(shortened)
+    }
+}
+
+/// Where two identities differ.
+pub fn differing(a: &Value, b: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
-    compare("", there, here, &mut found);
+    compare("", a, b, &mut found);
     found
 }
 
-fn compare(path: &str, there: &Value, here: &Value, found: &mut Vec<String>) {
-    if let (Value::Object(a), Value::Object(b)) = (there, here) {
-        let only_b = b.keys().filter(|key| !a.contains_key(*key));
-        for key in a.keys().chain(only_b) {
+/// The same in words, as `parameters.detector.classes: ["car"] there, [] here`.
+pub fn differences(there: &Value, here: &Value) -> Vec<String> {
+    let told = |difference: &Difference| {
+        let [there, here] = difference.values();
+        format!("{}: {there} there, {here} here", difference.key)
+    };
+    differing(there, here).iter().map(told).collect()
+}
+
+fn compare(path: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
+    if let (Value::Object(in_a), Value::Object(in_b)) = (a, b) {
+        let only_b = in_b.keys().filter(|key| !in_a.contains_key(*key));
+        for key in in_a.keys().chain(only_b) {
             let path = match path {
                 "" => key.clone(),
                 path => format!("{path}.{key}"),
             };
-            compare(&path, &there[key], &here[key], found);
+            compare(&path, &a[key], &b[key], found);
         }
-    } else if there != here {
-        let (there, here) = (shortened(there), shortened(here));
-        found.push(format!("{path}: {there} there, {here} here"));
+    } else if a != b {
+        found.push(Difference {
+            key: path.to_owned(),
+            a: a.clone(),
+            b: b.clone(),
+        });
     }
 }
 

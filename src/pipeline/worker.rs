@@ -149,7 +149,8 @@ impl Worker {
     }
 }
 
-fn decode<'a>(
+/// The picture in a message.
+pub(crate) fn decode<'a>(
     decoder: &'a mut ImageDecoder,
     transport: Transport,
     message: &'a [u8],

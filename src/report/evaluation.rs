@@ -91,7 +91,7 @@ struct ClassRow<'a> {
 }
 
 #[derive(Serialize)]
-struct PictureView<'a> {
+pub(super) struct PictureView<'a> {
     uri: Option<String>,
     caption: &'a str,
     image: &'a str,
@@ -259,7 +259,7 @@ impl<'a> BudgetData<'a> {
 }
 
 impl<'a> PictureView<'a> {
-    fn of(picture: &'a MistakePicture) -> Self {
+    pub fn of(picture: &'a MistakePicture) -> Self {
         PictureView {
             uri: picture.jpeg.as_deref().map(jpeg_uri),
             caption: &picture.caption,

@@ -20,7 +20,7 @@ use crate::msg::{CompressedImageView, ImageView};
 use crate::pipeline::{Frame, Source, Transport};
 
 /// The most pictures of each kind, and those of them from one image.
-const MOST: usize = 12;
+pub(super) const MOST: usize = 12;
 const MOST_OF_AN_IMAGE: usize = 2;
 /// Of the pictures, in pixels.
 const WIDTH: f64 = 420.0;
@@ -60,11 +60,13 @@ pub enum PictureError {
 }
 
 /// A picture to be made.
-struct Wanted<'a> {
-    record: &'a ImageRecord,
-    detection: Option<[f64; 4]>,
-    object: Option<[f64; 4]>,
-    caption: String,
+pub(super) struct Wanted<'a> {
+    pub record: &'a ImageRecord,
+    /// Drawn in orange.
+    pub detection: Option<[f64; 4]>,
+    /// Drawn in blue.
+    pub object: Option<[f64; 4]>,
+    pub caption: String,
 }
 
 /// Pictures of the worst mistakes of `evaluation`, with the pixels of `images` as far as they are there.
@@ -180,7 +182,7 @@ fn of_miss<'a>(
 }
 
 /// By position in `wanted`; images that cannot be had are left out.
-fn draw_all(
+pub(super) fn draw_all(
     wanted: &[&Wanted<'_>],
     images: &Images,
 ) -> Result<BTreeMap<usize, Vec<u8>>, PictureError> {

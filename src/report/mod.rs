@@ -1,7 +1,10 @@
 //! Results as terminal tables and HTML.
 
+pub mod change_pictures;
 pub mod chart;
 pub mod columns;
+pub mod comparison;
+pub mod comparison_table;
 pub mod confusion;
 pub mod curves;
 pub mod distribution;
@@ -11,7 +14,10 @@ pub mod format;
 pub mod html;
 pub mod mistakes;
 pub mod over_time;
+pub mod pareto;
 pub mod stages;
+pub mod sweep;
+pub mod sweep_table;
 pub mod terminal;
 pub mod time_axis;
 

@@ -1,0 +1,360 @@
+//! `shuffledet sweep`: which parameters are the best?
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use anyhow::{Context, bail};
+use clap::{Args, value_parser};
+use serde_json::{Map, Value, json};
+
+use super::ground_truth::{DataSet, TruthArgs};
+use super::replay::versions;
+use super::{Status, interrupt, progress, values};
+use crate::config::Config;
+use crate::detect::{DetectorSettings, Loaded};
+use crate::eval::run::{FileSource, Images, MessageSource};
+use crate::eval::sweep::outcome::{judge, outcomes};
+use crate::eval::sweep::run::{Detections, Group, Message, NextImage, detect, measure};
+use crate::eval::sweep::{Grid, Objective, SweepOutcome};
+use crate::eval::{Problem, Problems};
+use crate::pipeline::{Frame, Source};
+use crate::report::sweep::{SweepReport, render};
+use crate::report::sweep_table::SweepTable;
+use crate::whole_file::{beside, keep};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A value may be a list, as model.name=a,b, or a range with both ends, as detector.score_threshold=0.2..0.6:0.05;
+the grid is every combination, at most 1000. Every image is decoded once for all settings. Counted is what each
+setting detects, so that thresholds show. Latency is measured afterwards on a sample, one setting at a time on
+one thread, from a message's bytes to its detections.
+Exit code: 0, or 2 when images failed, 3 when no setting is within --max-latency-ms, 1 on an error.")]
+pub struct SweepArgs {
+    #[command(flatten)]
+    truth: TruthArgs,
+
+    /// Parameters, in the form of a ROS 2 parameter file
+    #[arg(long, value_name = "FILE", help_heading = "Grid")]
+    config: Option<PathBuf>,
+
+    /// A parameter with one or several values; may be repeated
+    #[arg(
+        long,
+        value_name = "KEY=VALUES",
+        required = true,
+        help_heading = "Grid"
+    )]
+    set: Vec<String>,
+
+    /// What the best setting has the most of
+    #[arg(long, value_enum, default_value_t = Objective::F1, help_heading = "Choice")]
+    objective: Objective,
+
+    /// The best setting's median latency is at most this
+    #[arg(long, value_name = "MS", value_parser = values::positive, help_heading = "Choice")]
+    max_latency_ms: Option<f64>,
+
+    /// How many images latency is measured on
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..), default_value = "100", help_heading = "Choice")]
+    latency_images: u64,
+
+    /// Write the best setting as a parameter file, for --config and for the node
+    #[arg(long, value_name = "OUT.yaml", help_heading = "Output")]
+    best: Option<PathBuf>,
+
+    /// Write a report: one HTML file with a plot of the objective over latency
+    #[arg(long, value_name = "OUT.html", help_heading = "Output")]
+    report: Option<PathBuf>,
+
+    /// Replace outputs that exist
+    #[arg(long, help_heading = "Output")]
+    force: bool,
+
+    /// Print one JSON object, and nothing else, on standard output
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
+pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
+    check_outputs(args)?;
+    let grid = Grid::parse(&args.set)?;
+    let load = |setting: &Vec<String>| Config::load(args.config.as_deref(), None, setting);
+    let configs: Vec<Config> = grid.settings().iter().map(load).collect::<Result<_, _>>()?;
+    let groups = group(&configs)?;
+    // categories and images are the same for all
+    let (groups, data) = with_truth(args, groups)?;
+    let stop = interrupt::listen().context("listening for signals")?;
+
+    let images = &data.truth.images;
+    let every: Vec<u64> = (0..images.len() as u64).collect();
+    let bar = progress::bar(Some(every.len() as u64), args.json);
+    let workers = configs[0].workers.get();
+    let found = with_source(&data, every, |source| {
+        let done = || bar.inc(1);
+        Ok(detect(
+            &groups,
+            configs.len(),
+            images,
+            source,
+            workers,
+            &stop,
+            done,
+        )?)
+    })?;
+    bar.finish_and_clear();
+    let sample = sample(&data, &found, args.latency_images)?;
+    let times = measure(&groups, configs.len(), &sample, &stop)?;
+    if stop.load(Ordering::Relaxed) {
+        eprintln!("interrupted: a sweep is whole or nothing");
+        return Ok(Status::Interrupted);
+    }
+    let most: Vec<usize> = configs
+        .iter()
+        .map(|c| c.thresholds.max_detections)
+        .collect();
+    let shown = configs.iter().map(|config| shown(&grid, config)).collect();
+    let categories = &data.truth.categories;
+    let mut settings = outcomes(categories, images, &found, shown, &most, times);
+    let best = judge(&mut settings, args.objective, args.max_latency_ms);
+    let outcome = SweepOutcome {
+        objective: args.objective,
+        max_latency_ms: args.max_latency_ms,
+        annotations: data.description.annotations.clone(),
+        images_in: data.description.images_in.clone(),
+        images: images.len(),
+        failed: found.failures.len(),
+        measured: sample.len(),
+        versions: versions(&groups[0].loaded)?,
+        best,
+        settings,
+    };
+    let yaml = best
+        .map(|best| best_yaml(&grid, &configs[best]))
+        .transpose()?;
+    write_outputs(args, &outcome, yaml.as_deref())?;
+    print(args, &outcome)?;
+    warn(&data.problems, &found);
+    Ok(match best {
+        None => Status::NotGoodEnough,
+        Some(_) if !found.failures.is_empty() => Status::SomeFailed,
+        Some(_) => Status::Success,
+    })
+}
+
+fn check_outputs(args: &SweepArgs) -> anyhow::Result<()> {
+    let outputs = [("--best", &args.best), ("--report", &args.report)];
+    let inputs = args.truth.inputs().chain(args.config.as_deref());
+    let inputs: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
+    for (option, path) in outputs
+        .into_iter()
+        .filter_map(|(o, path)| Some((o, path.as_ref()?)))
+    {
+        if path.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
+            bail!(
+                "{option} {}: would write over what is read; choose another",
+                path.display()
+            );
+        }
+        if path.exists() && !args.force {
+            bail!("{} exists; use --force to replace it", path.display());
+        }
+    }
+    if args.best.is_some() && args.best == args.report {
+        bail!("--best and --report: expected two files, found the same");
+    }
+    Ok(())
+}
+
+/// Settings that differ after the model alone are one group; positions are those of `configs`.
+fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (at, config) in configs.iter().enumerate() {
+        let same = |group: &&mut Group| {
+            let other = &group.loaded.config;
+            other.model == config.model && other.session == config.session
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => {
+                let model = &group.loaded.model.description;
+                let settings = DetectorSettings::new(&config.thresholds, model)?;
+                group.settings.push((at, settings));
+            }
+            None => {
+                let loaded = Loaded::new(config.clone())?;
+                groups.push(Group {
+                    settings: vec![(at, loaded.settings().clone())],
+                    categories: Vec::new(),
+                    loaded,
+                });
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// Reads the ground truth, and for each model which category its classes are of.
+fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<Group>, DataSet)> {
+    let mut first = None;
+    for group in &mut groups {
+        let data = args
+            .truth
+            .load(&group.loaded.labels, group.loaded.settings())?;
+        group.categories.clone_from(&data.categories);
+        first.get_or_insert(data);
+    }
+    let data = first.context("the grid has no setting")?;
+    if data.settings.camera.is_some() {
+        bail!(
+            "--camera-height: a sweep tells nothing by distance; evaluate the best setting with it"
+        );
+    }
+    Ok((groups, data))
+}
+
+/// Calls `run` with what gives the images of `indices`.
+fn with_source<T>(
+    data: &DataSet,
+    indices: Vec<u64>,
+    run: impl FnOnce(&mut NextImage<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let images = &data.truth.images;
+    match &data.images {
+        Images::Folder(folder) => {
+            let mut files = FileSource::new(folder, images, indices)?;
+            run(&mut |frame| next(&mut files, frame))
+        }
+        Images::Recording(recording) => {
+            let sources = indices.iter().map(|&i| (i, &images[i as usize].source));
+            let mut messages = MessageSource::new(recording, sources)?;
+            let result = run(&mut |frame| next(&mut messages, frame));
+            let warnings = messages.warnings().iter();
+            warnings.for_each(|warning| tracing::warn!("{warning}"));
+            result
+        }
+    }
+}
+
+fn next<S: Source>(source: &mut S, frame: &mut Frame) -> Result<bool, String>
+where
+    S::Error: Display,
+{
+    source.next_into(frame).map_err(|error| error.to_string())
+}
+
+/// Images of the data set, evenly chosen from those that could be processed.
+fn sample(data: &DataSet, found: &Detections, most: u64) -> anyhow::Result<Vec<Message>> {
+    let usable = (0..data.truth.images.len() as u64).filter(|i| !found.failures.contains_key(i));
+    let usable: Vec<u64> = usable.collect();
+    let step = usable.len().div_ceil(most as usize).max(1);
+    let chosen: Vec<u64> = usable.into_iter().step_by(step).collect();
+    with_source(data, chosen, |source| {
+        let (mut frame, mut messages) = (Frame::new(), Vec::new());
+        while source(&mut frame).map_err(anyhow::Error::msg)? {
+            messages.push(Message {
+                transport: frame.transport,
+                bytes: std::mem::take(&mut frame.message),
+            });
+            frame.reset();
+        }
+        Ok(messages)
+    })
+}
+
+/// The parameters that vary, as they are in force.
+fn shown(grid: &Grid, config: &Config) -> BTreeMap<String, Value> {
+    let tree = config.to_tree();
+    let value = |key: &str| key.split('.').fold(&tree, |tree, key| &tree[key]).clone();
+    grid.varying()
+        .map(|axis| (axis.key.clone(), value(&axis.key)))
+        .collect()
+}
+
+/// A parameter file with what varies and what is not as by default.
+fn best_yaml(grid: &Grid, config: &Config) -> anyhow::Result<String> {
+    let mut tree = config.to_tree();
+    let model = Path::new(&config.model);
+    if model.is_file() {
+        // the node is started elsewhere
+        tree["model"]["name"] = json!(model.canonicalize()?);
+    }
+    let defaults = Config::load(None, None, &[])?.to_tree();
+    let varying: Vec<&str> = grid.varying().map(|axis| axis.key.as_str()).collect();
+    let parameters = told("", &tree, &defaults, &varying).unwrap_or(json!({}));
+    let file = json!({ "/**": { "ros__parameters": parameters } });
+    Ok(serde_yaml::to_string(&file)?)
+}
+
+/// What of `tree` differs from `defaults` or is named by one of `keys`.
+fn told(path: &str, tree: &Value, defaults: &Value, keys: &[&str]) -> Option<Value> {
+    let Value::Object(entries) = tree else {
+        return (tree != defaults || keys.contains(&path)).then(|| tree.clone());
+    };
+    let told = entries.iter().filter_map(|(key, value)| {
+        let path = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
+        Some((key.clone(), told(&path, value, &defaults[key], keys)?))
+    });
+    let told: Map<String, Value> = told.collect();
+    (!told.is_empty()).then_some(Value::Object(told))
+}
+
+fn write_outputs(
+    args: &SweepArgs,
+    outcome: &SweepOutcome,
+    yaml: Option<&str>,
+) -> anyhow::Result<()> {
+    if let (Some(path), Some(yaml)) = (&args.best, yaml) {
+        write_whole(path, yaml).with_context(|| format!("--best {}", path.display()))?;
+    }
+    if let Some(path) = &args.report {
+        let generated_at = SystemTime::now();
+        let report = SweepReport {
+            outcome,
+            yaml,
+            generated_at,
+        };
+        write_whole(path, &render(&report)?)
+            .with_context(|| format!("--report {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let file = beside(path)?;
+    fs::write(file.path(), text)?;
+    keep(file, path)
+}
+
+fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(outcome)?)?;
+        return Ok(());
+    }
+    let colour = out.is_terminal();
+    write!(out, "{}", SweepTable { outcome, colour })?;
+    if let (Some(path), Some(_)) = (&args.best, outcome.best) {
+        writeln!(out, "written to {}", path.display())?;
+    }
+    Ok(())
+}
+
+/// Tells of what was wrong with the annotations and the images.
+fn warn(problems: &Problems, found: &Detections) {
+    for (problem, occurrences) in problems.iter().filter(|(p, _)| !p.is_ordinary()) {
+        let first = occurrences.first.join("; ");
+        tracing::warn!("{} {}: {first}", occurrences.count, problem.text());
+    }
+    if let Some(failure) = found.failures.values().next() {
+        let text = Problem::ImageFailed.text();
+        tracing::warn!("{} {text}: {failure}", found.failures.len());
+    }
+}

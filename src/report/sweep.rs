@@ -1,0 +1,150 @@
+//! The report of a sweep: one HTML file that holds all it shows and asks nobody for anything.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::format::{count, counted, figure, fraction, utc};
+use super::html::{Plot, ReportError, STYLE, embedded_json, last_part, page};
+use super::pareto::pareto;
+use super::sweep_table::{order, parameters};
+use super::time_axis::{NARROW, WIDE};
+use crate::eval::sweep::{SettingOutcome, SweepOutcome};
+
+const TEMPLATE: &str = include_str!("sweep.html");
+
+/// What the report is made of.
+pub struct SweepReport<'a> {
+    pub outcome: &'a SweepOutcome,
+    /// The best setting as a parameter file; `None` where there is none.
+    pub yaml: Option<&'a str>,
+    pub generated_at: SystemTime,
+}
+
+/// The report as the text of an HTML file.
+pub fn render(report: &SweepReport<'_>) -> Result<String, ReportError> {
+    page("sweep.html", TEMPLATE, Page::of(report)?)
+}
+
+/// What the template shows, every figure written out. Fields that end in `_svg` or are named `style` or `data` are
+/// inserted as they are.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: &'static str,
+    data: String,
+    title: String,
+    generated: String,
+    headline: String,
+    outcome: &'a SweepOutcome,
+    objective: &'static str,
+    best: Option<String>,
+    figures: Vec<(String, &'static str)>,
+    images: String,
+    failed: Option<String>,
+    measured: String,
+    plot: Plot,
+    rows: Vec<Row>,
+    yaml: Option<&'a str>,
+    versions: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    setting: String,
+    /// F1, precision, recall, AP, AP50, detections, median latency.
+    cells: [String; 7],
+    /// Beaten by none.
+    front: bool,
+    best: bool,
+}
+
+impl Row {
+    fn of(setting: &SettingOutcome, best: bool) -> Self {
+        let SettingOutcome {
+            f1,
+            precision,
+            recall,
+            ap,
+            ap50,
+            ..
+        } = *setting;
+        let ms = setting
+            .latency_ms
+            .map_or("–".to_owned(), |ms| figure(ms.p50));
+        Row {
+            setting: parameters(setting),
+            cells: [
+                fraction(f1),
+                fraction(precision),
+                fraction(recall),
+                fraction(ap),
+                fraction(ap50),
+                count(setting.detections as u64),
+                ms,
+            ],
+            front: setting.pareto,
+            best,
+        }
+    }
+}
+
+impl<'a> Page<'a> {
+    fn of(report: &SweepReport<'a>) -> Result<Self, ReportError> {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            generated_at: &'a str,
+            sweep: &'a SweepOutcome,
+        }
+        let outcome = report.outcome;
+        let generated = utc(report.generated_at);
+        let settings = &outcome.settings;
+        let best = outcome.best.map(|best| &settings[best]);
+        let figures = best.map(|best| {
+            let mut figures = vec![
+                (fraction(best.f1), "F1"),
+                (fraction(best.precision), "precision"),
+                (fraction(best.recall), "recall"),
+                (fraction(best.ap), "AP of what is left"),
+            ];
+            figures.extend(best.latency_ms.map(|ms| (figure(ms.p50), "ms, median")));
+            figures
+        });
+        let count_of = counted(settings.len() as u64, "setting");
+        let images = counted(outcome.images as u64, "image");
+        Ok(Page {
+            style: STYLE,
+            data: embedded_json(&Data {
+                generated_at: &generated,
+                sweep: outcome,
+            })?,
+            title: format!("{count_of} on {}", last_part(&outcome.images_in)),
+            headline: match best {
+                Some(best) => format!(
+                    "The best in {}: {}",
+                    outcome.objective.name(),
+                    parameters(best)
+                ),
+                None => "No setting is fast enough.".to_owned(),
+            },
+            objective: outcome.objective.name(),
+            best: best.map(parameters),
+            figures: figures.unwrap_or_default(),
+            images,
+            failed: (outcome.failed > 0).then(|| count(outcome.failed as u64)),
+            measured: counted(outcome.measured as u64, "image"),
+            plot: Plot {
+                wide_svg: pareto(outcome, WIDE),
+                narrow_svg: pareto(outcome, NARROW),
+            },
+            rows: order(outcome)
+                .into_iter()
+                .map(|at| Row::of(&settings[at], outcome.best == Some(at)))
+                .collect(),
+            yaml: report.yaml,
+            versions: &outcome.versions,
+            generated,
+            outcome,
+        })
+    }
+}
