@@ -28,7 +28,7 @@ pub enum CompareError {
         problem: String,
     },
     #[error(
-        "{a} and {b}: the annotations of {count} of {shared} images differ, {first} first (sha256 {a_sha256} and {b_sha256}); \
+        "{a} and {b}: the annotations of {count} of {shared} images differ, {first} first (sha256 {sha256}); \
          evaluate both with the same, or judge both by those of the second with --allow-different-truth"
     )]
     Truth {
@@ -37,8 +37,8 @@ pub enum CompareError {
         count: usize,
         shared: usize,
         first: String,
-        a_sha256: String,
-        b_sha256: String,
+        /// Of both.
+        sha256: String,
     },
     #[error(transparent)]
     Pairing(#[from] PairingError),
@@ -127,8 +127,7 @@ impl Pairs {
                 count: pairs.images.other_truth.len(),
                 shared: pairs.b.len(),
                 first: first.clone(),
-                a_sha256: ours.sha256.clone(),
-                b_sha256: theirs.sha256.clone(),
+                sha256: format!("{} and {}", ours.sha256, theirs.sha256),
             }),
             _ => Ok(pairs),
         }
