@@ -17,21 +17,22 @@ use crate::eval::run::Images;
 use crate::eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
 use crate::eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
 use crate::eval::{ClassMap, ImageSource, Problems, Truth, regions};
+use crate::image::folder::images_in;
 use crate::model::Labels;
 use crate::model::fetch::{file_sha256, sha256};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ground truth")]
 pub struct TruthArgs {
-    /// A rosbag2 recording whose images are annotated; or give --images
+    /// A rosbag2 recording whose images are annotated, or a folder of images
     #[arg(
-        value_name = "BAG",
+        value_name = "BAG|DIR",
         required_unless_present = "images",
         conflicts_with = "images"
     )]
     recording: Option<PathBuf>,
 
-    /// A folder of images
+    /// A folder of images, whatever else is in it
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
@@ -119,6 +120,14 @@ impl TruthArgs {
         input.unwrap_or(Path::new(""))
     }
 
+    /// The recording, unless what was given in its place is a folder of images.
+    fn recording(&self) -> Option<&Path> {
+        let path = self.recording.as_deref()?;
+        let has_images = || images_in(path).is_ok_and(|images| !images.is_empty());
+        let is_images = path.is_dir() && !path.join("metadata.yaml").exists() && has_images();
+        (!is_images).then_some(path)
+    }
+
     /// The files that are read and must not be written over.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         let files = [
@@ -139,7 +148,7 @@ impl TruthArgs {
             .map(|path| ClassMap::read(path, labels));
         let map = map.transpose()?.unwrap_or_default();
         let camera = self.camera()?;
-        let images = match &self.recording {
+        let images = match self.recording() {
             Some(path) => Images::Recording(Recording::open(path)?),
             None => Images::Folder(self.input().to_owned()),
         };
@@ -204,7 +213,7 @@ impl TruthArgs {
             .find(|f| Some(f.name()) == self.format.as_deref());
         let format = named.map_or_else(|| Format::guess(path), Ok)?;
         let images = self.input();
-        if self.recording.is_some() && format != Format::Coco {
+        if self.recording().is_some() && format != Format::Coco {
             bail!(
                 "{}: {} labels name no messages of a recording; expected COCO JSON with topic and stamp_ns",
                 path.display(),
