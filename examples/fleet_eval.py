@@ -100,8 +100,9 @@ def main():
     parser.add_argument("--address", help="of a Ray cluster, or auto (default: a cluster of this machine's own)")
     parser.add_argument("--cluster-cpus", type=int, help="cores of this machine's own cluster (default: all)")
     parser.add_argument("--shuffledet", default="shuffledet", help="the program (default: from PATH)")
-    parser.add_argument("arguments", nargs="*", help="after --: what else shuffledet eval is given")
-    options = parser.parse_args()
+    given = sys.argv[1:]
+    end = given.index("--") if "--" in given else len(given)
+    options, arguments = parser.parse_args(given[:end]), given[end + 1 :]
     if options.shards < 1 or options.cpus < 1:
         parser.error("--shards and --cpus: expected at least 1")
 
@@ -112,7 +113,7 @@ def main():
     cluster = {"address": options.address} if options.address else {"address": "local", "num_cpus": options.cluster_cpus}
     ray.init(**cluster, include_dashboard=False if not options.address else None, log_to_driver=False)
     task = ray.remote(num_cpus=options.cpus, max_retries=options.retries, retry_exceptions=[OSError])(evaluate)
-    arguments = [*options.arguments, "--set", f"runtime.workers={options.cpus}"]
+    arguments = ["--set", f"runtime.workers={options.cpus}", *arguments]
     pending = {}
     for name, (recording, annotations) in found.items():
         for index in range(options.shards):

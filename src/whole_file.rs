@@ -27,6 +27,13 @@ pub fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
+/// Writes a whole file at once.
+pub fn write(path: &Path, contents: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = beside(path)?;
+    fs::write(file.path(), contents)?;
+    keep(file, path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

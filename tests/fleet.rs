@@ -100,6 +100,8 @@ fn a_killed_workers_shard_is_done_again() {
 
     let out = folder.path().join("out");
     python
+        // else Ray leaves a token in the home folder
+        .env("RAY_AUTH_MODE", "disabled")
         .arg(repository("examples/fleet_eval.py"))
         .arg(format!("file://{}", drives.display()))
         .arg(&out)

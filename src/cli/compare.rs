@@ -1,15 +1,15 @@
 //! `shuffledet compare`: is the new model better?
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, value_parser};
 
 use super::Status;
+use super::evaluation_outputs::check_outputs;
 use super::merge::images_of;
 use super::values;
 use crate::eval::compare::LatencyRule;
@@ -17,7 +17,7 @@ use crate::eval::{BootstrapSettings, CompareSettings, Comparison, Evaluation, co
 use crate::report::change_pictures::pictures;
 use crate::report::comparison::{ComparisonReport, render};
 use crate::report::comparison_table::ComparisonTable;
-use crate::whole_file::{beside, keep};
+use crate::whole_file;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -91,9 +91,9 @@ fn confidence(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
-    if let Some(path) = &args.report {
-        check_report(args, path)?;
-    }
+    let report = args.report.as_deref().map(|path| ("--report", path));
+    let inputs = [args.a.as_path(), &args.b].into_iter();
+    check_outputs(report.into_iter(), inputs, args.force)?;
     let (a, b) = (Evaluation::read(&args.a)?, Evaluation::read(&args.b)?);
     let settings = CompareSettings {
         bootstrap: BootstrapSettings {
@@ -130,23 +130,6 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
     })
 }
 
-fn check_report(args: &CompareArgs, path: &Path) -> anyhow::Result<()> {
-    let same = |input: &PathBuf| {
-        let (input, path) = (input.canonicalize().ok(), path.canonicalize().ok());
-        input.is_some() && input == path
-    };
-    if [&args.a, &args.b].into_iter().any(same) {
-        bail!(
-            "--report {}: would write over what is read; choose another",
-            path.display()
-        );
-    }
-    if path.exists() && !args.force {
-        bail!("{} exists; use --force to replace it", path.display());
-    }
-    Ok(())
-}
-
 fn write_report(
     args: &CompareArgs,
     path: &Path,
@@ -163,8 +146,5 @@ fn write_report(
         pictures: &pictures(comparison, b, images.as_ref())?,
         generated_at: SystemTime::now(),
     })?;
-    let file = beside(path)?;
-    fs::write(file.path(), page)?;
-    keep(file, path)?;
-    Ok(())
+    Ok(whole_file::write(path, page)?)
 }

@@ -1,6 +1,5 @@
 //! What `eval` and `merge` write and print.
 
-use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -15,7 +14,7 @@ use crate::eval::{Budget, Evaluation};
 use crate::report::evaluation::{EvaluationReport, render};
 use crate::report::evaluation_table::{EvaluationTable, VerdictLines};
 use crate::report::mistakes::pictures;
-use crate::whole_file::{beside, keep};
+use crate::whole_file;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -45,48 +44,58 @@ pub struct EvaluationOutputArgs {
     pub quiet: bool,
 }
 
+/// Fails where one of `outputs`, each with its option, exists and may not be replaced, is a folder, or would replace
+/// another or something of `inputs`.
+pub fn check_outputs<'a>(
+    outputs: impl Iterator<Item = (&'static str, &'a Path)>,
+    inputs: impl Iterator<Item = &'a Path>,
+    force: bool,
+) -> anyhow::Result<()> {
+    let inputs: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
+    let mut seen: Vec<&Path> = Vec::new();
+    for (option, path) in outputs {
+        if seen.contains(&path) {
+            bail!(
+                "{option} {}: is another output, too; choose another",
+                path.display()
+            );
+        }
+        seen.push(path);
+        if path.is_dir() {
+            bail!(
+                "{option} {}: is a folder; expected the name of a file",
+                path.display()
+            );
+        }
+        // what cannot be resolved does not exist
+        let resolved = path.canonicalize().ok();
+        if resolved.is_some_and(|path| inputs.contains(&path)) {
+            bail!(
+                "{option} {}: would write over what is read; choose another",
+                path.display()
+            );
+        }
+        if path.exists() && !force {
+            bail!("{} exists; use --force to replace it", path.display());
+        }
+    }
+    Ok(())
+}
+
 impl EvaluationOutputArgs {
     /// Fails where an output exists and may not be replaced, where it would replace something of `inputs`, or another
     /// output. `more` is one that not every command has.
     pub fn check<'a>(
         &'a self,
         inputs: impl Iterator<Item = &'a Path>,
-        more: Option<(&'static str, &Path)>,
+        more: Option<(&'static str, &'a Path)>,
     ) -> anyhow::Result<()> {
-        let inputs = inputs.chain(self.budget.as_deref());
-        let inputs: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
-        let outputs = [("--output", &self.output), ("--report", &self.report)];
-        let outputs = outputs
+        let own = [("--output", &self.output), ("--report", &self.report)];
+        let own = own
             .into_iter()
             .filter_map(|(option, path)| Some((option, path.as_deref()?)));
-        let mut seen: Vec<&Path> = Vec::new();
-        for (option, path) in outputs.chain(more) {
-            if seen.contains(&path) {
-                bail!(
-                    "{option} {}: is another output, too; choose another",
-                    path.display()
-                );
-            }
-            seen.push(path);
-            if path.is_dir() {
-                bail!(
-                    "{option} {}: is a folder; expected the name of a file",
-                    path.display()
-                );
-            }
-            // what cannot be resolved does not exist
-            let resolved = path.canonicalize().ok();
-            if resolved.is_some_and(|path| inputs.contains(&path)) {
-                bail!(
-                    "{option} {}: would write over what is read; choose another",
-                    path.display()
-                );
-            }
-            if path.exists() && !self.force {
-                bail!("{} exists; use --force to replace it", path.display());
-            }
-        }
-        Ok(())
+        let inputs = inputs.chain(self.budget.as_deref());
+        check_outputs(own.chain(more), inputs, self.force)
     }
 
     /// The budget, and where it stands.
@@ -138,10 +147,7 @@ impl EvaluationOutputArgs {
             mistakes: &pictures(evaluation, images)?,
             generated_at: SystemTime::now(),
         })?;
-        let file = beside(path)?;
-        fs::write(file.path(), page)?;
-        keep(file, path)?;
-        Ok(())
+        Ok(whole_file::write(path, page)?)
     }
 
     fn print(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -12,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Args, value_parser};
 use serde_json::{Map, Value, json};
 
+use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
 use super::{Status, interrupt, progress, values};
@@ -25,7 +25,7 @@ use crate::eval::{Problem, Problems};
 use crate::pipeline::{Frame, Source};
 use crate::report::sweep::{SweepReport, render};
 use crate::report::sweep_table::SweepTable;
-use crate::whole_file::{beside, keep};
+use crate::whole_file;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -81,7 +81,10 @@ pub struct SweepArgs {
 }
 
 pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
-    check_outputs(args)?;
+    let outputs = [("--best", &args.best), ("--report", &args.report)].into_iter();
+    let outputs = outputs.filter_map(|(option, path)| Some((option, path.as_deref()?)));
+    let inputs = args.truth.inputs().chain(args.config.as_deref());
+    check_outputs(outputs, inputs, args.force)?;
     let grid = Grid::parse(&args.set)?;
     let load = |setting: &Vec<String>| Config::load(args.config.as_deref(), None, setting);
     let configs: Vec<Config> = grid.settings().iter().map(load).collect::<Result<_, _>>()?;
@@ -144,30 +147,6 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         Some(_) if !found.failures.is_empty() => Status::SomeFailed,
         Some(_) => Status::Success,
     })
-}
-
-fn check_outputs(args: &SweepArgs) -> anyhow::Result<()> {
-    let outputs = [("--best", &args.best), ("--report", &args.report)];
-    let inputs = args.truth.inputs().chain(args.config.as_deref());
-    let inputs: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
-    for (option, path) in outputs
-        .into_iter()
-        .filter_map(|(o, path)| Some((o, path.as_ref()?)))
-    {
-        if path.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
-            bail!(
-                "{option} {}: would write over what is read; choose another",
-                path.display()
-            );
-        }
-        if path.exists() && !args.force {
-            bail!("{} exists; use --force to replace it", path.display());
-        }
-    }
-    if args.best.is_some() && args.best == args.report {
-        bail!("--best and --report: expected two files, found the same");
-    }
-    Ok(())
 }
 
 /// Settings that differ after the model alone are one group; positions are those of `configs`.
@@ -312,7 +291,7 @@ fn write_outputs(
     yaml: Option<&str>,
 ) -> anyhow::Result<()> {
     if let (Some(path), Some(yaml)) = (&args.best, yaml) {
-        write_whole(path, yaml).with_context(|| format!("--best {}", path.display()))?;
+        whole_file::write(path, yaml).with_context(|| format!("--best {}", path.display()))?;
     }
     if let Some(path) = &args.report {
         let generated_at = SystemTime::now();
@@ -321,16 +300,10 @@ fn write_outputs(
             yaml,
             generated_at,
         };
-        write_whole(path, &render(&report)?)
+        whole_file::write(path, &render(&report)?)
             .with_context(|| format!("--report {}", path.display()))?;
     }
     Ok(())
-}
-
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let file = beside(path)?;
-    fs::write(file.path(), text)?;
-    keep(file, path)
 }
 
 fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
