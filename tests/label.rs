@@ -1,5 +1,7 @@
 //! Labels out to people and back, as a user does it.
 
+#[path = "support/python.rs"]
+mod python;
 mod support;
 
 use std::fs;
@@ -68,6 +70,27 @@ fn labels_go_out_and_come_back() {
     assert_eq!(kept.len(), annotations.len() - 1);
     assert_eq!(kept[0]["bbox"], annotations[1]["bbox"]);
 
+    // without the folder of the export
+    let again = path("again.json");
+    label(
+        &["import", &file, "--recording", &bag, "--output", &again],
+        0,
+    );
+    let again = read(Path::new(&again));
+    for (ours, exported) in (again["images"].as_array().unwrap().iter()).zip(images) {
+        for key in [
+            "file_name",
+            "width",
+            "height",
+            "topic",
+            "stamp_ns",
+            "frame_id",
+        ] {
+            assert_eq!(ours[key], exported[key], "{key}");
+        }
+    }
+    assert_eq!(again["annotations"].as_array().unwrap().len(), kept.len());
+
     corrected["images"][0]["file_name"] = json!("another.jpg");
     corrected["images"][1]["width"] = json!(7);
     fs::write(path("corrected.json"), corrected.to_string()).unwrap();
@@ -77,4 +100,69 @@ fn labels_go_out_and_come_back() {
     }
     let told = label(&["import", &file, "--export", &out, "--strict"], 1);
     assert!(told.contains("another.jpg"), "{told}");
+    label(&["import", &file], 1);
+
+    // fewer frames, of fewer detections, in place of those
+    let (few, other) = (path("other.json"), path("out/images/mine.jpg"));
+    fs::write(&other, "").unwrap();
+    let again = [
+        "--every",
+        "100",
+        "--score-threshold",
+        "0.6",
+        "--limit",
+        "2",
+        "--force",
+    ];
+    label(&[&export[..4], &again].concat(), 0);
+    let few_exported = read(&folder.path().join("out/annotations/instances_default.json"));
+    assert_eq!(few_exported["images"].as_array().unwrap().len(), 2);
+    let scores = few_exported["annotations"].as_array().unwrap();
+    assert!(scores.iter().all(|a| a["score"].as_f64().unwrap() >= 0.6));
+    assert_eq!(
+        fs::read_dir(folder.path().join("out/images"))
+            .unwrap()
+            .count(),
+        3
+    );
+    fs::write(&few, few_exported.to_string()).unwrap();
+    label(&["import", &few, "--export", &out], 0);
+    assert!(label(&["export", &bag, "--output", &bag], 1).contains("is in the recording"));
+}
+
+#[test]
+fn other_tools_read_what_is_exported() {
+    const TEST: &str = "other_tools_read_what_is_exported";
+    let (Some(bag), Some(mut python)) = (
+        asset(TEST, "bags/dashcam_raw_sqlite3"),
+        python::python(TEST),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let (bag, out_text) = (bag.to_str().unwrap(), out.to_str().unwrap());
+    label(&["export", bag, "--output", out_text, "--limit", "3"], 0);
+    python.arg(support::repository("tests/reference/coco_objects.py"));
+    let file = out.join("annotations/instances_default.json");
+    let output = python.arg(&file).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let exported = read(&file);
+    assert_eq!(found["images"].as_object().unwrap().len(), 3);
+    let objects = found["images"].as_object().unwrap().values();
+    let count: usize = objects.map(|image| image.as_array().unwrap().len()).sum();
+    assert!(count > 0);
+    assert_eq!(count, exported["annotations"].as_array().unwrap().len());
+    for image in exported["images"].as_array().unwrap() {
+        let jpeg = fs::read(
+            out.join("images")
+                .join(image["file_name"].as_str().unwrap()),
+        )
+        .unwrap();
+        let mut decoder = shuffledet::image::ImageDecoder::new().unwrap();
+        let picture = decoder.decode_file(&jpeg).unwrap();
+        assert_eq!(json!(picture.width()), image["width"]);
+    }
 }

@@ -29,6 +29,13 @@ impl ParameterArgs {
         Ok(Loaded::new(self.config()?)?)
     }
 
+    /// As [`ParameterArgs::load`], with a parameter more, as `KEY=VALUE`, that wins over the others.
+    pub fn load_with(&self, more: Option<String>) -> anyhow::Result<Loaded> {
+        let set: Vec<String> = self.set.iter().cloned().chain(more).collect();
+        let config = Config::load(self.config.as_deref(), self.model.as_deref(), &set)?;
+        Ok(Loaded::new(config)?)
+    }
+
     /// Reads and checks the parameters alone.
     pub fn config(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)

@@ -1,6 +1,8 @@
 //! `shuffledet label export`: a start for labelling.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::{ANNOTATIONS, IMAGES};
+use super::import::read_export;
+use super::{ANNOTATIONS, IMAGES, file_name, prefixes};
 use crate::bag::{BagError, Recording};
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::select_cameras;
@@ -26,6 +29,7 @@ use crate::pipeline::{
     run as run_pipeline,
 };
 use crate::report::format::counted;
+use crate::whole_file::{beside, keep};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -52,6 +56,10 @@ pub struct ExportArgs {
     /// The most frames to write
     #[arg(long, value_name = "N", help_heading = "Selection")]
     limit: Option<u64>,
+
+    /// Label what scores at least this, in [0, 1] [default: detector.score_threshold]
+    #[arg(long, value_name = "SCORE", help_heading = "Parameters")]
+    score_threshold: Option<f32>,
 
     #[command(flatten)]
     parameters: ParameterArgs,
@@ -90,6 +98,15 @@ impl Source for Thinned {
 pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     let annotations = args.output.join(ANNOTATIONS);
     let images = args.output.join(IMAGES);
+    // what cannot be resolved does not exist
+    if let (Ok(output), Ok(input)) = (args.output.canonicalize(), args.recording.canonicalize())
+        && output.starts_with(&input)
+    {
+        bail!(
+            "--output {}: is in the recording that is read; choose another",
+            args.output.display()
+        );
+    }
     let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
     if filled(&args.output) && !args.force {
         bail!(
@@ -97,7 +114,10 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
             args.output.display()
         );
     }
-    let loaded = args.parameters.load()?;
+    let earlier = read_export(&annotations).ok();
+    let threshold = args.score_threshold;
+    let threshold = threshold.map(|score| format!("detector.score_threshold={score}"));
+    let loaded = args.parameters.load_with(threshold)?;
     let recording = Recording::open(&args.recording)?;
     let cameras = select_cameras(&recording, &args.topic, &args.recording)?;
     let mut source = Thinned {
@@ -122,7 +142,10 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     let mut export = Export {
         images,
         labels: &loaded.labels,
+        first_id: first_id(&loaded.labels),
         cameras: &cameras,
+        prefixes: prefixes(&select_cameras(&recording, &[], &args.recording)?),
+        seen: HashSet::new(),
         decoder: ImageDecoder::new()?,
         encoder: JpegEncoder::new(JPEG_QUALITY)?,
         annotations: empty(
@@ -153,6 +176,9 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         ran => ran?,
     }
     written.with_context(|| annotations.display().to_string())?;
+    if let Some(earlier) = earlier {
+        remove_others(&earlier, &export)?;
+    }
     for warning in source.source.warnings() {
         tracing::warn!("{warning}");
     }
@@ -176,11 +202,43 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     })
 }
 
+/// What is added to the model's category ids: CVAT gives an object of category 0 no label.
+fn first_id(labels: &Labels) -> u64 {
+    (0..labels.count())
+        .any(|class| labels.category_id(class) == 0)
+        .into()
+}
+
+/// Removes the frames of an earlier export that are none of this one, so that nobody labels them.
+fn remove_others(earlier: &Annotations, export: &Export<'_>) -> anyhow::Result<()> {
+    let images = &export.annotations.images;
+    let written: HashSet<&str> = images
+        .iter()
+        .map(|image| image.file_name.as_str())
+        .collect();
+    for image in &earlier.images {
+        let name = Path::new(&image.file_name);
+        // the folder's own, whatever stands in the file
+        if written.contains(image.file_name.as_str()) || name.file_name() != Some(name.as_os_str())
+        {
+            continue;
+        }
+        let path = export.images.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| path.display().to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Annotations of no image yet, with the model's classes.
 fn empty(labels: &Labels, model: &str, recording: &Path) -> Annotations {
     let category = |class_id: usize| LabelledCategory {
         category: Category {
-            id: u64::from(labels.category_id(class_id)),
+            id: first_id(labels) + u64::from(labels.category_id(class_id)),
             name: labels.name(class_id).to_owned(),
         },
         supercategory: String::new(),
@@ -202,7 +260,13 @@ fn empty(labels: &Labels, model: &str, recording: &Path) -> Annotations {
 struct Export<'a> {
     images: PathBuf,
     labels: &'a Labels,
+    /// Of the categories.
+    first_id: u64,
     cameras: &'a [Camera],
+    /// Of the file names, by topic; every camera is among them.
+    prefixes: HashMap<String, String>,
+    /// Camera and stamp of what was written.
+    seen: HashSet<(usize, i64)>,
     decoder: ImageDecoder,
     encoder: JpegEncoder,
     annotations: Annotations,
@@ -224,11 +288,21 @@ impl Export<'_> {
         let Some((width, height)) = frame.size else {
             return Ok(());
         };
-        let of_topic = topic.trim_matches('/').replace('/', "_");
-        let file_name = format!("{of_topic}_{}.{:09}.jpg", stamp.sec, stamp.nanosec);
+        if !self.seen.insert((frame.camera, stamp_ns)) {
+            tracing::warn!(
+                "{topic}: another frame of {stamp_ns} ns; left out, as labels go by the stamp"
+            );
+            return Ok(());
+        }
+        let file_name = file_name(&self.prefixes[topic], stamp);
         let path = self.images.join(&file_name);
         let jpeg = self.jpeg(frame)?;
-        fs::write(&path, jpeg).with_context(|| path.display().to_string())?;
+        let write = || {
+            let mut file = beside(&path)?;
+            file.write_all(&jpeg)?;
+            keep(file, &path)
+        };
+        write().with_context(|| path.display().to_string())?;
         let image_id = self.annotations.images.len() as u64 + 1;
         self.annotations.images.push(LabelledImage {
             id: image_id,
@@ -245,7 +319,7 @@ impl Export<'_> {
             self.annotations.annotations.push(Annotation {
                 id: self.annotations.annotations.len() as u64 + 1,
                 image_id,
-                category_id: u64::from(self.labels.category_id(detection.class_id)),
+                category_id: self.first_id + u64::from(self.labels.category_id(detection.class_id)),
                 bbox,
                 area: bbox[2] * bbox[3],
                 iscrowd: 0,

@@ -1,25 +1,29 @@
 //! `shuffledet label import`: corrected labels, checked and keyed by topic and stamp.
 //!
-//! Labelling tools keep what COCO defines. They number images anew, put a folder or a mark before their file's names, and
-//! drop keys of others; an image is known again by the end of its file's name.
+//! Labelling tools keep what COCO defines. They number images and categories anew, put a folder or a mark before their
+//! file's names, and drop keys of others; an image is known again by the end of its file's name, a category by its name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::ANNOTATIONS;
+use super::frames::frames_of;
 use crate::cli::Status;
 use crate::eval::annotations::{Annotation, Annotations, Info, LabelledCategory, LabelledImage};
-use crate::eval::truth::read_coco;
-use crate::eval::{ImageSource, Problem, Problems, Truth};
+use crate::eval::truth::{reaches_beyond, read_coco};
+use crate::eval::{Category, ImageSource, Problem, Problems, Truth, TruthImage};
 use crate::report::format::counted;
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Exit code: 0 when nothing was wrong, 2 when something was left out or is to be looked at (it is told), 1 on an error.")]
+#[command(
+    group = ArgGroup::new("against").args(["export", "recording"]).required(true),
+    after_help = "\
+Exit code: 0 when nothing was wrong, 2 when something was left out or is to be looked at (it is told), 1 on an error."
+)]
 pub struct ImportArgs {
     /// COCO annotations, as the labelling tool exports them
     #[arg(value_name = "FILE")]
@@ -27,7 +31,11 @@ pub struct ImportArgs {
 
     /// The folder that `label export` wrote
     #[arg(long, value_name = "DIR")]
-    export: PathBuf,
+    export: Option<PathBuf>,
+
+    /// Without that folder, the recording; names of categories are then not checked
+    #[arg(long, value_name = "BAG")]
+    recording: Option<PathBuf>,
 
     /// The annotations to write, for `eval BAG --annotations`
     #[arg(long, value_name = "OUT.json")]
@@ -48,15 +56,14 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     {
         bail!("{} exists; use --force to replace it", output.display());
     }
-    let exported = args.export.join(ANNOTATIONS);
-    let original = read_export(&exported)?;
     let (truth, mut problems) = read_coco(&args.corrected)?;
-    let labels = keyed(truth, &original, &mut problems);
+    let (known, from) = known(args)?;
+    let labels = keyed(truth, &known, &mut problems);
     if labels.images.is_empty() {
         bail!(
             "{}: none of its images is one of {}",
             args.corrected.display(),
-            exported.display()
+            from.display()
         );
     }
     tell(&problems);
@@ -71,114 +78,194 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
             .with_context(|| output.display().to_string())?;
     }
     println!(
-        "{} of {} exported, with {}",
+        "{} of {} in {}, with {}",
         counted(labels.images.len() as u64, "image"),
-        original.images.len(),
+        known.images.len(),
+        from.display(),
         counted(labels.annotations.len() as u64, "label")
     );
-    let clean = problems.strictly().is_ok();
-    Ok(if clean {
-        Status::Success
-    } else {
-        Status::SomeFailed
+    Ok(match problems.strictly() {
+        Ok(()) => Status::Success,
+        Err(_) => Status::SomeFailed,
     })
 }
 
-fn read_export(path: &Path) -> anyhow::Result<Annotations> {
+pub(super) fn read_export(path: &Path) -> anyhow::Result<Annotations> {
     let bytes = fs::read(path).with_context(|| path.display().to_string())?;
     serde_json::from_slice(&bytes)
         .with_context(|| format!("{}: expected what label export writes", path.display()))
 }
 
-/// The corrected labels under the images of the export, in its order and with its ids.
-fn keyed(truth: Truth, original: &Annotations, problems: &mut Problems) -> Annotations {
-    let mut by_id: HashMap<u64, (&LabelledImage, Vec<Annotation>)> = HashMap::new();
+/// The images and categories that labels may be of.
+struct Known {
+    images: Vec<LabelledImage>,
+    /// `None`: any.
+    categories: Option<Vec<Category>>,
+}
+
+fn known(args: &ImportArgs) -> anyhow::Result<(Known, PathBuf)> {
+    if let Some(recording) = &args.recording {
+        let images = frames_of(recording)?;
+        let known = Known {
+            images,
+            categories: None,
+        };
+        return Ok((known, recording.clone()));
+    }
+    // clap has seen to it that there is one of them
+    let path = args.export.as_deref().unwrap_or(Path::new(""));
+    let path = path.join(ANNOTATIONS);
+    let Annotations {
+        images, categories, ..
+    } = read_export(&path)?;
+    let categories = categories.into_iter().map(|labelled| labelled.category);
+    let known = Known {
+        images,
+        categories: Some(categories.collect()),
+    };
+    Ok((known, path))
+}
+
+/// The corrected labels under the known images, in their order and with their ids.
+fn keyed(truth: Truth, known: &Known, problems: &mut Problems) -> Annotations {
+    let (categories, new_ids) = renumbered(&truth.categories, known, problems);
+    let finder = Finder::new(&known.images);
+    let mut found: BTreeMap<usize, TruthImage> = BTreeMap::new();
     for image in truth.images {
-        let name = match &image.source {
-            ImageSource::File { file_name } => file_name.clone(),
-            ImageSource::Message { topic, stamp_ns } => format!("{topic} at {stamp_ns} ns"),
-        };
-        let found = match &image.source {
-            ImageSource::Message { topic, stamp_ns } => {
-                let same = |own: &&LabelledImage| own.topic == *topic && own.stamp_ns == *stamp_ns;
-                original.images.iter().find(same)
-            }
-            ImageSource::File { file_name } => named(original, file_name),
-        };
-        let Some(own) = found else {
-            problems.add(
-                Problem::UnknownImage,
-                format!("{name}: is none of the export"),
-            );
+        let title = image.source.title();
+        let Some(at) = finder.find(&image.source) else {
+            problems.add(Problem::UnknownImage, title);
             continue;
         };
-        if [image.width, image.height] != [own.width, own.height] && image.width > 0 {
-            let found = format!("{}x{} in the labels", image.width, image.height);
-            problems.add(
-                Problem::ImageSize,
-                format!("{name}: {found}, {}x{} exported", own.width, own.height),
+        if found.contains_key(&at) {
+            problems.add(Problem::DuplicateImage, title);
+            continue;
+        }
+        let own = &known.images[at];
+        if (image.width, image.height) != (own.width, own.height) {
+            // the labels do not say it, or say another: they were not checked against this one
+            let beyond = |bbox| reaches_beyond(bbox, (own.width, own.height));
+            for object in image.objects.iter().filter(|object| beyond(object.bbox)) {
+                let place = format!("{title}: annotation {}: {:?}", object.id, object.bbox);
+                problems.add(Problem::BoxOutside, place);
+            }
+        }
+        let stated = [image.width, image.height];
+        if stated != [0, 0] && stated != [own.width, own.height] {
+            let (found, expected) = (
+                format!("{}x{}", image.width, image.height),
+                format!("{}x{}", own.width, own.height),
             );
+            let place = format!("{title}: {found} in the labels, in truth {expected}");
+            problems.add(Problem::ImageSize, place);
         }
-        let annotations = image.objects.iter().map(|object| Annotation {
-            id: 0,
-            image_id: own.id,
-            category_id: object.category_id,
-            bbox: object.bbox,
-            area: object.area,
-            iscrowd: object.iscrowd.into(),
-            segmentation: Vec::new(),
-            score: None,
-        });
-        if by_id.insert(own.id, (own, annotations.collect())).is_some() {
-            problems.add(Problem::DuplicateImage, name);
+        found.insert(at, image);
+    }
+
+    let mut annotations: Vec<Annotation> = Vec::new();
+    let mut images = Vec::with_capacity(found.len());
+    for (at, image) in found {
+        let own = known.images[at].clone();
+        for object in image.objects {
+            annotations.push(Annotation {
+                id: annotations.len() as u64 + 1,
+                image_id: own.id,
+                // every object is of a category that is listed
+                category_id: new_ids[&object.category_id],
+                bbox: object.bbox,
+                area: object.area,
+                iscrowd: object.iscrowd.into(),
+                segmentation: Vec::new(),
+                score: None,
+            });
         }
+        images.push(own);
     }
-    let known: HashSet<&str> = original
-        .categories
-        .iter()
-        .map(|c| c.category.name.as_str())
-        .collect();
-    for category in truth
-        .categories
-        .iter()
-        .filter(|c| !known.contains(c.name.as_str()))
-    {
-        problems.add(Problem::UnmappedCategory, category.name.clone());
-    }
-    let mut labels = Annotations {
+    let labelled = |category| LabelledCategory {
+        category,
+        supercategory: String::new(),
+    };
+    Annotations {
         info: Info {
             description: "corrected labels".to_owned(),
         },
         licenses: Vec::new(),
-        categories: (truth.categories.into_iter())
-            .map(|category| LabelledCategory {
-                category,
-                supercategory: String::new(),
-            })
-            .collect(),
-        images: Vec::new(),
-        annotations: Vec::new(),
-    };
-    for image in &original.images {
-        if let Some((own, annotations)) = by_id.remove(&image.id) {
-            labels.images.push(own.clone());
-            for annotation in annotations {
-                let id = labels.annotations.len() as u64 + 1;
-                labels.annotations.push(Annotation { id, ..annotation });
-            }
-        }
+        categories: categories.into_iter().map(labelled).collect(),
+        images,
+        annotations,
     }
-    labels
 }
 
-/// The exported image whose file's name ends `file_name`, behind a folder or a mark and a hyphen.
-fn named<'a>(original: &'a Annotations, file_name: &str) -> Option<&'a LabelledImage> {
-    let base = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name);
-    let same = |name: &str| {
-        let before = base.strip_suffix(name);
-        before.is_some_and(|before| before.is_empty() || before.ends_with('-'))
+/// The categories of the labels with the ids that they have in the export, by name, and those ids by the labels' own. A
+/// category that the export does not have is counted, and has an id after all others.
+fn renumbered(
+    categories: &[Category],
+    known: &Known,
+    problems: &mut Problems,
+) -> (Vec<Category>, HashMap<u64, u64>) {
+    let Some(own) = &known.categories else {
+        let same = categories.iter().map(|category| (category.id, category.id));
+        return (categories.to_vec(), same.collect());
     };
-    original.images.iter().find(|image| same(&image.file_name))
+    let mut next_id = 1 + own.iter().map(|category| category.id).max().unwrap_or(0);
+    let mut by_name: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut new_ids = HashMap::new();
+    for Category { id, name } in categories {
+        let id_of_name = *by_name.entry(name).or_insert_with(|| {
+            let same = own.iter().find(|category| category.name == *name);
+            same.map_or_else(
+                || {
+                    problems.add(Problem::UnmappedCategory, name.as_str());
+                    next_id += 1;
+                    next_id - 1
+                },
+                |category| category.id,
+            )
+        });
+        new_ids.insert(*id, id_of_name);
+    }
+    let kept = by_name.into_iter().map(|(name, id)| Category {
+        id,
+        name: name.to_owned(),
+    });
+    let mut kept: Vec<Category> = kept.collect();
+    kept.sort_by_key(|category| category.id);
+    (kept, new_ids)
+}
+
+/// Positions of images by what labels may call them.
+struct Finder<'a> {
+    by_name: HashMap<&'a str, usize>,
+    by_message: HashMap<(&'a str, i64), usize>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(images: &'a [LabelledImage]) -> Self {
+        let named = |(at, image): (usize, &'a LabelledImage)| (image.file_name.as_str(), at);
+        let keyed =
+            |(at, image): (usize, &'a LabelledImage)| ((image.topic.as_str(), image.stamp_ns), at);
+        Self {
+            by_name: images.iter().enumerate().map(named).collect(),
+            by_message: images.iter().enumerate().map(keyed).collect(),
+        }
+    }
+
+    /// By topic and stamp, or by the end of the file's name: behind a folder (`images/a.jpg`), a mark and a hyphen
+    /// (`3f2a-a.jpg`), or an address (`?d=a.jpg`). The longest name that fits is it.
+    fn find(&self, source: &ImageSource) -> Option<usize> {
+        let file_name = match source {
+            ImageSource::Message { topic, stamp_ns } => {
+                return self.by_message.get(&(topic.as_str(), *stamp_ns)).copied();
+            }
+            ImageSource::File { file_name } => file_name,
+        };
+        let whole = std::iter::once(file_name.as_str());
+        let ends = file_name.match_indices(['/', '\\', '-', '=']);
+        let ends = ends.map(|(at, mark)| &file_name[at + mark.len()..]);
+        whole
+            .chain(ends)
+            .find_map(|name| self.by_name.get(name).copied())
+    }
 }
 
 fn tell(problems: &Problems) {
@@ -191,34 +278,104 @@ fn tell(problems: &Problems) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::Object;
+
+    fn image(id: u64, file_name: &str) -> LabelledImage {
+        LabelledImage {
+            id,
+            file_name: file_name.to_owned(),
+            width: 100,
+            height: 50,
+            topic: "/a".to_owned(),
+            stamp_ns: id as i64,
+            frame_id: String::new(),
+        }
+    }
 
     #[test]
     fn an_image_is_known_by_the_end_of_its_name() {
-        let image = |id: u64, file_name: &str| LabelledImage {
-            id,
-            file_name: file_name.to_owned(),
-            width: 10,
-            height: 10,
-            topic: "/a".to_owned(),
-            stamp_ns: 0,
-            frame_id: String::new(),
+        let images = [
+            image(1, "a_1.000000001.jpg"),
+            image(2, "b_a_1.000000001.jpg"),
+            image(3, "c-a_1.000000001.jpg"),
+        ];
+        let finder = Finder::new(&images);
+        let id = |name: &str| {
+            let file_name = name.to_owned();
+            let at = finder.find(&ImageSource::File { file_name })?;
+            Some(images[at].id)
         };
-        let original = Annotations {
-            info: Info {
-                description: String::new(),
-            },
-            licenses: Vec::new(),
-            categories: Vec::new(),
-            images: vec![
-                image(1, "a_1.000000001.jpg"),
-                image(2, "b_a_1.000000001.jpg"),
-            ],
-            annotations: Vec::new(),
-        };
-        let id = |name: &str| named(&original, name).map(|image| image.id);
         assert_eq!(id("a_1.000000001.jpg"), Some(1));
         assert_eq!(id("images/b_a_1.000000001.jpg"), Some(2));
-        assert_eq!(id("data/upload/1/3f2a-a_1.000000001.jpg"), Some(1));
+        assert_eq!(id("data\\upload\\3f2a-a_1.000000001.jpg"), Some(1));
+        assert_eq!(id("/data/local-files/?d=a_1.000000001.jpg"), Some(1));
+        assert_eq!(id("3f2a-c-a_1.000000001.jpg"), Some(3));
+        assert_eq!(id("xa_1.000000001.jpg"), None);
         assert_eq!(id("a_2.jpg"), None);
+        let message = |stamp_ns| ImageSource::Message {
+            topic: "/a".to_owned(),
+            stamp_ns,
+        };
+        assert_eq!(finder.find(&message(2)), Some(1));
+        assert_eq!(finder.find(&message(4)), None);
+    }
+
+    #[test]
+    fn what_a_tool_numbered_anew_has_its_ids_back() {
+        let category = |(id, name): (u64, &str)| Category {
+            id,
+            name: name.to_owned(),
+        };
+        let known = Known {
+            images: vec![image(7, "a.jpg"), image(8, "b.jpg")],
+            categories: Some([(1, "person"), (3, "car")].map(category).to_vec()),
+        };
+        let labelled = |id, file_name: &str, width, objects: &[(u64, [f64; 4])]| TruthImage {
+            id,
+            source: ImageSource::File {
+                file_name: file_name.to_owned(),
+            },
+            width,
+            height: width / 2,
+            objects: (objects.iter())
+                .map(|&(category_id, bbox)| Object {
+                    id: 0,
+                    category_id,
+                    bbox,
+                    area: 1.0,
+                    iscrowd: false,
+                    ignore: false,
+                    outline: None,
+                })
+                .collect(),
+        };
+        let (inside, outside) = ([0.0, 0.0, 100.0, 50.0], [90.0, 0.0, 20.0, 50.0]);
+        let truth = Truth {
+            categories: [(0, "car"), (1, "tram"), (2, "car")].map(category).to_vec(),
+            images: vec![
+                labelled(1, "x/b.jpg", 100, &[(0, inside), (1, inside)]),
+                labelled(2, "y-a.jpg", 0, &[(2, outside)]),
+                labelled(3, "z/a.jpg", 100, &[(0, inside)]),
+                labelled(4, "c.jpg", 100, &[]),
+            ],
+        };
+        let mut problems = Problems::default();
+        let labels = keyed(truth, &known, &mut problems);
+        let ids: Vec<_> = (labels.annotations.iter())
+            .map(|a| (a.id, a.image_id, a.category_id))
+            .collect();
+        assert_eq!(ids, [(1, 7, 3), (2, 8, 3), (3, 8, 4)]);
+        assert_eq!(labels.images, known.images);
+        let names: Vec<_> = labels.categories.iter().map(|c| &c.category).collect();
+        assert_eq!(names, [&category((3, "car")), &category((4, "tram"))]);
+        for problem in [
+            Problem::UnknownImage,
+            Problem::DuplicateImage,
+            Problem::BoxOutside,
+            Problem::UnmappedCategory,
+        ] {
+            assert_eq!(problems.count(problem), 1, "{problem:?}");
+        }
+        assert_eq!(problems.total(), 4);
     }
 }

@@ -18,6 +18,7 @@ use crate::bag::BagError;
 use crate::image::folder::ImageFileError;
 
 pub use bag::read as read_bag;
+pub use checks::reaches_beyond;
 pub use coco::read as read_coco;
 pub use format::Format;
 pub use kitti::read as read_kitti;
