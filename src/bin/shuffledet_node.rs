@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match shuffledet::ros::node::run() {
-        Ok(code) => code,
-        Err(error) => shuffledet::cli::explain(&error),
-    }
+    let Err(error) = shuffledet::ros::node::run();
+    shuffledet::cli::explain(&error)
 }

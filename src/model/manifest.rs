@@ -83,7 +83,7 @@ enum LabelSource {
 }
 
 /// What a model is, checked: how to feed it, how to read it, what its classes are called.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelDescription {
     pub name: String,
     pub family: Family,

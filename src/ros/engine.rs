@@ -1,70 +1,34 @@
 //! What the node does in each state of its life: load, warm up, take frames, stop, let go.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use anyhow::ensure;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle as Task;
 
 use super::Executor;
 use super::results::Results;
+use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
-use super::subscriptions::{self, ImageTopic};
+use super::subscriptions;
 use crate::config::Config;
-use crate::detect::{DetectorSettings, Loaded};
+use crate::detect::Loaded;
 use crate::image::BgrView;
-use crate::infer::Standing;
-use crate::metrics::Window;
+use crate::model::ModelDescription;
 use crate::node::arguments::Names;
 use crate::node::lifecycle::{Managed, Transitioned};
-use crate::pipeline::{Annotate, Pace, Tuned, Tuning, Worker, run as run_pipeline};
-
-/// What the node's parts share: the frames' settings, and what became of frames.
-pub struct Shared {
-    pub tuning: Arc<Tuning>,
-    /// By camera.
-    pub cameras: Vec<Mutex<CameraState>>,
-    /// What became of each provider.
-    pub standing: Arc<Standing>,
-    /// Why the node cannot run, if it cannot.
-    pub unable: Mutex<Option<String>>,
-    /// How often parameters were set since the start.
-    pub parameters_changed: AtomicU64,
-}
-
-/// One camera as diagnostics see it.
-pub struct CameraState {
-    pub window: Window,
-    /// The topics that its images may come on.
-    pub topics: Vec<ImageTopic>,
-    /// The one that is subscribed to.
-    pub subscribed: Option<ImageTopic>,
-}
-
-impl Shared {
-    /// Puts other settings in force, from the next frame on.
-    pub fn tune(&self, config: &Config, detector: &DetectorSettings) {
-        let cameras = config.cameras.iter().map(|camera| camera.tuning).collect();
-        self.tuning.set(Tuned {
-            detector: detector.clone(),
-            cameras,
-        });
-        self.parameters_changed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn camera(&self, index: usize) -> std::sync::MutexGuard<'_, CameraState> {
-        // what is in it are counters: whole after each change
-        self.cameras[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::pipeline::{Annotate, Pace, Worker, run as run_pipeline};
 
 /// The managed node.
 pub struct Engine {
-    loaded: Loaded,
+    config: Config,
+    /// What its parameters were made for.
+    description: ModelDescription,
+    /// What the next configuring takes, where it was loaded before.
+    loaded: Option<Loaded>,
     shared: Arc<Shared>,
     executor: Executor,
     names: Names,
@@ -96,6 +60,7 @@ struct Running {
 const ANNOTATED_WIDTH: u32 = 1280;
 
 impl Engine {
+    /// Configured for the first time, it takes `loaded`; then it loads the model anew.
     pub fn new(
         loaded: Loaded,
         shared: Arc<Shared>,
@@ -104,22 +69,40 @@ impl Engine {
         clock: RosClock,
         control: Handle,
     ) -> Self {
-        let state = State::Unconfigured;
         Self {
-            loaded,
+            config: loaded.config.clone(),
+            description: loaded.model.description.clone(),
+            loaded: Some(loaded),
             shared,
             executor,
             names,
             clock,
             control,
-            state,
+            state: State::Unconfigured,
         }
+    }
+
+    /// The model as its file is now. Another one of the same description will do: the parameters fit it.
+    fn load(&self) -> anyhow::Result<Loaded> {
+        let mut loaded = Loaded::new(self.config.clone())?;
+        ensure!(
+            loaded.model.description == self.description,
+            "{}: its description is another than when the node started: expected that, since the parameters fit it; \
+             start the node anew",
+            loaded.model.path.display()
+        );
+        loaded.standing = Arc::clone(&self.shared.standing);
+        Ok(loaded)
     }
 
     /// Sessions, warmed up, and publishers.
     fn prepare(&mut self) -> anyhow::Result<Box<Ready>> {
-        let workers = self.loaded.config.workers.get();
-        let mut detectors = self.loaded.live_detectors(workers)?;
+        let loaded = match self.loaded.take() {
+            Some(loaded) => loaded,
+            None => self.load()?,
+        };
+        self.shared.set_model(&loaded.model);
+        let mut detectors = loaded.live_detectors(self.config.workers.get())?;
         let (width, height) = (640, 480);
         let grey = vec![114; 3 * width as usize * height as usize];
         if let Some(image) = BgrView::new(width, height, 3 * width as usize, &grey) {
@@ -134,7 +117,7 @@ impl Engine {
         let make = |detector| {
             Worker::new(
                 detector,
-                self.loaded.labels.clone(),
+                loaded.labels.clone(),
                 self.shared.tuning.clone(),
                 annotate,
             )
@@ -143,8 +126,8 @@ impl Engine {
         let results = Results::create(
             &self.executor,
             &self.names,
-            &self.loaded.config,
-            &self.loaded.model,
+            &self.config,
+            &loaded.model,
             self.shared.tuning.clone(),
         )?;
         Ok(Box::new(Ready { workers, results }))
@@ -161,10 +144,13 @@ impl Engine {
             Arc::clone(&stop),
         )?;
         let mut subscribing = Vec::new();
-        for (index, camera) in self.shared.cameras.iter().enumerate() {
-            let mut camera = camera.lock().unwrap_or_else(PoisonError::into_inner);
-            camera.subscribed = None;
-            let (topics, to) = (camera.topics.clone(), subscribed.clone());
+        for index in 0..self.shared.cameras.len() {
+            let topics = {
+                let mut camera = self.shared.camera(index);
+                camera.subscribed = None;
+                camera.topics.clone()
+            };
+            let to = subscribed.clone();
             let (executor, shared) = (self.executor.clone(), Arc::clone(&self.shared));
             subscribing.push(self.control.spawn(async move {
                 match subscriptions::subscribe(&executor, topics, &to).await {
@@ -210,14 +196,6 @@ impl Engine {
             self.shared.camera(index).subscribed = None;
         }
     }
-
-    fn unable(&self, why: Option<String>) {
-        *self
-            .shared
-            .unable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = why;
-    }
 }
 
 /// The pipeline's thread: frames in, results out, until told to stop.
@@ -244,7 +222,7 @@ fn take_frames(
     if let Err(error) = ran {
         let why = format!("no more frames are taken: {error}; deactivate and activate the node");
         tracing::error!("{why}");
-        *shared.unable.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        shared.set_unable(Some(why));
     }
     ready
 }
@@ -254,12 +232,12 @@ impl Managed for Engine {
         match self.prepare() {
             Ok(ready) => {
                 self.state = State::Inactive(ready);
-                self.unable(None);
+                self.shared.set_unable(None);
                 Transitioned::Success
             }
             Err(error) => {
                 let why = format!("{error:#}");
-                self.unable(Some(why.clone()));
+                self.shared.set_unable(Some(why.clone()));
                 Transitioned::Error(why)
             }
         }

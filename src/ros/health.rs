@@ -1,18 +1,19 @@
 //! `/diagnostics`, once a second, and in the log why a camera is silent, once for each reason.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use r2r::PublisherUntyped;
 
 use super::doctor::{Doctor, LookError};
-use super::engine::Shared;
+use super::shared::Shared;
 use super::source::RosClock;
 use super::{Executor, ExecutorGone};
 use crate::config::Config;
-use crate::metrics::{ModelIdentity, WindowView};
+use crate::metrics::WindowView;
 use crate::msg::Stamp;
 use crate::node::arguments::Names;
 use crate::node::diagnostics::{
@@ -32,14 +33,44 @@ pub struct Health {
     pub shared: Arc<Shared>,
     pub lifecycle: Arc<Lifecycle>,
     pub parameters: Arc<Mutex<ParameterSet>>,
-    pub model: ModelIdentity,
     pub clock: RosClock,
     pub publisher: PublisherUntyped,
 }
 
+/// The thread that reports.
+pub struct HealthThread {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl HealthThread {
+    /// Tells it to end, after the report that it is at: a silent camera's may take half a second.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for its end.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!(
+                "the health thread panicked; this is a mistake in shuffledet, please report it"
+            );
+        }
+    }
+}
+
 impl Health {
-    /// Reports until `stop` is set or the executor is gone. A silent camera's report may take half a second.
-    pub fn report(self, stop: &AtomicBool) {
+    /// Reports from now on, until told to end or the executor is gone.
+    pub fn start(self) -> io::Result<HealthThread> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new()
+            .name("health".into())
+            .spawn(move || self.report(&stopped))?;
+        Ok(HealthThread { stop, thread })
+    }
+
+    fn report(self, stop: &AtomicBool) {
         let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"));
         let mut told: Vec<Vec<Finding>> = vec![Vec::new(); self.shared.cameras.len()];
         let mut message = Vec::new();
@@ -77,22 +108,17 @@ impl Health {
             parameters.config().clone()
         };
         let state = self.lifecycle.state();
-        let unable = self
-            .shared
-            .unable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let (unable, model) = (self.shared.unable(), self.shared.model());
         let fates = self.shared.standing.fates();
         let loaded = !fates.is_empty();
         let mut statuses = vec![detector_status(&DetectorFacts {
             node: &self.names.node,
             state: state.label(),
             unable: unable.as_deref(),
-            model: loaded.then_some(&self.model),
+            model: loaded.then_some(&model),
             providers: &fates,
             workers: config.workers.get(),
-            parameters_changed: self.shared.parameters_changed.load(Ordering::Relaxed),
+            parameters_changed: self.shared.parameters_changed(),
             resident_bytes: resident_bytes(),
         })];
         for (index, told) in told.iter_mut().enumerate() {

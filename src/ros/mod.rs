@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod engine;
 pub mod executor;
+pub mod exit;
 pub mod graph;
 pub mod health;
 pub mod lifecycle;
@@ -13,6 +14,7 @@ pub mod parameter_messages;
 pub mod parameters;
 pub mod qos;
 pub mod results;
+pub mod shared;
 pub mod source;
 pub mod subscriptions;
 

@@ -1,7 +1,9 @@
 //! The parameter services of a node, and its part of `/parameter_events`. r2r's own handler knows no ranges, no refusals
 //! and no events.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use r2r::rcl_interfaces::msg;
@@ -28,7 +30,9 @@ pub enum ParameterServiceError {
 }
 
 /// Answers the six parameter services of the node and publishes the events, the first of which declares every parameter,
-/// until the node is gone. `apply` puts a change in force or refuses it, while `set` is locked.
+/// until the node is gone. That first event goes out when somebody listens, or after a second: rclcpp publishes its own
+/// while the node is made, before discovery, when no other process can hear it. `apply` puts a change in force or refuses
+/// it, while `set` is locked.
 ///
 /// # Errors
 /// The services or the publisher cannot be made.
@@ -65,10 +69,13 @@ pub async fn serve(
         .declared()
         .map(|(definition, value)| (definition.name.clone(), value.clone()))
         .collect();
-    events.publish(Change {
+    events.declared.set(Some(Change {
         new: declared,
         ..Change::default()
-    });
+    }));
+    let heard = events.heard();
+    tokio::pin!(heard);
+    let mut waiting = true;
     let mut change = |parameters: Vec<msg::Parameter>| {
         let changes: Result<Vec<_>, _> = parameters.into_iter().map(from_message).collect();
         let changed = changes.and_then(|changes| lock().set(&changes, &mut apply));
@@ -83,6 +90,11 @@ pub async fn serve(
     };
     loop {
         let answered = tokio::select! {
+            () = &mut heard, if waiting => {
+                waiting = false;
+                events.publish_declared();
+                Ok(())
+            }
             Some(request) = list.next() => {
                 let listed = lock().list(&request.message.prefixes, request.message.depth);
                 let (names, prefixes) = (listed.names, listed.prefixes);
@@ -132,6 +144,8 @@ struct Events {
     node: String,
     clock: Arc<Mutex<Clock>>,
     publisher: Publisher<msg::ParameterEvent>,
+    /// The first event, as long as it was not published.
+    declared: Cell<Option<Change>>,
 }
 
 impl Events {
@@ -141,11 +155,43 @@ impl Events {
             node: node.fully_qualified_name()?,
             clock: node.get_ros_clock(),
             publisher: node.create_publisher("/parameter_events", qos)?,
+            declared: Cell::default(),
         })
     }
 
-    /// Nothing is to be done about an event that cannot be published, but to say so.
+    /// Waits until somebody listens, for as long as discovery usually takes.
+    async fn heard(&self) {
+        const DISCOVERY: Duration = Duration::from_secs(1);
+        const LOOK: Duration = Duration::from_millis(20);
+        /// The other side of a match notices it later, and loses what was sent before.
+        const MUTUAL: Duration = Duration::from_millis(200);
+        let began = Instant::now();
+        let heard = || {
+            matches!(
+                self.publisher.get_inter_process_subscription_count(),
+                Ok(1..)
+            )
+        };
+        while !heard() && began.elapsed() < DISCOVERY {
+            tokio::time::sleep(LOOK).await;
+        }
+        tokio::time::sleep(MUTUAL).await;
+    }
+
+    fn publish_declared(&self) {
+        if let Some(declared) = self.declared.take() {
+            self.send(declared);
+        }
+    }
+
+    /// That parameters were declared is told before that one of them changed.
     fn publish(&self, change: Change) {
+        self.publish_declared();
+        self.send(change);
+    }
+
+    /// Nothing is to be done about an event that cannot be published, but to say so.
+    fn send(&self, change: Change) {
         let now = self
             .clock
             .lock()

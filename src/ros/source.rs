@@ -8,7 +8,7 @@ use futures_util::stream::{SelectAll, Stream, StreamExt};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::engine::Shared;
+use super::shared::Shared;
 use crate::pipeline::stamps::StampCheck;
 use crate::pipeline::{Frame, Oddity, Source, Transport};
 

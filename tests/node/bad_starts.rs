@@ -49,6 +49,7 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
     let unknown = file(&room, "unknown.yaml", "    detector: {score_treshold: 0.5}");
     let wrong = file(&room, "wrong.yaml", "    detector: {score_threshold: 1.5}");
     let broken = room.file("broken.yaml", "/**: {ros__parameters: [");
+    let folder = room.folder.path().to_owned();
     for (arguments, says) in [
         (
             vec!["--params-file", text(&unknown)],
@@ -62,6 +63,11 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
         (
             vec!["--params-file", "/nowhere/at_all.yaml"],
             vec!["/nowhere/at_all.yaml"],
+        ),
+        // there, and not to be read
+        (
+            vec!["--params-file", text(&folder)],
+            vec![text(&folder), "directory"],
         ),
         (vec!["-p", "detector.nms:=0.5"], vec!["nms"]),
         (
@@ -96,5 +102,20 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
                 "{arguments:?}: no {part:?} in {error}"
             );
         }
+    }
+}
+
+#[test]
+fn a_node_without_its_model_says_how_to_get_it_and_opens_nothing() {
+    let test = "a_node_without_its_model_says_how_to_get_it_and_opens_nothing";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let folder = room.folder.path().join("models");
+    room.environment
+        .push(("SHUFFLEDET_MODEL_DIR", folder.clone()));
+    let error = refusal(&mut room, &["-p", "model.name:=nanodet_m_416"]);
+    for part in [text(&folder), "shuffledet models fetch nanodet_m_416"] {
+        assert!(error.contains(part), "no {part:?} in {error}");
     }
 }

@@ -1,6 +1,9 @@
 //! The managed node, led through its states.
 
+use std::fs;
+
 use serde_json::json;
+use shuffledet::model::Model;
 
 use crate::peer::{LIMIT, Peer};
 use crate::program::Room;
@@ -97,32 +100,45 @@ fn a_model_that_cannot_be_loaded_leads_through_error_processing_and_back() {
     let Some(mut room) = Room::open(test) else {
         return;
     };
-    let model = room.file("own.onnx", "not a model");
-    room.file(
-        "own.yaml",
-        "family: fastestdet\n\
+    let model = Model::load("fastestdet_352").unwrap();
+    let path = room.folder.path().join("own.onnx");
+    fs::write(&path, &model.onnx).unwrap();
+    let description = "family: fastestdet\n\
          input: {width: 352, height: 352, colour: bgr, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n\
-         labels: coco\nscore_threshold: 0.3\nnms_iou_threshold: 0.45\n",
-    );
-    let model = format!("model.name:={}", model.display());
-    let node = room.start(&["-p", "autostart:=false", "-p", &model]);
+         labels: coco\nscore_threshold: 0.3\nnms_iou_threshold: 0.45\n";
+    room.file("own.yaml", description);
+    let name = format!("model.name:={}", path.display());
+    let node = room.start(&["-p", "autostart:=false", "-p", &name]);
     room.await_state("/shuffledet", "unconfigured");
     let peer = &mut room.peer;
+    assert!(change(peer, "configure"));
+    assert!(change(peer, "cleanup"));
     peer.ask(
         json!({"do": "subscribe", "topic": "/shuffledet/transition_event",
         "type": "lifecycle_msgs/msg/TransitionEvent", "timeout": 10}),
     );
-    for _ in 0..2 {
-        assert!(!change(peer, "configure"));
+    let refused = |peer: &mut Peer, complaint: &str| {
+        assert!(!change(peer, "configure"), "{complaint}");
         assert_eq!(state(peer), "unconfigured");
         let goals = [(); 3].map(|()| {
             let event = peer.next("/shuffledet/transition_event");
             event["goal_state"]["label"].as_str().unwrap().to_owned()
         });
         assert_eq!(goals, ["configuring", "errorprocessing", "unconfigured"]);
-    }
-    assert!(node.log().contains("own.onnx"), "{}", node.log());
-    assert_eq!(available(peer), ["configure", "shutdown"]);
+        assert!(node.log().contains(complaint), "{}", node.log());
+    };
+    fs::remove_file(&path).unwrap();
+    refused(peer, "own.onnx: No such file");
+    fs::write(&path, "not a model").unwrap();
+    refused(peer, "own.onnx: ");
+    fs::write(&path, &model.onnx).unwrap();
+    let other = description.replace("0.45", "0.5");
+    fs::write(path.with_extension("yaml"), other).unwrap();
+    refused(peer, "start the node anew");
+    // the way back
+    fs::write(path.with_extension("yaml"), description).unwrap();
+    assert!(change(peer, "configure"));
+    assert!(change(peer, "activate"));
     assert!(change(peer, "shutdown"));
     assert_eq!(state(peer), "finalized");
 }

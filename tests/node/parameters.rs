@@ -136,6 +136,30 @@ fn parameters_are_listed_described_and_set() {
 }
 
 #[test]
+fn who_listens_already_hears_what_a_starting_node_declares() {
+    let test = "who_listens_already_hears_what_a_starting_node_declares";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    room.peer
+        .listen("/parameter_events", "rcl_interfaces/msg/ParameterEvent");
+    let _node = room.start(&["-p", "detector.score_threshold:=0.4"]);
+    let event = room
+        .peer
+        .find("/parameter_events", |event| event["node"] == "/shuffledet");
+    let new = event["new_parameters"].as_array().unwrap();
+    let threshold = new
+        .iter()
+        .find(|parameter| parameter["name"] == "detector.score_threshold");
+    assert_eq!(threshold.unwrap()["value"]["double_value"], 0.4);
+    let listed = call(&mut room.peer, "list", json!({}));
+    assert_eq!(
+        new.len(),
+        listed["result"]["names"].as_array().unwrap().len()
+    );
+}
+
+#[test]
 fn a_threshold_holds_from_the_next_frame_on() {
     let test = "a_threshold_holds_from_the_next_frame_on";
     let Some(bag) = asset(test, "bags/dashcam_compressed_mcap") else {

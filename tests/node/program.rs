@@ -18,6 +18,8 @@ pub const NODE: &str = env!("CARGO_BIN_EXE_shuffledet_node");
 pub struct Room {
     pub peer: Peer,
     pub folder: TempDir,
+    /// Of the nodes that are started from now on, besides the test's own.
+    pub environment: Vec<(&'static str, PathBuf)>,
     domain: Domain,
 }
 
@@ -28,6 +30,7 @@ impl Room {
         Some(Self {
             peer: Peer::start(test, &domain)?,
             folder: tempfile::tempdir().unwrap(),
+            environment: Vec::new(),
             domain,
         })
     }
@@ -47,6 +50,7 @@ impl Room {
             .arg("--ros-args")
             .args(arguments)
             .env("ROS_LOG_DIR", self.folder.path())
+            .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::from(File::try_clone(&log).unwrap()))
             .stderr(log);

@@ -1,0 +1,112 @@
+//! What the node's parts share while it runs: the settings of frames, and what became of frames and of the model.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use anyhow::anyhow;
+
+use super::subscriptions::{self, ImageTopic};
+use crate::config::Config;
+use crate::detect::{DetectorSettings, Loaded};
+use crate::infer::Standing;
+use crate::metrics::{ModelIdentity, Window};
+use crate::model::Model;
+use crate::node::arguments::Names;
+use crate::pipeline::{Tuned, Tuning};
+
+pub struct Shared {
+    pub tuning: Arc<Tuning>,
+    /// By camera.
+    pub cameras: Vec<Mutex<CameraState>>,
+    /// What became of each provider.
+    pub standing: Arc<Standing>,
+    model: Mutex<ModelIdentity>,
+    /// Why the node cannot run, if it cannot.
+    unable: Mutex<Option<String>>,
+    parameters_changed: AtomicU64,
+}
+
+/// One camera as diagnostics see it.
+pub struct CameraState {
+    pub window: Window,
+    /// The topics that its images may come on.
+    pub topics: Vec<ImageTopic>,
+    /// The one that is subscribed to.
+    pub subscribed: Option<ImageTopic>,
+}
+
+impl Shared {
+    /// Of a node that starts with `loaded`. An error names the parameter that is wrong.
+    pub fn new(loaded: &Loaded, names: &Names) -> anyhow::Result<Self> {
+        let config = &loaded.config;
+        let mut cameras = Vec::new();
+        for (index, camera) in config.cameras.iter().enumerate() {
+            let topics = subscriptions::image_topics(index, camera, names, config).map_err(
+                |(topic, problem)| anyhow!("qos_overrides.{topic}.subscription: {problem}"),
+            )?;
+            let deadline = topics.first().and_then(|topic| topic.qos.deadline);
+            cameras.push(Mutex::new(CameraState {
+                window: Window::new(config.diagnostics.window, deadline, Instant::now()),
+                topics,
+                subscribed: None,
+            }));
+        }
+        Ok(Self {
+            tuning: Arc::new(Tuning::new(loaded.live_tuning())),
+            cameras,
+            standing: Arc::clone(&loaded.standing),
+            model: Mutex::new(identity(&loaded.model)),
+            unable: Mutex::default(),
+            parameters_changed: AtomicU64::new(0),
+        })
+    }
+
+    /// Puts other settings in force, from the next frame on.
+    pub fn tune(&self, config: &Config, detector: &DetectorSettings) {
+        let cameras = config.cameras.iter().map(|camera| camera.tuning).collect();
+        self.tuning.set(Tuned {
+            detector: detector.clone(),
+            cameras,
+        });
+        self.parameters_changed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often settings were put in force since the start.
+    pub fn parameters_changed(&self) -> u64 {
+        self.parameters_changed.load(Ordering::Relaxed)
+    }
+
+    pub fn camera(&self, index: usize) -> MutexGuard<'_, CameraState> {
+        lock(&self.cameras[index])
+    }
+
+    /// The model that is loaded, or was last.
+    pub fn model(&self) -> ModelIdentity {
+        lock(&self.model).clone()
+    }
+
+    pub fn set_model(&self, model: &Model) {
+        *lock(&self.model) = identity(model);
+    }
+
+    pub fn unable(&self) -> Option<String> {
+        lock(&self.unable).clone()
+    }
+
+    pub fn set_unable(&self, why: Option<String>) {
+        *lock(&self.unable) = why;
+    }
+}
+
+fn identity(model: &Model) -> ModelIdentity {
+    ModelIdentity {
+        name: model.description.name.clone(),
+        sha256: model.sha256.clone(),
+    }
+}
+
+/// What is in them is whole after each change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
