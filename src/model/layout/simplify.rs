@@ -41,6 +41,20 @@ impl<'a> Links<'a> {
     }
 }
 
+/// A node that a rule is tried on, with what is around it.
+struct Place<'a> {
+    nodes: &'a [NodeProto],
+    index: usize,
+    links: &'a Links<'a>,
+    shapes: &'a Shapes<'a>,
+}
+
+impl Place<'_> {
+    fn node(&self) -> &NodeProto {
+        &self.nodes[self.index]
+    }
+}
+
 /// What a rule puts in place of nodes, and the constants that it needs.
 #[derive(Default)]
 struct Change {
@@ -63,9 +77,13 @@ pub(super) fn simplify(model: &mut Model) {
                 flat_transpose_first,
                 softmax_over_channels,
             ];
-            let fitting = rules
-                .iter()
-                .find_map(|rule| rule(model, index, &links, &shapes));
+            let place = Place {
+                nodes: &model.graph.node,
+                index,
+                links: &links,
+                shapes: &shapes,
+            };
+            let fitting = rules.iter().find_map(|rule| rule(&place));
             let Some(change) = fitting else { continue };
             if change.nodes.iter().all(|(at, _)| !changed.contains(at)) {
                 changed.extend(change.nodes.iter().map(|(at, _)| *at));
@@ -91,21 +109,17 @@ pub(super) fn simplify(model: &mut Model) {
 
 /// LeakyRelu, MaxPool: the largest of values that an increasing function was applied to is that function of the largest,
 /// and there are fewer of them.
-fn pool_before_activation(
-    model: &Model,
-    index: usize,
-    links: &Links<'_>,
-    _: &Shapes<'_>,
-) -> Option<Change> {
-    let pool = &model.graph.node[index];
+fn pool_before_activation(place: &Place<'_>) -> Option<Change> {
+    let pool = place.node();
     if !pool.is("MaxPool") || pool.output.len() != 1 {
         return None;
     }
     let input = pool.input_name(0)?;
-    let before = *links.writer.get(input)?;
-    let activation = &model.graph.node[before];
+    let before = *place.links.writer.get(input)?;
+    let activation = &place.nodes[before];
     let slope = activation.attribute("alpha").map_or(Some(0.01), |a| a.f)?;
-    if !activation.is("LeakyRelu") || slope <= 0.0 || links.only_reader(input)? != index {
+    if !activation.is("LeakyRelu") || slope <= 0.0 || place.links.only_reader(input)? != place.index
+    {
         return None;
     }
     let mut first = pool.clone();
@@ -115,7 +129,7 @@ fn pool_before_activation(
     second.input.clone_from(&activation.output);
     second.output.clone_from(&pool.output);
     Some(Change {
-        nodes: vec![(before, first), (index, second)],
+        nodes: vec![(before, first), (place.index, second)],
         ..Change::default()
     })
 }
@@ -152,14 +166,9 @@ fn linear_scale(node: &NodeProto, shapes: &Shapes<'_>) -> Option<[f64; 2]> {
 }
 
 /// A linear Resize to half the size: each pixel is in the middle of four, and so their mean.
-fn halving_as_average(
-    model: &Model,
-    index: usize,
-    _: &Links<'_>,
-    shapes: &Shapes<'_>,
-) -> Option<Change> {
-    let node = &model.graph.node[index];
-    if linear_scale(node, shapes)? != [0.5, 0.5] {
+fn halving_as_average(place: &Place<'_>) -> Option<Change> {
+    let node = place.node();
+    if linear_scale(node, place.shapes)? != [0.5, 0.5] {
         return None;
     }
     let mean = NodeProto {
@@ -173,20 +182,15 @@ fn halving_as_average(
         ..NodeProto::default()
     };
     Some(Change {
-        nodes: vec![(index, mean)],
+        nodes: vec![(place.index, mean)],
         ..Change::default()
     })
 }
 
 /// A linear Resize to twice the size, told by scales: ONNX Runtime knows no blocked form of one told by sizes.
-fn doubling_by_scales(
-    model: &Model,
-    index: usize,
-    _: &Links<'_>,
-    shapes: &Shapes<'_>,
-) -> Option<Change> {
-    let node = &model.graph.node[index];
-    if linear_scale(node, shapes)? != [2.0, 2.0] {
+fn doubling_by_scales(place: &Place<'_>) -> Option<Change> {
+    let node = place.node();
+    if linear_scale(node, place.shapes)? != [2.0, 2.0] {
         return None;
     }
     let (region, scales) = ("layout/no_region", "layout/scales_2x");
@@ -201,7 +205,7 @@ fn doubling_by_scales(
         ..NodeProto::default()
     };
     Some(Change {
-        nodes: vec![(index, doubled)],
+        nodes: vec![(place.index, doubled)],
         tensors: vec![
             TensorProto::of_floats(region.into(), &[0], &[]),
             TensorProto::of_floats(scales.into(), &[4], &[1.0, 1.0, 2.0, 2.0]),
@@ -211,27 +215,22 @@ fn doubling_by_scales(
 
 /// [1, C, H, W] to [1, C, HW] to [1, HW, C], as [1, H, W, C] to [1, HW, C]: leaving the blocked layout, ONNX Runtime
 /// writes the channels last for nothing.
-fn flat_transpose_first(
-    model: &Model,
-    index: usize,
-    links: &Links<'_>,
-    shapes: &Shapes<'_>,
-) -> Option<Change> {
-    let transpose = &model.graph.node[index];
+fn flat_transpose_first(place: &Place<'_>) -> Option<Change> {
+    let transpose = place.node();
     if !transpose.is("Transpose") || transpose.ints("perm")? != [0, 2, 1] {
         return None;
     }
     let flat = transpose.input_name(0)?;
-    let before = *links.writer.get(flat)?;
-    let reshape = &model.graph.node[before];
-    if !reshape.is("Reshape") || links.only_reader(flat)? != index {
+    let before = *place.links.writer.get(flat)?;
+    let reshape = &place.nodes[before];
+    if !reshape.is("Reshape") || place.links.only_reader(flat)? != place.index {
         return None;
     }
-    let &[1, channels, height, width] = shapes.full_shape(reshape.input_name(0)?)?.as_slice()
+    let &[1, channels, height, width] = place.shapes.full_shape(reshape.input_name(0)?)?.as_slice()
     else {
         return None;
     };
-    if shapes.full_shape(flat)? != [1, channels, height * width] {
+    if place.shapes.full_shape(flat)? != [1, channels, height * width] {
         return None;
     }
     let shape = format!("{}/layout_shape", transpose.output.first()?);
@@ -250,36 +249,31 @@ fn flat_transpose_first(
         ..NodeProto::default()
     };
     Some(Change {
-        nodes: vec![(before, first), (index, second)],
+        nodes: vec![(before, first), (place.index, second)],
         tensors: vec![TensorProto::of_ints(shape, &target)],
     })
 }
 
 /// A Softmax over channels between two transpositions that also swap height and width: without that swap they move one
 /// axis only, which is quicker, and the values are the same.
-fn softmax_over_channels(
-    model: &Model,
-    index: usize,
-    links: &Links<'_>,
-    shapes: &Shapes<'_>,
-) -> Option<Change> {
-    let softmax = &model.graph.node[index];
+fn softmax_over_channels(place: &Place<'_>) -> Option<Change> {
+    let softmax = place.node();
     if !softmax.is("Softmax") {
         return None;
     }
     let (input, output) = (softmax.input_name(0)?, softmax.output.first()?);
     // the default differs between operator sets
     let axis = softmax.attribute("axis")?.i?;
-    let rank = shapes.full_shape(input)?.len();
-    let before = *links.writer.get(input)?;
-    let after = links.only_reader(output)?;
+    let rank = place.shapes.full_shape(input)?.len();
+    let before = *place.links.writer.get(input)?;
+    let after = place.links.only_reader(output)?;
     let swaps = |node: &NodeProto| node.is("Transpose") && node.ints("perm") == Some(&[0, 3, 2, 1]);
-    let nodes = &model.graph.node;
+    let nodes = place.nodes;
     if rank != 4
         || !(axis == 3 || axis == -1)
         || !swaps(&nodes[before])
         || !swaps(&nodes[after])
-        || links.only_reader(input)? != index
+        || place.links.only_reader(input)? != place.index
     {
         return None;
     }
