@@ -25,7 +25,8 @@ STAGES = ("decode", "letterbox", "infer", "boxes", "nms", "publish")
 
 def quantiles(values):
     ordered = sorted(values)
-    return {name: ordered[min(len(ordered) - 1, int(share * len(ordered)))] for name, share in (("p50", 0.5), ("p99", 0.99))}
+    shares = {"p50": 0.5, "p99": 0.99}
+    return {name: ordered[min(len(ordered) - 1, int(share * len(ordered)))] for name, share in shares.items()}
 
 
 def replay_stages_ms(args):
@@ -52,7 +53,7 @@ def measure(args, transport):
     node = rclpy.create_node("bench_camera")
     arrived, read, latencies = {}, {}, []
 
-    # the bytes of a message, as a camera has them and any language gets them; what Python's objects cost is told apart
+    # the bytes of a message, as a peer in any language gets them; what Python's objects cost is told apart
     def on_detections(serialized):
         stamp = stamp_of(serialized)
         arrived[stamp] = time.monotonic()
