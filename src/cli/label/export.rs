@@ -33,7 +33,8 @@ use crate::whole_file::{beside, keep};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-DIR gets images/ and annotations/instances_default.json, as CVAT and Label Studio import COCO. Correct them there, then:
+DIR gets images/ and annotations/instances_default.json, which CVAT imports as COCO 1.0 and Label Studio through
+label-studio-converter (docs/evaluation.md). Correct them there, then:
   shuffledet label import CORRECTED.json --export DIR --output labels.json
   shuffledet eval BAG --annotations labels.json")]
 pub struct ExportArgs {
