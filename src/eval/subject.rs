@@ -111,7 +111,7 @@ impl EvaluationSettings {
             self.score_threshold,
             self.max_detections,
             self.nms_iou_threshold,
-            if self.clip { ", boxes clipped" } else { "" }
+            if self.clip { ", clipped" } else { "" }
         )
     }
 

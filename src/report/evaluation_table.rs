@@ -274,7 +274,7 @@ frames      5 received = 4 published + 0 dropped + 1 failed
 rate        1.00 frames/s, 2 workers, 4.00 s
 model       m (sha256 00ff…)
 provider    CPUExecutionProvider
-counted     score > 0.001, at most 100 detections an image, NMS IoU 0.6, boxes clipped
+counted     score > 0.001, at most 100 detections an image, NMS IoU 0.6, clipped
 
 average             AP      AP50      AP75       APs       APm       APl
 precision       1.0000    1.0000    1.0000         –    1.0000         –
