@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::Status;
 use super::parameters::ParameterArgs;
-use super::replay::select_cameras;
+use super::replay::{make_workers, select_cameras};
 use crate::bag::Recording;
 use crate::detect::Loaded;
 use crate::image::folder::images_in;
@@ -126,7 +126,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
     let loaded = args.parameters.load()?;
     let messages = read(args)?;
     let tuning = Arc::new(loaded.lossless_tuning(1));
-    let mut workers = make_workers(&loaded, &tuning)?;
+    let mut workers = make_workers(&loaded, &tuning, Annotate::None)?;
     let mut histograms = StageHistograms::default();
     let (sequential, allocations_per_frame) = sequential(
         &mut workers[0],
@@ -155,19 +155,6 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
         print(&mut out, &measured, &histograms.quantiles())?;
     }
     Ok(Status::Success)
-}
-
-fn make_workers(loaded: &Loaded, tuning: &Arc<Tuning>) -> anyhow::Result<Vec<Worker>> {
-    let detectors = loaded.detectors(loaded.config.workers.get())?;
-    let make = |detector| {
-        Worker::new(
-            detector,
-            loaded.labels.clone(),
-            tuning.clone(),
-            Annotate::None,
-        )
-    };
-    Ok(detectors.into_iter().map(make).collect::<Result<_, _>>()?)
 }
 
 fn read(args: &BenchArgs) -> anyhow::Result<Vec<Message>> {

@@ -191,7 +191,7 @@ pub(super) fn select_cameras(
 }
 
 /// One worker a core, or as many as the parameters say.
-fn make_workers(
+pub(super) fn make_workers(
     loaded: &Loaded,
     tuning: &Arc<Tuning>,
     annotate: Annotate,

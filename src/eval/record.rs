@@ -44,6 +44,21 @@ pub struct Object {
     pub outline: Option<Vec<[f64; 2]>>,
 }
 
+impl Object {
+    /// One that counts, as large as its box.
+    pub fn in_box(id: u64, category_id: u64, bbox: [f64; 4]) -> Self {
+        Object {
+            id,
+            category_id,
+            bbox,
+            area: bbox[2] * bbox[3],
+            iscrowd: false,
+            ignore: false,
+            outline: None,
+        }
+    }
+}
+
 /// A detection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
@@ -123,15 +138,7 @@ pub(super) mod tests {
 
     /// One that counts, as large as its box.
     pub fn object(category_id: u64, bbox: [f64; 4]) -> Object {
-        Object {
-            id: 1,
-            category_id,
-            bbox,
-            area: bbox[2] * bbox[3],
-            iscrowd: false,
-            ignore: false,
-            outline: None,
-        }
+        Object::in_box(1, category_id, bbox)
     }
 
     pub fn found(category_id: u64, bbox: [f64; 4], score: f64) -> Found {

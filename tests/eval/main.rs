@@ -2,6 +2,8 @@
 
 #[path = "../support/browser.rs"]
 mod browser;
+#[path = "../support/ended.rs"]
+mod ended;
 #[path = "../support/python.rs"]
 mod python;
 #[path = "../support/mod.rs"]

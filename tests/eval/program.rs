@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
+pub use crate::ended::Ended;
 use crate::support;
 
 pub const KEYS: [&str; 12] = [
@@ -30,27 +31,6 @@ pub fn eval((images, annotations): &(PathBuf, PathBuf)) -> Command {
     command.arg("--images").arg(images);
     command.arg("--annotations").arg(annotations);
     command
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        assert!(!stderr.contains("panicked"), "{stderr}");
-        Self {
-            code: output.status.code(),
-            stdout,
-            stderr,
-        }
-    }
 }
 
 pub fn end(command: &mut Command) -> Ended {

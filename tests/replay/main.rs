@@ -1,5 +1,7 @@
 //! `shuffledet replay` from end to end: the program, real recordings, and what it leaves behind.
 
+#[path = "../support/ended.rs"]
+mod ended;
 #[path = "../support/python.rs"]
 mod python;
 #[path = "../support/mod.rs"]

@@ -1,9 +1,11 @@
 //! The program as a user runs it.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
+
+pub use crate::ended::Ended;
 
 pub const MODELS: [&str; 2] = ["fastestdet_352", "nanodet_m_416"];
 
@@ -12,27 +14,6 @@ pub fn replay(bag: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shuffledet"));
     command.arg("replay").arg(bag);
     command
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        assert!(!stderr.contains("panicked"), "{stderr}");
-        Self {
-            code: output.status.code(),
-            stdout,
-            stderr,
-        }
-    }
 }
 
 impl Ended {

@@ -15,7 +15,7 @@ use super::import::read_export;
 use super::{ANNOTATIONS, IMAGES, file_name, prefixes};
 use crate::bag::{BagError, Recording};
 use crate::cli::parameters::ParameterArgs;
-use crate::cli::replay::select_cameras;
+use crate::cli::replay::{make_workers, select_cameras};
 use crate::cli::{Status, interrupt, progress};
 use crate::eval::Category;
 use crate::eval::annotations::{Annotation, Annotations, Info, LabelledCategory, LabelledImage};
@@ -25,8 +25,7 @@ use crate::model::Labels;
 use crate::msg::{CompressedImageView, ImageView};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{
-    Annotate, Camera, Frame, Outcome, Pace, RunError, Source, Transport, Worker,
-    run as run_pipeline,
+    Annotate, Camera, Frame, Outcome, Pace, RunError, Source, Transport, run as run_pipeline,
 };
 use crate::report::format::counted;
 use crate::whole_file::{beside, keep};
@@ -127,16 +126,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         seen: vec![0; cameras.len()],
     };
     let tuning = Arc::new(loaded.lossless_tuning(cameras.len()));
-    let detectors = loaded.detectors(loaded.config.workers.get())?;
-    let make = |detector| {
-        Worker::new(
-            detector,
-            loaded.labels.clone(),
-            tuning.clone(),
-            Annotate::None,
-        )
-    };
-    let mut workers: Vec<Worker> = detectors.into_iter().map(make).collect::<Result<_, _>>()?;
+    let mut workers = make_workers(&loaded, &tuning, Annotate::None)?;
     let stop = interrupt::listen().context("listening for signals")?;
     fs::create_dir_all(&images).with_context(|| images.display().to_string())?;
 

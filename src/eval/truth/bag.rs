@@ -77,15 +77,7 @@ pub fn read(
                 continue;
             };
             let bbox = upright(&detection.bbox);
-            let object = Object {
-                id: next_id,
-                category_id,
-                bbox,
-                area: bbox[2] * bbox[3],
-                iscrowd: false,
-                ignore: false,
-                outline: None,
-            };
+            let object = Object::in_box(next_id, category_id, bbox);
             objects.extend(checked(object, (0, 0), place, &mut problems));
         }
         images.push(TruthImage {

@@ -51,15 +51,7 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
                 Some(id) => id,
                 None => continue,
             };
-            let object = Object {
-                id: next_id,
-                category_id,
-                bbox,
-                area: bbox[2] * bbox[3],
-                iscrowd: false,
-                ignore: false,
-                outline: None,
-            };
+            let object = Object::in_box(next_id, category_id, bbox);
             match checked(object, (0, 0), || place, &mut problems) {
                 Some(region) if is_region => objects.extend(excuse(&categories, &region)),
                 object => objects.extend(object),

@@ -65,15 +65,7 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
                 w * image_w,
                 h * image_h,
             ];
-            let object = Object {
-                id: next_id,
-                category_id,
-                bbox,
-                area: bbox[2] * bbox[3],
-                iscrowd: false,
-                ignore: false,
-                outline: None,
-            };
+            let object = Object::in_box(next_id, category_id, bbox);
             objects.extend(checked(object, (width, height), || place, &mut problems));
         }
         truth_images.push(TruthImage {
