@@ -7,6 +7,7 @@ pub mod folder;
 pub mod frame_rate;
 pub mod jpeg;
 pub mod letterbox;
+mod resample;
 pub mod size;
 pub mod tensor;
 pub mod test_card;

@@ -4,6 +4,7 @@ use opencv::core::{Mat, MatTraitConstManual, Size};
 use opencv::imgproc;
 use serde::{Deserialize, Serialize};
 
+use super::resample::Resampler;
 use super::{BgrView, Letterbox, ResizeMode};
 
 /// The order of the channels that the model was trained on.
@@ -28,11 +29,43 @@ pub struct InputSpec {
     pub std: [f32; 3],
 }
 
+/// The tensor's planes and how levels become values, both by the picture's channel: blue, green, red.
+pub struct Planes<'a> {
+    pub of: [&'a mut [f32]; 3],
+    /// Columns of a plane.
+    pub width: usize,
+    pub levels: Levels,
+}
+
+impl Planes<'_> {
+    /// Row `y` of the picture, as it lies in each plane.
+    pub fn row(&mut self, letterbox: Letterbox, y: usize) -> [&mut [f32]; 3] {
+        let at = (letterbox.top as usize + y) * self.width + letterbox.left as usize;
+        let columns = letterbox.size.0 as usize;
+        self.of.each_mut().map(|plane| &mut plane[at..at + columns])
+    }
+}
+
+/// The value of a level (0 to 255) is `level * scale + offset`, rounded once, by the picture's channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Levels {
+    pub scales: [f32; 3],
+    pub offsets: [f32; 3],
+}
+
+impl Levels {
+    fn value(&self, channel: usize, level: u8) -> f32 {
+        f32::from(level).mul_add(self.scales[channel], self.offsets[channel])
+    }
+}
+
 /// Fills the input tensor. Keeps its buffers from frame to frame.
 pub struct TensorBuilder {
     spec: InputSpec,
-    /// Normalised value of each of the 256 levels, per channel of the tensor.
-    levels: [[f32; 256]; 3],
+    levels: Levels,
+    /// Of `levels`, every value.
+    table: [[f32; 256]; 3],
+    resampler: Option<Resampler>,
     resized: Mat,
     tensor: Vec<f32>,
     /// Where the last picture lay: its padding is still in the tensor.
@@ -41,13 +74,23 @@ pub struct TensorBuilder {
 
 impl TensorBuilder {
     pub fn new(spec: InputSpec) -> Self {
-        let levels = std::array::from_fn(|channel| {
-            std::array::from_fn(|level| (level as f32 - spec.mean[channel]) / spec.std[channel])
+        let of_channel = |values: fn(f32, f32) -> f32| {
+            let planes = spec.colour.planes();
+            planes.map(|plane| values(spec.mean[plane], spec.std[plane]))
+        };
+        let levels = Levels {
+            scales: of_channel(|_, std| 1.0 / std),
+            offsets: of_channel(|mean, std| -mean / std),
+        };
+        let table = std::array::from_fn(|channel| {
+            std::array::from_fn(|level| levels.value(channel, level as u8))
         });
         let tensor = vec![0.0; 3 * spec.width as usize * spec.height as usize];
         Self {
             spec,
             levels,
+            table,
+            resampler: Resampler::new(),
             resized: Mat::default(),
             tensor,
             placed: None,
@@ -68,54 +111,71 @@ impl TensorBuilder {
     pub fn fill(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
         let input = (self.spec.width, self.spec.height);
         let letterbox = Letterbox::new((image.width(), image.height()), input, self.spec.resize);
-        let size = Size::new(letterbox.size.0 as i32, letterbox.size.1 as i32);
-        imgproc::resize(
-            &*image.to_mat()?,
-            &mut self.resized,
-            size,
-            0.0,
-            0.0,
-            imgproc::INTER_LINEAR,
-        )?;
+        let mut planes = planes(&mut self.tensor, &self.spec, self.levels);
         if self.placed.map(place) != Some(place(letterbox)) {
-            self.pad();
-        }
-        self.placed = Some(letterbox);
-        self.place_pixels(letterbox)?;
-        Ok(letterbox)
-    }
-
-    fn pad(&mut self) {
-        let plane = self.tensor.len() / 3;
-        for (channel, plane) in self.tensor.chunks_exact_mut(plane).enumerate() {
-            plane.fill(self.levels[channel][0]);
-        }
-    }
-
-    fn place_pixels(&mut self, letterbox: Letterbox) -> opencv::Result<()> {
-        let pixels = self.resized.data_bytes()?;
-        let (width, height) = (self.spec.width as usize, self.spec.height as usize);
-        let (left, top) = (letterbox.left as usize, letterbox.top as usize);
-        let columns = letterbox.size.0 as usize;
-        let (first, rest) = self.tensor.split_at_mut(width * height);
-        let (second, third) = rest.split_at_mut(width * height);
-        let [blue, green, red] = match self.spec.colour {
-            ColourOrder::Bgr => [0, 1, 2],
-            ColourOrder::Rgb => [2, 1, 0],
-        };
-        for (y, row) in pixels.chunks_exact(3 * columns).enumerate() {
-            let at = (top + y) * width + left;
-            let planes = first[at..at + columns]
-                .iter_mut()
-                .zip(&mut second[at..at + columns])
-                .zip(&mut third[at..at + columns]);
-            for (pixel, ((first, second), third)) in row.chunks_exact(3).zip(planes) {
-                *first = self.levels[0][pixel[blue] as usize];
-                *second = self.levels[1][pixel[green] as usize];
-                *third = self.levels[2][pixel[red] as usize];
+            for (plane, values) in planes.of.iter_mut().zip(&self.table) {
+                plane.fill(values[0]);
             }
         }
-        Ok(())
+        self.placed = Some(letterbox);
+        let resampler = self.resampler.as_mut();
+        if !resampler.is_some_and(|resampler| resampler.fill(image, letterbox, &mut planes)) {
+            let size = Size::new(letterbox.size.0 as i32, letterbox.size.1 as i32);
+            imgproc::resize(
+                &*image.to_mat()?,
+                &mut self.resized,
+                size,
+                0.0,
+                0.0,
+                imgproc::INTER_LINEAR,
+            )?;
+            place_pixels(
+                self.resized.data_bytes()?,
+                &self.table,
+                letterbox,
+                &mut planes,
+            );
+        }
+        Ok(letterbox)
+    }
+}
+
+impl ColourOrder {
+    /// Which plane of the tensor each of the picture's channels is.
+    fn planes(self) -> [usize; 3] {
+        match self {
+            ColourOrder::Bgr => [0, 1, 2],
+            ColourOrder::Rgb => [2, 1, 0],
+        }
+    }
+}
+
+fn planes<'a>(tensor: &'a mut [f32], spec: &InputSpec, levels: Levels) -> Planes<'a> {
+    let (width, height) = (spec.width as usize, spec.height as usize);
+    let (first, rest) = tensor.split_at_mut(width * height);
+    let (second, third) = rest.split_at_mut(width * height);
+    let mut of = [first, second, third];
+    if spec.colour == ColourOrder::Rgb {
+        of.reverse();
+    }
+    Planes { of, width, levels }
+}
+
+fn place_pixels(
+    pixels: &[u8],
+    table: &[[f32; 256]; 3],
+    letterbox: Letterbox,
+    planes: &mut Planes<'_>,
+) {
+    let columns = letterbox.size.0 as usize;
+    for (y, row) in pixels.chunks_exact(3 * columns).enumerate() {
+        let [blue, green, red] = planes.row(letterbox, y);
+        let values = blue.iter_mut().zip(green).zip(red);
+        for (pixel, ((blue, green), red)) in row.chunks_exact(3).zip(values) {
+            *blue = table[0][pixel[0] as usize];
+            *green = table[1][pixel[1] as usize];
+            *red = table[2][pixel[2] as usize];
+        }
     }
 }
 
@@ -127,6 +187,7 @@ fn place(letterbox: Letterbox) -> ((u32, u32), u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn spec(resize: ResizeMode, colour: ColourOrder) -> InputSpec {
         let (mean, std) = ([10.0, 20.0, 30.0], [2.0, 4.0, 5.0]);
@@ -165,5 +226,37 @@ mod tests {
         builder.fill(&tall).unwrap();
         builder.fill(&wide).unwrap();
         assert_eq!(builder.tensor(), first);
+    }
+
+    fn noise(width: u32, height: u32, step: usize) -> Vec<u8> {
+        let bytes = (height as usize - 1) * step + 3 * width as usize;
+        // a linear congruential generator's upper bits
+        let next = |state: &mut u32| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Some((*state >> 24) as u8)
+        };
+        std::iter::repeat_n((), bytes)
+            .scan(width * 31 + height, |state, ()| next(state))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_gives_what_opencv_gives_to_the_bit(
+            image in (1u32..150, 1u32..150), input in (1u32..60, 1u32..60), padding in 0usize..9, rgb: bool,
+            mode in prop_oneof![Just(ResizeMode::Stretch), Just(ResizeMode::Letterbox)], twice: bool,
+        ) {
+            // exactly half is a case of its own in OpenCV
+            let image = if twice { (2 * input.0, 2 * input.1) } else { image };
+            let colour = if rgb { ColourOrder::Rgb } else { ColourOrder::Bgr };
+            let spec = InputSpec { width: input.0, height: input.1, ..spec(mode, colour) };
+            let step = 3 * image.0 as usize + padding;
+            let pixels = noise(image.0, image.1, step);
+            let view = BgrView::new(image.0, image.1, step, &pixels).unwrap();
+            let mut here = TensorBuilder::new(spec.clone());
+            let mut opencv = TensorBuilder { resampler: None, ..TensorBuilder::new(spec) };
+            prop_assert_eq!(here.fill(&view).unwrap(), opencv.fill(&view).unwrap());
+            prop_assert_eq!(here.tensor(), opencv.tensor());
+        }
     }
 }
