@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Replay against its plain Python equivalent on one recording, in turn; the live node, where there is a ROS 2; then the
-# criterion benchmarks of single stages.
+# Replay against its plain Python equivalent on one recording, in turn; the bare model in other engines; the live node,
+# where there is a ROS 2; then the criterion benchmarks of single stages.
 # BAG is another MCAP recording of compressed images; RUNS is how often each is measured (default 3; the best counts).
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -11,7 +11,7 @@ source "$(dirname "$0")/common.sh"
 use_own_rust
 cd "$ROOT"
 shuffledet=$TARGET/release/shuffledet
-"$shuffledet" models fetch fastestdet_352 nanodet_m_416
+"$shuffledet" models fetch fastestdet_352 nanodet_m_416 solid_white_right
 if [ -z "${BAG:-}" ]; then
     rosbags/make_sample.sh
     BAG=rosbags/solid_white_right
@@ -41,6 +41,23 @@ for pair in fastestdet_352:fastestdet nanodet_m_416:nanodet; do
     awk -v m="$model" -v a="$ours" -v b="$peer" 'BEGIN { printf "%-16s %14.1f %14.1f %7.2fx\n", m, a, b, a / b }'
 done
 echo
+
+engines=$DEPS/engines requirements=benches/peers/requirements.txt
+if ! cmp -s "$requirements" "$engines/.installed-from"; then
+    say "installing the engines of $requirements into .deps/engines (to compare the bare model with)"
+    rm -rf "$engines"
+    if "$python" -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps --only-binary=:all: \
+        --target "$engines" -r "$requirements" >&2; then
+        cp "$requirements" "$engines/.installed-from"
+    else
+        say '  they cannot be installed; going on with those that are here'
+    fi
+fi
+for model in fastestdet_352 nanodet_m_416; do
+    PYTHONPATH=$engines "$python" benches/peers/engines.py "$("$shuffledet" models path "$model")" \
+        --picture "$("$shuffledet" models path solid_white_right)" --shuffledet "$shuffledet"
+    echo
+done
 
 if use_ros; then
     say 'the live node, from publish to detections'
