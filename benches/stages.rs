@@ -4,7 +4,8 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use shuffledet::detect::{BBox, Detection, nms};
+use shuffledet::detect::nms::Suppressor;
+use shuffledet::detect::{BBox, Detection};
 use shuffledet::image::jpeg::JpegEncoder;
 use shuffledet::image::{BgrView, ImageDecoder, TensorBuilder};
 use shuffledet::infer::{Provider, Runtime, Session, SessionOptions};
@@ -138,11 +139,11 @@ fn suppress(criterion: &mut Criterion) {
             }
         })
         .collect();
-    let mut work = Vec::new();
+    let (mut work, mut suppressor) = (Vec::new(), Suppressor::default());
     criterion.bench_function("nms/200 boxes", |b| {
         b.iter(|| {
             work.clone_from(&boxes);
-            nms::suppress(&mut work, 0.45, 100);
+            suppressor.suppress(&mut work, 0.45, 100);
         });
     });
     let frame = Frame {

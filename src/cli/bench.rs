@@ -238,7 +238,7 @@ fn sequential(
         for message in messages {
             frame.reset();
             fill(&mut frame, message);
-            let before = allocations::on_this_thread();
+            let before = allocations::so_far();
             frame.trace.mark(Mark::Received);
             let outcome = worker.process(&mut frame);
             if let Outcome::Failed(failure) = outcome {
@@ -247,7 +247,7 @@ fn sequential(
             frame.trace.mark(Mark::Ordered);
             results.detections(&frame, &loaded.labels)?;
             frame.trace.mark(Mark::Published);
-            let allocations = allocations::on_this_thread() - before;
+            let allocations = allocations::so_far() - before;
             let started = Instant::now();
             worker.run_model_again()?;
             let ran = started.elapsed();

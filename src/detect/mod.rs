@@ -9,6 +9,7 @@ use thiserror::Error;
 
 pub use bbox::BBox;
 pub use loaded::{LoadError, Loaded};
+use nms::Suppressor;
 pub use settings::DetectorSettings;
 
 use crate::image::{BgrView, Letterbox, TensorBuilder};
@@ -47,6 +48,7 @@ pub struct OutputReader {
     decoder: OutputDecoder,
     settings: DetectorSettings,
     detections: Vec<Detection>,
+    suppressor: Suppressor,
 }
 
 impl Detector {
@@ -75,6 +77,7 @@ impl Detector {
             decoder,
             settings,
             detections: Vec::new(),
+            suppressor: Suppressor::default(),
         };
         Self {
             builder,
@@ -157,7 +160,8 @@ impl OutputReader {
             detection.bbox = if clips_first { clip(bbox) } else { bbox };
         }
         let iou_threshold = self.settings.nms_iou_threshold;
-        nms::suppress(&mut self.detections, iou_threshold, usize::MAX);
+        self.suppressor
+            .suppress(&mut self.detections, iou_threshold, usize::MAX);
         let clips = self.settings.clip;
         self.detections.retain_mut(|detection| {
             let clipped = clip(detection.bbox);

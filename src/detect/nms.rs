@@ -2,31 +2,44 @@
 
 use super::Detection;
 
-/// Keeps the best of each group of boxes of one class that overlap by more than `iou_threshold`, at most `limit`
-/// boxes, best first. Equal scores keep the order in which they came.
-pub fn suppress(detections: &mut Vec<Detection>, iou_threshold: f32, limit: usize) {
-    // stable, so that equal scores give the same result on every run
-    detections.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept = 0;
-    for candidate in 0..detections.len() {
-        if kept == limit {
-            break;
-        }
-        let this = detections[candidate];
-        let suppressed = detections[..kept].iter().any(|better| {
-            better.class_id == this.class_id && better.bbox.iou(&this.bbox) > iou_threshold
-        });
-        if !suppressed {
-            detections[kept] = this;
-            kept += 1;
+/// Suppresses with buffers that it keeps.
+#[derive(Debug, Default)]
+pub struct Suppressor {
+    /// With their place in the order in which they came.
+    by_score: Vec<(usize, Detection)>,
+}
+
+impl Suppressor {
+    /// Keeps the best of each group of boxes of one class that overlap by more than `iou_threshold`, at most `limit`
+    /// boxes, best first. Equal scores keep the order in which they came.
+    pub fn suppress(&mut self, detections: &mut Vec<Detection>, iou_threshold: f32, limit: usize) {
+        self.by_score.clear();
+        self.by_score.extend(detections.drain(..).enumerate());
+        // a stable sort would ask the heap for room when there are many
+        self.by_score
+            .sort_unstable_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
+        for (_, this) in &self.by_score {
+            if detections.len() == limit {
+                break;
+            }
+            let suppressed = detections.iter().any(|better| {
+                better.class_id == this.class_id && better.bbox.iou(&this.bbox) > iou_threshold
+            });
+            if !suppressed {
+                detections.push(*this);
+            }
         }
     }
-    detections.truncate(kept);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn suppress(detections: &mut Vec<Detection>, iou_threshold: f32, limit: usize) {
+        Suppressor::default().suppress(detections, iou_threshold, limit);
+    }
+
     use crate::detect::bbox::tests::any_box;
     use proptest::collection::vec;
     use proptest::prelude::*;

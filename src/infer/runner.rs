@@ -3,6 +3,7 @@
 
 use ort::session::{Session as OrtSession, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use smallvec::SmallVec;
 
 use super::placement::Placed;
 use super::{InferError, Provider, ProviderError};
@@ -71,8 +72,8 @@ impl Tensors<'_> {
 
 impl Outputs<'_> {
     /// The values of each output, in the model's order.
-    pub fn values(&self) -> Result<Vec<&[f32]>, InferError> {
-        let mut values = Vec::with_capacity(self.lengths.len());
+    pub fn values(&self) -> Result<SmallVec<[&[f32]; 6]>, InferError> {
+        let mut values = SmallVec::new();
         for (index, &expected) in self.lengths.iter().enumerate() {
             let data = self.tensors.get(index)?;
             if data.len() != expected {

@@ -1,24 +1,21 @@
 //! How often the heap is asked for memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
+static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, counting by thread; a binary that measures makes it its `#[global_allocator]`. What
-/// libraries in other languages take from the heap does not pass through it.
+/// The system's allocator, counting; a binary that measures makes it its `#[global_allocator]`. What libraries in other
+/// languages take from the heap does not pass through it.
 pub struct CountingAllocator;
 
-/// Allocations, growths among them, on this thread so far; 0 where [`CountingAllocator`] is not in use.
-pub fn on_this_thread() -> u64 {
-    COUNT.get()
+/// Allocations, growths among them, of the process so far; 0 where [`CountingAllocator`] is not in use.
+pub fn so_far() -> u64 {
+    COUNT.load(Ordering::Relaxed)
 }
 
 fn count() {
-    // a thread that is ending counts no more
-    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+    COUNT.fetch_add(1, Ordering::Relaxed);
 }
 
 // SAFETY: every call is handed on to the system's allocator as it is.

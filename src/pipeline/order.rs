@@ -1,6 +1,6 @@
 //! Frames that are done in any order, given out in the order in which they were taken.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use super::{Frame, Outcome};
 
@@ -11,8 +11,10 @@ pub type Finished = (Box<Frame>, Outcome);
 /// worker is slow, the others go on until the pool is empty. A frame that was never taken by a worker is given out at once.
 #[derive(Default)]
 pub struct InOrder {
+    /// The ticket of the first of `early`.
     next: u64,
-    early: BTreeMap<u64, Finished>,
+    /// By ticket, from `next` on; `None` for what is not done.
+    early: VecDeque<Option<Finished>>,
     without_ticket: Option<Finished>,
 }
 
@@ -21,7 +23,12 @@ impl InOrder {
     pub fn push(&mut self, finished: Finished) {
         match finished.0.ticket {
             Some(ticket) => {
-                self.early.insert(ticket, finished);
+                // tickets are given out one after the other: what is early is ahead by fewer than there are frames
+                let ahead = ticket.saturating_sub(self.next) as usize;
+                while self.early.len() <= ahead {
+                    self.early.push_back(None);
+                }
+                self.early[ahead] = Some(finished);
             }
             None => self.without_ticket = Some(finished),
         }
@@ -32,7 +39,8 @@ impl InOrder {
         if let Some(finished) = self.without_ticket.take() {
             return Some(finished);
         }
-        let finished = self.early.remove(&self.next)?;
+        let finished = self.early.front_mut()?.take()?;
+        self.early.pop_front();
         self.next += 1;
         Some(finished)
     }

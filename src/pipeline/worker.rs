@@ -195,6 +195,7 @@ fn failed(reason: &'static str, error: impl ToString) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::msg::HeaderView;
 
     #[test]
     fn the_sample_of_pictures_stays_small_however_long_the_recording() {
@@ -207,5 +208,37 @@ mod tests {
         assert_eq!(count(12), 12);
         assert!((12..40).contains(&count(221)));
         assert!(count(1_000_000) < 250);
+    }
+
+    #[test]
+    fn image_bytes_are_not_copied_before_they_are_decoded() {
+        let within = |message: &[u8], data: &[u8]| {
+            let (message, data) = (message.as_ptr_range(), data.as_ptr_range());
+            message.start <= data.start && data.end <= message.end
+        };
+        let (mut raw, mut compressed) = (Vec::new(), Vec::new());
+        let (header, data) = (HeaderView::default(), &[7; 12][..]);
+        let image = ImageView {
+            header,
+            height: 2,
+            width: 2,
+            encoding: "bgr8",
+            is_bigendian: false,
+            step: 6,
+            data,
+        };
+        image.write(&mut raw).unwrap();
+        let format = "jpeg";
+        let image = CompressedImageView {
+            header,
+            format,
+            data,
+        };
+        image.write(&mut compressed).unwrap();
+        let mut decoder = ImageDecoder::new().unwrap();
+        let picture = decode(&mut decoder, Transport::Raw, &raw).unwrap();
+        assert!(within(&raw, picture.data()));
+        let jpeg = CompressedImageView::parse(&compressed).unwrap().data;
+        assert!(within(&compressed, jpeg));
     }
 }

@@ -109,9 +109,11 @@ impl Resampler {
         self.sizes = Some((from, to));
         // cameras of different sizes take turns: the buffers stay
         self.taps.clear();
-        self.taps.extend(taps::columns(from.0 as usize, to.0 as usize));
+        self.taps
+            .extend(taps::columns(from.0 as usize, to.0 as usize));
         self.columns.clear();
-        self.columns.extend(self.taps.chunks(GROUP).map(Columns::new));
+        self.columns
+            .extend(self.taps.chunks(GROUP).map(Columns::new));
         let starts = self.columns.iter().flat_map(|columns| columns.at);
         self.reach = starts.max().map_or(0, |start| start + 8);
         self.taps.clear();
