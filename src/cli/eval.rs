@@ -85,7 +85,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     }
     let stop = interrupt::listen().context("listening for signals")?;
 
-    let detectors = loaded.detectors(loaded.config.workers.get())?;
+    let detectors = loaded.detectors(loaded.config.threads.workers.get())?;
     let provider = detectors[0].session().provider().onnx_runtime_name();
     let subject = Subject {
         model: ModelIdentity {
@@ -164,7 +164,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         );
         return Ok(Status::Interrupted);
     }
-    let workers = loaded.config.workers.get();
+    let workers = loaded.config.threads.workers.get();
     let Collected {
         records, journal, ..
     } = collected;

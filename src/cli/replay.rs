@@ -196,7 +196,7 @@ pub(super) fn make_workers(
     tuning: &Arc<Tuning>,
     annotate: Annotate,
 ) -> anyhow::Result<Vec<Worker>> {
-    let detectors = loaded.detectors(loaded.config.workers.get())?;
+    let detectors = loaded.detectors(loaded.config.threads.workers.get())?;
     let make = |detector| Worker::new(detector, loaded.labels.clone(), tuning.clone(), annotate);
     Ok(detectors.into_iter().map(make).collect::<Result<_, _>>()?)
 }

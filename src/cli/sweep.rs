@@ -96,7 +96,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let images = &data.truth.images;
     let every: Vec<u64> = (0..images.len() as u64).collect();
     let bar = progress::bar(Some(every.len() as u64), args.json);
-    let workers = configs[0].workers.get();
+    let workers = configs[0].threads.workers.get();
     let found = with_source(&data, every, |source| {
         let done = || bar.inc(1);
         Ok(detect(

@@ -5,6 +5,7 @@ mod document;
 pub mod node;
 pub mod raw;
 pub mod schema;
+pub mod threads;
 pub mod tree;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ use crate::infer::{Provider, ProviderOptions, SessionOptions};
 use crate::pipeline::CameraTuning;
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawCamera, RawConfig, RawQosOverrides};
+use threads::Mode;
+pub use threads::Threads;
 
 /// Valid parameters. What depends on the model (names of classes) is checked with the model.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +36,9 @@ pub struct Config {
     pub model: String,
     pub thresholds: Thresholds,
     pub session: SessionOptions,
-    /// Frames worked on in parallel.
-    pub workers: NonZeroUsize,
+    pub threads: Threads,
+    /// What a live node may use in place of `threads` if that makes its frames faster.
+    pub wider_threads: Option<Threads>,
     /// What holds for every camera in paced replay, and for a node's only one.
     pub input: CameraTuning,
     /// The cameras of a live node; at least one.
@@ -124,6 +128,10 @@ impl Config {
 
     fn from_raw(raw: RawConfig) -> Result<Self, String> {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let cameras = node::cameras(&raw)?;
+        let threads = |mode| Threads::new(&raw.runtime, mode, cores, cameras.len());
+        let (chosen, widest) = (threads(raw.runtime.mode), threads(Mode::Latency));
+        let open = raw.runtime.mode == Mode::Auto && raw.runtime.workers == 0;
         let detector = raw.detector.clone();
         let class_scores = detector.class_score_thresholds.into_iter();
         Ok(Self {
@@ -138,10 +146,11 @@ impl Config {
                     .map(|(class, score)| (class, score as f32))
                     .collect(),
             },
-            session: session(&raw),
-            workers: NonZeroUsize::new(raw.runtime.workers).unwrap_or(cores),
+            session: session(&raw, chosen.intra_op),
+            threads: chosen,
+            wider_threads: (open && widest != chosen).then_some(widest),
             input: node::tuning(&raw.input, &RawCamera::default()),
-            cameras: node::cameras(&raw)?,
+            cameras,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
             autostart: raw.autostart,
             log_level: raw.log_level,
@@ -159,7 +168,7 @@ impl Config {
 }
 
 /// How sessions run. `model.precision: fast` has a say in which providers are tried, and in what they compute.
-fn session(raw: &RawConfig) -> SessionOptions {
+fn session(raw: &RawConfig, intra_op_threads: NonZeroUsize) -> SessionOptions {
     let runtime = raw.runtime.clone();
     let mut providers = runtime.providers;
     let mut options = ProviderOptions {
@@ -181,7 +190,7 @@ fn session(raw: &RawConfig) -> SessionOptions {
     SessionOptions {
         providers,
         strict: runtime.strict,
-        intra_op_threads: runtime.intra_op_threads,
+        intra_op_threads: intra_op_threads.get(),
         options,
     }
 }
@@ -438,7 +447,7 @@ mod tests {
             unknown.contains("--set runtime.wokers=2: unknown parameter runtime.wokers"),
             "{unknown}"
         );
-        assert_eq!(set("runtime.workers=3").unwrap().workers.get(), 3);
+        assert_eq!(set("runtime.workers=3").unwrap().threads.workers.get(), 3);
         let per_class = set("detector.class_score_thresholds.traffic light=0.4").unwrap();
         assert_eq!(per_class.thresholds.class_scores["traffic light"], 0.4);
         assert!(set("detector.class_score_thresholds.car=4").is_err());

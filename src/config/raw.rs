@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::threads::Mode;
 use crate::infer::Provider;
 use crate::infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, XnnpackOptions};
 
@@ -146,11 +147,17 @@ pub struct RawRuntime {
     /// Fail rather than run on another provider than the first.
     #[schemars(extend("readOnly" = true))]
     pub strict: bool,
-    /// Frames worked on in parallel. 0: one per core.
+    /// What the cores are used for. throughput: a frame on each, for the most frames a second. latency: all of them on
+    /// one frame of each camera, for the soonest result while frames come seldom. auto: throughput, except for a node of
+    /// fewer cameras than cores whose frames take three quarters of the time or less with more threads, which it measures
+    /// when it configures.
+    #[schemars(extend("readOnly" = true))]
+    pub mode: Mode,
+    /// Frames worked on in parallel. 0: as mode says.
     #[schemars(range(max = 256), extend("readOnly" = true))]
     pub workers: usize,
-    /// Threads within one run of the model.
-    #[schemars(range(min = 1, max = 256), extend("readOnly" = true))]
+    /// Threads within one run of the model. 0: as mode says.
+    #[schemars(range(max = 256), extend("readOnly" = true))]
     pub intra_op_threads: usize,
     #[schemars(extend("readOnly" = true))]
     pub tensorrt: TensorRtOptions,
@@ -167,8 +174,9 @@ impl Default for RawRuntime {
         Self {
             providers: vec![Provider::Cpu],
             strict: false,
+            mode: Mode::Auto,
             workers: 0,
-            intra_op_threads: 1,
+            intra_op_threads: 0,
             tensorrt: TensorRtOptions::default(),
             cuda: CudaOptions::default(),
             openvino: OpenVinoOptions::default(),

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::settings::UnknownClass;
-use super::{Detector, DetectorSettings};
-use crate::config::Config;
+use super::{DetectError, Detector, DetectorSettings};
+use crate::config::{Config, Threads};
+use crate::image::BgrView;
 use crate::infer::backend::Profiled;
 use crate::infer::runtime::RuntimeError;
 use crate::infer::{
-    Backend, Backoff, InferError, Opening, OrtBackend, Patience, Runtime, Standing,
+    Backend, Backoff, InferError, Opening, OrtBackend, Patience, Provider, Runtime, SessionOptions,
+    Standing,
 };
 use crate::model::{Labels, Model, ModelError};
 use crate::pipeline::{CameraTuning, Tuned, Tuning};
@@ -40,6 +43,8 @@ pub enum LoadError {
     OpenCv(#[from] opencv::Error),
     #[error(transparent)]
     Session(#[from] InferError),
+    #[error("trying the model: {0}")]
+    Trial(#[from] DetectError),
     #[error("loading the model panicked; this is a mistake in shuffledet, please report it")]
     Panicked,
 }
@@ -107,34 +112,81 @@ impl Loaded {
 
     /// One detector, on the best provider, however long its session takes.
     pub fn detector(&self) -> Result<Detector, InferError> {
-        self.open(&self.backend()?, Patience::Wait)
+        let options = &self.config.session;
+        self.open(&self.backend(options)?, options, Patience::Wait)
     }
 
     /// `count` detectors, each with a session of its own. They are made in parallel: optimising the graph
     /// takes most of a start. Every frame has the same provider unless it fails.
     pub fn detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
-        self.open_many(count, Patience::Wait)
+        self.open_many(count, &self.config.session, Patience::Wait)
     }
 
-    /// The same for a live node: they serve at once, and change to a provider that builds slowly when it is ready.
-    pub fn live_detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
-        self.open_many(count, Patience::ServeMeanwhile)
+    /// The detectors of a live node, warm, and how they share the cores out. They serve at once, and change to a provider
+    /// that builds slowly when it is ready.
+    pub fn live_detectors(&self) -> Result<(Vec<Detector>, Threads), LoadError> {
+        let opened = |threads: Threads| {
+            let options = &SessionOptions {
+                intra_op_threads: threads.intra_op.get(),
+                ..self.config.session.clone()
+            };
+            let patience = Patience::ServeMeanwhile;
+            let mut detectors = self.open_many(threads.workers.get(), options, patience)?;
+            // the first run of a session costs many times the others
+            for detector in &mut detectors {
+                time_one(detector)?;
+            }
+            Ok::<_, LoadError>(detectors)
+        };
+        let threads = self.config.threads;
+        let mut narrow = opened(threads)?;
+        // where another provider serves or is in the making, the CPU's threads do not matter
+        let options = &self.config.session;
+        let on_cpu = narrow
+            .iter()
+            .all(|detector| detector.session().provider() == Provider::Cpu);
+        let stays = on_cpu && !options.providers.iter().any(|p| p.builds_slowly());
+        let Some(wider) = self.config.wider_threads.filter(|_| stays) else {
+            return Ok((narrow, threads));
+        };
+        let mut wide = opened(wider)?;
+        let times = compare(&mut narrow[0], &mut wide[0])?;
+        let [one, more] = times.map(|time| time.as_secs_f64() * 1e3);
+        let wins = more <= WORTH * one;
+        let (chosen, detectors) = if wins {
+            (wider, wide)
+        } else {
+            (threads, narrow)
+        };
+        tracing::info!(
+            "runtime.mode auto: a frame takes {one:.2} ms with {} thread(s), {more:.2} ms with {}: {} worker(s) of {} \
+             thread(s) each",
+            threads.intra_op,
+            wider.intra_op,
+            chosen.workers,
+            chosen.intra_op
+        );
+        Ok((detectors, chosen))
     }
 
     /// What makes the sessions. Whatever is wrong with the model's file is found here.
-    fn backend(&self) -> Result<Arc<dyn Backend>, InferError> {
-        let options = &self.config.session;
+    fn backend(&self, options: &SessionOptions) -> Result<Arc<dyn Backend>, InferError> {
         let profiled = Profiled::Accelerated;
         let backend = OrtBackend::new(&self.runtime, &self.model, options, profiled)?;
         Ok(Arc::new(backend))
     }
 
-    fn open(&self, backend: &Arc<dyn Backend>, patience: Patience) -> Result<Detector, InferError> {
+    fn open(
+        &self,
+        backend: &Arc<dyn Backend>,
+        options: &SessionOptions,
+        patience: Patience,
+    ) -> Result<Detector, InferError> {
         let opening = Opening {
             backend: Arc::clone(backend),
             model: &self.model.path.display().to_string(),
             description: &self.model.description,
-            options: &self.config.session,
+            options,
             patience,
             backoff: Backoff::default(),
             standing: Arc::clone(&self.standing),
@@ -147,11 +199,16 @@ impl Loaded {
         ))
     }
 
-    fn open_many(&self, count: usize, patience: Patience) -> Result<Vec<Detector>, LoadError> {
-        let backend = &self.backend()?;
+    fn open_many(
+        &self,
+        count: usize,
+        options: &SessionOptions,
+        patience: Patience,
+    ) -> Result<Vec<Detector>, LoadError> {
+        let backend = &self.backend(options)?;
         let made: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..count)
-                .map(|_| scope.spawn(|| self.open(backend, patience)))
+                .map(|_| scope.spawn(|| self.open(backend, options, patience)))
                 .collect();
             threads.into_iter().map(|thread| thread.join()).collect()
         });
@@ -162,4 +219,32 @@ impl Loaded {
             })
             .collect()
     }
+}
+
+/// What share of a frame's time more threads may leave to be worth the cores that they take from other frames.
+const WORTH: f64 = 0.75;
+
+/// The median time of a frame with each.
+fn compare(one: &mut Detector, other: &mut Detector) -> Result<[Duration; 2], DetectError> {
+    const ROUNDS: usize = 9;
+    let mut times = [(); 2].map(|()| Vec::with_capacity(ROUNDS));
+    for _ in 0..ROUNDS {
+        // in turn, so that what else the machine does hits both alike
+        times[0].push(time_one(one)?);
+        times[1].push(time_one(other)?);
+    }
+    Ok(times.map(|mut times| {
+        times.sort_unstable();
+        times[ROUNDS / 2]
+    }))
+}
+
+/// How long a grey picture takes.
+fn time_one(detector: &mut Detector) -> Result<Duration, DetectError> {
+    static GREY: [u8; 3 * 640 * 480] = [114; 3 * 640 * 480];
+    let started = Instant::now();
+    if let Some(image) = BgrView::new(640, 480, 3 * 640, &GREY) {
+        detector.detect(&image)?;
+    }
+    Ok(started.elapsed())
 }

@@ -16,7 +16,6 @@ use super::source::{LiveSource, RosClock};
 use super::subscriptions;
 use crate::config::Config;
 use crate::detect::Loaded;
-use crate::image::BgrView;
 use crate::model::ModelDescription;
 use crate::node::arguments::Names;
 use crate::node::lifecycle::{Managed, Transitioned};
@@ -102,15 +101,8 @@ impl Engine {
             None => self.load()?,
         };
         self.shared.set_model(&loaded.model);
-        let mut detectors = loaded.live_detectors(self.config.workers.get())?;
-        let (width, height) = (640, 480);
-        let grey = vec![114; 3 * width as usize * height as usize];
-        if let Some(image) = BgrView::new(width, height, 3 * width as usize, &grey) {
-            // the first run of a session costs many times the others
-            for detector in &mut detectors {
-                detector.detect(&image)?;
-            }
-        }
+        let (detectors, threads) = loaded.live_detectors()?;
+        self.shared.set_threads(threads);
         let annotate = Annotate::Watched {
             max_width: ANNOTATED_WIDTH,
         };

@@ -117,7 +117,7 @@ impl Health {
             unable: unable.as_deref(),
             model: loaded.then_some(&model),
             providers: &fates,
-            workers: config.workers.get(),
+            threads: self.shared.threads(),
             parameters_changed: self.shared.parameters_changed(),
             resident_bytes: resident_bytes(),
         })];

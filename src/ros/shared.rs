@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::subscriptions::{self, ImageTopic};
-use crate::config::Config;
+use crate::config::{Config, Threads};
 use crate::detect::{DetectorSettings, Loaded};
 use crate::infer::Standing;
 use crate::metrics::{ModelIdentity, Window};
@@ -22,6 +22,7 @@ pub struct Shared {
     /// What became of each provider.
     pub standing: Arc<Standing>,
     model: Mutex<ModelIdentity>,
+    threads: Mutex<Threads>,
     /// Why the node cannot run, if it cannot.
     unable: Mutex<Option<String>>,
     parameters_changed: AtomicU64,
@@ -57,6 +58,7 @@ impl Shared {
             cameras,
             standing: Arc::clone(&loaded.standing),
             model: Mutex::new(identity(&loaded.model)),
+            threads: Mutex::new(config.threads),
             unable: Mutex::default(),
             parameters_changed: AtomicU64::new(0),
         })
@@ -88,6 +90,15 @@ impl Shared {
 
     pub fn set_model(&self, model: &Model) {
         *lock(&self.model) = identity(model);
+    }
+
+    /// How the cores are shared out, or will be.
+    pub fn threads(&self) -> Threads {
+        *lock(&self.threads)
+    }
+
+    pub fn set_threads(&self, threads: Threads) {
+        *lock(&self.threads) = threads;
     }
 
     pub fn unable(&self) -> Option<String> {

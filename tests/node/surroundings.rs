@@ -182,3 +182,31 @@ fn pictures_are_drawn_while_somebody_looks() {
     peer.find(latency, |message| !drawn(message));
     peer.ask(json!({"do": "stop", "name": "camera"}));
 }
+
+#[test]
+fn the_mode_says_what_the_cores_are_used_for() {
+    let test = "the_mode_says_what_the_cores_are_used_for";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    room.peer
+        .listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
+    let cores = std::thread::available_parallelism().unwrap().get() as f64;
+    let throughput = [cores, 1.0];
+    let latency = [1.0, cores];
+    for (name, parameter, expected) in [
+        ("throughput", "runtime.mode:=throughput", &[throughput][..]),
+        ("latency", "runtime.mode:=latency", &[latency]),
+        ("auto", "runtime.mode:=auto", &[throughput, latency]),
+        ("given", "runtime.intra_op_threads:=1", &[throughput]),
+    ] {
+        let renamed = format!("__node:={name}");
+        let _node = room.start(&["-r", &renamed, "-p", parameter]);
+        room.await_state(&format!("/{name}"), "active");
+        let status = room
+            .peer
+            .status(&format!("{name}: detector"), |status| status.level == "OK");
+        let found = ["workers", "threads of a worker"].map(|key| status.number(key));
+        assert!(expected.contains(&found), "{parameter}: {found:?}");
+    }
+}

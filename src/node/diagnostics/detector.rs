@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{Problems, Status, Values};
+use crate::config::Threads;
 use crate::infer::Cause;
 use crate::metrics::{ModelIdentity, ProviderFate};
 use crate::msg::Level;
@@ -20,8 +21,7 @@ pub struct DetectorFacts<'a> {
     pub model: Option<&'a ModelIdentity>,
     /// In order of preference; empty as long as no model is loaded.
     pub providers: &'a [ProviderFate],
-    /// Frames worked on in parallel.
-    pub workers: usize,
+    pub threads: Threads,
     /// How often parameters were set since the start.
     pub parameters_changed: u64,
     /// What the process has in memory, if that is known.
@@ -87,7 +87,8 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
             );
         }
     }
-    values.add("workers", facts.workers);
+    values.add("workers", facts.threads.workers);
+    values.add("threads of a worker", facts.threads.intra_op);
     values.add("parameters changed", facts.parameters_changed);
     if let Some(bytes) = facts.resident_bytes {
         values.number("resident memory (MB)", bytes as f64 / 1e6);
@@ -133,6 +134,8 @@ fn resident_in(status: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
     use crate::infer::Placed;
 
@@ -152,7 +155,10 @@ mod tests {
             unable: None,
             model: Some(model),
             providers,
-            workers: 2,
+            threads: Threads {
+                workers: NonZeroUsize::MIN,
+                intra_op: NonZeroUsize::MIN,
+            },
             parameters_changed: 3,
             resident_bytes: Some(123_456_789),
         }
@@ -192,7 +198,8 @@ mod tests {
                     "provider: cuda",
                     "not needed: cpu comes before it and works"
                 ),
-                ("workers", "2"),
+                ("workers", "1"),
+                ("threads of a worker", "1"),
                 ("parameters changed", "3"),
                 ("resident memory (MB)", "123.457"),
             ]
