@@ -1,25 +1,24 @@
 //! What a frame asks of the heap once the buffers have grown: nothing. The model's run is left out, of which ONNX Runtime
 //! and its bindings have their own allocations; outputs that were written beforehand stand in for it.
 
+#[path = "support/written.rs"]
+mod written;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use shuffledet::detect::DetectorSettings;
 use shuffledet::detect::settings::Thresholds;
-use shuffledet::detect::{Detector, DetectorSettings};
 use shuffledet::image::BgrView;
 use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::infer::runner::{Shapes, Tensors};
-use shuffledet::infer::{
-    Backend, Backoff, Opening, Patience, Placed, Provider, ProviderError, Runner, SessionOptions,
-};
 use shuffledet::metrics::{Tally, allocations};
 use shuffledet::model::{Manifest, ModelDescription};
 use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
 use shuffledet::pipeline::{
-    Annotate, CameraTuning, Frame, Mark, Outcome, Pace, Source, Transport, Tuned, Tuning, Worker,
-    run,
+    CameraTuning, Frame, Mark, Outcome, Pace, Source, Transport, Tuned, Tuning, run,
 };
 use shuffledet::sink::ResultMessages;
 
@@ -30,58 +29,6 @@ const SIZE: (u32, u32) = (640, 360);
 const FRAMES: u64 = 600;
 /// By then every buffer has grown.
 const WARM: u64 = 200;
-
-/// Gives the same outputs for every frame.
-#[derive(Clone)]
-struct Written {
-    outputs: Vec<Vec<f32>>,
-    shapes: Shapes,
-}
-
-impl Written {
-    /// Outputs in which every seventh value is high: hundreds of boxes, most of them suppressed.
-    fn new(model: &ModelDescription, shapes: Vec<Vec<i64>>) -> Self {
-        let (width, height) = (model.input.width, model.input.height);
-        let written = |shape: &Vec<i64>| {
-            let count = shape.iter().product::<i64>() as usize;
-            (0..count)
-                .map(|i| if i % 7 == 0 { 0.9 } else { 0.1 })
-                .collect()
-        };
-        Self {
-            outputs: shapes.iter().map(written).collect(),
-            shapes: Shapes {
-                inputs: vec![vec![1, 3, i64::from(height), i64::from(width)]],
-                described: "written beforehand".to_owned(),
-                outputs: shapes,
-            },
-        }
-    }
-}
-
-impl Backend for Written {
-    fn build(&self, _: Provider) -> Result<Box<dyn Runner>, ProviderError> {
-        Ok(Box::new(self.clone()))
-    }
-
-    fn tolerance(&self, _: Provider) -> f64 {
-        0.0
-    }
-}
-
-impl Runner for Written {
-    fn shapes(&self) -> &Shapes {
-        &self.shapes
-    }
-
-    fn placement(&self) -> &[Placed] {
-        &[]
-    }
-
-    fn run(&mut self, _: [usize; 4], _: &[f32]) -> Result<Tensors<'_>, ProviderError> {
-        Ok(Tensors::Plain(&self.outputs))
-    }
-}
 
 /// The same message again and again, from two cameras in turn.
 struct Repeated {
@@ -141,28 +88,6 @@ fn messages() -> [(&'static str, Transport, Vec<u8>); 2] {
     ]
 }
 
-fn worker(model: &ModelDescription, outputs: &[&[i64]], tuning: &Arc<Tuning>) -> Worker {
-    let options = SessionOptions {
-        providers: vec![Provider::Cpu],
-        intra_op_threads: 1,
-        ..SessionOptions::default()
-    };
-    let shapes = outputs.iter().map(|shape| shape.to_vec()).collect();
-    let opening = Opening {
-        backend: Arc::new(Written::new(model, shapes)),
-        model: "written",
-        description: model,
-        options: &options,
-        patience: Patience::Wait,
-        backoff: Backoff::default(),
-        standing: Arc::default(),
-    };
-    let settings = tuning.get().detector.clone();
-    let detector = Detector::with_session(opening.open().unwrap(), model, settings);
-    let labels = Arc::new(model.labels.clone());
-    Worker::new(detector, labels, Arc::clone(tuning), Annotate::None).unwrap()
-}
-
 /// All that is done with a finished frame, short of writing it to a file.
 #[derive(Default)]
 struct Sink {
@@ -185,21 +110,7 @@ impl Sink {
 #[test]
 fn a_frame_takes_nothing_from_the_heap() {
     let manifest = Manifest::shipped().unwrap();
-    let models: [(&str, &[&[i64]]); 2] = [
-        ("fastestdet_352", &[&[1, 85, 22, 22]]),
-        (
-            "nanodet_m_416",
-            &[
-                &[1, 2704, 80],
-                &[1, 676, 80],
-                &[1, 169, 80],
-                &[1, 2704, 32],
-                &[1, 676, 32],
-                &[1, 169, 32],
-            ],
-        ),
-    ];
-    for (name, outputs) in models {
+    for name in ["fastestdet_352", "nanodet_m_416"] {
         let model = manifest.describe(manifest.model(name).unwrap()).unwrap();
         let thresholds = Thresholds {
             score: Some(0.5),
@@ -216,7 +127,7 @@ fn a_frame_takes_nothing_from_the_heap() {
                 message,
                 given: 0,
             };
-            let mut workers = [(); 2].map(|()| worker(&model, outputs, &tuning));
+            let mut workers = [(); 2].map(|()| written::worker(&model, &tuning, Duration::ZERO));
 
             let (mut frame, mut sink) = (Frame::new(), Sink::default());
             let mut warm = 0;

@@ -166,6 +166,7 @@ fn bench_prints_what_its_format_says() {
         "5",
         "--rounds",
         "1",
+        "--load=0.1",
         "--json",
     ]);
     let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -183,4 +184,17 @@ fn bench_prints_what_its_format_says() {
         (scaling - throughput["scaling"].as_f64().unwrap()).abs() < 1e-6,
         "{measured}"
     );
+    let load = measured["load"].as_array().unwrap();
+    let cameras: Vec<_> = load
+        .iter()
+        .map(|row| row["cameras"].as_u64().unwrap())
+        .collect();
+    assert_eq!(cameras, [1, 2, 4, 8].map(|cameras| [cameras; 9]).concat());
+    for row in load {
+        let of = |key: &str| row[key].as_f64().unwrap();
+        assert!(of("published_fps") <= of("offered_fps"), "{row}");
+        assert!(of("age_p50_ms") <= of("age_p99_ms"), "{row}");
+    }
+    // what is offered grows with the load
+    assert!(load[8]["offered_fps"].as_f64() > load[0]["offered_fps"].as_f64());
 }

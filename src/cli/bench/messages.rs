@@ -1,0 +1,96 @@
+//! What is measured on: messages in memory.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::bag::Recording;
+use crate::cli::replay::select_cameras;
+use crate::image::folder::images_in;
+use crate::msg::{CompressedImageView, HeaderView};
+use crate::pipeline::source::RecordingSource;
+use crate::pipeline::{Frame, Source, Transport};
+
+/// A message in memory.
+pub struct Message {
+    transport: Transport,
+    log_time_ns: u64,
+    bytes: Vec<u8>,
+}
+
+impl Message {
+    /// Puts it into `frame`, as a source does.
+    pub fn fill(&self, frame: &mut Frame) {
+        frame.transport = self.transport;
+        frame.log_time_ns = self.log_time_ns;
+        frame.message.extend_from_slice(&self.bytes);
+        frame.read_header();
+    }
+}
+
+/// At most `limit` messages of the recording or folder at `path`, at least one.
+pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
+    let pictures = if path.is_dir() {
+        let mut images = images_in(path)?;
+        // what a CompressedImage can carry
+        images.retain(|image| {
+            let extension = image.extension().unwrap_or_default();
+            ["jpg", "jpeg", "png"]
+                .iter()
+                .any(|known| extension.eq_ignore_ascii_case(known))
+        });
+        images
+    } else {
+        Vec::new()
+    };
+    let messages = if pictures.is_empty() {
+        read_recording(path, limit)?
+    } else {
+        pictures
+            .iter()
+            .take(limit as usize)
+            .map(|path| from_picture(path))
+            .collect::<anyhow::Result<_>>()?
+    };
+    if messages.is_empty() {
+        bail!("{}: expected images, found none", path.display());
+    }
+    Ok(messages)
+}
+
+/// The picture as a camera would send it.
+fn from_picture(path: &Path) -> anyhow::Result<Message> {
+    let data = fs::read(path).with_context(|| path.display().to_string())?;
+    let image = CompressedImageView {
+        header: HeaderView::default(),
+        format: "",
+        data: &data,
+    };
+    let mut bytes = Vec::new();
+    image.write(&mut bytes)?;
+    Ok(Message {
+        transport: Transport::Compressed,
+        log_time_ns: 0,
+        bytes,
+    })
+}
+
+fn read_recording(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
+    let recording = Recording::open(path)?;
+    let cameras = select_cameras(&recording, &[], path)?;
+    let mut source = RecordingSource::new(&recording, cameras, Duration::ZERO, None)?;
+    let mut messages = Vec::new();
+    let mut frame = Frame::new();
+    while (messages.len() as u64) < limit && source.next_into(&mut frame)? {
+        let bytes = std::mem::take(&mut frame.message);
+        let (transport, log_time_ns) = (frame.transport, frame.log_time_ns);
+        messages.push(Message {
+            transport,
+            log_time_ns,
+            bytes,
+        });
+    }
+    Ok(messages)
+}

@@ -1,0 +1,95 @@
+//! What one frame costs on one thread, and how much of it is the model alone.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::messages::Message;
+use crate::detect::Loaded;
+use crate::metrics::{Quantiles, StageHistograms, allocations, quantiles_of};
+use crate::pipeline::{Frame, Mark, Outcome, Stage, Worker};
+use crate::sink::ResultMessages;
+
+/// Times are in milliseconds.
+#[derive(Serialize)]
+pub struct Sequential {
+    /// From the message's bytes to those of its detections.
+    pub frame_ms: Quantiles,
+    /// The model alone, on the same tensors.
+    pub session_run_ms: Quantiles,
+    pub decode_ms: Quantiles,
+    /// `frame_ms.p50 / session_run_ms.p50`
+    pub ratio: f64,
+    /// `frame_ms.p50 / (decode_ms.p50 + session_run_ms.p50)`
+    pub ratio_beside_decoding: f64,
+}
+
+/// What was measured on one thread.
+pub struct OneThread {
+    pub sequential: Sequential,
+    pub stages: Vec<(Stage, Quantiles)>,
+    /// Median over frames.
+    pub allocations_per_frame: u64,
+}
+
+/// Takes `worker` through `messages`, `rounds` times.
+pub fn measure(
+    worker: &mut Worker,
+    loaded: &Loaded,
+    messages: &[Message],
+    rounds: u64,
+) -> anyhow::Result<OneThread> {
+    let mut histograms = StageHistograms::default();
+    let mut runs = Histogram::<u64>::new(3)?;
+    let mut allocated = Histogram::<u64>::new(3)?;
+    let mut results = ResultMessages::default();
+    let mut frame = Frame::new();
+    // the first round warms up: buffers grow, the session's arena settles
+    for round in 0..=rounds {
+        for message in messages {
+            frame.reset();
+            message.fill(&mut frame);
+            let before = allocations::so_far();
+            frame.trace.mark(Mark::Received);
+            let outcome = worker.process(&mut frame);
+            if let Outcome::Failed(failure) = outcome {
+                bail!("a frame failed: {}", failure.message);
+            }
+            frame.trace.mark(Mark::Ordered);
+            results.detections(&frame, &loaded.labels)?;
+            frame.trace.mark(Mark::Published);
+            let allocations = allocations::so_far() - before;
+            let started = Instant::now();
+            worker.run_model_again()?;
+            let ran = started.elapsed();
+            if round > 0 {
+                histograms.record(&frame.trace);
+                runs.record(u64::try_from(ran.as_nanos())?)?;
+                allocated.record(allocations)?;
+            }
+        }
+    }
+    let stages = histograms.quantiles();
+    let of = |wanted| {
+        let found = stages.iter().find(|(stage, _)| *stage == wanted);
+        found
+            .map(|(_, quantiles)| *quantiles)
+            .context("no frame was measured")
+    };
+    let (frame_ms, decode_ms) = (of(Stage::Total)?, of(Stage::Decode)?);
+    let session_run_ms = quantiles_of(&runs);
+    let sequential = Sequential {
+        frame_ms,
+        session_run_ms,
+        decode_ms,
+        ratio: frame_ms.p50 / session_run_ms.p50,
+        ratio_beside_decoding: frame_ms.p50 / (decode_ms.p50 + session_run_ms.p50),
+    };
+    Ok(OneThread {
+        sequential,
+        stages,
+        allocations_per_frame: allocated.value_at_quantile(0.5),
+    })
+}

@@ -1,0 +1,87 @@
+//! Frames a second of whole workers in parallel, which lose nothing.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::messages::Message;
+use crate::detect::Loaded;
+use crate::pipeline::{Frame, Mark, Pace, Source, Tuning, Worker, run as run_pipeline};
+use crate::sink::ResultMessages;
+
+#[derive(Serialize)]
+pub struct Throughput {
+    pub workers: usize,
+    pub fps: f64,
+    pub fps_one_worker: f64,
+    /// `fps / fps_one_worker`
+    pub scaling: f64,
+}
+
+/// Gives the same messages several times over.
+struct Repeated<'a> {
+    messages: std::iter::Take<std::iter::Cycle<std::slice::Iter<'a, Message>>>,
+}
+
+impl Source for Repeated<'_> {
+    type Error = Infallible;
+
+    fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Infallible> {
+        let next = self.messages.next();
+        if let Some(message) = next {
+            message.fill(frame);
+        }
+        Ok(next.is_some())
+    }
+}
+
+/// Takes one of `workers`, then all of them through `messages`, `rounds` times.
+pub fn measure(
+    workers: &mut [Worker],
+    tuning: &Arc<Tuning>,
+    loaded: &Loaded,
+    messages: &[Message],
+    rounds: u64,
+) -> anyhow::Result<Throughput> {
+    let rate = |workers: &mut [Worker]| frames_a_second(workers, tuning, loaded, messages, rounds);
+    let fps_one_worker = rate(&mut workers[..1])?;
+    let fps = rate(workers)?;
+    Ok(Throughput {
+        workers: workers.len(),
+        fps,
+        fps_one_worker,
+        scaling: fps / fps_one_worker,
+    })
+}
+
+fn frames_a_second(
+    workers: &mut [Worker],
+    tuning: &Arc<Tuning>,
+    loaded: &Loaded,
+    messages: &[Message],
+    rounds: u64,
+) -> anyhow::Result<f64> {
+    let total = messages.len() * rounds as usize;
+    let mut source = Repeated {
+        messages: messages.iter().cycle().take(total),
+    };
+    let mut results = ResultMessages::default();
+    let started = Instant::now();
+    run_pipeline(
+        &mut source,
+        tuning,
+        workers,
+        Pace::Lossless,
+        None,
+        &AtomicBool::new(false),
+        |frame, _| {
+            results.detections(frame, &loaded.labels)?;
+            frame.trace.mark(Mark::Published);
+            Ok::<(), anyhow::Error>(())
+        },
+    )?;
+    Ok(total as f64 / started.elapsed().as_secs_f64())
+}
