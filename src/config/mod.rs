@@ -146,7 +146,7 @@ impl Config {
                     .map(|(class, score)| (class, score as f32))
                     .collect(),
             },
-            session: session(&raw, chosen.intra_op),
+            session: chosen.apply(session(&raw)),
             threads: chosen,
             wider_threads: (open && widest != chosen).then_some(widest),
             input: node::tuning(&raw.input, &RawCamera::default()),
@@ -168,7 +168,7 @@ impl Config {
 }
 
 /// How sessions run. `model.precision: fast` has a say in which providers are tried, and in what they compute.
-fn session(raw: &RawConfig, intra_op_threads: NonZeroUsize) -> SessionOptions {
+fn session(raw: &RawConfig) -> SessionOptions {
     let runtime = raw.runtime.clone();
     let mut providers = runtime.providers;
     let mut options = ProviderOptions {
@@ -190,8 +190,8 @@ fn session(raw: &RawConfig, intra_op_threads: NonZeroUsize) -> SessionOptions {
     SessionOptions {
         providers,
         strict: runtime.strict,
-        intra_op_threads: intra_op_threads.get(),
         options,
+        ..SessionOptions::default()
     }
 }
 

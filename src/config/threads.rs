@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::raw::RawRuntime;
+use crate::infer::SessionOptions;
 
 /// How to choose workers and threads where they are not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +24,8 @@ pub struct Threads {
     pub workers: NonZeroUsize,
     /// Threads within one run of the model.
     pub intra_op: NonZeroUsize,
+    /// Whether one that waits for the others keeps its core: where it takes it from no other.
+    pub spinning: bool,
 }
 
 impl Threads {
@@ -47,7 +50,21 @@ impl Threads {
                 (workers, share(workers))
             }
         };
-        Self { workers, intra_op }
+        let threads = workers.saturating_mul(intra_op);
+        Self {
+            workers,
+            intra_op,
+            spinning: intra_op > NonZeroUsize::MIN && threads <= cores,
+        }
+    }
+
+    /// `options`, so shared out.
+    pub fn apply(self, options: SessionOptions) -> SessionOptions {
+        SessionOptions {
+            intra_op_threads: self.intra_op.get(),
+            intra_op_spinning: self.spinning,
+            ..options
+        }
     }
 }
 
@@ -62,8 +79,10 @@ mod tests {
             ..RawRuntime::default()
         };
         let cores = NonZeroUsize::new(8).unwrap();
-        let Threads { workers, intra_op } = Threads::new(&runtime, mode, cores, cameras);
-        [workers.get(), intra_op.get()]
+        let threads = Threads::new(&runtime, mode, cores, cameras);
+        let [workers, intra_op] = [threads.workers, threads.intra_op].map(NonZeroUsize::get);
+        assert_eq!(threads.spinning, intra_op > 1 && workers * intra_op <= 8);
+        [workers, intra_op]
     }
 
     #[test]

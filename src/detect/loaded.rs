@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::settings::UnknownClass;
 use super::{DetectError, Detector, DetectorSettings};
-use crate::config::{Config, Threads};
-use crate::image::BgrView;
+use crate::config::Config;
 use crate::infer::backend::Profiled;
 use crate::infer::runtime::RuntimeError;
 use crate::infer::{
-    Backend, Backoff, InferError, Opening, OrtBackend, Patience, Provider, Runtime, SessionOptions,
-    Standing,
+    Backend, Backoff, InferError, Opening, OrtBackend, Patience, Runtime, SessionOptions, Standing,
 };
 use crate::model::{Labels, Model, ModelError};
 use crate::pipeline::{CameraTuning, Tuned, Tuning};
@@ -122,53 +119,6 @@ impl Loaded {
         self.open_many(count, &self.config.session, Patience::Wait)
     }
 
-    /// The detectors of a live node, warm, and how they share the cores out. They serve at once, and change to a provider
-    /// that builds slowly when it is ready.
-    pub fn live_detectors(&self) -> Result<(Vec<Detector>, Threads), LoadError> {
-        let opened = |threads: Threads| {
-            let options = &SessionOptions {
-                intra_op_threads: threads.intra_op.get(),
-                ..self.config.session.clone()
-            };
-            let patience = Patience::ServeMeanwhile;
-            let mut detectors = self.open_many(threads.workers.get(), options, patience)?;
-            // the first run of a session costs many times the others
-            for detector in &mut detectors {
-                time_one(detector)?;
-            }
-            Ok::<_, LoadError>(detectors)
-        };
-        let threads = self.config.threads;
-        let mut narrow = opened(threads)?;
-        // where another provider serves or is in the making, the CPU's threads do not matter
-        let options = &self.config.session;
-        let on_cpu = narrow
-            .iter()
-            .all(|detector| detector.session().provider() == Provider::Cpu);
-        let stays = on_cpu && !options.providers.iter().any(|p| p.builds_slowly());
-        let Some(wider) = self.config.wider_threads.filter(|_| stays) else {
-            return Ok((narrow, threads));
-        };
-        let mut wide = opened(wider)?;
-        let times = compare(&mut narrow[0], &mut wide[0])?;
-        let [one, more] = times.map(|time| time.as_secs_f64() * 1e3);
-        let wins = more <= WORTH * one;
-        let (chosen, detectors) = if wins {
-            (wider, wide)
-        } else {
-            (threads, narrow)
-        };
-        tracing::info!(
-            "runtime.mode auto: a frame takes {one:.2} ms with {} thread(s), {more:.2} ms with {}: {} worker(s) of {} \
-             thread(s) each",
-            threads.intra_op,
-            wider.intra_op,
-            chosen.workers,
-            chosen.intra_op
-        );
-        Ok((detectors, chosen))
-    }
-
     /// What makes the sessions. Whatever is wrong with the model's file is found here.
     fn backend(&self, options: &SessionOptions) -> Result<Arc<dyn Backend>, InferError> {
         let profiled = Profiled::Accelerated;
@@ -199,7 +149,7 @@ impl Loaded {
         ))
     }
 
-    fn open_many(
+    pub(super) fn open_many(
         &self,
         count: usize,
         options: &SessionOptions,
@@ -219,32 +169,4 @@ impl Loaded {
             })
             .collect()
     }
-}
-
-/// What share of a frame's time more threads may leave to be worth the cores that they take from other frames.
-const WORTH: f64 = 0.75;
-
-/// The median time of a frame with each.
-fn compare(one: &mut Detector, other: &mut Detector) -> Result<[Duration; 2], DetectError> {
-    const ROUNDS: usize = 9;
-    let mut times = [(); 2].map(|()| Vec::with_capacity(ROUNDS));
-    for _ in 0..ROUNDS {
-        // in turn, so that what else the machine does hits both alike
-        times[0].push(time_one(one)?);
-        times[1].push(time_one(other)?);
-    }
-    Ok(times.map(|mut times| {
-        times.sort_unstable();
-        times[ROUNDS / 2]
-    }))
-}
-
-/// How long a grey picture takes.
-fn time_one(detector: &mut Detector) -> Result<Duration, DetectError> {
-    static GREY: [u8; 3 * 640 * 480] = [114; 3 * 640 * 480];
-    let started = Instant::now();
-    if let Some(image) = BgrView::new(640, 480, 3 * 640, &GREY) {
-        detector.detect(&image)?;
-    }
-    Ok(started.elapsed())
 }

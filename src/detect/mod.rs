@@ -1,6 +1,7 @@
 //! A detector: letterbox, session, output decoder, suppression.
 
 pub mod bbox;
+mod live;
 pub mod loaded;
 pub mod nms;
 pub mod settings;

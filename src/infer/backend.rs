@@ -74,8 +74,9 @@ impl OrtBackend {
         let mut builder = OrtSession::builder(&self.runtime.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
-            // a spinning thread takes a core from the next frame's preparation
-            .with_intra_op_spinning(false)?
+            .with_intra_op_spinning(options.intra_op_spinning)?
+            // between two runs its threads sleep in any case
+            .with_config_entry("session.force_spinning_stop", "1")?
             .with_execution_providers([registration])?;
         if let Some(prefix) = profile {
             builder = builder.with_profiling(prefix)?;
