@@ -24,8 +24,6 @@ pub struct Threads {
     pub workers: NonZeroUsize,
     /// Threads within one run of the model.
     pub intra_op: NonZeroUsize,
-    /// Whether one that waits for the others keeps its core: where it takes it from no other.
-    pub spinning: bool,
 }
 
 impl Threads {
@@ -50,19 +48,13 @@ impl Threads {
                 (workers, share(workers))
             }
         };
-        let threads = workers.saturating_mul(intra_op);
-        Self {
-            workers,
-            intra_op,
-            spinning: intra_op > NonZeroUsize::MIN && threads <= cores,
-        }
+        Self { workers, intra_op }
     }
 
     /// `options`, so shared out.
     pub fn apply(self, options: SessionOptions) -> SessionOptions {
         SessionOptions {
             intra_op_threads: self.intra_op.get(),
-            intra_op_spinning: self.spinning,
             ..options
         }
     }
@@ -80,9 +72,7 @@ mod tests {
         };
         let cores = NonZeroUsize::new(8).unwrap();
         let threads = Threads::new(&runtime, mode, cores, cameras);
-        let [workers, intra_op] = [threads.workers, threads.intra_op].map(NonZeroUsize::get);
-        assert_eq!(threads.spinning, intra_op > 1 && workers * intra_op <= 8);
-        [workers, intra_op]
+        [threads.workers, threads.intra_op].map(NonZeroUsize::get)
     }
 
     #[test]

@@ -74,9 +74,8 @@ impl OrtBackend {
         let mut builder = OrtSession::builder(&self.runtime.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
-            .with_intra_op_spinning(options.intra_op_spinning)?
-            // between two runs its threads sleep in any case
-            .with_config_entry("session.force_spinning_stop", "1")?
+            // a spinning thread takes a core from the next frame's preparation, or from the one that it waits for
+            .with_intra_op_spinning(false)?
             .with_execution_providers([registration])?;
         if let Some(prefix) = profile {
             builder = builder.with_profiling(prefix)?;

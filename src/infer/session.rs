@@ -30,8 +30,6 @@ pub struct SessionOptions {
     pub strict: bool,
     /// Threads within one operator, at least 1.
     pub intra_op_threads: usize,
-    /// Whether a thread that waits for the others within a run keeps its core.
-    pub intra_op_spinning: bool,
     pub options: ProviderOptions,
 }
 

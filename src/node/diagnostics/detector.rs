@@ -158,7 +158,6 @@ mod tests {
             threads: Threads {
                 workers: NonZeroUsize::MIN,
                 intra_op: NonZeroUsize::MIN,
-                spinning: false,
             },
             parameters_changed: 3,
             resident_bytes: Some(123_456_789),
