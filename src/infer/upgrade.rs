@@ -72,7 +72,8 @@ pub(super) struct Ended;
 
 impl Drop for Upgrade {
     fn drop(&mut self) {
-        const GRACE: Duration = Duration::from_secs(2);
+        // a node that is told to end has a second, and several workers
+        const GRACE: Duration = Duration::from_millis(100);
         self.cancel = None;
         loop {
             match self.news.recv_timeout(GRACE) {
