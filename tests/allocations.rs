@@ -26,9 +26,9 @@ use shuffledet::sink::ResultMessages;
 static ALLOCATOR: allocations::CountingAllocator = allocations::CountingAllocator;
 
 const SIZE: (u32, u32) = (640, 360);
-const FRAMES: u64 = 600;
+const FRAMES: u64 = 300;
 /// By then every buffer has grown.
-const WARM: u64 = 200;
+const WARM: u64 = 100;
 
 /// The same message again and again, from two cameras in turn.
 struct Repeated {
