@@ -154,6 +154,44 @@ fn inspect_says_what_the_detectors_are() {
 }
 
 #[test]
+fn a_jpeg_decoded_smaller_has_its_objects_where_they_were() {
+    let test = "a_jpeg_decoded_smaller_has_its_objects_where_they_were";
+    let Some(images) = support::asset(test, "images") else {
+        return;
+    };
+    let image = images.join("coco_000000000165.jpg");
+    let detect = |scale: &str| -> Value {
+        let scale = format!("input.jpeg_scale={scale}");
+        let output = run(&["detect", "--json", "--set", &scale, image.to_str().unwrap()]);
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (full, half) = (detect("full"), detect("half"));
+    for side in ["width", "height"] {
+        assert_eq!(full[side], half[side]);
+    }
+    assert_ne!(full, half);
+    let boxes = |result: &Value| -> Vec<[f64; 4]> {
+        let detections = result["detections"].as_array().unwrap().iter();
+        let sure = detections.filter(|d| d["score"].as_f64().unwrap() > 0.8);
+        sure.map(|d| serde_json::from_value(d["bbox"].clone()).unwrap())
+            .collect()
+    };
+    let (full, half) = (boxes(&full), boxes(&half));
+    assert_eq!(full.len(), 2);
+    for [x, y, width, height] in full {
+        let near = |a: f64, b: f64, size: f64| (a - b).abs() < 0.2 * size;
+        assert!(
+            half.iter().any(|other| near(x, other[0], width)
+                && near(y, other[1], height)
+                && near(width, other[2], width)
+                && near(height, other[3], height)),
+            "{half:?} lack {:?}",
+            [x, y, width, height]
+        );
+    }
+}
+
+#[test]
 fn bench_prints_what_its_format_says() {
     let test = "bench_prints_what_its_format_says";
     let Some(bag) = support::asset(test, "bags/dashcam_compressed_mcap") else {

@@ -72,6 +72,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     let loaded = args.parameters.load()?;
     let mut detector = loaded.detector()?;
     let mut decoder = ImageDecoder::new()?;
+    decoder.set_jpeg_scale(loaded.config.input.jpeg_scale);
     let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
     if let Some(folder) = &args.draw {
         fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;
@@ -173,10 +174,11 @@ fn print(
             bbox: [bbox.x1, bbox.y1, bbox.width(), bbox.height()],
         }
     };
+    let (width, height) = image.image_size();
     let result = ImageResult {
         file: path.display().to_string(),
-        width: image.width(),
-        height: image.height(),
+        width,
+        height,
         detections: detections.iter().map(found).collect(),
     };
     let mut out = io::stdout().lock();

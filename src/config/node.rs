@@ -105,6 +105,7 @@ pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
         min_interval: (rate_hz > 0.0).then(|| Duration::from_secs_f64(1.0 / rate_hz)),
         priority: camera.priority.unwrap_or(1.0),
         enabled: camera.enabled.unwrap_or(true),
+        jpeg_scale: camera.jpeg_scale.unwrap_or(input.jpeg_scale),
     }
 }
 

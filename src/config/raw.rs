@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::threads::Mode;
+use crate::image::JpegScale;
 use crate::infer::Provider;
 use crate::infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, XnnpackOptions};
 
@@ -203,6 +204,9 @@ pub struct RawInput {
     /// Frames that come faster are dropped, in frames a second. 0: no limit.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub max_rate_hz: f64,
+    /// How large JPEG images are decoded, of their own width and height: full, half, quarter, eighth. Smaller takes less
+    /// time and changes what is detected; `shuffledet eval` shows how much. Detections stay in pixels of the image.
+    pub jpeg_scale: JpegScale,
 }
 
 impl Default for RawInput {
@@ -212,6 +216,7 @@ impl Default for RawInput {
             transport: TransportChoice::Auto,
             max_age_ms: 200.0,
             max_rate_hz: 0.0,
+            jpeg_scale: JpegScale::Full,
         }
     }
 }
@@ -245,6 +250,9 @@ pub struct RawCamera {
     #[schemars(range(min = 0.0, max = 1000.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate_hz: Option<f64>,
+    /// As input.jpeg_scale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jpeg_scale: Option<JpegScale>,
     /// This camera's share of the work when there is too much of it, as against the others'. Default: 1.
     #[schemars(range(min = 0.01, max = 100.0))]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -75,9 +75,13 @@ impl Loaded {
         self.settings.clip = false;
     }
 
-    /// Settings under which every frame of `cameras` cameras is worked on.
+    /// Settings under which every frame of `cameras` cameras is worked on, as large as `input.jpeg_scale` says.
     pub fn lossless_tuning(&self, cameras: usize) -> Tuning {
-        let cameras = vec![CameraTuning::EVERY_FRAME; cameras];
+        let every_frame = CameraTuning {
+            jpeg_scale: self.config.input.jpeg_scale,
+            ..CameraTuning::EVERY_FRAME
+        };
+        let cameras = vec![every_frame; cameras];
         Tuning::new(Tuned {
             detector: self.settings.clone(),
             cameras,

@@ -13,6 +13,8 @@ pub struct BgrView<'a> {
     height: u32,
     step: usize,
     data: &'a [u8],
+    /// Width and height of the image that the pixels are of.
+    image: (u32, u32),
 }
 
 impl<'a> BgrView<'a> {
@@ -25,7 +27,18 @@ impl<'a> BgrView<'a> {
             height,
             step,
             data,
+            image: (width, height),
         })
+    }
+
+    /// The same pixels, of an image of `image` (width, height) that was decoded smaller.
+    pub fn reduced_from(self, image: (u32, u32)) -> Self {
+        Self { image, ..self }
+    }
+
+    /// Width and height of the image, which detections are placed in: those of the pixels unless it was decoded smaller.
+    pub fn image_size(&self) -> (u32, u32) {
+        self.image
     }
 
     /// `None` when `mat` is empty, not 8-bit with 3 channels, or not continuous.

@@ -6,7 +6,7 @@ use opencv::{imgcodecs, imgproc};
 use thiserror::Error;
 
 use super::bgr::{BgrView, BorrowedMat, row_bytes, rows_bytes};
-use super::jpeg::{JpegDecoder, has_exif, has_screen_colours};
+use super::jpeg::{JpegDecoder, JpegScale, has_exif, has_screen_colours};
 use crate::msg::{CompressedImageView, ImageView};
 
 /// Why an image's bytes are not a picture.
@@ -124,6 +124,7 @@ fn layout(encoding: &str) -> Option<Layout> {
 /// Decodes images one after another into buffers that it keeps.
 pub struct ImageDecoder {
     jpeg: JpegDecoder,
+    jpeg_scale: JpegScale,
     converted: Mat,
     grey: Vec<u8>,
 }
@@ -134,9 +135,15 @@ impl ImageDecoder {
     pub fn new() -> Result<Self, DecodeError> {
         Ok(Self {
             jpeg: JpegDecoder::new()?,
+            jpeg_scale: JpegScale::Full,
             converted: Mat::default(),
             grey: Vec::new(),
         })
+    }
+
+    /// Decodes JPEG at `scale` from now on, but for those that EXIF turns and those in printing colours.
+    pub fn set_jpeg_scale(&mut self, scale: JpegScale) {
+        self.jpeg_scale = scale;
     }
 
     /// The picture of an uncompressed image. bgr8 and 8UC3 borrow the message's bytes.
@@ -202,7 +209,7 @@ impl ImageDecoder {
                 if has_exif(file) || !has_screen_colours(&header) {
                     return self.decode_with_opencv(file, "JPEG");
                 }
-                Ok(self.jpeg.decode(file, &header)?)
+                Ok(self.jpeg.decode(file, &header, self.jpeg_scale)?)
             }
             [0x89, b'P', b'N', b'G', ..] => {
                 let (width, height) = png_size(file).ok_or_else(|| DecodeError::Damaged {

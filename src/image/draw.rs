@@ -9,7 +9,7 @@ use crate::model::Labels;
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 
-/// A copy of `image`, at most `max_width` pixels wide, with its detections drawn in.
+/// A copy of `image`'s pixels, at most `max_width` pixels wide, with its detections drawn in.
 pub fn annotate(
     image: &BgrView<'_>,
     detections: &[Detection],
@@ -32,6 +32,7 @@ pub fn annotate(
     } else {
         image.to_mat()?.copy_to(&mut canvas)?;
     }
+    let scale = f64::from(canvas.cols()) / f64::from(image.image_size().0);
     // 2 px lines and 0.5 text at 1000 px; both follow the picture's size
     let weight = f64::from(canvas.cols().max(canvas.rows())) / 1000.0;
     // the best last, so that its label lies on top

@@ -17,6 +17,7 @@ pub use bgr::BgrView;
 pub use decode::{DecodeError, ImageDecoder};
 pub use folder::{CompressedFile, ImageFolder, Picture};
 pub use frame_rate::FrameRate;
+pub use jpeg::JpegScale;
 pub use letterbox::{Letterbox, ResizeMode};
 pub use tensor::{InputSpec, TensorBuilder};
 pub use video::VideoFile;

@@ -110,7 +110,7 @@ impl TensorBuilder {
     /// Fills the tensor with `image` and says where it lies in it.
     pub fn fill(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
         let input = (self.spec.width, self.spec.height);
-        let letterbox = Letterbox::new((image.width(), image.height()), input, self.spec.resize);
+        let letterbox = Letterbox::new(image.image_size(), input, self.spec.resize);
         let mut planes = planes(&mut self.tensor, &self.spec, self.levels);
         if self.placed.map(place) != Some(place(letterbox)) {
             for (plane, values) in planes.of.iter_mut().zip(&self.table) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::detect::DetectorSettings;
+use crate::image::JpegScale;
 
 /// The settings of one moment. They change all at once or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,8 @@ pub struct CameraTuning {
     pub priority: f64,
     /// Its frames are dropped when not.
     pub enabled: bool,
+    /// How large its JPEGs are decoded.
+    pub jpeg_scale: JpegScale,
 }
 
 impl CameraTuning {
@@ -34,6 +37,7 @@ impl CameraTuning {
         min_interval: None,
         priority: 1.0,
         enabled: true,
+        jpeg_scale: JpegScale::Full,
     };
 }
 

@@ -93,10 +93,10 @@ impl Worker {
         if changed {
             self.detector.set_settings(&tuned.detector);
         }
-        let max_age = tuned
-            .cameras
-            .get(frame.camera)
-            .and_then(|camera| camera.max_age);
+        let camera = tuned.cameras.get(frame.camera);
+        let jpeg_scale = camera.map(|camera| camera.jpeg_scale);
+        self.decoder.set_jpeg_scale(jpeg_scale.unwrap_or_default());
+        let max_age = camera.and_then(|camera| camera.max_age);
         if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);
         }
@@ -117,7 +117,7 @@ impl Worker {
     fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
         let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
         frame.trace.mark(Mark::Decoded);
-        frame.size = Some((image.width(), image.height()));
+        frame.size = Some(image.image_size());
         let letterbox = self
             .detector
             .prepare(&image)

@@ -31,8 +31,8 @@ pub enum GridError {
     #[error("--set {key}: is given twice; give all its values at once, as {key}=A,B")]
     Twice { key: String },
     #[error(
-        "--set {key}: does not change what is found in an image, or how long that takes; what varies must be under detector, \
-         or be model.name, runtime.providers, runtime.strict or runtime.intra_op_threads"
+        "--set {key}: may not vary, give it one value; what varies must be under detector, or be model.name, \
+         runtime.providers, runtime.strict or runtime.intra_op_threads"
     )]
     NoEffect { key: String },
     #[error(
@@ -314,7 +314,7 @@ mod tests {
         }
         let score = "detector.score_threshold=0.1..0.9:0.1";
         assert!(refused(&[score, "detector.score_threshold=0.5"]).contains("given twice"));
-        assert!(refused(&["runtime.workers=1,2"]).contains("does not change what is found"));
+        assert!(refused(&["runtime.workers=1,2"]).contains("may not vary"));
         assert!(refused(&["detector.score_threshold=0.5"]).contains("nothing varies"));
         let large = refused(&[
             "detector.score_threshold=0..1:0.01",

@@ -148,11 +148,20 @@ struct Lane {
     detectors: Vec<Detector>,
 }
 
+/// One that decodes as the parameters say, which are the same for all groups but for what the grid changes.
+fn decoder(groups: &[Group]) -> Result<ImageDecoder, SweepError> {
+    let mut decoder = ImageDecoder::new()?;
+    if let Some(group) = groups.first() {
+        decoder.set_jpeg_scale(group.loaded.config.input.jpeg_scale);
+    }
+    Ok(decoder)
+}
+
 impl Lane {
     fn new(groups: &[Group]) -> Result<Self, SweepError> {
         let detectors = groups.iter().map(|group| group.loaded.detector());
         Ok(Self {
-            decoder: ImageDecoder::new()?,
+            decoder: decoder(groups)?,
             detectors: detectors.collect::<Result<_, _>>()?,
         })
     }
@@ -227,7 +236,7 @@ pub fn measure(
     stop: &AtomicBool,
 ) -> Result<Vec<Vec<f64>>, SweepError> {
     let mut times = vec![Vec::new(); count];
-    let mut decoder = ImageDecoder::new()?;
+    let mut decoder = decoder(groups)?;
     for group in groups {
         let mut detector = group.loaded.detector()?;
         let warming = messages.iter().take(1).map(|message| (message, false));
