@@ -148,7 +148,7 @@ impl Config {
             },
             session: chosen.apply(session(&raw)),
             threads: chosen,
-            wider_threads: (open && widest != chosen).then_some(widest),
+            wider_threads: (open && widest.intra_op > chosen.intra_op).then_some(widest),
             input: node::tuning(&raw.input, &RawCamera::default()),
             cameras,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
