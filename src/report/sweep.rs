@@ -148,3 +148,88 @@ impl<'a> Page<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::eval::sweep::Objective;
+    use crate::eval::sweep::outcome::{Latency, judge};
+    use crate::report::sweep_table::SweepTable;
+
+    const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&\u{1b}[2J";
+
+    fn outcome(times: &[Option<f64>]) -> SweepOutcome {
+        let setting = |(at, p50): (usize, &Option<f64>)| SettingOutcome {
+            parameters: [(format!("model.{HOSTILE}"), json!(HOSTILE))].into(),
+            f1: at as f64 / 10.0,
+            precision: 0.5,
+            recall: 0.5,
+            ap: -1.0,
+            ap50: -1.0,
+            detections: 3,
+            latency_ms: p50.map(|p50| Latency { p50, p99: p50 }),
+            pareto: false,
+        };
+        let mut settings: Vec<_> = times.iter().enumerate().map(setting).collect();
+        SweepOutcome {
+            objective: Objective::F1,
+            max_latency_ms: Some(8.0),
+            annotations: HOSTILE.to_owned(),
+            images_in: HOSTILE.to_owned(),
+            images: 4,
+            failed: 1,
+            measured: 3,
+            versions: [(HOSTILE.to_owned(), HOSTILE.to_owned())].into(),
+            best: judge(&mut settings, Objective::F1, Some(8.0)),
+            settings,
+        }
+    }
+
+    #[test]
+    fn foreign_text_stays_text_and_what_was_not_measured_is_left_out() {
+        let outcome = outcome(&[Some(5.0), Some(7.0), Some(9.0), None]);
+        assert_eq!(outcome.best, Some(1));
+        let report = SweepReport {
+            outcome: &outcome,
+            yaml: Some(HOSTILE),
+            generated_at: UNIX_EPOCH,
+        };
+        let page = render(&report).unwrap();
+        assert!(!page.contains("<img src=x"));
+        assert_eq!(page.matches("</script>").count(), 1);
+        // three squares, wide and narrow
+        assert_eq!(page.matches("<rect class=\"point").count(), 6);
+        assert!(!page.contains("NaN") && !page.contains("inf\""));
+        let colour = false;
+        let outcome = &outcome;
+        let table = SweepTable { outcome, colour }.to_string();
+        assert!(
+            !table.contains('\u{1b}') && table.contains("\n*"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn nothing_measured_is_an_empty_plot() {
+        let outcome = outcome(&[None, None]);
+        assert_eq!(outcome.best, None);
+        let report = SweepReport {
+            outcome: &outcome,
+            yaml: None,
+            generated_at: UNIX_EPOCH,
+        };
+        let page = render(&report).unwrap();
+        assert!(page.contains("No setting is fast enough.") && !page.contains("NaN"));
+        let colour = false;
+        let outcome = &outcome;
+        let table = SweepTable { outcome, colour }.to_string();
+        assert!(
+            table.contains("no setting is within 8 ms; nothing was measured"),
+            "{table}"
+        );
+    }
+}

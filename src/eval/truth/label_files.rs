@@ -9,8 +9,8 @@ use super::TruthError;
 use crate::eval::problems::{Problem, Problems};
 use crate::image::folder::images_in;
 
-/// A text file in a folder of labels that annotation tools put there, and that is no image's.
-const CLASSES: &str = "classes";
+/// Stem of a text file that annotation tools put into a folder of labels, and that is no image's.
+pub(super) const CLASSES: &str = "classes";
 
 /// An image and the text of its labels.
 pub(super) struct Labelled {
