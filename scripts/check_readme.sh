@@ -14,7 +14,8 @@ wrong() {
 }
 
 # knows HELP OPTION
-knows() { grep -qE -- "(^|[[:space:]])$2([[:space:]=,]|\$)" <<<"$1"; }
+# an option whose value may be left out is shown as --option[=<VALUE>]
+knows() { grep -qE -- "(^|[[:space:]])$2(\[=|[[:space:]=,]|\$)" <<<"$1"; }
 
 # code: the lines of code blocks; text: the rest
 code=$(awk '/^```/ { code = !code; next } code' "$readme")
