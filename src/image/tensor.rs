@@ -74,13 +74,13 @@ pub struct TensorBuilder {
 
 impl TensorBuilder {
     pub fn new(spec: InputSpec) -> Self {
-        let of_channel = |values: fn(f32, f32) -> f32| {
-            let planes = spec.colour.planes();
-            planes.map(|plane| values(spec.mean[plane], spec.std[plane]))
-        };
+        let (mean, std) = (
+            spec.colour.by_channel(spec.mean),
+            spec.colour.by_channel(spec.std),
+        );
         let levels = Levels {
-            scales: of_channel(|_, std| 1.0 / std),
-            offsets: of_channel(|mean, std| -mean / std),
+            scales: std.map(|std| 1.0 / std),
+            offsets: std::array::from_fn(|channel| -mean[channel] / std[channel]),
         };
         let table = std::array::from_fn(|channel| {
             std::array::from_fn(|level| levels.value(channel, level as u8))
@@ -141,12 +141,12 @@ impl TensorBuilder {
 }
 
 impl ColourOrder {
-    /// Which plane of the tensor each of the picture's channels is.
-    fn planes(self) -> [usize; 3] {
-        match self {
-            ColourOrder::Bgr => [0, 1, 2],
-            ColourOrder::Rgb => [2, 1, 0],
+    /// What stands in the order of the tensor's planes, by the picture's channel: blue, green, red.
+    fn by_channel<T>(self, mut planes: [T; 3]) -> [T; 3] {
+        if self == ColourOrder::Rgb {
+            planes.reverse();
         }
+        planes
     }
 }
 
@@ -154,10 +154,7 @@ fn planes<'a>(tensor: &'a mut [f32], spec: &InputSpec, levels: Levels) -> Planes
     let (width, height) = (spec.width as usize, spec.height as usize);
     let (first, rest) = tensor.split_at_mut(width * height);
     let (second, third) = rest.split_at_mut(width * height);
-    let mut of = [first, second, third];
-    if spec.colour == ColourOrder::Rgb {
-        of.reverse();
-    }
+    let of = spec.colour.by_channel([first, second, third]);
     Planes { of, width, levels }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::change_pictures::ChangePictures;
 use super::evaluation::PictureView;
 use super::format::{count, counted, figure, fraction, ms_column, utc};
-use super::html::{ReportError, STYLE, embedded_json, page};
+use super::html::{ReportError, embedded_json, page};
 use crate::eval::compare::{ChangeKind, ChangedImage, Verdict};
 use crate::eval::{Comparison, Interval};
 use crate::pipeline::Stage;
@@ -27,10 +27,9 @@ pub fn render(report: &ComparisonReport<'_>) -> Result<String, ReportError> {
     page("comparison.html", TEMPLATE, Page::of(report)?)
 }
 
-/// What the template shows, every figure written out. Fields named `style`, `data` or `uri` are inserted as they are.
+/// What the template shows, every figure written out. Fields named `data` or `uri` are inserted as they are.
 #[derive(Serialize)]
 struct Page<'a> {
-    style: &'static str,
     data: String,
     title: String,
     generated: String,
@@ -107,7 +106,6 @@ impl<'a> Page<'a> {
             pictures.iter().map(PictureView::of).collect()
         };
         Ok(Page {
-            style: STYLE,
             data: embedded_json(&Data {
                 generated_at: &generated,
                 comparison,

@@ -9,7 +9,7 @@ use super::confusion::Matrix;
 use super::curves::{CLASSES_SHOWN, precision_recall, small_curve};
 use super::evaluation_table::{occurring, verdict_texts};
 use super::format::{count, counted, figure, fraction, utc};
-use super::html::{LegendRow, Plot, ReportError, STYLE, embedded_json, jpeg_uri, last_part, page};
+use super::html::{LegendRow, Plot, ReportError, embedded_json, jpeg_uri, last_part, page};
 use super::mistakes::{MistakePicture, MistakePictures};
 use super::stages::{self, StageRow, stage_rows};
 use super::sum;
@@ -36,11 +36,10 @@ pub fn render(report: &EvaluationReport<'_>) -> Result<String, ReportError> {
     page("evaluation.html", TEMPLATE, Page::of(report)?)
 }
 
-/// What the template shows, every figure written out. Fields that end in `_svg` or are named `style`, `data` or `uri`
+/// What the template shows, every figure written out. Fields that end in `_svg` or are named `data` or `uri`
 /// are inserted as they are.
 #[derive(Serialize)]
 struct Page<'a> {
-    style: &'static str,
     data: String,
     title: String,
     generated: String,
@@ -129,7 +128,6 @@ impl<'a> Page<'a> {
         let absent = evaluation.accuracy.per_class.iter();
         let positive = |n: u64| (n > 0).then(|| count(n));
         Ok(Page {
-            style: STYLE,
             data: embedded_json(&Data {
                 generated_at: &generated,
                 evaluation,

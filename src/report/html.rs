@@ -20,7 +20,7 @@ use crate::metrics::{Bin, Quantiles, StageHistograms, Summary, Timeline};
 use crate::pipeline::Stage;
 
 const REPLAY: &str = include_str!("replay.html");
-pub(super) const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("style.css");
 
 /// The report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,9 @@ pub(super) fn page(
     shown: impl Serialize,
 ) -> Result<String, ReportError> {
     let mut templates = Environment::new();
+    templates.add_global("style", STYLE);
     templates.add_template("base.html", include_str!("base.html"))?;
+    templates.add_template("path.html", include_str!("path.html"))?;
     templates.add_template("stages.html", include_str!("stages.html"))?;
     templates.add_template("distributions.html", include_str!("distributions.html"))?;
     templates.add_template(name, template)?;
@@ -81,11 +83,10 @@ pub(super) fn jpeg_uri(jpeg: &[u8]) -> String {
     format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg))
 }
 
-/// What the template shows, every figure written out. Fields that end in `_svg` or are named `style`,
+/// What the template shows, every figure written out. Fields that end in `_svg` or are named
 /// `data` or `uri` are inserted as they are.
 #[derive(Serialize)]
 struct Page<'a> {
-    style: &'static str,
     data: String,
     title: String,
     generated: String,
@@ -166,7 +167,6 @@ impl<'a> Page<'a> {
         };
         let has_frames = !timeline.bins().is_empty();
         Ok(Page {
-            style: STYLE,
             data: embedded_json(&Data {
                 generated_at: &generated,
                 summary,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::format::{count, counted, figure, fraction, utc};
-use super::html::{Plot, ReportError, STYLE, embedded_json, last_part, page};
+use super::html::{Plot, ReportError, embedded_json, last_part, page};
 use super::pareto::pareto;
 use super::sweep_table::{order, parameters};
 use super::time_axis::{NARROW, WIDE};
@@ -31,7 +31,6 @@ pub fn render(report: &SweepReport<'_>) -> Result<String, ReportError> {
 /// inserted as they are.
 #[derive(Serialize)]
 struct Page<'a> {
-    style: &'static str,
     data: String,
     title: String,
     generated: String,
@@ -113,7 +112,6 @@ impl<'a> Page<'a> {
         let count_of = counted(settings.len() as u64, "setting");
         let images = counted(outcome.images as u64, "image");
         Ok(Page {
-            style: STYLE,
             data: embedded_json(&Data {
                 generated_at: &generated,
                 sweep: outcome,
