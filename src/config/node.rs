@@ -102,7 +102,9 @@ pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
     let rate_hz = camera.max_rate_hz.unwrap_or(input.max_rate_hz);
     CameraTuning {
         max_age: Some(ms(camera.max_age_ms.unwrap_or(input.max_age_ms))),
-        min_interval: (rate_hz > 0.0).then(|| Duration::from_secs_f64(1.0 / rate_hz)),
+        // a rate of next to nothing is an interval beyond what a Duration holds
+        min_interval: (rate_hz > 0.0)
+            .then(|| Duration::try_from_secs_f64(1.0 / rate_hz).unwrap_or(Duration::MAX)),
         priority: camera.priority.unwrap_or(1.0),
         enabled: camera.enabled.unwrap_or(true),
         jpeg_scale: camera.jpeg_scale.unwrap_or(input.jpeg_scale),
@@ -159,6 +161,14 @@ mod tests {
             Some(Duration::from_millis(100))
         );
         assert_eq!(cameras[1].tuning.max_age, Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_rate_of_next_to_nothing_panicked() {
+        let mut raw = raw(&[]);
+        raw.input.max_rate_hz = 1e-300;
+        let cameras = cameras(&raw).unwrap();
+        assert_eq!(cameras[0].tuning.min_interval, Some(Duration::MAX));
     }
 
     #[test]
