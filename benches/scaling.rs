@@ -10,14 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use shuffledet::detect::DetectorSettings;
-use shuffledet::detect::settings::Thresholds;
-use shuffledet::model::Manifest;
-use shuffledet::msg::{HeaderView, ImageView};
-use shuffledet::pipeline::{
-    CameraTuning, Frame, Mark, Pace, Source, Transport, Tuned, Tuning, run,
+use shuffledet::core::Mark;
+use shuffledet::detector::detect::DetectorSettings;
+use shuffledet::detector::detect::settings::Thresholds;
+use shuffledet::detector::model::Manifest;
+use shuffledet::detector::pipeline::{
+    CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, run,
 };
-use shuffledet::sink::ResultMessages;
+use shuffledet::detector::sink::ResultMessages;
+use shuffledet::msg::{HeaderView, ImageView};
 
 /// What the model takes: long against what a small picture needs of a core.
 const PAUSE: Duration = Duration::from_millis(100);

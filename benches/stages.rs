@@ -4,15 +4,15 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use shuffledet::detect::nms::Suppressor;
-use shuffledet::detect::{BBox, Detection};
+use shuffledet::core::{BBox, Detection};
+use shuffledet::detector::detect::nms::Suppressor;
+use shuffledet::detector::model::{Manifest, Model};
+use shuffledet::detector::pipeline::Frame;
+use shuffledet::detector::sink::ResultMessages;
 use shuffledet::image::jpeg::JpegEncoder;
 use shuffledet::image::{BgrView, ImageDecoder, TensorBuilder};
 use shuffledet::infer::{Provider, Runtime, Session, SessionOptions};
-use shuffledet::model::{Manifest, Model};
 use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
-use shuffledet::pipeline::Frame;
-use shuffledet::sink::ResultMessages;
 
 const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 720;

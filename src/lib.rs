@@ -2,29 +2,21 @@
 //!
 //! The modules stand in the order in which a frame passes through them.
 
-pub mod config;
-pub mod locations;
-pub mod whole_file;
+pub mod core;
 
 pub mod bag;
 pub mod msg;
 
 pub mod image;
-pub mod model;
+pub mod onnx;
 
 pub mod infer;
 
-pub mod detect;
+pub mod detector;
 
-pub mod pipeline;
-
-pub mod metrics;
-pub mod report;
-
-pub mod sink;
-
-pub mod camera;
 pub mod eval;
+pub mod harness;
+pub mod report;
 
 pub mod node;
 #[cfg(feature = "ros")]

@@ -10,17 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use shuffledet::detect::DetectorSettings;
-use shuffledet::detect::settings::Thresholds;
+use shuffledet::core::{Mark, Outcome};
+use shuffledet::detector::detect::DetectorSettings;
+use shuffledet::detector::detect::settings::Thresholds;
+use shuffledet::detector::metrics::{Tally, allocations};
+use shuffledet::detector::model::{Manifest, ModelDescription};
+use shuffledet::detector::pipeline::{
+    CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, run,
+};
+use shuffledet::detector::sink::ResultMessages;
 use shuffledet::image::BgrView;
 use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::metrics::{Tally, allocations};
-use shuffledet::model::{Manifest, ModelDescription};
 use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
-use shuffledet::pipeline::{
-    CameraTuning, Frame, Mark, Outcome, Pace, Source, Transport, Tuned, Tuning, run,
-};
-use shuffledet::sink::ResultMessages;
 
 #[global_allocator]
 static ALLOCATOR: allocations::CountingAllocator = allocations::CountingAllocator;

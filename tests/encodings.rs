@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use detector::detector;
 use shuffledet::bag::{Recording, Selection};
-use shuffledet::detect::{Detection, Detector};
+use shuffledet::core::Detection;
+use shuffledet::detector::detect::Detector;
 use shuffledet::image::{BgrView, ImageDecoder};
 use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
 

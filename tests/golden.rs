@@ -16,9 +16,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use detector::detector;
-use shuffledet::detect::{BBox, Detection};
+use shuffledet::core::locations;
+use shuffledet::core::{BBox, Detection};
 use shuffledet::image::{BgrView, ImageDecoder};
-use shuffledet::locations;
 
 /// How close is close enough.
 #[derive(Clone, Copy, Deserialize)]

@@ -12,7 +12,7 @@ use opencv::imgcodecs::imencode_def;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use shuffledet::config::Config;
+use shuffledet::detector::config::Config;
 use shuffledet::image::ImageDecoder;
 use shuffledet::image::decode::SUPPORTED;
 use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shuffledet::bag::Recording;
+use shuffledet::core::Labels;
+use shuffledet::core::labels::Label;
 use shuffledet::eval::truth::{Truth, TruthImage, read_bag, read_coco, read_kitti, read_yolo};
 use shuffledet::eval::{ClassMap, ImageSource, Object, Problem};
-use shuffledet::model::Labels;
-use shuffledet::model::labels::Label;
 use support::asset;
 
 const COCO: &str = "images/instances_coco_part.json";

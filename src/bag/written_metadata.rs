@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::BagError;
 use super::metadata::FILE_NAME;
-use crate::whole_file::{beside, keep};
+use crate::core::whole_file::{beside, keep};
 
 /// The quality of service under which `ros2 bag play` offers a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,12 +12,13 @@ use super::Status;
 use super::evaluation_outputs::check_outputs;
 use super::merge::images_of;
 use super::values;
+use crate::core::whole_file;
 use crate::eval::compare::LatencyRule;
 use crate::eval::{BootstrapSettings, CompareSettings, Comparison, Evaluation, compare};
+use crate::harness::pictures::draw;
 use crate::report::change_pictures::pictures;
 use crate::report::comparison::{ComparisonReport, render};
 use crate::report::comparison_table::ComparisonTable;
-use crate::whole_file;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -143,7 +144,7 @@ fn write_report(
     };
     let page = render(&ComparisonReport {
         comparison,
-        pictures: &pictures(comparison, b, images.as_ref())?,
+        pictures: &pictures(comparison, b, |wanted| draw(wanted, images.as_ref()))?,
         generated_at: SystemTime::now(),
     })?;
     Ok(whole_file::write(path, page)?)

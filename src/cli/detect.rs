@@ -11,11 +11,12 @@ use serde::Serialize;
 
 use super::parameters::ParameterArgs;
 use super::{Status, explain};
-use crate::detect::Loaded;
-use crate::detect::{Detection, Detector};
+use crate::core::Detection;
+use crate::core::Labels;
+use crate::detector::Loaded;
+use crate::detector::detect::Detector;
 use crate::image::jpeg::JpegEncoder;
 use crate::image::{BgrView, ImageDecoder, draw};
-use crate::model::Labels;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -8,13 +8,14 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Status;
+use crate::core::whole_file;
 use crate::eval::budget::Verdict;
-use crate::eval::run::Images;
 use crate::eval::{Budget, Evaluation};
+use crate::harness::pictures::draw;
+use crate::harness::run::Images;
 use crate::report::evaluation::{EvaluationReport, render};
 use crate::report::evaluation_table::{EvaluationTable, VerdictLines};
 use crate::report::mistakes::pictures;
-use crate::whole_file;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -144,7 +145,7 @@ impl EvaluationOutputArgs {
         let page = render(&EvaluationReport {
             evaluation,
             verdicts,
-            mistakes: &pictures(evaluation, images)?,
+            mistakes: &pictures(evaluation, |wanted| draw(wanted, images))?,
             generated_at: SystemTime::now(),
         })?;
         Ok(whole_file::write(path, page)?)

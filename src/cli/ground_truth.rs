@@ -12,14 +12,16 @@ use super::import::read_calibration;
 use super::replay::select_cameras;
 use super::values;
 use crate::bag::Recording;
-use crate::detect::DetectorSettings;
-use crate::eval::run::Images;
+use crate::core::Labels;
+use crate::core::file_sha256;
+use crate::core::sha256;
+use crate::detector::detect::DetectorSettings;
 use crate::eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
 use crate::eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
 use crate::eval::{ClassMap, ImageSource, Problems, Truth, regions};
+use crate::harness::run::Images;
+use crate::harness::run::settings;
 use crate::image::folder::images_in;
-use crate::model::Labels;
-use crate::model::fetch::{file_sha256, sha256};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ground truth")]
@@ -189,7 +191,7 @@ impl TruthArgs {
                 ignore_sha256: hash(&self.ignore)?,
                 limit: self.limit.map(|limit| limit as u64),
                 camera,
-                ..EvaluationSettings::of(detector)
+                ..settings(detector)
             },
             description: Dataset {
                 annotations,

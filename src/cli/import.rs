@@ -12,13 +12,13 @@ use indicatif::ProgressBar;
 
 use super::{Status, interrupt, progress};
 use crate::bag::WrittenRecording;
+use crate::detector::pipeline::{Camera, Transport};
+use crate::detector::sink::camera::info_topic;
+use crate::detector::sink::{CameraRecording, CameraSpec};
 use crate::image::folder::{IMAGE_EXTENSIONS, ImageFileError, is_image};
 use crate::image::{FrameRate, ImageFolder, Picture, VideoFile};
 use crate::msg::CameraInfo;
-use crate::pipeline::{Camera, Transport};
 use crate::report::format;
-use crate::sink::camera::info_topic;
-use crate::sink::{CameraRecording, CameraSpec};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

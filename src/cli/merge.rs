@@ -7,8 +7,8 @@ use clap::Args;
 use super::Status;
 use super::evaluation_outputs::EvaluationOutputArgs;
 use crate::bag::Recording;
-use crate::eval::run::Images;
 use crate::eval::{Evaluation, ImageSource, join};
+use crate::harness::run::Images;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

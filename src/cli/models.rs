@@ -9,11 +9,14 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::Status;
-use crate::locations;
-use crate::model::fetch::{self, Fetched, Source};
-use crate::model::inspect::inspect;
-use crate::model::manifest::RemoteFile;
-use crate::model::{self, Manifest};
+use crate::core::{file_sha256, locations};
+use crate::detector::model::manifest::RemoteFile;
+use crate::detector::model::{
+    fetch,
+    fetch::{Fetched, Source},
+};
+use crate::detector::{model, model::Manifest};
+use crate::onnx::inspect::inspect;
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
@@ -154,7 +157,7 @@ fn verify(manifest: &Manifest) -> anyhow::Result<Status> {
             writeln!(out, "{name:<18} not fetched")?;
             continue;
         }
-        let found = fetch::file_sha256(&path)?;
+        let found = file_sha256(&path)?;
         if found == file.sha256 {
             writeln!(out, "{name:<18} right")?;
         } else {

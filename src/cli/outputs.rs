@@ -8,12 +8,16 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tempfile::NamedTempFile;
 
-use crate::metrics::{Summary, Tally};
-use crate::model::Labels;
-use crate::pipeline::{Annotate, Camera, Frame, Mark, Outcome};
+use crate::core::Labels;
+use crate::core::Summary;
+use crate::core::whole_file::{beside, keep};
+use crate::core::{Mark, Outcome};
+use crate::detector::metrics::Tally;
+use crate::detector::pipeline::{Annotate, Camera, Frame};
+use crate::detector::sink::{
+    CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording,
+};
 use crate::report::html::{self, ReplayReport};
-use crate::sink::{CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording};
-use crate::whole_file::{beside, keep};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]

@@ -14,10 +14,13 @@ use super::outputs::OutputArgs;
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
 use crate::bag::Recording;
-use crate::detect::Loaded;
-use crate::metrics::{ModelIdentity, Summary, Tally};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline};
+use crate::core::{ModelIdentity, Summary};
+use crate::detector::Loaded;
+use crate::detector::metrics::Tally;
+use crate::detector::pipeline::source::RecordingSource;
+use crate::detector::pipeline::{
+    Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline,
+};
 use crate::report::terminal::SummaryTable;
 
 #[derive(Debug, Args)]

@@ -15,17 +15,18 @@ use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
 use super::{Status, interrupt, progress, values};
-use crate::config::Config;
-use crate::detect::{DetectorSettings, Loaded};
-use crate::eval::run::{FileSource, Images, MessageSource};
+use crate::core::whole_file;
+use crate::detector::config::Config;
+use crate::detector::pipeline::{Frame, Source};
+use crate::detector::{Loaded, detect::DetectorSettings};
+use crate::eval::sweep::Detections;
 use crate::eval::sweep::outcome::{judge, outcomes};
-use crate::eval::sweep::run::{Detections, Group, Message, NextImage, detect, measure};
 use crate::eval::sweep::{Grid, Objective, SweepOutcome};
 use crate::eval::{Problem, Problems};
-use crate::pipeline::{Frame, Source};
+use crate::harness::run::{FileSource, Images, MessageSource};
+use crate::harness::sweep::{Group, Message, NextImage, detect, measure};
 use crate::report::sweep::{SweepReport, render};
 use crate::report::sweep_table::SweepTable;
-use crate::whole_file;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::{Category, ClassAccuracy, Evaluation, Figures};
-use crate::metrics::Quantiles;
-use crate::pipeline::Stage;
+use crate::core::Quantiles;
+use crate::core::Stage;
 
 /// Conditions, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq)]

@@ -28,7 +28,7 @@ use thiserror::Error;
 use super::Category;
 use super::problems::{Problem, Problems};
 use super::truth::Truth;
-use crate::model::Labels;
+use crate::core::Labels;
 
 /// By name, or a number as text.
 type Names = BTreeMap<String, Option<String>>;
@@ -260,7 +260,7 @@ fn shown(value: &Value) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::labels::Label;
+    use crate::core::labels::Label;
 
     pub fn labels(names: &[&str]) -> Labels {
         let label = |(name, category_id): (&&str, u32)| Label {

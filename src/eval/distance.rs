@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::{AccuracySettings, UNDEFINED};
 use super::operating_point::{Fate, OperatingPoint};
 use super::record::{Category, ImageRecord};
-use crate::camera::GroundPlane;
+use crate::eval::camera::GroundPlane;
 
 /// Where bands begin and end, in metres; the last one has no end.
 pub const DEFAULT_BANDS_M: [f64; 5] = [0.0, 10.0, 20.0, 40.0, 80.0];
@@ -96,7 +96,7 @@ impl Counts {
 mod tests {
     use super::super::record::tests::{category, found, image, object};
     use super::*;
-    use crate::camera::Intrinsics;
+    use crate::eval::camera::Intrinsics;
     use crate::msg::camera_info::CameraInfo;
 
     /// 1.5 m above the ground, the horizon at row 300: row 300 + 1500 / m is m metres ahead.

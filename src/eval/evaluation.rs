@@ -13,10 +13,10 @@ use super::distance::DEFAULT_BANDS_M;
 use super::{
     Accuracy, DistanceBand, ImageRecord, Problem, Problems, Subject, accuracy, by_distance,
 };
-use crate::camera::CameraError;
-use crate::metrics::{FrameCounts, Quantiles, StageHistograms};
-use crate::pipeline::Stage;
-use crate::whole_file::{beside, keep};
+use crate::core::Stage;
+use crate::core::whole_file::{beside, keep};
+use crate::core::{FrameCounts, Quantiles, StageHistograms};
+use crate::eval::camera::CameraError;
 
 /// The result: a pure function of its images, apart from what was measured of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -241,9 +241,9 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::core::ModelIdentity;
     use crate::eval::record::tests::{category, found, image, object};
     use crate::eval::subject::{Dataset, EvaluationSettings, Machine};
-    use crate::metrics::ModelIdentity;
 
     const BOX: [f64; 4] = [10.0, 20.0, 30.0, 40.0];
 

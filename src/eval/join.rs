@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::subject::differences;
 use super::{Evaluation, Shard};
-use crate::camera::CameraError;
+use crate::eval::camera::CameraError;
 
 /// Why evaluations are not the shards of one.
 #[derive(Debug, Error)]

@@ -5,6 +5,7 @@
 
 pub mod annotations;
 pub mod budget;
+pub mod camera;
 pub mod class_map;
 pub mod compare;
 pub mod evaluation;
@@ -13,7 +14,6 @@ pub mod journal;
 pub mod problems;
 pub mod record;
 pub mod regions;
-pub mod run;
 pub mod shard;
 pub mod subject;
 pub mod sweep;

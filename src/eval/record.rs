@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::format::stamp;
+use crate::msg::stamp;
 
 /// A class of the data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +122,7 @@ impl ImageRecord {
 }
 
 /// The number that the shortest decimal of a 32-bit float means: what everybody reads who reads it as text.
-pub(super) fn as_written(value: f32) -> f64 {
+pub fn as_written(value: f32) -> f64 {
     // the text of a float is one
     value.to_string().parse().unwrap_or(f64::from(value))
 }

@@ -7,11 +7,9 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::record::as_written;
 use super::{AccuracySettings, Category, Shard};
-use crate::camera::{CameraError, GroundPlane, Intrinsics};
-use crate::detect::DetectorSettings;
-use crate::metrics::ModelIdentity;
+use crate::core::ModelIdentity;
+use crate::eval::camera::{CameraError, GroundPlane, Intrinsics};
 use crate::msg::CameraInfo;
 
 /// Which model, under which parameters, on which data.
@@ -89,21 +87,6 @@ pub struct EvaluationSettings {
 }
 
 impl EvaluationSettings {
-    /// With the thresholds of a detector, and nothing else.
-    pub fn of(detector: &DetectorSettings) -> Self {
-        EvaluationSettings {
-            score_threshold: as_written(detector.least_threshold()),
-            nms_iou_threshold: as_written(detector.nms_iou_threshold),
-            max_detections: detector.max_detections,
-            clip: detector.clip,
-            class_map: BTreeMap::new(),
-            class_map_sha256: None,
-            ignore_sha256: None,
-            limit: None,
-            camera: None,
-        }
-    }
-
     /// Which detections are counted, for people.
     pub fn counted(&self) -> String {
         format!(

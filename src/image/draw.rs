@@ -4,8 +4,8 @@ use opencv::core::{Mat, MatTraitConst, Point, Rect, Scalar, Size};
 use opencv::imgproc;
 
 use super::BgrView;
-use crate::detect::Detection;
-use crate::model::Labels;
+use crate::core::Detection;
+use crate::core::Labels;
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 

@@ -1,16 +1,6 @@
 //! How a picture is laid into the model's input, and back.
 
-use serde::{Deserialize, Serialize};
-
-/// How the model was trained to see pictures of another shape than its input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResizeMode {
-    /// Each side is scaled by itself to fill the input.
-    Stretch,
-    /// Both sides are scaled alike; the rest of the input, split evenly, is padding.
-    Letterbox,
-}
+use crate::core::ResizeMode;
 
 /// The place of a picture in the model's input, in pixels of the input. It goes with the tensor that it describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,6 @@ pub mod letterbox;
 mod resample;
 pub mod size;
 pub mod tensor;
-pub mod test_card;
 pub mod video;
 
 pub use bgr::BgrView;
@@ -18,6 +17,6 @@ pub use decode::{DecodeError, ImageDecoder};
 pub use folder::{CompressedFile, ImageFolder, Picture};
 pub use frame_rate::FrameRate;
 pub use jpeg::JpegScale;
-pub use letterbox::{Letterbox, ResizeMode};
-pub use tensor::{InputSpec, TensorBuilder};
+pub use letterbox::Letterbox;
+pub use tensor::TensorBuilder;
 pub use video::VideoFile;

@@ -1,33 +1,10 @@
 //! From a BGR picture to the model's input tensor: resize, pad, normalise, lay out as NCHW.
 
+use super::resample::Resampler;
+use super::{BgrView, Letterbox};
+use crate::core::InputSpec;
 use opencv::core::{Mat, MatTraitConstManual, Size};
 use opencv::imgproc;
-use serde::{Deserialize, Serialize};
-
-use super::resample::Resampler;
-use super::{BgrView, Letterbox, ResizeMode};
-
-/// The order of the channels that the model was trained on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ColourOrder {
-    Bgr,
-    Rgb,
-}
-
-/// What the model wants to see. The tensor is 1 x 3 x `height` x `width`, f32.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InputSpec {
-    pub width: u32,
-    pub height: u32,
-    pub colour: ColourOrder,
-    pub resize: ResizeMode,
-    /// Subtracted from each pixel value (0 to 255), in the order of `colour`; padding is 0 before it.
-    pub mean: [f32; 3],
-    /// Divides the difference, in the order of `colour`.
-    pub std: [f32; 3],
-}
 
 /// The tensor's planes and how levels become values, both by the picture's channel: blue, green, red.
 pub struct Planes<'a> {
@@ -140,16 +117,6 @@ impl TensorBuilder {
     }
 }
 
-impl ColourOrder {
-    /// What stands in the order of the tensor's planes, by the picture's channel: blue, green, red.
-    fn by_channel<T>(self, mut planes: [T; 3]) -> [T; 3] {
-        if self == ColourOrder::Rgb {
-            planes.reverse();
-        }
-        planes
-    }
-}
-
 fn planes<'a>(tensor: &'a mut [f32], spec: &InputSpec, levels: Levels) -> Planes<'a> {
     let (width, height) = (spec.width as usize, spec.height as usize);
     let (first, rest) = tensor.split_at_mut(width * height);
@@ -184,6 +151,7 @@ fn place(letterbox: Letterbox) -> ((u32, u32), u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::{ColourOrder, ResizeMode};
     use proptest::prelude::*;
 
     fn spec(resize: ResizeMode, colour: ColourOrder) -> InputSpec {

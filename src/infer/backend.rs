@@ -9,12 +9,24 @@ use ort::session::builder::GraphOptimizationLevel;
 use super::cache::CacheFolder;
 use super::gpu::Nvidia;
 use super::options::{registration, tolerance};
-use super::placement::{self, Placed};
+use super::placement;
 use super::runner::{Backend, OrtRunner, Runner};
 use super::self_test::Probe;
-use super::{Cause, InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
-use crate::locations;
-use crate::model::{Model, layout, onnx};
+use super::{InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
+use crate::core::{Cause, InputSpec, Placed, locations};
+use crate::onnx;
+use crate::onnx::layout;
+
+/// A model as ONNX Runtime needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelFile<'a> {
+    pub path: &'a Path,
+    /// The ONNX file as it is.
+    pub onnx: &'a [u8],
+    /// Of the file, lower-case hexadecimal.
+    pub sha256: &'a str,
+    pub input: &'a InputSpec,
+}
 
 /// Makes sessions of one model in ONNX Runtime.
 pub struct OrtBackend {
@@ -42,11 +54,11 @@ impl OrtBackend {
     /// The model's file is no ONNX model that can be used.
     pub fn new(
         runtime: &Runtime,
-        model: &Model,
+        model: ModelFile<'_>,
         options: &SessionOptions,
         profiled: Profiled,
     ) -> Result<Self, InferError> {
-        let prepared = onnx::prepare(&model.onnx).map_err(|source| InferError::Onnx {
+        let prepared = onnx::prepare(model.onnx).map_err(|source| InferError::Onnx {
             path: model.path.display().to_string(),
             source,
         })?;
@@ -55,8 +67,8 @@ impl OrtBackend {
             runtime: runtime.clone(),
             options: options.clone(),
             prepared: arranged.unwrap_or_else(|| prepared.into_owned()),
-            model_sha256: model.sha256.clone(),
-            probe: Probe::new(&model.description.input),
+            model_sha256: model.sha256.to_owned(),
+            probe: Probe::new(model.input),
             unproven: Mutex::new(None),
             profiled,
         })

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::model::fetch;
+use crate::core::sha256::{file_sha256, sha256};
 
 const SEAL: &str = "seal.json";
 
@@ -34,7 +34,7 @@ struct Seal {
 impl CacheFolder {
     /// The sealed folder of `facts` under `root`; an empty one where there is none, or where it is not what was sealed.
     pub(super) fn open(root: &Path, facts: String) -> io::Result<Self> {
-        let name: String = fetch::sha256(facts.as_bytes()).chars().take(32).collect();
+        let name: String = sha256(facts.as_bytes()).chars().take(32).collect();
         let sealed = root.join(&name);
         let fresh = if is_intact(&sealed, &facts) {
             None
@@ -100,7 +100,7 @@ fn sha256_by_name(folder: &Path) -> io::Result<BTreeMap<String, String>> {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != SEAL {
-            let sha256 = fetch::file_sha256(&entry.path()).map_err(io::Error::other)?;
+            let sha256 = file_sha256(&entry.path())?;
             found.insert(name, sha256);
         }
     }

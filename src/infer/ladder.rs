@@ -1,8 +1,9 @@
 //! The providers in order of preference, and how each stands: which serves, and why the better ones do not.
 
-use super::placement::Placed;
-use super::{Cause, Provider, ProviderError};
-use crate::metrics::ProviderFate;
+use super::{Provider, ProviderError};
+use crate::core::Cause;
+use crate::core::Placed;
+use crate::core::ProviderFate;
 
 /// One session's providers.
 pub(super) struct Ladder {

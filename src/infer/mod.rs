@@ -18,14 +18,13 @@ pub mod session;
 pub mod standing;
 mod upgrade;
 
-pub use backend::OrtBackend;
+pub use backend::{ModelFile, OrtBackend};
 pub use backoff::Backoff;
 pub use opening::Opening;
 pub use options::ProviderOptions;
-pub use placement::Placed;
 pub use provider::Provider;
-pub use provider_error::{Cause, ProviderError};
+pub use provider_error::ProviderError;
 pub use runner::{Backend, Outputs, Runner};
 pub use runtime::Runtime;
-pub use session::{InferError, Patience, Session, SessionOptions};
+pub use session::{InferError, Patience, Session, SessionOptions, ShapeMismatch};
 pub use standing::Standing;

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use super::backoff::Backoff;
 use super::ladder::Ladder;
-use super::runner::{Backend, Runner};
+use super::runner::{Backend, Runner, Shapes};
 use super::self_test::{Probe, Reference};
-use super::session::{InferError, Patience, Session, SessionOptions};
+use super::session::{InferError, Patience, Session, SessionOptions, ShapeMismatch};
 use super::standing::Standing;
 use super::{Provider, ProviderError, upgrade};
-use crate::model::{ModelDescription, OutputDecoder};
+use crate::core::InputSpec;
 
 /// What a session is opened with.
 pub struct Opening<'a> {
     pub backend: Arc<dyn Backend>,
     /// What error messages call it.
     pub model: &'a str,
-    pub description: &'a ModelDescription,
+    pub input: &'a InputSpec,
     pub options: &'a SessionOptions,
     pub patience: Patience,
     pub backoff: Backoff,
@@ -28,8 +28,12 @@ impl Opening<'_> {
     ///
     /// # Errors
     /// No provider takes the model, or the first does not and `strict` is set; or its inputs and outputs are not what its
-    /// description says.
-    pub fn open(self) -> Result<(Session, OutputDecoder), InferError> {
+    /// description says. `outputs` looks at the shapes of its outputs, and gives what reads them, with how many values each
+    /// has.
+    pub fn open<D>(
+        self,
+        outputs: impl FnOnce(&[Vec<i64>]) -> Result<(D, Vec<usize>), ShapeMismatch>,
+    ) -> Result<(Session, D), InferError> {
         let SessionOptions {
             providers, strict, ..
         } = self.options;
@@ -41,10 +45,16 @@ impl Opening<'_> {
         let (serving, reference) = self
             .first(&mut ladder)
             .ok_or_else(|| no_provider(&ladder))?;
-        let decoder = check_shapes(&*serving, self.model, self.description)?;
+        let shapes = serving.shapes();
+        check_input(shapes, self.model, self.input)?;
+        let (decoder, output_lengths) =
+            outputs(&shapes.outputs).map_err(|source| InferError::Outputs {
+                model: self.model.to_owned(),
+                source,
+            })?;
         let mut session = Session {
             serving,
-            output_lengths: decoder.output_lengths(),
+            output_lengths,
             ladder,
             strict: *strict,
             backend: Arc::clone(&self.backend),
@@ -125,38 +135,25 @@ impl Opening<'_> {
     }
 
     fn probe(&self) -> Probe {
-        Probe::new(&self.description.input)
+        Probe::new(self.input)
     }
 }
 
 /// What serves, and what others must compute to take over; nothing where there are no others.
 type First = (Box<dyn Runner>, Option<Reference>);
 
-/// The decoder of a session's outputs, if its inputs and outputs are those of `description`.
-fn check_shapes(
-    session: &dyn Runner,
-    model: &str,
-    description: &ModelDescription,
-) -> Result<OutputDecoder, InferError> {
-    let input = &description.input;
+/// Whether the model takes one tensor in the form of `input`.
+fn check_input(shapes: &Shapes, model: &str, input: &InputSpec) -> Result<(), InferError> {
     let expected = [1, 3, i64::from(input.height), i64::from(input.width)];
-    let shapes = session.shapes();
     let fits = |shape: &[i64]| {
         shape.len() == expected.len() && shape.iter().zip(expected).all(|(&s, e)| s == e || s == -1)
     };
-    if !matches!(shapes.inputs.as_slice(), [one] if fits(one)) {
-        return Err(InferError::Input {
-            model: model.to_owned(),
-            expected: format!("one of f32 {expected:?}"),
-            found: shapes.described.clone(),
-        });
+    if matches!(shapes.inputs.as_slice(), [one] if fits(one)) {
+        return Ok(());
     }
-    let classes = description.labels.count();
-    let size = (input.width, input.height);
-    OutputDecoder::new(description.family, size, classes, &shapes.outputs).map_err(|source| {
-        InferError::Outputs {
-            model: model.to_owned(),
-            source,
-        }
+    Err(InferError::Input {
+        model: model.to_owned(),
+        expected: format!("one of f32 {expected:?}"),
+        found: shapes.described.clone(),
     })
 }

@@ -1,32 +1,10 @@
 //! Which provider really runs the nodes of a session, by ONNX Runtime's own profile.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// What one provider runs of a session.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Placed {
-    /// As in `runtime.providers` where it is one of them, else ONNX Runtime's name.
-    pub provider: String,
-    /// Nodes of the graph as it runs; a part of the model that the provider compiles into one counts as one.
-    pub nodes: u64,
-    /// Of the time of all nodes, in [0, 1].
-    pub time_share: f64,
-}
-
-impl fmt::Display for Placed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (nodes, share) = (self.nodes, 100.0 * self.time_share);
-        let plural = if nodes == 1 { "" } else { "s" };
-        let provider = &self.provider;
-        write!(
-            f,
-            "{nodes} node{plural} on {provider}, {share:.1} % of the time"
-        )
-    }
-}
+use crate::core::Placed;
 
 /// One event of the profile; most have no provider.
 #[derive(Deserialize)]

@@ -1,11 +1,9 @@
 //! What is wrong with a provider, from what ONNX Runtime says of it.
 
-use std::fmt;
-
-use serde::Serialize;
 use thiserror::Error;
 
 use super::Provider;
+use crate::core::Cause;
 
 /// A provider that refuses a model, or fails while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -14,49 +12,6 @@ pub struct ProviderError {
     pub cause: Cause,
     /// What was found, and the mend where there is one.
     pub text: String,
-}
-
-/// Why a provider is not used, as far as a program can act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Another before it in the list works.
-    NotNeeded,
-    /// `runtime.strict`.
-    Forbidden,
-    /// Its session is being made.
-    Preparing,
-    NotInBuild,
-    LibraryMissing,
-    NoDriver,
-    DriverTooOld,
-    NoDevice,
-    OutOfMemory,
-    DeviceLost,
-    OperatorUnsupported,
-    /// Its outputs are not those of the provider that serves.
-    SelfTestFailed,
-    Other,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Cause::NotNeeded => "not needed",
-            Cause::Forbidden => "not allowed",
-            Cause::Preparing => "being prepared",
-            Cause::NotInBuild => "not in this build of ONNX Runtime",
-            Cause::LibraryMissing => "library missing",
-            Cause::NoDriver => "no driver",
-            Cause::DriverTooOld => "driver too old",
-            Cause::NoDevice => "no device",
-            Cause::OutOfMemory => "out of memory",
-            Cause::DeviceLost => "device lost",
-            Cause::OperatorUnsupported => "operators unsupported",
-            Cause::SelfTestFailed => "self-test failed",
-            Cause::Other => "refused",
-        })
-    }
 }
 
 impl ProviderError {

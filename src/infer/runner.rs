@@ -5,8 +5,8 @@ use ort::session::{Session as OrtSession, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use smallvec::SmallVec;
 
-use super::placement::Placed;
 use super::{InferError, Provider, ProviderError};
+use crate::core::Placed;
 
 /// Makes sessions of one model.
 pub trait Backend: Send + Sync {

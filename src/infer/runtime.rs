@@ -9,7 +9,7 @@ use ort::logging::LogLevel;
 use thiserror::Error;
 
 use super::log;
-use crate::locations;
+use crate::core::locations;
 
 /// The oldest ONNX Runtime that has the API which this program was built for (feature `api-24` of `ort`).
 const OLDEST: &str = "1.24";

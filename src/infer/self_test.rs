@@ -1,8 +1,9 @@
 //! Whether a session computes what another does: tried on a picture made here before any frame depends on it.
 
+use super::ProviderError;
 use super::runner::{Runner, Tensors};
-use super::{Cause, ProviderError};
-use crate::image::{InputSpec, test_card};
+use crate::core::Cause;
+use crate::core::{InputSpec, test_card};
 
 /// An input tensor that needs no picture.
 #[derive(Debug, Clone, PartialEq)]

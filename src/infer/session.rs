@@ -7,19 +7,15 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::backend::{OrtBackend, Profiled};
 use super::backoff::Backoff;
 use super::ladder::Ladder;
-use super::opening::Opening;
 use super::runner::{Backend, Outputs, Runner};
 use super::self_test::Reference;
 use super::standing::Standing;
 use super::upgrade::{self, Ended, News, Retry, Upgrade};
-use super::{Provider, ProviderError, ProviderOptions, Runtime};
-use crate::metrics::ProviderFate;
-use crate::model::decoder::ShapeMismatch;
-use crate::model::onnx::OnnxError;
-use crate::model::{Model, OutputDecoder};
+use super::{Provider, ProviderError, ProviderOptions};
+use crate::core::ProviderFate;
+use crate::onnx::OnnxError;
 
 /// How a session runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +55,18 @@ pub struct Session {
     pub(super) standing: Arc<Standing>,
     /// Its number there; none as long as it is not open.
     pub(super) number: Option<usize>,
+}
+
+/// Outputs that are not those of the family.
+#[derive(Debug, Error)]
+#[error(
+    "its outputs are {found}, but {family} with {classes} labels and this input gives {expected}; check family, input size and labels in the model's description"
+)]
+pub struct ShapeMismatch {
+    pub family: &'static str,
+    pub classes: usize,
+    pub expected: String,
+    pub found: String,
 }
 
 /// Why a model cannot be loaded or run.
@@ -107,26 +115,6 @@ impl InferError {
 }
 
 impl Session {
-    /// Loads `model` into ONNX Runtime, for as long as the best provider takes, and checks that its inputs and outputs are
-    /// what its description says.
-    pub fn open(
-        runtime: &Runtime,
-        model: &Model,
-        options: &SessionOptions,
-    ) -> Result<(Self, OutputDecoder), InferError> {
-        let backend = OrtBackend::new(runtime, model, options, Profiled::Accelerated)?;
-        let opening = Opening {
-            backend: Arc::new(backend),
-            model: &model.path.display().to_string(),
-            description: &model.description,
-            options,
-            patience: Patience::Wait,
-            backoff: Backoff::default(),
-            standing: Arc::default(),
-        };
-        opening.open()
-    }
-
     /// The provider that the last frame ran on.
     pub fn provider(&self) -> Provider {
         self.ladder.current()

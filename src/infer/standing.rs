@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::Cause;
-use crate::metrics::ProviderFate;
+use crate::core::Cause;
+use crate::core::ProviderFate;
 
 /// Shared by the sessions, which tell, and whoever reports.
 #[derive(Debug, Default)]

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::runner::{Backend, Runner};
 use super::self_test::Reference;
-use super::{Cause, Provider, ProviderError};
+use super::{Provider, ProviderError};
+use crate::core::Cause;
 
 /// What the thread has to tell.
 pub(super) enum News {

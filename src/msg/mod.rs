@@ -38,5 +38,5 @@ pub use diagnostic_array::{DiagnosticArray, DiagnosticStatus, Level, write_diagn
 pub use header::{Header, HeaderView};
 pub use image::ImageView;
 pub use label_info::{LabelInfo, VisionClass};
-pub use time::Stamp;
+pub use time::{Stamp, stamp};
 pub use vision_info::VisionInfo;

@@ -41,6 +41,13 @@ impl Stamp {
     }
 }
 
+/// A ROS stamp as `seconds.nanoseconds`. Before the epoch the seconds are negative and the nanoseconds
+/// are not, as in `builtin_interfaces/msg/Time`.
+pub fn stamp(ns: i64) -> String {
+    let (seconds, nanoseconds) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
+    format!("{seconds}.{nanoseconds:09}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +64,12 @@ mod tests {
     fn seconds_beyond_32_bits_have_no_stamp() {
         assert_eq!(Stamp::from_ns(i64::MAX), None);
         assert_eq!(Stamp::from_ns(i64::MIN), None);
+    }
+
+    #[test]
+    fn stamps_split_as_ros_splits_them() {
+        assert_eq!(stamp(1_700_000_000_000_000_005), "1700000000.000000005");
+        assert_eq!(stamp(-1), "-1.999999999");
     }
 
     proptest! {

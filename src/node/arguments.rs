@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{ConfigError, check_ros_file};
+use crate::detector::config::{ConfigError, check_ros_file};
 
 /// The `--ros-args` of a command line, as far as they matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

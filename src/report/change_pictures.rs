@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use super::comparison_table::change_text;
-use super::mistakes::{MOST, MistakePicture, PictureError, Wanted, draw_all};
+use super::mistakes::{Drawn, MOST, MistakePicture, Wanted};
 use crate::eval::compare::{Change, ChangeKind};
-use crate::eval::run::Images;
 use crate::eval::{Comparison, Evaluation, ImageRecord, ImageSource};
 
 /// Of one image and kind.
@@ -19,21 +18,21 @@ pub struct ChangePictures {
     pub moved: Vec<MistakePicture>,
 }
 
-/// Pictures of what changed, with the pixels of `images` as far as they are there; `b` is the second evaluation.
-pub fn pictures(
+/// Pictures of what changed, which `draw` makes; `b` is the second evaluation.
+///
+/// # Errors
+/// Those of `draw`.
+pub fn pictures<E>(
     comparison: &Comparison,
     b: &Evaluation,
-    images: Option<&Images>,
-) -> Result<ChangePictures, PictureError> {
+    draw: impl Fn(&[&Wanted<'_>]) -> Result<Drawn, E>,
+) -> Result<ChangePictures, E> {
     let records = b.images.iter().map(|record| (&record.source, record));
     let records: HashMap<&ImageSource, &ImageRecord> = records.collect();
-    let of_kind = |kind: ChangeKind| -> Result<Vec<MistakePicture>, PictureError> {
+    let of_kind = |kind: ChangeKind| -> Result<Vec<MistakePicture>, E> {
         let wanted = wanted(comparison, &records, kind);
         let wanted: Vec<&Wanted<'_>> = wanted.iter().collect();
-        let mut drawn = match images {
-            Some(images) => draw_all(&wanted, images)?,
-            None => Default::default(),
-        };
+        let mut drawn = draw(&wanted)?;
         let picture = |(at, wanted): (usize, &&Wanted<'_>)| MistakePicture {
             caption: wanted.caption.clone(),
             image: wanted.record.source.title(),

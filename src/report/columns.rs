@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::format::{ms_column, printable};
-use crate::metrics::Quantiles;
-use crate::pipeline::Stage;
+use crate::core::Quantiles;
+use crate::core::Stage;
 
 pub const COLUMNS: usize = 80;
 /// Where the values of a name begin.

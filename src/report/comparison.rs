@@ -8,9 +8,9 @@ use super::change_pictures::ChangePictures;
 use super::evaluation::PictureView;
 use super::format::{count, counted, figure, fraction, ms_column, utc};
 use super::html::{ReportError, embedded_json, page};
+use crate::core::Stage;
 use crate::eval::compare::{ChangeKind, ChangedImage, Verdict};
 use crate::eval::{Comparison, Interval};
-use crate::pipeline::Stage;
 
 const TEMPLATE: &str = include_str!("comparison.html");
 const IMAGES_SHOWN: usize = 200;

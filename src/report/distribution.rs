@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::chart::{Axis, Svg};
 use super::format::{counted, figure, ms_column};
-use crate::metrics::{Bin, Quantiles};
-use crate::pipeline::Stage;
+use crate::core::Stage;
+use crate::core::{Bin, Quantiles};
 
 /// The distribution of one stage, small enough to stand beside others.
 pub fn stage_histogram(stage: Stage, quantiles: &Quantiles, bins: &[Bin]) -> String {

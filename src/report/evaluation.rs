@@ -14,9 +14,9 @@ use super::mistakes::{MistakePicture, MistakePictures};
 use super::stages::{self, StageRow, stage_rows};
 use super::sum;
 use super::time_axis::{NARROW, WIDE};
+use crate::core::Bin;
 use crate::eval::budget::Verdict;
 use crate::eval::{DistanceBand, Evaluation};
-use crate::metrics::Bin;
 
 const TEMPLATE: &str = include_str!("evaluation.html");
 /// Classes with a curve of their own.
@@ -314,7 +314,7 @@ fn key_figures(evaluation: &Evaluation) -> Vec<(String, &'static str)> {
         (short_fraction(all.ar100), "average recall"),
         (figure(evaluation.throughput.fps), "images per second"),
     ];
-    if let Some(total) = evaluation.latency_ms.get(&crate::pipeline::Stage::Total) {
+    if let Some(total) = evaluation.latency_ms.get(&crate::core::Stage::Total) {
         figures.push((figure(total.p99), "ms of work an image, p99"));
     }
     figures

@@ -49,13 +49,6 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", count(n))
 }
 
-/// A ROS stamp as `seconds.nanoseconds`. Before the epoch the seconds are negative and the nanoseconds
-/// are not, as in `builtin_interfaces/msg/Time`.
-pub fn stamp(ns: i64) -> String {
-    let (seconds, nanoseconds) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
-    format!("{seconds}.{nanoseconds:09}")
-}
-
 /// The second in UTC, as `2026-11-24 05:50:48 UTC`.
 pub fn utc(time: SystemTime) -> String {
     let seconds = match time.duration_since(UNIX_EPOCH) {
@@ -125,12 +118,6 @@ mod tests {
         let counts = [0, 999, 1000, 1_234_567].map(count);
         assert_eq!(counts, ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(counted(1, "frame"), "1 frame");
-    }
-
-    #[test]
-    fn stamps_split_as_ros_splits_them() {
-        assert_eq!(stamp(1_700_000_000_000_000_005), "1700000000.000000005");
-        assert_eq!(stamp(-1), "-1.999999999");
     }
 
     /// Expected values are those of `date --utc --date=@SECONDS`.

@@ -12,12 +12,15 @@ use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::format::{count, counted, figure, stamp, utc};
+use super::format::{count, counted, figure, utc};
 use super::stages::{self, StageRow, stage_rows};
 use super::time_axis::{NARROW, WIDE};
-use super::{by_count, over_time, sum};
-use crate::metrics::{Bin, Quantiles, StageHistograms, Summary, Timeline};
-use crate::pipeline::Stage;
+use super::{over_time, sum};
+use crate::core::Preview;
+use crate::core::Stage;
+use crate::core::by_count;
+use crate::core::{Bin, Quantiles, StageHistograms, Summary, Timeline};
+use crate::msg::stamp;
 
 const REPLAY: &str = include_str!("replay.html");
 const STYLE: &str = include_str!("style.css");
@@ -41,20 +44,6 @@ pub struct ReplayReport<'a> {
     /// As the run used it.
     pub configuration_yaml: &'a str,
     pub generated_at: SystemTime,
-}
-
-/// An annotated frame.
-pub struct Preview {
-    pub topic: String,
-    pub stamp_ns: i64,
-    /// A whole JPEG file.
-    pub jpeg: Vec<u8>,
-    /// Of the JPEG, pixels.
-    pub width: u32,
-    pub height: u32,
-    pub detections: usize,
-    /// What is to be seen, such as `2 car, 1 truck`; may be empty.
-    pub caption: String,
 }
 
 /// The report as the text of an HTML file.
@@ -308,8 +297,8 @@ fn since_epoch(ns: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{FailureNote, FrameCounts, ModelIdentity, OutcomeKind};
-    use crate::pipeline::Trace;
+    use crate::core::Trace;
+    use crate::core::{FailureNote, FrameCounts, ModelIdentity, OutcomeKind};
 
     const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&";
 

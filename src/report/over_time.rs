@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::by_count;
 use super::chart::{Axis, Svg};
 use super::format::{count, counted, figure};
 use super::time_axis::{CAPTIONS, LEFT, TimeAxis, fitted};
-use crate::metrics::{Spread, TimeBin, Timeline};
+use crate::core::by_count;
+use crate::core::{Spread, TimeBin, Timeline};
 
 /// Labels with a colour of their own in [`detections_over_time`]; the rest are one class, `other`.
 pub const LABELS_SHOWN: usize = 6;
@@ -291,8 +291,8 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::metrics::OutcomeKind;
-    use crate::pipeline::{Mark, Trace};
+    use crate::core::OutcomeKind;
+    use crate::core::{Mark, Trace};
     use crate::report::time_axis::{NARROW, WIDE};
 
     fn run(latencies_ms: &[u64], labels: &[&str]) -> Timeline {

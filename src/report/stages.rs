@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::distribution;
 use super::format::{figure, ms_column};
-use crate::metrics::{Bin, Quantiles, StageHistograms};
-use crate::pipeline::Stage;
+use crate::core::Stage;
+use crate::core::{Bin, Quantiles, StageHistograms};
 
 const HISTOGRAM_BINS: usize = 30;
 

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use super::columns::{BOLD, RED, Style, VALUE_COLUMN, YELLOW, shortened};
-use super::format::{count, counted, figure, printable, stamp};
-use super::{by_count, sum};
-use crate::metrics::Summary;
+use super::format::{count, counted, figure, printable};
+use super::sum;
+use crate::core::Summary;
+use crate::core::by_count;
+use crate::msg::stamp;
 
 const FAILURES_SHOWN: usize = 5;
 
@@ -149,8 +151,8 @@ impl SummaryTable<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles};
-    use crate::pipeline::Stage;
+    use crate::core::Stage;
+    use crate::core::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles};
     use crate::report::columns::COLUMNS;
 
     fn summary() -> Summary {

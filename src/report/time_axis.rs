@@ -2,7 +2,7 @@
 
 use super::chart::{Axis, Svg};
 use super::format::figure;
-use crate::metrics::{TimeBin, Timeline};
+use crate::core::{TimeBin, Timeline};
 
 /// Of a drawing for a wide page, px; [`NARROW`] is for a phone. Both are drawn, the page shows one.
 pub const WIDE: f64 = 900.0;
@@ -115,8 +115,8 @@ impl<'a> TimeAxis<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::OutcomeKind;
-    use crate::pipeline::Trace;
+    use crate::core::OutcomeKind;
+    use crate::core::Trace;
 
     #[test]
     fn sparse_frames_get_wider_bins() {

@@ -14,12 +14,12 @@ use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
 use super::subscriptions;
-use crate::config::Config;
-use crate::detect::Loaded;
-use crate::model::ModelDescription;
+use crate::detector::Loaded;
+use crate::detector::config::Config;
+use crate::detector::model::ModelDescription;
+use crate::detector::pipeline::{Annotate, Pace, Worker, run as run_pipeline};
 use crate::node::arguments::Names;
 use crate::node::lifecycle::{Managed, Transitioned};
-use crate::pipeline::{Annotate, Pace, Worker, run as run_pipeline};
 
 /// The managed node.
 pub struct Engine {

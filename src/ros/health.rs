@@ -12,8 +12,9 @@ use super::doctor::{Doctor, LookError};
 use super::shared::Shared;
 use super::source::RosClock;
 use super::{Executor, ExecutorGone};
-use crate::config::Config;
-use crate::metrics::WindowView;
+use crate::detector::config::Config;
+use crate::detector::metrics::WindowView;
+use crate::detector::pipeline::Transport;
 use crate::msg::Stamp;
 use crate::node::arguments::Names;
 use crate::node::diagnostics::{
@@ -22,7 +23,6 @@ use crate::node::diagnostics::{
 use crate::node::doctor::{Finding, Wanted, examine};
 use crate::node::lifecycle::{Lifecycle, State};
 use crate::node::parameters::ParameterSet;
-use crate::pipeline::Transport;
 
 const PERIOD: Duration = Duration::from_secs(1);
 

@@ -2,7 +2,7 @@
 
 use r2r::rcl_interfaces::msg;
 
-use crate::config::schema::{Definition, Range};
+use crate::detector::config::schema::{Definition, Range};
 use crate::node::parameters::{Named, ParameterType, ParameterValue};
 
 pub(super) fn parameters(named: Named) -> Vec<msg::Parameter> {

@@ -16,8 +16,8 @@ use thiserror::Error;
 
 use super::executor::{Executor, ExecutorGone};
 use super::parameter_messages::{descriptor, from_message, message, parameters};
-use crate::config::Config;
-use crate::detect::DetectorSettings;
+use crate::detector::config::Config;
+use crate::detector::detect::DetectorSettings;
 use crate::node::parameters::{Change, ParameterSet};
 
 /// Why a node's parameters cannot be served.

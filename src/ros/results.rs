@@ -6,15 +6,17 @@ use r2r::PublisherUntyped;
 use thiserror::Error;
 
 use super::{Executor, ExecutorGone, qos};
-use crate::config::{CameraConfig, Config};
-use crate::model::{Labels, Model};
+use crate::core::Labels;
+use crate::core::{Mark, Outcome, Stage};
+use crate::detector::config::{CameraConfig, Config};
+use crate::detector::model::Model;
+use crate::detector::pipeline::{Frame, Tuning};
+use crate::detector::sink::ResultMessages;
 use crate::msg::{
     CdrError, CompressedImageView, HeaderView, LabelInfo, VisionClass, VisionInfo, float64,
 };
 use crate::node::arguments::Names;
 use crate::node::qos::{End, Qos, QosError};
-use crate::pipeline::{Frame, Mark, Outcome, Stage, Tuning};
-use crate::sink::ResultMessages;
 
 /// The publishers of one camera.
 struct CameraResults {

@@ -7,13 +7,14 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::subscriptions::{self, ImageTopic};
-use crate::config::{Config, Threads};
-use crate::detect::{DetectorSettings, Loaded};
+use crate::core::ModelIdentity;
+use crate::detector::config::{Config, Threads};
+use crate::detector::metrics::Window;
+use crate::detector::model::Model;
+use crate::detector::pipeline::{Tuned, Tuning};
+use crate::detector::{Loaded, detect::DetectorSettings};
 use crate::infer::Standing;
-use crate::metrics::{ModelIdentity, Window};
-use crate::model::Model;
 use crate::node::arguments::Names;
-use crate::pipeline::{Tuned, Tuning};
 
 pub struct Shared {
     pub tuning: Arc<Tuning>,

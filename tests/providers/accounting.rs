@@ -4,16 +4,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use shuffledet::detect::settings::Thresholds;
-use shuffledet::detect::{Detector, DetectorSettings};
-use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::image::{BgrView, test_card};
-use shuffledet::infer::{Cause, Patience, Provider, Standing};
-use shuffledet::metrics::Tally;
-use shuffledet::msg::{CompressedImageView, HeaderView};
-use shuffledet::pipeline::{
-    Annotate, CameraTuning, Frame, Mark, Pace, Source, Transport, Tuned, Tuning, Worker, run,
+use shuffledet::core::Cause;
+use shuffledet::core::Mark;
+use shuffledet::core::test_card;
+use shuffledet::detector::detect::settings::Thresholds;
+use shuffledet::detector::detect::{Detector, DetectorSettings};
+use shuffledet::detector::metrics::Tally;
+use shuffledet::detector::pipeline::{
+    Annotate, CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, Worker, run,
 };
+use shuffledet::image::BgrView;
+use shuffledet::image::jpeg::JpegEncoder;
+use shuffledet::infer::{Patience, Provider, Standing};
+use shuffledet::msg::{CompressedImageView, HeaderView};
 
 use crate::scripted::{Behaviour, GOOD, Scripted, model, open};
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use shuffledet::core::ProviderFate;
+use shuffledet::core::{Cause, Placed};
+use shuffledet::detector::model::{Manifest, ModelDescription, OutputDecoder};
 use shuffledet::infer::runner::{Shapes, Tensors};
 use shuffledet::infer::session::SessionOptions;
 use shuffledet::infer::{
-    Backend, Backoff, Cause, InferError, Opening, Patience, Placed, Provider, ProviderError,
-    Runner, Session, Standing,
+    Backend, Backoff, InferError, Opening, Patience, Provider, ProviderError, Runner, Session,
+    Standing,
 };
-use shuffledet::metrics::ProviderFate;
-use shuffledet::model::{Manifest, ModelDescription, OutputDecoder};
 
 pub const SHAPE: [usize; 4] = [1, 3, 352, 352];
 
@@ -158,7 +159,7 @@ pub fn open(
     let opening = Opening {
         backend: Arc::clone(backend) as Arc<dyn Backend>,
         model: "scripted",
-        description: &model(),
+        input: &model().input,
         options: &options,
         patience,
         backoff: Backoff {
@@ -167,7 +168,7 @@ pub fn open(
         },
         standing: Arc::clone(standing),
     };
-    opening.open()
+    opening.open(|shapes| OutputDecoder::for_model(&model(), shapes))
 }
 
 /// A lenient session of its own.

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use shuffledet::detect::Detector;
+use shuffledet::core::Placed;
+use shuffledet::detector::detect::Detector;
+use shuffledet::detector::model::ModelDescription;
+use shuffledet::detector::model::OutputDecoder;
+use shuffledet::detector::model::decoder::Family;
+use shuffledet::detector::pipeline::{Annotate, Tuning, Worker};
 use shuffledet::infer::runner::{Shapes, Tensors};
 use shuffledet::infer::{
-    Backend, Backoff, Opening, Patience, Placed, Provider, ProviderError, Runner, SessionOptions,
+    Backend, Backoff, Opening, Patience, Provider, ProviderError, Runner, SessionOptions,
 };
-use shuffledet::model::ModelDescription;
-use shuffledet::model::decoder::Family;
-use shuffledet::pipeline::{Annotate, Tuning, Worker};
 
 /// Gives the same outputs for every frame.
 #[derive(Clone)]
@@ -87,14 +89,20 @@ pub fn worker(model: &ModelDescription, tuning: &Arc<Tuning>, pause: Duration) -
     let opening = Opening {
         backend: Arc::new(Written::new(model, pause)),
         model: "written",
-        description: model,
+        input: &model.input,
         options: &options,
         patience: Patience::Wait,
         backoff: Backoff::default(),
         standing: Arc::default(),
     };
     let settings = tuning.get().detector.clone();
-    let detector = Detector::with_session(opening.open().unwrap(), model, settings);
+    let detector = Detector::with_session(
+        opening
+            .open(|shapes| OutputDecoder::for_model(model, shapes))
+            .unwrap(),
+        model,
+        settings,
+    );
     let labels = Arc::new(model.labels.clone());
     Worker::new(detector, labels, Arc::clone(tuning), Annotate::None).unwrap()
 }

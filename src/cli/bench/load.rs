@@ -11,12 +11,13 @@ use serde::Serialize;
 
 use super::messages::Message;
 use crate::cli::replay::make_workers;
-use crate::detect::Loaded;
-use crate::metrics::quantiles_of;
-use crate::pipeline::{
-    Annotate, Frame, Mark, Outcome, Pace, Source, Tuning, Worker, run as run_pipeline,
+use crate::core::quantiles_of;
+use crate::core::{Mark, Outcome};
+use crate::detector::Loaded;
+use crate::detector::pipeline::{
+    Annotate, Frame, Pace, Source, Tuning, Worker, run as run_pipeline,
 };
-use crate::sink::ResultMessages;
+use crate::detector::sink::ResultMessages;
 
 /// Cameras, of which one frame in turn comes after the other.
 const CAMERAS: [usize; 4] = [1, 2, 4, 8];

@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 
 use crate::bag::Recording;
 use crate::cli::replay::select_cameras;
+use crate::detector::pipeline::source::RecordingSource;
+use crate::detector::pipeline::{Frame, Source, Transport};
 use crate::image::folder::images_in;
 use crate::msg::{CompressedImageView, HeaderView};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{Frame, Source, Transport};
 
 /// A message in memory.
 pub struct Message {

@@ -7,10 +7,12 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::messages::Message;
-use crate::detect::Loaded;
-use crate::metrics::{Quantiles, StageHistograms, allocations, quantiles_of};
-use crate::pipeline::{Frame, Mark, Outcome, Stage, Worker};
-use crate::sink::ResultMessages;
+use crate::core::{Mark, Outcome, Stage};
+use crate::core::{Quantiles, StageHistograms, quantiles_of};
+use crate::detector::Loaded;
+use crate::detector::metrics::allocations;
+use crate::detector::pipeline::{Frame, Worker};
+use crate::detector::sink::ResultMessages;
 
 /// Times are in milliseconds.
 #[derive(Serialize)]

@@ -1,10 +1,10 @@
 //! Which models are here, whether they are the right files, and whether they compute what they should.
 
 use super::check::{Check, Report};
+use crate::detector::model::{Manifest, Model, ModelError};
 use crate::infer::backend::Profiled;
 use crate::infer::self_test::{self, Probe};
 use crate::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
-use crate::model::{Manifest, Model, ModelError};
 
 /// The root mean square of each output on the test card, by `tests/reference/test_card.py`.
 const EXPECTED: [(&str, &[f64]); 2] = [
@@ -86,7 +86,7 @@ fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
         ..SessionOptions::default()
     };
     let probe = Probe::new(&model.description.input);
-    let outputs = OrtBackend::new(runtime, model, &options, Profiled::Accelerated)
+    let outputs = OrtBackend::new(runtime, model.file(), &options, Profiled::Accelerated)
         .map_err(|error| error.to_string())
         .and_then(|backend| {
             let mut runner = backend.build(Provider::Cpu).map_err(|e| e.to_string())?;

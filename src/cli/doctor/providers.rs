@@ -4,14 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::check::{Check, Report};
+use crate::core::ProviderFate;
+use crate::core::{Cause, Placed};
+use crate::detector::model::Model;
 use crate::infer::backend::Profiled;
 use crate::infer::gpu::Nvidia;
 use crate::infer::self_test::{Probe, Reference};
-use crate::infer::{
-    Backend, Cause, OrtBackend, Placed, Provider, ProviderError, Runtime, SessionOptions,
-};
-use crate::metrics::ProviderFate;
-use crate::model::Model;
+use crate::infer::{Backend, OrtBackend, Provider, ProviderError, Runtime, SessionOptions};
 
 /// What became of one provider.
 struct Tried {
@@ -27,7 +26,7 @@ pub(super) fn check(
     report: &mut Report,
 ) {
     let probe = Probe::new(&model.description.input);
-    let backend = match OrtBackend::new(runtime, model, options, Profiled::All) {
+    let backend = match OrtBackend::new(runtime, model.file(), options, Profiled::All) {
         Ok(backend) => backend,
         // the model's own line has told it
         Err(_) => return,

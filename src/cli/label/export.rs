@@ -17,18 +17,19 @@ use crate::bag::{BagError, Recording};
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::{make_workers, select_cameras};
 use crate::cli::{Status, interrupt, progress};
+use crate::core::Labels;
+use crate::core::Outcome;
+use crate::core::whole_file::{beside, keep};
+use crate::detector::pipeline::source::RecordingSource;
+use crate::detector::pipeline::{
+    Annotate, Camera, Frame, Pace, RunError, Source, Transport, run as run_pipeline,
+};
 use crate::eval::Category;
 use crate::eval::annotations::{Annotation, Annotations, Info, LabelledCategory, LabelledImage};
 use crate::image::ImageDecoder;
 use crate::image::jpeg::JpegEncoder;
-use crate::model::Labels;
 use crate::msg::{CompressedImageView, ImageView};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{
-    Annotate, Camera, Frame, Outcome, Pace, RunError, Source, Transport, run as run_pipeline,
-};
 use crate::report::format::counted;
-use crate::whole_file::{beside, keep};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::{ImageRecord, RankTest, rank_test};
 use super::Verdict;
-use crate::pipeline::Stage;
+use crate::core::Stage;
 
 /// When a difference in latency counts: all three must hold. Frames that follow one another are alike, and two runs of
 /// one thing differ by whatever else the machine did; a small p alone says nothing then.

@@ -14,7 +14,7 @@ pub use pairs::{CompareError, Images};
 
 use super::subject::{Difference, differing};
 use super::{BootstrapSettings, Evaluation, ImageRecord, Interval, paired_bootstrap};
-use crate::metrics::ModelIdentity;
+use crate::core::ModelIdentity;
 use pairs::Pairs;
 
 /// How to compare.

@@ -3,9 +3,10 @@
 //! An image is decoded once for all settings, and the model runs once for all that differ after it alone: in
 //! thresholds, classes, suppression.
 
+pub mod detections;
 pub mod grid;
 pub mod outcome;
-pub mod run;
 
+pub use detections::Detections;
 pub use grid::{Grid, GridError};
 pub use outcome::{Objective, SettingOutcome, SweepOutcome};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::{AccuracySettings, Category, Confusion, TruthImage, accuracy};
-use super::run::Detections;
+use super::Detections;
 
 /// What the best setting has the most of. All of them count the detections that the setting gives and no others, so that
 /// a score threshold shows its effect.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{Category, ImageSource, Object, Problems};
+use super::{Category, ImageRecord, ImageSource, Object, Problems};
 use crate::bag::BagError;
 use crate::image::folder::ImageFileError;
 
@@ -41,6 +41,24 @@ pub struct TruthImage {
     pub width: u32,
     pub height: u32,
     pub objects: Vec<Object>,
+}
+
+impl TruthImage {
+    /// The image as it is annotated, with nothing found; `index` is its position in the data set.
+    pub fn record(&self, index: u64) -> ImageRecord {
+        ImageRecord {
+            index,
+            id: self.id,
+            source: self.source.clone(),
+            width: self.width,
+            height: self.height,
+            annotated_size: None,
+            objects: self.objects.clone(),
+            detections: Vec::new(),
+            stages_ms: Default::default(),
+            failure: None,
+        }
+    }
 }
 
 /// Why there is no ground truth.

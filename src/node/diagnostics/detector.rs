@@ -3,9 +3,9 @@
 use std::fs;
 
 use super::{Problems, Status, Values};
-use crate::config::Threads;
-use crate::infer::Cause;
-use crate::metrics::{ModelIdentity, ProviderFate};
+use crate::core::Cause;
+use crate::core::{ModelIdentity, ProviderFate};
+use crate::detector::config::Threads;
 use crate::msg::Level;
 
 /// What is known of the detector.
@@ -137,7 +137,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::infer::Placed;
+    use crate::core::Placed;
 
     fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
         ProviderFate {

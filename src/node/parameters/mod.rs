@@ -7,12 +7,12 @@ mod value;
 
 use serde_json::Value;
 
-use crate::config::raw::LogLevel;
-use crate::config::schema::{self, Definition};
-use crate::config::{Config, ConfigError};
-use crate::detect::DetectorSettings;
-use crate::detect::settings::UnknownClass;
-use crate::model::ModelDescription;
+use crate::detector::config::raw::LogLevel;
+use crate::detector::config::{Config, ConfigError};
+use crate::detector::config::{schema, schema::Definition};
+use crate::detector::detect::DetectorSettings;
+use crate::detector::detect::settings::UnknownClass;
+use crate::detector::model::ModelDescription;
 pub use list::Listed;
 pub use tree::overrides_to_tree;
 use tree::{CLASS_THRESHOLDS, in_force, place, remove};

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::schema::{Kind, Range};
-use crate::model::Manifest;
+use crate::detector::config::schema::{Kind, Range};
+use crate::detector::model::Manifest;
 
 fn set_of(tree: Value) -> ParameterSet {
     let manifest = Manifest::shipped().unwrap();

@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::ParameterValue;
-use crate::config::Config;
-use crate::config::raw::LogLevel;
-use crate::model::ModelDescription;
+use crate::detector::config::Config;
+use crate::detector::config::raw::LogLevel;
+use crate::detector::model::ModelDescription;
 
 /// The section whose keys, names of classes, may hold dots.
 pub(super) const CLASS_THRESHOLDS: &str = "detector.class_score_thresholds";
 
-/// The tree, as [`Config::from_tree`](crate::config::Config::from_tree) takes it, of parameters by their flat names, as a
+/// The tree, as [`Config::from_tree`](crate::detector::config::Config::from_tree) takes it, of parameters by their flat names, as a
 /// node gets them from its command line. One without a value is left out: rcl reads an empty list as that, and the lists
 /// that may be empty are so by default.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::config::schema::Kind;
+use crate::detector::config::schema::Kind;
 
 /// A parameter's value, or that it has none. The alternatives of `rcl_interfaces/msg/ParameterValue`.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -12,7 +12,7 @@ pub use matching::Mismatch;
 use policy::named;
 pub use policy::{Durability, History, Liveliness, QosError, Reliability};
 
-use crate::config::raw::RawQosOverrides;
+use crate::detector::config::raw::RawQosOverrides;
 
 /// The policies of one subscription or publisher. A policy that is `None` is the middleware's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::policy::Policy;
 use super::*;
-use crate::config::raw::RawQos;
+use crate::detector::config::raw::RawQos;
 
 const MS: Duration = Duration::from_millis(1);
 const TOPIC: &str = "/camera/front/image_raw";

@@ -9,11 +9,11 @@ use std::time::Duration;
 use problems::{deadlines, drops, failures, latency, silence, stamps};
 
 use super::{Problems, Status, Values};
-use crate::config::DiagnosticsConfig;
-use crate::metrics::WindowView;
+use crate::core::{Oddity, Stage};
+use crate::detector::config::DiagnosticsConfig;
+use crate::detector::metrics::WindowView;
 use crate::msg::Level;
 use crate::node::doctor::Finding;
-use crate::pipeline::{Oddity, Stage};
 
 /// What is known of a camera.
 #[derive(Debug, Clone, Copy)]

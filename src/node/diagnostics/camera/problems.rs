@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::super::Problems;
 use super::CameraFacts;
-use crate::config::DiagnosticsConfig;
-use crate::metrics::WindowView;
+use crate::core::{DropReason, Oddity, Stage};
+use crate::detector::config::DiagnosticsConfig;
+use crate::detector::metrics::WindowView;
 use crate::msg::Level;
 use crate::node::doctor::Finding;
-use crate::pipeline::{DropReason, Oddity, Stage};
 
 /// Drops that the parameters ask for: no sign that the node cannot keep up.
 const WANTED_DROPS: [&str; 2] = [DropReason::RateLimited.name(), DropReason::Disabled.name()];

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::raw::RawDiagnostics;
-use crate::metrics::Quantiles;
-use crate::metrics::window::Totals;
+use crate::core::Quantiles;
+use crate::detector::config::raw::RawDiagnostics;
+use crate::detector::metrics::window::Totals;
 
 fn all(ms: f64) -> Quantiles {
     Quantiles {

@@ -1,0 +1,31 @@
+//! What the other modules speak of: boxes, detections, labels, a model's input, a frame's trace and outcome, the figures
+//! of a run. Opens no camera, no recording and no model.
+
+pub mod bbox;
+pub mod detection;
+pub mod histogram;
+pub mod input;
+pub mod labels;
+pub mod locations;
+pub mod outcome;
+pub mod preview;
+pub mod provider;
+pub mod sha256;
+pub mod summary;
+pub mod test_card;
+pub mod timeline;
+pub mod trace;
+pub mod whole_file;
+
+pub use bbox::BBox;
+pub use detection::Detection;
+pub use histogram::{Bin, StageHistograms, quantiles_of};
+pub use input::{ColourOrder, InputSpec, ResizeMode};
+pub use labels::Labels;
+pub use outcome::{DropReason, Failure, Oddity, Outcome};
+pub use preview::Preview;
+pub use provider::{Cause, Placed, ProviderFate};
+pub use sha256::{file_sha256, sha256};
+pub use summary::{FailureNote, FrameCounts, ModelIdentity, Quantiles, Summary, by_count};
+pub use timeline::{OutcomeKind, Spread, TimeBin, Timeline};
+pub use trace::{Mark, Stage, Trace};

@@ -1,0 +1,102 @@
+//! What a run came to, as data. `docs/formats.md` documents its JSON form.
+
+use std::collections::BTreeMap;
+
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::{ProviderFate, Stage};
+
+/// The result of a run. Serialises to the object that `--json` prints.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    pub frames: FrameCounts,
+    /// Published frames per second of wall-clock time.
+    pub fps: f64,
+    /// Seconds from the first read to the last publish.
+    pub wall_s: f64,
+    /// In the order of [`Stage::ALL`]; stages that no frame reached are absent.
+    #[serde(serialize_with = "stages_as_map")]
+    pub stages_ms: Vec<(Stage, Quantiles)>,
+    /// The execution provider that ran, by ONNX Runtime's name.
+    pub provider: String,
+    /// Every provider that was asked for, in order of preference, and what became of it.
+    pub providers: Vec<ProviderFate>,
+    /// Whole frames worked on in parallel.
+    pub workers: usize,
+    pub model: ModelIdentity,
+    /// Published detections by label.
+    pub detections: BTreeMap<String, u64>,
+    /// The recording's path as given.
+    pub recording: String,
+    pub topics: Vec<String>,
+    /// What the reader had to say of the recording: truncated, unindexed, ...
+    pub warnings: Vec<String>,
+    /// The first failures, at most [`Summary::FAILURES_KEPT`].
+    pub failures: Vec<FailureNote>,
+    /// Of shuffledet, ONNX Runtime, OpenCV.
+    pub versions: BTreeMap<String, String>,
+}
+
+impl Summary {
+    /// Later failures are counted, and not listed.
+    pub const FAILURES_KEPT: usize = 100;
+}
+
+/// Received = published + dropped + failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameCounts {
+    pub received: u64,
+    pub published: u64,
+    /// By reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// By reason.
+    pub failed: BTreeMap<String, u64>,
+}
+
+/// Milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quantiles {
+    pub min: f64,
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+/// Which model ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelIdentity {
+    pub name: String,
+    /// Of the ONNX file as it was given, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// One frame that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailureNote {
+    pub topic: String,
+    /// The header's stamp; the log time where the header could not be read.
+    pub stamp_ns: i64,
+    pub reason: String,
+}
+
+fn stages_as_map<S: Serializer>(
+    stages: &[(Stage, Quantiles)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(stages.len()))?;
+    for (stage, quantiles) in stages {
+        map.serialize_entry(stage.name(), quantiles)?;
+    }
+    map.end()
+}
+
+/// The most frequent first, equals by name.
+pub fn by_count<'a>(
+    counts: impl IntoIterator<Item = (&'a String, &'a u64)>,
+) -> Vec<(&'a str, u64)> {
+    let mut sorted: Vec<(&str, u64)> = counts.into_iter().map(|(k, &n)| (k.as_str(), n)).collect();
+    sorted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    sorted
+}

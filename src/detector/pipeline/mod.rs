@@ -1,0 +1,16 @@
+//! From a source to the sinks: frames, their traces and their outcomes.
+
+pub mod frame;
+pub mod mailbox;
+pub mod order;
+pub mod run;
+pub mod source;
+pub mod stamps;
+pub mod tuning;
+pub mod worker;
+
+pub use frame::{Annotated, Frame, Transport};
+pub use run::{Pace, RunError, run};
+pub use source::{Camera, Source};
+pub use tuning::{CameraTuning, Tuned, Tuning};
+pub use worker::{Annotate, Worker};
