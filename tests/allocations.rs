@@ -10,18 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use shuffledet::core::{Mark, Outcome};
-use shuffledet::detector::detect::DetectorSettings;
-use shuffledet::detector::detect::settings::Thresholds;
-use shuffledet::detector::metrics::{Tally, allocations};
-use shuffledet::detector::model::{Manifest, ModelDescription};
-use shuffledet::detector::pipeline::{
+use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_detector::detect::settings::Thresholds;
+use shuffledet_detector::metrics::{Tally, allocations};
+use shuffledet_detector::model::{Manifest, ModelDescription};
+use shuffledet_detector::pipeline::{
     CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, run,
 };
-use shuffledet::detector::sink::ResultMessages;
-use shuffledet::image::BgrView;
-use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
+use shuffledet_detector::sink::ResultMessages;
+use shuffledet_image::BgrView;
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 #[global_allocator]
 static ALLOCATOR: allocations::CountingAllocator = allocations::CountingAllocator;

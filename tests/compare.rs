@@ -180,7 +180,7 @@ fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
     assert_eq!(settings[2]["detections"], found);
 
     let config =
-        shuffledet::detector::config::Config::load(Some(Path::new(&best)), None, &[]).unwrap();
+        shuffledet_detector::config::Config::load(Some(Path::new(&best)), None, &[]).unwrap();
     let threshold = config.to_tree()["detector"]["score_threshold"].clone();
     assert_eq!(threshold, chosen["parameters"]["detector.score_threshold"]);
     let page = fs::read_to_string(&report).unwrap();

@@ -11,17 +11,17 @@ use serde_json::json;
 use super::import::read_calibration;
 use super::replay::select_cameras;
 use super::values;
-use crate::bag::Recording;
-use crate::core::Labels;
-use crate::core::file_sha256;
-use crate::core::sha256;
-use crate::detector::detect::DetectorSettings;
-use crate::eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
-use crate::eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
-use crate::eval::{ClassMap, ImageSource, Problems, Truth, regions};
-use crate::harness::run::Images;
-use crate::harness::run::settings;
-use crate::image::folder::images_in;
+use shuffledet_bag::Recording;
+use shuffledet_core::Labels;
+use shuffledet_core::file_sha256;
+use shuffledet_core::sha256;
+use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
+use shuffledet_eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
+use shuffledet_eval::{ClassMap, ImageSource, Problems, Truth, regions};
+use shuffledet_harness::run::Images;
+use shuffledet_harness::run::settings;
+use shuffledet_image::folder::images_in;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ground truth")]

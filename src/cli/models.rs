@@ -9,14 +9,14 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::Status;
-use crate::core::{file_sha256, locations};
-use crate::detector::model::manifest::RemoteFile;
-use crate::detector::model::{
+use shuffledet_core::{file_sha256, locations};
+use shuffledet_detector::model::manifest::RemoteFile;
+use shuffledet_detector::model::{
     fetch,
     fetch::{Fetched, Source},
 };
-use crate::detector::{model, model::Manifest};
-use crate::onnx::inspect::inspect;
+use shuffledet_detector::{model, model::Manifest};
+use shuffledet_onnx::inspect::inspect;
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {

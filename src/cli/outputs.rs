@@ -8,16 +8,16 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tempfile::NamedTempFile;
 
-use crate::core::Labels;
-use crate::core::Summary;
-use crate::core::whole_file::{beside, keep};
-use crate::core::{Mark, Outcome};
-use crate::detector::metrics::Tally;
-use crate::detector::pipeline::{Annotate, Camera, Frame};
-use crate::detector::sink::{
+use shuffledet_core::Labels;
+use shuffledet_core::Summary;
+use shuffledet_core::whole_file::{beside, keep};
+use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::pipeline::{Annotate, Camera, Frame};
+use shuffledet_detector::sink::{
     CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording,
 };
-use crate::report::html::{self, ReplayReport};
+use shuffledet_report::html::{self, ReplayReport};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]

@@ -13,15 +13,15 @@ use clap::Args;
 use super::outputs::OutputArgs;
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
-use crate::bag::Recording;
-use crate::core::{ModelIdentity, Summary};
-use crate::detector::Loaded;
-use crate::detector::metrics::Tally;
-use crate::detector::pipeline::source::RecordingSource;
-use crate::detector::pipeline::{
+use shuffledet_bag::Recording;
+use shuffledet_core::{ModelIdentity, Summary};
+use shuffledet_detector::Loaded;
+use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::pipeline::source::RecordingSource;
+use shuffledet_detector::pipeline::{
     Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline,
 };
-use crate::report::terminal::SummaryTable;
+use shuffledet_report::terminal::SummaryTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

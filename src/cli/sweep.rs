@@ -15,18 +15,18 @@ use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
 use super::{Status, interrupt, progress, values};
-use crate::core::whole_file;
-use crate::detector::config::Config;
-use crate::detector::pipeline::{Frame, Source};
-use crate::detector::{Loaded, detect::DetectorSettings};
-use crate::eval::sweep::Detections;
-use crate::eval::sweep::outcome::{judge, outcomes};
-use crate::eval::sweep::{Grid, Objective, SweepOutcome};
-use crate::eval::{Problem, Problems};
-use crate::harness::run::{FileSource, Images, MessageSource};
-use crate::harness::sweep::{Group, Message, NextImage, detect, measure};
-use crate::report::sweep::{SweepReport, render};
-use crate::report::sweep_table::SweepTable;
+use shuffledet_core::whole_file;
+use shuffledet_detector::config::Config;
+use shuffledet_detector::pipeline::{Frame, Source};
+use shuffledet_detector::{Loaded, detect::DetectorSettings};
+use shuffledet_eval::sweep::Detections;
+use shuffledet_eval::sweep::outcome::{judge, outcomes};
+use shuffledet_eval::sweep::{Grid, Objective, SweepOutcome};
+use shuffledet_eval::{Problem, Problems};
+use shuffledet_harness::run::{FileSource, Images, MessageSource};
+use shuffledet_harness::sweep::{Group, Message, NextImage, detect, measure};
+use shuffledet_report::sweep::{SweepReport, render};
+use shuffledet_report::sweep_table::SweepTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

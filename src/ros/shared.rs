@@ -7,14 +7,14 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::subscriptions::{self, ImageTopic};
-use crate::core::ModelIdentity;
-use crate::detector::config::{Config, Threads};
-use crate::detector::metrics::Window;
-use crate::detector::model::Model;
-use crate::detector::pipeline::{Tuned, Tuning};
-use crate::detector::{Loaded, detect::DetectorSettings};
-use crate::infer::Standing;
-use crate::node::arguments::Names;
+use shuffledet_core::ModelIdentity;
+use shuffledet_detector::config::{Config, Threads};
+use shuffledet_detector::metrics::Window;
+use shuffledet_detector::model::Model;
+use shuffledet_detector::pipeline::{Tuned, Tuning};
+use shuffledet_detector::{Loaded, detect::DetectorSettings};
+use shuffledet_infer::Standing;
+use shuffledet_node::arguments::Names;
 
 pub struct Shared {
     pub tuning: Arc<Tuning>,

@@ -6,11 +6,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::source::{MessageStream, Subscribed};
 use super::{Executor, ExecutorGone, qos};
-use crate::detector::config::raw::TransportChoice;
-use crate::detector::config::{CameraConfig, Config};
-use crate::detector::pipeline::Transport;
-use crate::node::arguments::Names;
-use crate::node::qos::{End, Qos, QosError};
+use shuffledet_detector::config::raw::TransportChoice;
+use shuffledet_detector::config::{CameraConfig, Config};
+use shuffledet_detector::pipeline::Transport;
+use shuffledet_node::arguments::Names;
+use shuffledet_node::qos::{End, Qos, QosError};
 
 /// One camera's topic: what it is called in full, and how it is subscribed to.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,19 +4,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use shuffledet::core::Cause;
-use shuffledet::core::Mark;
-use shuffledet::core::test_card;
-use shuffledet::detector::detect::settings::Thresholds;
-use shuffledet::detector::detect::{Detector, DetectorSettings};
-use shuffledet::detector::metrics::Tally;
-use shuffledet::detector::pipeline::{
+use shuffledet_core::Cause;
+use shuffledet_core::Mark;
+use shuffledet_core::test_card;
+use shuffledet_detector::detect::settings::Thresholds;
+use shuffledet_detector::detect::{Detector, DetectorSettings};
+use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::pipeline::{
     Annotate, CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, Worker, run,
 };
-use shuffledet::image::BgrView;
-use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::infer::{Patience, Provider, Standing};
-use shuffledet::msg::{CompressedImageView, HeaderView};
+use shuffledet_image::BgrView;
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_infer::{Patience, Provider, Standing};
+use shuffledet_msg::{CompressedImageView, HeaderView};
 
 use crate::scripted::{Behaviour, GOOD, Scripted, model, open};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shuffledet::core::Cause;
-use shuffledet::infer::{InferError, Patience, Provider, Standing};
+use shuffledet_core::Cause;
+use shuffledet_infer::{InferError, Patience, Provider, Standing};
 
 use crate::scripted::{GOOD, Scripted, fate, open, refusal, session};
 

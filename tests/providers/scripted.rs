@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use shuffledet::core::ProviderFate;
-use shuffledet::core::{Cause, Placed};
-use shuffledet::detector::model::{Manifest, ModelDescription, OutputDecoder};
-use shuffledet::infer::runner::{Shapes, Tensors};
-use shuffledet::infer::session::SessionOptions;
-use shuffledet::infer::{
+use shuffledet_core::ProviderFate;
+use shuffledet_core::{Cause, Placed};
+use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
+use shuffledet_infer::runner::{Shapes, Tensors};
+use shuffledet_infer::session::SessionOptions;
+use shuffledet_infer::{
     Backend, Backoff, InferError, Opening, Patience, Provider, ProviderError, Runner, Session,
     Standing,
 };

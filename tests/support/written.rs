@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use shuffledet::core::Placed;
-use shuffledet::detector::detect::Detector;
-use shuffledet::detector::model::ModelDescription;
-use shuffledet::detector::model::OutputDecoder;
-use shuffledet::detector::model::decoder::Family;
-use shuffledet::detector::pipeline::{Annotate, Tuning, Worker};
-use shuffledet::infer::runner::{Shapes, Tensors};
-use shuffledet::infer::{
+use shuffledet_core::Placed;
+use shuffledet_detector::detect::Detector;
+use shuffledet_detector::model::ModelDescription;
+use shuffledet_detector::model::OutputDecoder;
+use shuffledet_detector::model::decoder::Family;
+use shuffledet_detector::pipeline::{Annotate, Tuning, Worker};
+use shuffledet_infer::runner::{Shapes, Tensors};
+use shuffledet_infer::{
     Backend, Backoff, Opening, Patience, Provider, ProviderError, Runner, SessionOptions,
 };
 

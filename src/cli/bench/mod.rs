@@ -16,11 +16,11 @@ use serde::Serialize;
 use super::Status;
 use super::parameters::ParameterArgs;
 use super::replay::make_workers;
-use crate::core::Quantiles;
-use crate::core::Stage;
-use crate::detector::pipeline::Annotate;
 use load::Load;
 use sequential::Sequential;
+use shuffledet_core::Quantiles;
+use shuffledet_core::Stage;
+use shuffledet_detector::pipeline::Annotate;
 use throughput::Throughput;
 
 #[derive(Debug, Args)]

@@ -7,12 +7,12 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::messages::Message;
-use crate::core::{Mark, Outcome, Stage};
-use crate::core::{Quantiles, StageHistograms, quantiles_of};
-use crate::detector::Loaded;
-use crate::detector::metrics::allocations;
-use crate::detector::pipeline::{Frame, Worker};
-use crate::detector::sink::ResultMessages;
+use shuffledet_core::{Mark, Outcome, Stage};
+use shuffledet_core::{Quantiles, StageHistograms, quantiles_of};
+use shuffledet_detector::Loaded;
+use shuffledet_detector::metrics::allocations;
+use shuffledet_detector::pipeline::{Frame, Worker};
+use shuffledet_detector::sink::ResultMessages;
 
 /// Times are in milliseconds.
 #[derive(Serialize)]

@@ -1,0 +1,186 @@
+//! The parameters that only a live node has, checked: its cameras, and when its diagnostics warn.
+
+use std::time::Duration;
+
+use super::raw::{RawCamera, RawConfig, RawDiagnostics, RawInput, TransportChoice};
+use crate::pipeline::CameraTuning;
+
+/// A camera that the node subscribes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraConfig {
+    /// `None` for a node's only camera, whose topics need no name of their own.
+    pub name: Option<String>,
+    /// Of raw images; that of compressed ones has `/compressed` after it.
+    pub image_topic: String,
+    pub transport: TransportChoice,
+    pub tuning: CameraTuning,
+}
+
+impl CameraConfig {
+    /// As messages and logs name it: its name, or its topic where it has none.
+    pub fn title(&self) -> String {
+        self.name
+            .clone()
+            .unwrap_or_else(|| self.image_topic.clone())
+    }
+}
+
+/// When `/diagnostics` warns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DiagnosticsConfig {
+    /// What rates and quantiles are taken over.
+    pub window: Duration,
+    pub stale_after: Duration,
+    pub warn_latency: Duration,
+    pub error_latency: Duration,
+    /// Of the received frames, in [0, 1].
+    pub warn_dropped: f64,
+    /// Of the received frames, in [0, 1].
+    pub error_failed: f64,
+}
+
+impl From<&RawDiagnostics> for DiagnosticsConfig {
+    fn from(raw: &RawDiagnostics) -> Self {
+        Self {
+            window: Duration::from_secs_f64(raw.window_s),
+            stale_after: ms(raw.stale_after_ms),
+            warn_latency: ms(raw.warn_latency_ms),
+            error_latency: ms(raw.error_latency_ms),
+            warn_dropped: raw.warn_dropped_percent / 100.0,
+            error_failed: raw.error_failed_percent / 100.0,
+        }
+    }
+}
+
+/// The cameras by their names, or the one without; or what is wrong with them.
+pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
+    let unknown = raw.camera.keys().find(|name| !raw.cameras.contains(name));
+    if let Some(name) = unknown {
+        let known = if raw.cameras.is_empty() {
+            "none".to_owned()
+        } else {
+            raw.cameras.join(", ")
+        };
+        return Err(format!(
+            "camera.{name}: expected a name of cameras, which has {known}"
+        ));
+    }
+    for (i, name) in raw.cameras.iter().enumerate() {
+        if !is_ros_name(name) {
+            return Err(format!(
+                "cameras: {name:?} is no name for a topic; expected letters, digits and underscores, a letter first"
+            ));
+        }
+        if raw.cameras[..i].contains(name) {
+            return Err(format!("cameras: {name} stands twice"));
+        }
+    }
+    if raw.cameras.is_empty() {
+        return Ok(vec![CameraConfig {
+            name: None,
+            image_topic: raw.input.image_topic.clone(),
+            transport: raw.input.transport,
+            tuning: tuning(&raw.input, &RawCamera::default()),
+        }]);
+    }
+    let named = |name: &String| {
+        let camera = raw.camera.get(name).cloned().unwrap_or_default();
+        CameraConfig {
+            name: Some(name.clone()),
+            transport: camera.transport.unwrap_or(raw.input.transport),
+            tuning: tuning(&raw.input, &camera),
+            image_topic: camera
+                .image_topic
+                .unwrap_or_else(|| format!("{name}/image_raw")),
+        }
+    };
+    Ok(raw.cameras.iter().map(named).collect())
+}
+
+/// How the frames of `camera` are chosen, where `input` holds unless it says otherwise.
+pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
+    let rate_hz = camera.max_rate_hz.unwrap_or(input.max_rate_hz);
+    CameraTuning {
+        max_age: Some(ms(camera.max_age_ms.unwrap_or(input.max_age_ms))),
+        // a rate of next to nothing is an interval beyond what a Duration holds
+        min_interval: (rate_hz > 0.0)
+            .then(|| Duration::try_from_secs_f64(1.0 / rate_hz).unwrap_or(Duration::MAX)),
+        priority: camera.priority.unwrap_or(1.0),
+        enabled: camera.enabled.unwrap_or(true),
+        jpeg_scale: camera.jpeg_scale.unwrap_or(input.jpeg_scale),
+    }
+}
+
+/// The schema keeps what comes here within a Duration's range.
+fn ms(ms: f64) -> Duration {
+    Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default()
+}
+
+fn is_ros_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(names: &[&str]) -> RawConfig {
+        let cameras = names.iter().map(|&name| name.to_owned()).collect();
+        RawConfig {
+            cameras,
+            ..RawConfig::default()
+        }
+    }
+
+    #[test]
+    fn without_names_there_is_one_camera() {
+        let cameras = cameras(&raw(&[])).unwrap();
+        let [camera] = cameras.as_slice() else {
+            panic!("{cameras:?}")
+        };
+        assert_eq!(
+            (camera.name.as_deref(), camera.image_topic.as_str()),
+            (None, "image_raw")
+        );
+    }
+
+    #[test]
+    fn a_cameras_own_parameters_come_before_those_of_input() {
+        let mut raw = raw(&["front", "left"]);
+        let own = RawCamera {
+            max_rate_hz: Some(10.0),
+            ..RawCamera::default()
+        };
+        raw.camera.insert("left".to_owned(), own);
+        let cameras = cameras(&raw).unwrap();
+        assert_eq!(cameras[0].image_topic, "front/image_raw");
+        assert_eq!(cameras[0].tuning.min_interval, None);
+        assert_eq!(
+            cameras[1].tuning.min_interval,
+            Some(Duration::from_millis(100))
+        );
+        assert_eq!(cameras[1].tuning.max_age, Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_rate_of_next_to_nothing_panicked() {
+        let mut raw = raw(&[]);
+        raw.input.max_rate_hz = 1e-300;
+        let cameras = cameras(&raw).unwrap();
+        assert_eq!(cameras[0].tuning.min_interval, Some(Duration::MAX));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let mut stray = raw(&["front"]);
+        stray.camera.insert("rear".to_owned(), RawCamera::default());
+        assert!(cameras(&stray).unwrap_err().contains("camera.rear"));
+        assert!(cameras(&raw(&["a", "a"])).unwrap_err().contains("twice"));
+        assert!(
+            cameras(&raw(&["front left"]))
+                .unwrap_err()
+                .contains("front left")
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! Where received frames wait for a worker: a mailbox per camera.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::{Frame, Tuning};
+
+/// What becomes of a frame that waits when the next one of its camera comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It makes room: fresh beats complete.
+    Replace,
+    /// It waits on: complete beats fresh. The source is held back by the number of frames there are.
+    Keep,
+}
+
+/// The mailboxes of all cameras. Where frames are kept, they are taken in the order received. Where they are replaced,
+/// the cameras that have one take turns by their priorities: start-time fair queueing (Goyal et al., 1996), so that
+/// each gets its share of the work, and none starves.
+pub struct Mailboxes {
+    when_full: WhenFull,
+    tuning: Arc<Tuning>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// By camera.
+    boxes: Vec<Mailbox>,
+    /// How far the shares have come: the start of the last turn.
+    virtual_time: f64,
+    taken: u64,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    waiting: VecDeque<Box<Frame>>,
+    /// When the camera's last turn ends, in shares.
+    turn_end: f64,
+}
+
+impl Mailboxes {
+    /// A mailbox for each of `cameras`, all empty. [`Frame::camera`] of what is pushed is below that number.
+    pub fn new(cameras: usize, when_full: WhenFull, tuning: Arc<Tuning>) -> Self {
+        let state = Mutex::new(State {
+            boxes: (0..cameras).map(|_| Mailbox::default()).collect(),
+            virtual_time: 0.0,
+            taken: 0,
+            closed: false,
+        });
+        Self {
+            when_full,
+            tuning,
+            state,
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Leaves `frame` for a worker. Gives back the frame that it superseded.
+    pub fn push(&self, frame: Box<Frame>) -> Option<Box<Frame>> {
+        let mut state = self.lock();
+        let mailbox = &mut state.boxes[frame.camera].waiting;
+        let superseded = match self.when_full {
+            WhenFull::Replace => mailbox.pop_front(),
+            WhenFull::Keep => None,
+        };
+        mailbox.push_back(frame);
+        self.changed.notify_one();
+        superseded
+    }
+
+    /// The frame whose turn it is, with its ticket, as soon as there is one; `None` when the mailboxes are closed and
+    /// empty.
+    pub fn take(&self) -> Option<Box<Frame>> {
+        let mut state = self.lock();
+        loop {
+            let taken = match self.when_full {
+                WhenFull::Keep => state.take_first(),
+                WhenFull::Replace => state.take_in_turn(&self.tuning),
+            };
+            if let Some(mut frame) = taken {
+                frame.ticket = Some(state.taken);
+                state.taken += 1;
+                return Some(frame);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// No more frames will come.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// A thread that panicked has left the queues whole: each change is one push or pop.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take_first(&mut self) -> Option<Box<Frame>> {
+        let sequence = |mailbox: &&mut Mailbox| mailbox.waiting.front().map(|f| f.sequence);
+        let filled = self
+            .boxes
+            .iter_mut()
+            .filter(|mailbox| !mailbox.waiting.is_empty());
+        filled.min_by_key(sequence)?.waiting.pop_front()
+    }
+
+    fn take_in_turn(&mut self, tuning: &Tuning) -> Option<Box<Frame>> {
+        let now = self.virtual_time;
+        let start = |mailbox: &Mailbox| mailbox.turn_end.max(now);
+        let filled = self
+            .boxes
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, m)| !m.waiting.is_empty());
+        let (camera, next) = filled.min_by(|(_, a), (_, b)| {
+            let oldest = || {
+                a.waiting
+                    .front()
+                    .map(|f| f.sequence)
+                    .cmp(&b.waiting.front().map(|f| f.sequence))
+            };
+            start(a).total_cmp(&start(b)).then_with(oldest)
+        })?;
+        self.virtual_time = start(next);
+        let priority = tuning
+            .get()
+            .cameras
+            .get(camera)
+            .map_or(1.0, |camera| camera.priority);
+        next.turn_end = self.virtual_time + 1.0 / priority;
+        next.waiting.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::tuning::tests::tuned;
+
+    fn mailboxes(when_full: WhenFull, priorities: &[f64]) -> Mailboxes {
+        let tuning = Arc::new(Tuning::new(tuned(priorities)));
+        Mailboxes::new(priorities.len(), when_full, tuning)
+    }
+
+    fn frame(sequence: u64, camera: usize) -> Box<Frame> {
+        Box::new(Frame {
+            sequence,
+            camera,
+            ..Frame::default()
+        })
+    }
+
+    fn drain(mailboxes: &Mailboxes) -> Vec<u64> {
+        mailboxes.close();
+        std::iter::from_fn(|| mailboxes.take())
+            .map(|frame| frame.sequence)
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_of_each_camera_replaces() {
+        let mailboxes = mailboxes(WhenFull::Replace, &[1.0, 1.0]);
+        assert!(mailboxes.push(frame(0, 0)).is_none());
+        assert!(mailboxes.push(frame(1, 1)).is_none());
+        assert_eq!(
+            mailboxes.push(frame(2, 0)).map(|frame| frame.sequence),
+            Some(0)
+        );
+        assert_eq!(drain(&mailboxes), [1, 2]);
+    }
+
+    #[test]
+    fn keeping_loses_nothing_and_keeps_the_order() {
+        let mailboxes = mailboxes(WhenFull::Keep, &[1.0, 5.0]);
+        for sequence in 0..10 {
+            assert!(
+                mailboxes
+                    .push(frame(sequence, (sequence % 3 == 0) as usize))
+                    .is_none()
+            );
+        }
+        assert_eq!(drain(&mailboxes), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn under_overload_each_camera_gets_its_share() {
+        let mailboxes = mailboxes(WhenFull::Replace, &[1.0, 3.0]);
+        let mut served = [0; 2];
+        for sequence in 0..400 {
+            // camera 0 sends ten times as often as camera 1 is served
+            mailboxes.push(frame(2 * sequence, 0));
+            mailboxes.push(frame(2 * sequence + 1, 1));
+            served[mailboxes.take().unwrap().camera] += 1;
+        }
+        assert_eq!(served, [100, 300]);
+    }
+
+    #[test]
+    fn a_camera_that_was_silent_does_not_catch_up() {
+        let mailboxes = mailboxes(WhenFull::Replace, &[1.0, 1.0]);
+        for sequence in 0..50 {
+            mailboxes.push(frame(sequence, 0));
+            mailboxes.take();
+        }
+        let mut served = [0; 2];
+        for sequence in 50..70 {
+            mailboxes.push(frame(2 * sequence, 0));
+            mailboxes.push(frame(2 * sequence + 1, 1));
+            served[mailboxes.take().unwrap().camera] += 1;
+        }
+        assert_eq!(served, [10, 10]);
+    }
+}

@@ -1,0 +1,151 @@
+//! The boundary to the providers: what makes sessions and runs them. Everything above it is the same whatever stands
+//! below, ONNX Runtime or, in tests, something that fails on demand.
+
+use ort::session::{Session as OrtSession, SessionOutputs};
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use smallvec::SmallVec;
+
+use super::{InferError, Provider, ProviderError};
+use shuffledet_core::Placed;
+
+/// Makes sessions of one model.
+pub trait Backend: Send + Sync {
+    /// A session on `provider`, all of it or as much as the provider takes.
+    ///
+    /// # Errors
+    /// The provider does not take part.
+    fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError>;
+
+    /// How far the outputs of `provider` may lie from another's, as a share of their root mean square.
+    fn tolerance(&self, provider: Provider) -> f64;
+
+    /// What was last built on `provider` has passed its self-test.
+    fn approve(&self, _provider: Provider) {}
+
+    /// Throws away what `provider` has cached. Whether there was anything, so that building again is worth it.
+    fn discard(&self, _provider: Provider) -> bool {
+        false
+    }
+}
+
+/// A session on one provider.
+pub trait Runner: Send {
+    /// The dimensions of each input and output, -1 where not fixed; none for what is no f32 tensor.
+    fn shapes(&self) -> &Shapes;
+
+    /// Which providers run its nodes; empty where that was not measured.
+    fn placement(&self) -> &[Placed];
+
+    /// Runs the model on a tensor of `shape`.
+    fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Tensors<'_>, ProviderError>;
+}
+
+/// The shapes of a model's inputs and outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shapes {
+    pub inputs: Vec<Vec<i64>>,
+    /// The inputs as an error message shows them.
+    pub described: String,
+    pub outputs: Vec<Vec<i64>>,
+}
+
+/// The outputs of one run, where they lie.
+pub enum Tensors<'a> {
+    OnnxRuntime(SessionOutputs<'a>),
+    Plain(&'a [Vec<f32>]),
+}
+
+/// The output tensors of one run.
+pub struct Outputs<'a> {
+    pub(super) tensors: Tensors<'a>,
+    pub(super) lengths: &'a [usize],
+}
+
+impl Tensors<'_> {
+    fn get(&self, index: usize) -> Result<&[f32], InferError> {
+        match self {
+            Tensors::OnnxRuntime(outputs) => Ok(outputs[index].try_extract_tensor::<f32>()?.1),
+            Tensors::Plain(outputs) => Ok(&outputs[index]),
+        }
+    }
+}
+
+impl Outputs<'_> {
+    /// The values of each output, in the model's order.
+    pub fn values(&self) -> Result<SmallVec<[&[f32]; 6]>, InferError> {
+        let mut values = SmallVec::new();
+        for (index, &expected) in self.lengths.iter().enumerate() {
+            let data = self.tensors.get(index)?;
+            if data.len() != expected {
+                return Err(InferError::OutputLength {
+                    index,
+                    expected,
+                    found: data.len(),
+                });
+            }
+            values.push(data);
+        }
+        Ok(values)
+    }
+}
+
+/// A session of ONNX Runtime.
+pub(super) struct OrtRunner {
+    session: OrtSession,
+    provider: Provider,
+    shapes: Shapes,
+    pub(super) placement: Vec<Placed>,
+}
+
+impl OrtRunner {
+    pub(super) fn new(session: OrtSession, provider: Provider) -> Self {
+        let describe = |outlet: &Outlet| format!("{}: {}", outlet.name(), outlet.dtype());
+        let described: Vec<_> = session.inputs().iter().map(describe).collect();
+        let shapes = Shapes {
+            inputs: session.inputs().iter().map(float_shape).collect(),
+            described: described.join(", "),
+            outputs: session.outputs().iter().map(float_shape).collect(),
+        };
+        Self {
+            session,
+            provider,
+            shapes,
+            placement: Vec::new(),
+        }
+    }
+
+    /// Ends the profile that the session was made with, and gives the path of its file.
+    pub(super) fn end_profile(&mut self) -> ort::Result<String> {
+        self.session.end_profiling()
+    }
+}
+
+impl Runner for OrtRunner {
+    fn shapes(&self) -> &Shapes {
+        &self.shapes
+    }
+
+    fn placement(&self) -> &[Placed] {
+        &self.placement
+    }
+
+    fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Tensors<'_>, ProviderError> {
+        let provider = self.provider;
+        let failed = |error: ort::Error| ProviderError::from_message(provider, error.message());
+        let input = TensorRef::from_array_view((shape, tensor)).map_err(failed)?;
+        let outputs = self.session.run(ort::inputs![input]).map_err(failed)?;
+        Ok(Tensors::OnnxRuntime(outputs))
+    }
+}
+
+/// The dimensions of an f32 tensor, -1 where not fixed; empty for anything else.
+fn float_shape(outlet: &Outlet) -> Vec<i64> {
+    match outlet.dtype() {
+        ValueType::Tensor {
+            ty: TensorElementType::Float32,
+            shape,
+            ..
+        } => shape.to_vec(),
+        _ => Vec::new(),
+    }
+}
