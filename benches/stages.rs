@@ -5,13 +5,13 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use shuffledet_core::{BBox, Detection};
-use shuffledet_detector::detect::nms::Suppressor;
+use shuffledet_detector::detect::{self, nms::Suppressor};
 use shuffledet_detector::model::{Manifest, Model};
 use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, ImageDecoder, TensorBuilder};
-use shuffledet_infer::{Provider, Runtime, Session, SessionOptions};
+use shuffledet_infer::{Provider, Runtime, SessionOptions};
 use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 const WIDTH: u32 = 1280;
@@ -103,7 +103,7 @@ fn infer(criterion: &mut Criterion) {
     for name in MODELS {
         let model = Model::load(name).expect("`shuffledet models fetch` gets the models");
         let (mut session, decoder) =
-            Session::open(&runtime, &model, &options).expect("a shipped model");
+            detect::open(&runtime, &model, &options).expect("a shipped model");
         let input = &model.description.input;
         let shape = [1, 3, input.height as usize, input.width as usize];
         let tensor = vec![0.5; shape.iter().product()];

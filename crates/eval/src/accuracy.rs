@@ -249,8 +249,8 @@ fn class_accuracy(
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::record::tests::{category, found, image, object};
     use super::*;
+    use crate::fixtures::{category, found, image, object};
     use crate::{Found, Object};
 
     const SQUARE: [f64; 4] = [10.0, 10.0, 50.0, 50.0];
@@ -430,7 +430,7 @@ mod tests {
             let mut images = images;
             for image in &mut images {
                 for object in &mut image.objects {
-                    *object = super::super::record::tests::object(1, object.bbox);
+                    *object = crate::fixtures::object(1, object.bbox);
                 }
                 image.detections.iter_mut().for_each(|found| found.category_id = 1);
             }

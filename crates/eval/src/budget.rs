@@ -355,7 +355,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::evaluation::tests::evaluation;
+    use crate::fixtures::evaluation;
 
     fn budget(yaml: &str) -> Result<Budget, BudgetError> {
         Budget::parse(yaml, Path::new("b.yaml"))

@@ -221,9 +221,9 @@ fn why_missed(
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::record::tests::{category, found, image, object};
     use super::*;
     use crate::Object;
+    use crate::fixtures::{category, found, image, object};
 
     const HERE: [f64; 4] = [0.0, 0.0, 100.0, 100.0];
     const THERE: [f64; 4] = [300.0, 0.0, 100.0, 100.0];

@@ -94,9 +94,9 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::tests::{category, found, image, object};
     use super::*;
     use crate::camera::Intrinsics;
+    use crate::fixtures::{category, found, image, object};
     use shuffledet_msg::camera_info::CameraInfo;
 
     /// 1.5 m above the ground, the horizon at row 300: row 300 + 1500 / m is m metres ahead.

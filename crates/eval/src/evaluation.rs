@@ -237,73 +237,11 @@ fn histograms(images: &[ImageRecord]) -> StageHistograms {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::record::tests::{category, found, image, object};
-    use crate::subject::{Dataset, EvaluationSettings, Machine};
-    use shuffledet_core::ModelIdentity;
-
-    const BOX: [f64; 4] = [10.0, 20.0, 30.0, 40.0];
-
-    pub fn subject() -> Subject {
-        Subject {
-            model: ModelIdentity {
-                name: "m".to_owned(),
-                sha256: "00ff".to_owned(),
-            },
-            parameters: json!({"model": {"name": "m"}, "runtime": {"workers": 0}}),
-            provider: "CPUExecutionProvider".to_owned(),
-            versions: [("shuffledet".to_owned(), "0.1.0".to_owned())].into(),
-            machines: vec![Machine::this()],
-            dataset: Dataset {
-                annotations: "a.json".to_owned(),
-                format: "coco".to_owned(),
-                sha256: "aa".to_owned(),
-                images_in: "images".to_owned(),
-                image_count: 5,
-                categories: vec![category(1), category(2)],
-            },
-            settings: EvaluationSettings {
-                score_threshold: 0.001,
-                nms_iou_threshold: 0.6,
-                max_detections: 100,
-                clip: true,
-                class_map: [("m1".to_owned(), "class 1".to_owned())].into(),
-                class_map_sha256: None,
-                ignore_sha256: None,
-                limit: None,
-                camera: None,
-            },
-            shard: None,
-        }
-    }
-
-    /// Of five: one whose file is gone, and four in which the only object is found.
-    pub fn images() -> Vec<ImageRecord> {
-        let mut images: Vec<ImageRecord> = (0..5)
-            .map(|index| {
-                let record = image(index, vec![object(1, BOX)], vec![found(1, BOX, 0.9)]);
-                let ms = 6.0 + index as f64;
-                let stages_ms = [("infer".to_owned(), ms), ("total".to_owned(), 2.0 * ms)].into();
-                ImageRecord {
-                    stages_ms,
-                    ..record
-                }
-            })
-            .collect();
-        images[2] = ImageRecord {
-            failure: Some("image_missing: 2.jpg: gone".to_owned()),
-            annotated_size: Some([9, 9]),
-            ..image(2, Vec::new(), Vec::new())
-        };
-        images
-    }
-
-    pub fn evaluation() -> Evaluation {
-        Evaluation::new(subject(), Problems::default(), images(), 4.0, 2).unwrap()
-    }
+    use crate::fixtures::{BOX, evaluation, images, subject};
 
     #[test]
     fn it_is_read_as_it_was_written() {

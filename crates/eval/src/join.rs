@@ -127,7 +127,7 @@ fn whole(path: &Path, shard: Shard, evaluation: &Evaluation) -> Result<(), JoinE
 mod tests {
     use super::*;
     use crate::Subject;
-    use crate::evaluation::tests::{evaluation, images, subject};
+    use crate::fixtures::{evaluation, images, subject};
     use crate::{Problem, Problems};
 
     fn problems() -> Problems {

@@ -3,6 +3,9 @@
 //! Everything here is a pure function of [`ImageRecord`]s: an evaluation file holds them, a shard is some of them, and
 //! comparing, merging and resuming need nothing else.
 
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
+
 pub mod annotations;
 pub mod budget;
 pub mod camera;

@@ -248,3 +248,50 @@ impl ChangedView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use shuffledet_eval::fixtures::{COMPARE_SETTINGS, noisy_images, subject};
+    use shuffledet_eval::{Evaluation, Problems, compare};
+
+    use super::*;
+    use crate::change_pictures::pictures;
+    use crate::comparison_table::ComparisonTable;
+    use crate::mistakes::Drawn;
+
+    #[test]
+    fn foreign_text_stays_text_in_table_and_report() {
+        const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&\u{1b}[2J";
+        let run = |shift| {
+            let mut subject = subject();
+            subject.model.name = HOSTILE.to_owned();
+            subject.provider = format!("{HOSTILE}{shift}");
+            subject.dataset.categories[0].name = HOSTILE.to_owned();
+            let images = noisy_images(30, shift, 20.0, 1);
+            Evaluation::new(subject, Problems::default(), images, 1.0, 1).unwrap()
+        };
+        let (a, b) = (run(1.0), run(30.0));
+        let comparison = compare((HOSTILE, &a), (HOSTILE, &b), &COMPARE_SETTINGS).unwrap();
+        let comparison = &comparison;
+        let pictures = &pictures(comparison, &b, |_| Ok::<_, Infallible>(Drawn::new())).unwrap();
+        assert!(!pictures.moved.is_empty());
+        let generated_at = SystemTime::UNIX_EPOCH;
+        let report = ComparisonReport {
+            comparison,
+            pictures,
+            generated_at,
+        };
+        let page = render(&report).unwrap();
+        assert!(!page.contains("<img src=x") && page.contains("image not at hand"));
+        assert_eq!(page.matches("</script>").count(), 1);
+        let colour = false;
+        let table = ComparisonTable { comparison, colour };
+        let table = table.to_string();
+        assert!(
+            !table.contains('\u{1b}') && table.contains("worse       AP: "),
+            "{table}"
+        );
+    }
+}

@@ -357,7 +357,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use shuffledet_eval::evaluation::tests::evaluation;
+    use shuffledet_eval::fixtures::evaluation;
 
     const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&";
 

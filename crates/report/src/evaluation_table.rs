@@ -257,7 +257,7 @@ pub(super) fn verdict_texts(verdict: &Verdict) -> (String, String) {
 mod tests {
     use super::*;
     use crate::columns::COLUMNS;
-    use shuffledet_eval::evaluation::tests::evaluation;
+    use shuffledet_eval::fixtures::evaluation;
 
     fn shown(evaluation: &Evaluation) -> String {
         let colour = false;

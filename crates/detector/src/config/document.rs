@@ -73,7 +73,9 @@ fn range(parameter: &Definition) -> String {
 
 #[test]
 fn the_shipped_table_is_that_of_the_schema() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/parameters.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join("docs/parameters.md");
     if std::env::var_os("SHUFFLEDET_UPDATE").is_some() {
         fs::write(&path, parameters_markdown()).unwrap();
     }

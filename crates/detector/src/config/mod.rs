@@ -304,7 +304,9 @@ mod tests {
     use std::path::PathBuf;
 
     fn repository(path: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(path)
     }
 
     fn load(yaml: &str) -> Result<Config, ConfigError> {

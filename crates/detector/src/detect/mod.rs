@@ -27,6 +27,29 @@ pub enum DetectError {
     Infer(#[from] InferError),
 }
 
+/// Opens a session of `model` on the best provider, however long it takes to build, with what decodes its outputs.
+///
+/// # Errors
+/// No provider takes the model, or its inputs and outputs are not what its description says.
+pub fn open(
+    runtime: &Runtime,
+    model: &Model,
+    options: &SessionOptions,
+) -> Result<(Session, OutputDecoder), InferError> {
+    let backend = OrtBackend::new(runtime, model.file(), options, Profiled::Accelerated)?;
+    let description = &model.description;
+    let opening = Opening {
+        backend: Arc::new(backend),
+        model: &model.path.display().to_string(),
+        input: &description.input,
+        options,
+        patience: Patience::Wait,
+        backoff: Backoff::default(),
+        standing: Arc::default(),
+    };
+    opening.open(|shapes| OutputDecoder::for_model(description, shapes))
+}
+
 /// Detects objects in one image after another. The four steps are called in order by the pipeline, which times them.
 pub struct Detector {
     builder: TensorBuilder,
@@ -43,29 +66,18 @@ pub struct OutputReader {
 }
 
 impl Detector {
-    /// A detector with a session of its own, on the best provider, however long it takes to build.
+    /// Makes a detector with a session of its own ([`open`]).
     ///
     /// # Errors
-    /// Those of [`Opening::open`].
+    /// Those of [`open`].
     pub fn new(
         runtime: &Runtime,
         model: &Model,
         options: &SessionOptions,
         settings: DetectorSettings,
     ) -> Result<Self, InferError> {
-        let backend = OrtBackend::new(runtime, model.file(), options, Profiled::Accelerated)?;
-        let opening = Opening {
-            backend: Arc::new(backend),
-            model: &model.path.display().to_string(),
-            input: &model.description.input,
-            options,
-            patience: Patience::Wait,
-            backoff: Backoff::default(),
-            standing: Arc::default(),
-        };
-        let description = &model.description;
-        let opened = opening.open(|shapes| OutputDecoder::for_model(description, shapes))?;
-        Ok(Self::with_session(opened, description, settings))
+        let opened = open(runtime, model, options)?;
+        Ok(Self::with_session(opened, &model.description, settings))
     }
 
     /// A detector with a session that is open.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::record::tests::{category, found, image, object};
 use super::*;
+use crate::fixtures::{category, found, image, object};
 use crate::{AccuracySettings, Object, accuracy};
 
 const CLASSES: u64 = 3;

@@ -1,61 +1,9 @@
 use super::*;
-use crate::evaluation::tests::subject;
-use crate::record::tests::{found, image, object};
+use crate::fixtures::subject;
+use crate::fixtures::{COMPARE_SETTINGS, noisy_images};
 use crate::subject::Machine;
 use crate::{Problems, Subject};
 use shuffledet_core::Stage;
-
-const SETTINGS: CompareSettings = CompareSettings {
-    bootstrap: BootstrapSettings {
-        resamples: 400,
-        confidence: 0.95,
-        seed: 0,
-        max_detections: 100,
-        threads: 1,
-    },
-    latency: LatencyRule {
-        p_value: 0.01,
-        margin: 0.1,
-        least_ms: 0.05,
-    },
-    operating_score: 0.25,
-    allow_different_truth: false,
-};
-
-/// Images with an object of each class, which is found with boxes that are off by `shift` px; frames take `infer_ms`,
-/// give or take what follows on `seed`, slowly changing from frame to frame.
-fn images(count: u64, shift: f64, infer_ms: f64, seed: u64) -> Vec<ImageRecord> {
-    let mut noise = fastrand::Rng::with_seed(seed);
-    let mut load = 0.0;
-    (0..count)
-        .map(|index| {
-            let truth = &mut fastrand::Rng::with_seed(index);
-            let mut boxes = || [200.0 * truth.f64(), 200.0 * truth.f64(), 60.0, 60.0];
-            let objects = vec![object(1, boxes()), object(2, boxes())];
-            let moved = |o: &crate::Object, rng: &mut fastrand::Rng| {
-                let [x, y, w, h] = o.bbox;
-                found(
-                    o.category_id,
-                    [x + shift * rng.f64(), y, w, h],
-                    0.3 + 0.6 * rng.f64(),
-                )
-            };
-            let detections = objects.iter().map(|o| moved(o, truth)).collect();
-            load = 0.9 * load + 0.03 * infer_ms * (noise.f64() - 0.5);
-            let ms = infer_ms + load + 0.05 * infer_ms * noise.f64();
-            let stages_ms = [
-                ("infer", ms),
-                ("nms", 0.01 * ms),
-                ("total", ms + 3.0),
-                ("queue", 9.0 * ms),
-            ];
-            ImageRecord {
-                stages_ms: stages_ms.map(|(stage, ms)| (stage.to_owned(), ms)).into(),
-                ..image(index, objects, detections)
-            }
-        })
-        .collect()
-}
 
 fn evaluation(images: Vec<ImageRecord>, change: impl Fn(&mut Subject)) -> Evaluation {
     let mut subject = subject();
@@ -68,11 +16,11 @@ fn of(images: Vec<ImageRecord>) -> Evaluation {
 }
 
 fn compared(a: &Evaluation, b: &Evaluation) -> Comparison {
-    compare(("a.json", a), ("b.json", b), &SETTINGS).unwrap()
+    compare(("a.json", a), ("b.json", b), &COMPARE_SETTINGS).unwrap()
 }
 
 fn refusal(a: &Evaluation, b: &Evaluation) -> String {
-    compare(("a.json", a), ("b.json", b), &SETTINGS)
+    compare(("a.json", a), ("b.json", b), &COMPARE_SETTINGS)
         .unwrap_err()
         .to_string()
 }
@@ -88,7 +36,7 @@ fn stage(comparison: &Comparison, stage: Stage) -> Verdict {
 
 #[test]
 fn a_run_is_no_different_from_itself() {
-    let a = of(images(60, 10.0, 20.0, 1));
+    let a = of(noisy_images(60, 10.0, 20.0, 1));
     let same = compared(&a, &a);
     assert!(!same.regression);
     assert!(
@@ -109,7 +57,10 @@ fn a_run_is_no_different_from_itself() {
 
 #[test]
 fn worse_boxes_are_worse_and_the_other_way_round_better() {
-    let (a, b) = (of(images(60, 5.0, 20.0, 1)), of(images(60, 25.0, 20.0, 2)));
+    let (a, b) = (
+        of(noisy_images(60, 5.0, 20.0, 1)),
+        of(noisy_images(60, 25.0, 20.0, 2)),
+    );
     let worse = compared(&a, &b);
     assert!(worse.regression);
     assert_eq!(
@@ -131,18 +82,18 @@ fn worse_boxes_are_worse_and_the_other_way_round_better() {
 
 #[test]
 fn a_slower_run_is_worse_and_noise_is_not() {
-    let a = of(images(200, 5.0, 20.0, 1));
+    let a = of(noisy_images(200, 5.0, 20.0, 1));
     for seed in 2..40 {
-        let again = compared(&a, &of(images(200, 5.0, 20.5, seed)));
+        let again = compared(&a, &of(noisy_images(200, 5.0, 20.5, seed)));
         assert!(!again.regression, "{:?}", again.regressions());
     }
-    let slower = compared(&a, &of(images(200, 5.0, 24.0, 2)));
+    let slower = compared(&a, &of(noisy_images(200, 5.0, 24.0, 2)));
     assert!(slower.regression);
     assert_eq!(stage(&slower, Stage::Infer), Verdict::Worse);
     // a fifth more, and not a twentieth of a millisecond
     assert_eq!(stage(&slower, Stage::Nms), Verdict::NoDifference);
     assert_eq!(stage(&slower, Stage::Queue), Verdict::NotJudged);
-    let elsewhere = evaluation(images(200, 5.0, 24.0, 2), |subject| {
+    let elsewhere = evaluation(noisy_images(200, 5.0, 24.0, 2), |subject| {
         subject.machines = vec![Machine {
             hostname: "another".to_owned(),
             ..subject.machines[0].clone()
@@ -154,7 +105,7 @@ fn a_slower_run_is_worse_and_noise_is_not() {
 
 #[test]
 fn images_in_one_of_them_are_named_and_left_out() {
-    let all = images(30, 5.0, 20.0, 1);
+    let all = noisy_images(30, 5.0, 20.0, 1);
     let (a, b) = (of(all[..25].to_vec()), of(all[5..].to_vec()));
     let both = compared(&a, &b);
     assert_eq!(
@@ -174,8 +125,8 @@ fn images_in_one_of_them_are_named_and_left_out() {
 
 #[test]
 fn other_annotations_are_refused_by_name_unless_allowed() {
-    let a = of(images(10, 5.0, 20.0, 1));
-    let mut corrected = images(10, 5.0, 20.0, 1);
+    let a = of(noisy_images(10, 5.0, 20.0, 1));
+    let mut corrected = noisy_images(10, 5.0, 20.0, 1);
     corrected[3].objects.pop();
     // an id alone is no difference
     corrected[4].objects[0].id = 77;
@@ -189,13 +140,13 @@ fn other_annotations_are_refused_by_name_unless_allowed() {
     );
     let allowed = CompareSettings {
         allow_different_truth: true,
-        ..SETTINGS
+        ..COMPARE_SETTINGS
     };
     let compared = compare(("a", &a), ("b", &b), &allowed).unwrap();
     // by the annotations of B both are the same
     assert_eq!(compared.figures[0].interval.difference, 0.0);
     assert!(compared.notes[0].contains("judged by those of B"));
-    let other = evaluation(images(10, 5.0, 20.0, 1), |subject| {
+    let other = evaluation(noisy_images(10, 5.0, 20.0, 1), |subject| {
         subject.dataset.categories[1].name = "lorry".to_owned();
     });
     let error = refusal(&a, &other);
@@ -252,8 +203,8 @@ fn what_appeared_vanished_and_moved_is_told_with_its_image() {
 
 #[test]
 fn more_failures_are_worse() {
-    let a = of(images(10, 5.0, 20.0, 1));
-    let mut failed = images(10, 5.0, 20.0, 1);
+    let a = of(noisy_images(10, 5.0, 20.0, 1));
+    let mut failed = noisy_images(10, 5.0, 20.0, 1);
     failed[0].failure = Some("damaged: ends early".to_owned());
     failed[0].stages_ms.clear();
     let worse = compared(&a, &of(failed));
@@ -268,7 +219,7 @@ fn more_failures_are_worse() {
 #[test]
 fn a_rare_class_is_not_judged() {
     let worse = |index: u64| {
-        let mut run = images(40, 5.0, 20.0, 1);
+        let mut run = noisy_images(40, 5.0, 20.0, 1);
         for image in run.iter_mut().skip(4) {
             image.objects.retain(|object| object.category_id == 1);
             image.detections.retain(|found| found.category_id == 1);

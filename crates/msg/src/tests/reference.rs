@@ -46,7 +46,9 @@ struct Sent {
 fn python() -> Option<PathBuf> {
     let python = match std::env::var_os("SHUFFLEDET_PYTHON") {
         Some(path) => path.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join(".deps/venv/bin/python"),
+        None => Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(".deps/venv/bin/python"),
     };
     python.exists().then_some(python)
 }
@@ -61,7 +63,9 @@ fn ask(python: &Path, sent: &[Sent]) -> Answer {
         .map(|s| json!({"type": s.definition.name, "cdr": hex(s.little)}))
         .collect();
     let request = json!({"definitions": definitions, "messages": messages});
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/cdr_messages.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join("tests/reference/cdr_messages.py");
     let mut child = Command::new(python)
         .arg(script)
         .stdin(Stdio::piped())

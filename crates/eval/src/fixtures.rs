@@ -1,0 +1,160 @@
+//! Small evaluations and their parts, for tests.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use shuffledet_core::ModelIdentity;
+
+use crate::bootstrap::BootstrapSettings;
+use crate::compare::{CompareSettings, LatencyRule};
+use crate::subject::{Dataset, EvaluationSettings, Machine};
+use crate::{Category, Evaluation, Found, ImageRecord, ImageSource, Object, Problems, Subject};
+
+/// Where the object of each of [`images`] is.
+pub const BOX: [f64; 4] = [10.0, 20.0, 30.0, 40.0];
+
+pub fn subject() -> Subject {
+    Subject {
+        model: ModelIdentity {
+            name: "m".to_owned(),
+            sha256: "00ff".to_owned(),
+        },
+        parameters: json!({"model": {"name": "m"}, "runtime": {"workers": 0}}),
+        provider: "CPUExecutionProvider".to_owned(),
+        versions: [("shuffledet".to_owned(), "0.1.0".to_owned())].into(),
+        machines: vec![Machine::this()],
+        dataset: Dataset {
+            annotations: "a.json".to_owned(),
+            format: "coco".to_owned(),
+            sha256: "aa".to_owned(),
+            images_in: "images".to_owned(),
+            image_count: 5,
+            categories: vec![category(1), category(2)],
+        },
+        settings: EvaluationSettings {
+            score_threshold: 0.001,
+            nms_iou_threshold: 0.6,
+            max_detections: 100,
+            clip: true,
+            class_map: [("m1".to_owned(), "class 1".to_owned())].into(),
+            class_map_sha256: None,
+            ignore_sha256: None,
+            limit: None,
+            camera: None,
+        },
+        shard: None,
+    }
+}
+
+/// Of five: one whose file is gone, and four in which the only object is found.
+pub fn images() -> Vec<ImageRecord> {
+    let mut images: Vec<ImageRecord> = (0..5)
+        .map(|index| {
+            let record = image(index, vec![object(1, BOX)], vec![found(1, BOX, 0.9)]);
+            let ms = 6.0 + index as f64;
+            let stages_ms = [("infer".to_owned(), ms), ("total".to_owned(), 2.0 * ms)].into();
+            ImageRecord {
+                stages_ms,
+                ..record
+            }
+        })
+        .collect();
+    images[2] = ImageRecord {
+        failure: Some("image_missing: 2.jpg: gone".to_owned()),
+        annotated_size: Some([9, 9]),
+        ..image(2, Vec::new(), Vec::new())
+    };
+    images
+}
+
+pub fn evaluation() -> Evaluation {
+    Evaluation::new(subject(), Problems::default(), images(), 4.0, 2).unwrap()
+}
+
+pub fn category(id: u64) -> Category {
+    let name = format!("class {id}");
+    Category { id, name }
+}
+
+/// One that counts, as large as its box.
+pub fn object(category_id: u64, bbox: [f64; 4]) -> Object {
+    Object::in_box(1, category_id, bbox)
+}
+
+pub fn found(category_id: u64, bbox: [f64; 4], score: f64) -> Found {
+    Found {
+        category_id,
+        bbox,
+        score,
+    }
+}
+
+pub fn image(id: u64, objects: Vec<Object>, detections: Vec<Found>) -> ImageRecord {
+    ImageRecord {
+        index: id,
+        id,
+        source: ImageSource::File {
+            file_name: format!("{id}.jpg"),
+        },
+        width: 1000,
+        height: 1000,
+        annotated_size: None,
+        objects,
+        detections,
+        stages_ms: BTreeMap::new(),
+        failure: None,
+    }
+}
+
+/// Few resamples, so that a test is done soon.
+pub const COMPARE_SETTINGS: CompareSettings = CompareSettings {
+    bootstrap: BootstrapSettings {
+        resamples: 400,
+        confidence: 0.95,
+        seed: 0,
+        max_detections: 100,
+        threads: 1,
+    },
+    latency: LatencyRule {
+        p_value: 0.01,
+        margin: 0.1,
+        least_ms: 0.05,
+    },
+    operating_score: 0.25,
+    allow_different_truth: false,
+};
+
+/// Images with an object of each class, which is found with boxes that are off by `shift` px; frames take `infer_ms`,
+/// give or take what follows on `seed`, slowly changing from frame to frame.
+pub fn noisy_images(count: u64, shift: f64, infer_ms: f64, seed: u64) -> Vec<ImageRecord> {
+    let mut noise = fastrand::Rng::with_seed(seed);
+    let mut load = 0.0;
+    (0..count)
+        .map(|index| {
+            let truth = &mut fastrand::Rng::with_seed(index);
+            let mut boxes = || [200.0 * truth.f64(), 200.0 * truth.f64(), 60.0, 60.0];
+            let objects = vec![object(1, boxes()), object(2, boxes())];
+            let moved = |o: &Object, rng: &mut fastrand::Rng| {
+                let [x, y, w, h] = o.bbox;
+                found(
+                    o.category_id,
+                    [x + shift * rng.f64(), y, w, h],
+                    0.3 + 0.6 * rng.f64(),
+                )
+            };
+            let detections = objects.iter().map(|o| moved(o, truth)).collect();
+            load = 0.9 * load + 0.03 * infer_ms * (noise.f64() - 0.5);
+            let ms = infer_ms + load + 0.05 * infer_ms * noise.f64();
+            let stages_ms = [
+                ("infer", ms),
+                ("nms", 0.01 * ms),
+                ("total", ms + 3.0),
+                ("queue", 9.0 * ms),
+            ];
+            ImageRecord {
+                stages_ms: stages_ms.map(|(stage, ms)| (stage.to_owned(), ms)).into(),
+                ..image(index, objects, detections)
+            }
+        })
+        .collect()
+}
