@@ -1,6 +1,6 @@
 use super::*;
-use crate::fixtures::subject;
 use crate::fixtures::{COMPARE_SETTINGS, noisy_images};
+use crate::fixtures::{found, image, object, subject};
 use crate::subject::Machine;
 use crate::{Problems, Subject};
 use shuffledet_core::Stage;
