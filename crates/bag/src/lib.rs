@@ -1,9 +1,31 @@
 //! rosbag2 recordings: reading and writing.
 //!
-//! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged:
-//! whatever can be read is given out in the order of log time, and what is wrong is said in
-//! [`Messages::warnings`]. Nothing is read or mapped as a whole, and no length that a file claims
-//! is believed: memory stays below about 100 MiB and the largest message. Writes MCAP.
+//! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged: whatever can be read is given
+//! out in the order of log time, and [`Messages::warnings`] says what is wrong. Nothing is read or mapped as a whole, and no
+//! length that a file claims is believed: memory stays below about 100 MiB and the largest message. Writes MCAP. What is in
+//! a message is not looked at.
+//!
+//! Lists the image topics of a recording:
+//!
+//! ```
+//! use shuffledet_bag::{Qos, Recording, RecordingWriter, TopicSpec};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("drive");
+//! let mut written = RecordingWriter::create(&path, false)?;
+//! written.add_topic(&TopicSpec {
+//!     name: "/camera/image_raw",
+//!     type_name: "sensor_msgs/msg/Image",
+//!     definition: "",
+//!     qos: Qos { depth: 1, reliable: false, transient_local: false },
+//! })?;
+//! written.finish()?;
+//!
+//! let recording = Recording::open(&path)?;
+//! let images = recording.topics().iter().filter(|topic| topic.type_name == "sensor_msgs/msg/Image");
+//! assert_eq!(images.map(|topic| topic.name.as_str()).collect::<Vec<_>>(), ["/camera/image_raw"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod compression;
 mod error;

@@ -1,5 +1,14 @@
-//! What the other modules speak of: boxes, detections, labels, a model's input, a frame's trace and outcome, the figures
-//! of a run. Opens no camera, no recording and no model.
+//! Boxes, detections, labels, a model's input, a frame's trace and outcome, and the figures of a run.
+//!
+//! This crate is the leaf that all others share. It opens no camera, no recording and no model.
+//!
+//! ```
+//! use shuffledet_core::BBox;
+//!
+//! let car = BBox { x1: 0.0, y1: 0.0, x2: 40.0, y2: 20.0 };
+//! let same = BBox { x1: 20.0, ..car };
+//! assert_eq!(car.iou(&same), 0.5);
+//! ```
 
 pub mod bbox;
 pub mod detection;

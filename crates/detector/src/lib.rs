@@ -1,4 +1,20 @@
-//! A detector from its description to its results: model families, the pipeline, parameters, metrics and sinks.
+//! A detector from its description to its results: model families, pipeline, parameters, metrics and sinks.
+//!
+//! Detects objects in a picture:
+//!
+//! ```
+//! # if std::env::var_os("SHUFFLEDET_MODEL_DIR").is_none() { return Ok(()) }
+//! use shuffledet_detector::{Loaded, config::Config};
+//! use shuffledet_image::BgrView;
+//!
+//! let loaded = Loaded::new(Config::load(None, Some("nanodet_m_416"), &[])?)?;
+//! let mut detector = loaded.detector()?;
+//! let grey = BgrView::new(640, 480, 3 * 640, &[114; 3 * 640 * 480]).expect("the buffer has the size of the picture");
+//! for found in detector.detect(&grey)? {
+//!     println!("{} {:.2} {:?}", loaded.labels.name(found.class_id), found.score, found.bbox);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod detect;
 pub mod model;

@@ -1,7 +1,26 @@
-//! How right the detections are: ground truth, matching, average precision, and what is made of them.
+//! How right detections are: ground truth, matching, average precision, comparison, budgets.
 //!
 //! Everything here is a pure function of [`ImageRecord`]s: an evaluation file holds them, a shard is some of them, and
-//! comparing, merging and resuming need nothing else.
+//! comparing, merging and resuming need nothing else. No image is decoded and no model is run here.
+//!
+//! The average precision of two lists, what is there and what was found:
+//!
+//! ```
+//! use shuffledet_eval::{AccuracySettings, Category, Found, Object, TruthImage, ImageSource, accuracy};
+//!
+//! let car = Category { id: 3, name: "car".to_owned() };
+//! let image = TruthImage {
+//!     id: 1,
+//!     source: ImageSource::File { file_name: "street.jpg".to_owned() },
+//!     width: 640,
+//!     height: 480,
+//!     objects: vec![Object::in_box(1, 3, [100.0, 100.0, 80.0, 40.0])],
+//! };
+//! let mut record = image.record(0);
+//! record.detections.push(Found { category_id: 3, bbox: [101.0, 100.0, 80.0, 40.0], score: 0.9 });
+//! let accuracy = accuracy(&[car], &[&record], &AccuracySettings::default());
+//! assert!((accuracy.figures.ap50 - 1.0).abs() < 1e-9);
+//! ```
 
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;

@@ -1,4 +1,15 @@
-//! From a message's, a file's or a video's bytes to the detector's input tensor.
+//! From the bytes of a message, a file or a video to the detector's input tensor, with OpenCV and libjpeg-turbo.
+//!
+//! ```
+//! use shuffledet_image::{BgrView, ImageDecoder, jpeg::JpegEncoder};
+//!
+//! let grey = BgrView::new(64, 48, 3 * 64, &[114; 3 * 64 * 48]).expect("the buffer has the size of the picture");
+//! let jpeg = JpegEncoder::new(90)?.encode(&grey)?;
+//! let mut decoder = ImageDecoder::new()?;
+//! let picture = decoder.decode_file(&jpeg)?;
+//! assert_eq!((picture.width(), picture.height()), (64, 48));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod bgr;
 pub mod decode;

@@ -1,4 +1,14 @@
-//! Running a model in ONNX Runtime, on the best execution provider there is.
+//! Runs a model in ONNX Runtime on the best execution provider there is.
+//!
+//! ONNX Runtime is loaded at run time, so that one binary serves its CPU, CUDA, TensorRT and OpenVINO builds. The session
+//! falls back to the next provider when one fails and returns when it works again. How outputs are decoded is not known here.
+//!
+//! ```
+//! # if std::env::var_os("ORT_DYLIB_PATH").is_none() { return Ok(()) }
+//! let runtime = shuffledet_infer::Runtime::load()?;
+//! println!("ONNX Runtime {}", runtime.version());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod backend;
 pub mod backoff;

@@ -1,8 +1,18 @@
 //! ROS 2 messages as CDR bytes: views to read them, builders to write them.
 //!
-//! Everything here works on bytes in memory. A `parse` borrows from the message where it can; a `write` clears the
-//! caller's buffer and fills it, so that a buffer that is used again costs no allocation. The bytes are those that
-//! ROS 2 sends and rosbag2 stores (see [`cdr`]); the schema text that a recording needs is in [`definition`].
+//! Everything here works on bytes in memory; nothing opens a file or a socket. A `parse` borrows from the message where it
+//! can. A `write` clears the caller's buffer and fills it, so that a reused buffer costs no allocation. The bytes are those
+//! that ROS 2 sends and rosbag2 stores (see [`cdr`]). The schema text that a recording needs is in [`definition`].
+//!
+//! ```
+//! use shuffledet_msg::{CompressedImageView, HeaderView};
+//!
+//! let mut bytes = Vec::new();
+//! let header = HeaderView { frame_id: "camera_front", ..HeaderView::default() };
+//! CompressedImageView { header, format: "jpeg", data: &[0xff, 0xd8] }.write(&mut bytes)?;
+//! assert_eq!(CompressedImageView::parse(&bytes)?.header.frame_id, "camera_front");
+//! # Ok::<(), shuffledet_msg::CdrError>(())
+//! ```
 
 pub mod cdr;
 pub mod definition;

@@ -1,4 +1,11 @@
-//! The live node's own logic, without ROS: what it was told, what it may do when, what it says of itself.
+//! The live node's logic without ROS: arguments, parameters, lifecycle, diagnostics, and why no images come.
+//!
+//! ```
+//! use shuffledet_node::arguments::RosArguments;
+//!
+//! let arguments = ["shuffledet_node", "--ros-args", "-r", "__node:=front"].map(str::to_owned);
+//! assert_eq!(RosArguments::parse(arguments).node_name("shuffledet"), "front");
+//! ```
 
 pub mod arguments;
 pub mod diagnostics;

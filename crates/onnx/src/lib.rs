@@ -1,7 +1,19 @@
-//! The parts of an ONNX file that shuffledet reads, and the form in which ONNX Runtime gets it.
+//! ONNX graphs without ONNX Runtime: reading, shapes, rewriting, and recognising ShuffleNet V2.
 //!
-//! An ONNX file is one protobuf message. [`Model::parse`] reads what an inspection needs;
-//! [`prepare()`] edits the encoded bytes, so that everything unknown here stays as it was.
+//! An ONNX file is one protobuf message. [`Model::parse`] reads what an inspection needs. [`prepare()`] edits the encoded
+//! bytes, so that everything unknown here stays as it was. [`layout`] arranges channels so that shuffles vanish.
+//!
+//! Finds the ShuffleNet V2 units of a file:
+//!
+//! ```
+//! # let Some(folder) = std::env::var_os("SHUFFLEDET_MODEL_DIR") else { return Ok(()) };
+//! # std::env::set_current_dir(folder)?;
+//! let bytes = std::fs::read("nanodet_m_416.onnx")?;
+//! let inspection = shuffledet_onnx::inspect::inspect(&bytes)?;
+//! assert_eq!(inspection.shufflenet.stages.len(), 3);
+//! println!("{}", inspection.shufflenet.conclusion);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod inspect;
 pub mod layout;

@@ -1,4 +1,8 @@
-//! Results as terminal tables and HTML.
+//! Results as tables for the terminal and as self-contained HTML pages. Pictures come ready-made.
+//!
+//! ```
+//! assert_eq!(shuffledet_report::format::counted(2_477, "car"), "2,477 cars");
+//! ```
 
 pub mod change_pictures;
 pub mod chart;
