@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::accuracy::AccuracySettings;
 use super::matching::{by_score, iou};
 use super::operating_point::{Fate, JudgedDetection, JudgedImage, JudgedObject, OperatingPoint};
 use super::record::{Category, ImageRecord};
+use super::settings::AccuracySettings;
 
 /// Overlap from which on a box counts as a bad fit rather than as something else.
 const BAD_FIT_IOU: f64 = 0.1;

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::accuracy::{AccuracySettings, UNDEFINED};
+use super::accuracy::UNDEFINED;
 use super::operating_point::{Fate, OperatingPoint};
 use super::record::{Category, ImageRecord};
+use super::settings::AccuracySettings;
 use crate::camera::GroundPlane;
 
 /// Where bands begin and end, in metres; the last one has no end.

@@ -36,6 +36,7 @@ pub mod journal;
 pub mod problems;
 pub mod record;
 pub mod regions;
+pub mod settings;
 pub mod shard;
 pub mod subject;
 pub mod sweep;
@@ -53,7 +54,7 @@ pub mod distance;
 pub mod bootstrap;
 pub mod rank_test;
 
-pub use accuracy::{Accuracy, AccuracySettings, ClassAccuracy, Figures, accuracy};
+pub use accuracy::{Accuracy, ClassAccuracy, Figures, accuracy};
 pub use bootstrap::{
     BootstrapSettings, ClassDifference, Differences, FigureDifference, Interval, PairingError,
     paired_bootstrap,
@@ -71,6 +72,7 @@ pub use journal::{Journal, JournalError};
 pub use problems::{Problem, Problems};
 pub use rank_test::{RankTest, rank_test};
 pub use record::{Category, Found, ImageRecord, ImageSource, Object};
+pub use settings::AccuracySettings;
 pub use shard::Shard;
 pub use subject::Subject;
 pub use truth::{Truth, TruthImage};

@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use super::accuracy::AccuracySettings;
 use super::matching::{by_score, iou, overlap, positions};
 use super::record::{Category, ImageRecord};
+use super::settings::AccuracySettings;
 
 /// What a detection found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

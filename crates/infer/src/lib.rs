@@ -13,6 +13,7 @@
 pub mod backend;
 pub mod backoff;
 mod cache;
+pub mod error;
 pub mod gpu;
 mod ladder;
 mod log;
@@ -30,11 +31,12 @@ mod upgrade;
 
 pub use backend::{ModelFile, OrtBackend};
 pub use backoff::Backoff;
+pub use error::{InferError, ShapeMismatch};
 pub use opening::Opening;
 pub use options::ProviderOptions;
 pub use provider::Provider;
 pub use provider_error::ProviderError;
 pub use runner::{Backend, Outputs, Runner};
 pub use runtime::Runtime;
-pub use session::{InferError, Patience, Session, SessionOptions, ShapeMismatch};
+pub use session::{Patience, Session, SessionOptions};
 pub use standing::Standing;

@@ -6,9 +6,9 @@ use super::backoff::Backoff;
 use super::ladder::Ladder;
 use super::runner::{Backend, Runner, Shapes};
 use super::self_test::{Probe, Reference};
-use super::session::{InferError, Patience, Session, SessionOptions, ShapeMismatch};
+use super::session::{Patience, Session, SessionOptions};
 use super::standing::Standing;
-use super::{Provider, ProviderError, upgrade};
+use super::{InferError, Provider, ProviderError, ShapeMismatch, upgrade};
 use shuffledet_core::InputSpec;
 
 /// What a session is opened with.

@@ -5,17 +5,14 @@
 
 use std::sync::Arc;
 
-use thiserror::Error;
-
 use super::backoff::Backoff;
 use super::ladder::Ladder;
 use super::runner::{Backend, Outputs, Runner};
 use super::self_test::Reference;
 use super::standing::Standing;
 use super::upgrade::{self, Ended, News, Retry, Upgrade};
-use super::{Provider, ProviderError, ProviderOptions};
+use super::{InferError, Provider, ProviderError, ProviderOptions};
 use shuffledet_core::ProviderFate;
-use shuffledet_onnx::OnnxError;
 
 /// How a session runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,63 +52,6 @@ pub struct Session {
     pub(super) standing: Arc<Standing>,
     /// Its number there; none as long as it is not open.
     pub(super) number: Option<usize>,
-}
-
-/// Outputs that are not those of the family.
-#[derive(Debug, Error)]
-#[error(
-    "its outputs are {found}, but {family} with {classes} labels and this input gives {expected}; check family, input size and labels in the model's description"
-)]
-pub struct ShapeMismatch {
-    pub family: &'static str,
-    pub classes: usize,
-    pub expected: String,
-    pub found: String,
-}
-
-/// Why a model cannot be loaded or run.
-#[derive(Debug, Error)]
-pub enum InferError {
-    #[error("{path}: {source}")]
-    Onnx { path: String, source: OnnxError },
-    #[error("{model}: none of the providers takes it: {reasons}")]
-    NoProvider { model: String, reasons: String },
-    #[error("{model}: its inputs are {found}, but the model's description says {expected}")]
-    Input {
-        model: String,
-        expected: String,
-        found: String,
-    },
-    #[error("{model}: {source}")]
-    Outputs {
-        model: String,
-        source: ShapeMismatch,
-    },
-    #[error("ONNX Runtime: {0}")]
-    Run(#[from] ort::Error),
-    #[error("the provider {} failed: {error}", provider.name())]
-    Provider {
-        provider: Provider,
-        error: ProviderError,
-    },
-    #[error("output {index} of the model has {found} values, expected {expected}")]
-    OutputLength {
-        index: usize,
-        expected: usize,
-        found: usize,
-    },
-}
-
-impl InferError {
-    /// The name to count by.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            InferError::Provider { provider, .. } if *provider != Provider::Cpu => {
-                "provider_failed"
-            }
-            _ => "inference",
-        }
-    }
 }
 
 impl Session {

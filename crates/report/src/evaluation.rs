@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::confusion::Matrix;
 use super::curves::{CLASSES_SHOWN, precision_recall, small_curve};
-use super::evaluation_table::{occurring, verdict_texts};
+use super::evaluation_table::{band_name, occurring, verdict_texts};
 use super::format::{count, counted, figure, fraction, utc};
 use super::html::{LegendRow, Plot, ReportError, embedded_json, jpeg_uri, last_part, page};
 use super::mistakes::{MistakePicture, MistakePictures};
@@ -263,15 +263,6 @@ impl<'a> PictureView<'a> {
             caption: &picture.caption,
             image: &picture.image,
         }
-    }
-}
-
-/// `10 to 20 m`
-pub(super) fn band_name(band: &DistanceBand) -> String {
-    match (band.from_m, band.to_m) {
-        (Some(from), Some(to)) => format!("{from} to {to} m"),
-        (Some(from), None) => format!("over {from} m"),
-        (None, _) => "not on ground".to_owned(),
     }
 }
 

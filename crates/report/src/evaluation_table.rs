@@ -6,7 +6,7 @@ use super::columns::{BOLD, GREEN, RED, Style, YELLOW};
 use super::format::{count, counted, figure, fraction, printable};
 use super::sum;
 use shuffledet_eval::budget::Verdict;
-use shuffledet_eval::{ClassAccuracy, Evaluation};
+use shuffledet_eval::{ClassAccuracy, DistanceBand, Evaluation};
 
 const LONGEST_NAME: usize = 26;
 
@@ -155,7 +155,7 @@ impl EvaluationTable<'_> {
             writeln!(
                 f,
                 "{:<16}{:>10}{:>9}{:>9}{:>11}{:>9}",
-                super::evaluation::band_name(band),
+                band_name(band),
                 count(band.objects),
                 count(band.true_positives),
                 count(band.false_positives),
@@ -251,6 +251,15 @@ pub(super) fn verdict_texts(verdict: &Verdict) -> (String, String) {
         Some(margin) => format!("{margin:+.4}"),
     };
     (value, margin)
+}
+
+/// `10 to 20 m`
+pub(super) fn band_name(band: &DistanceBand) -> String {
+    match (band.from_m, band.to_m) {
+        (Some(from), Some(to)) => format!("{from} to {to} m"),
+        (Some(from), None) => format!("over {from} m"),
+        (None, _) => "not on ground".to_owned(),
+    }
 }
 
 #[cfg(test)]
