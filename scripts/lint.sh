@@ -12,17 +12,26 @@ use_ros && ros=true
 cd "$ROOT"
 
 say 'cargo fmt'
-cargo fmt --check
+cargo fmt --all --check
 
 say 'cargo clippy'
-cargo clippy --all-targets --locked -- -D warnings
+cargo clippy --workspace --all-targets --locked -- -D warnings
 
 if $ros; then
     say 'cargo clippy, with ROS 2'
-    cargo clippy --all-targets --features ros --locked -- -D warnings
+    cargo clippy --workspace --all-targets --features ros --locked -- -D warnings
 else
     say '  no ROS 2 here: the node (feature ros) was not checked'
 fi
+
+say 'rings between modules, and crates that must stay free of OpenCV and ONNX Runtime'
+python3 scripts/check_modules.py
+for crate in core msg bag onnx eval report; do
+    if cargo tree --locked --edges normal,build --package "shuffledet-$crate" --prefix none |
+        grep -E '^(opencv|ort|turbojpeg|clang-sys) '; then
+        fail "a shuffledet-$crate without the crates above" 'take its use of them out, or move it to another crate'
+    fi
+done
 
 say 'shell scripts'
 shell_scripts=(scripts/*.sh rosbags/*.sh .ci/run)
@@ -48,7 +57,7 @@ fi
 say 'docs/dependencies.md'
 while read -r crate; do
     grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || fail "$crate in docs/dependencies.md" 'say there why it is needed'
-done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ { print $1 }' Cargo.toml)
+done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ && !/^shuffledet-/ { print $1 }' Cargo.toml)
 
 say 'README'
 cargo build --locked

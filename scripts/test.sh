@@ -19,9 +19,12 @@ else
 fi
 say 'building the tests (the first time takes some minutes)'
 # not `cargo build`: that would build some dependencies, r2r among them, with other features than the tests do
-cargo test --locked --no-run "${features[@]}"
+cargo test --locked --workspace --no-run "${features[@]}"
 "$TARGET/debug/shuffledet" models fetch fastestdet_352 nanodet_m_416 solid_white_right
-cargo test --locked --doc --quiet "${features[@]}"
+# a documentation example runs in a folder of its own, from where it does not find .deps
+SHUFFLEDET_MODEL_DIR=$("$TARGET/debug/shuffledet" models path fastestdet_352 | xargs dirname) \
+    ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$DEPS/onnxruntime/libonnxruntime.so} \
+    cargo test --locked --workspace --doc --quiet "${features[@]}"
 
 color=never
 [ -t 2 ] && color=always
@@ -31,7 +34,7 @@ report=$TARGET/nextest/default/junit.xml
 rm -f "$report"
 result=0
 # shellcheck disable=SC2016 # $0 is awk's
-cargo nextest run --locked "${features[@]}" --color "$color" --show-progress none "$@" 2>&1 |
+cargo nextest run --locked --workspace "${features[@]}" --color "$color" --show-progress none "$@" 2>&1 |
     awk -v summary="$summary" '
         { plain = $0; gsub(/\033\[[0-9;]*m/, "", plain) }
         plain ~ /^ *Summary \[/ { held = 1 }

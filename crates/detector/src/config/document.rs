@@ -9,7 +9,7 @@ use super::schema::{Definition, Kind, Range, definitions};
 const INTRODUCTION: &str = "\
 # Parameters
 
-Made from `config/shuffledet.schema.json` by `SHUFFLEDET_UPDATE=1 cargo test --lib the_shipped_table`; do not edit.
+Made from `config/shuffledet.schema.json` by `SHUFFLEDET_UPDATE=1 cargo test -p shuffledet-detector the_shipped_table`; do not edit.
 
 A parameter comes from the defaults below, then the file of `--config` (a ROS 2 parameter file for the node
 `shuffledet`, as `config/shuffledet.yaml`), then `--model` (which is `model.name`), then each `--set KEY=VALUE`; the
@@ -82,6 +82,6 @@ fn the_shipped_table_is_that_of_the_schema() {
     let shipped = fs::read_to_string(path).unwrap_or_default();
     assert!(
         shipped == parameters_markdown(),
-        "docs/parameters.md is stale: SHUFFLEDET_UPDATE=1 cargo test --lib the_shipped_table"
+        "docs/parameters.md is stale: SHUFFLEDET_UPDATE=1 cargo test -p shuffledet-detector the_shipped_table"
     );
 }
