@@ -10,14 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use shuffledet::detect::DetectorSettings;
-use shuffledet::detect::settings::Thresholds;
-use shuffledet::model::Manifest;
-use shuffledet::msg::{HeaderView, ImageView};
-use shuffledet::pipeline::{
-    CameraTuning, Frame, Mark, Pace, Source, Transport, Tuned, Tuning, run,
+use shuffledet_core::Mark;
+use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_detector::detect::settings::Thresholds;
+use shuffledet_detector::model::Manifest;
+use shuffledet_detector::pipeline::{
+    CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, run,
 };
-use shuffledet::sink::ResultMessages;
+use shuffledet_detector::sink::ResultMessages;
+use shuffledet_msg::{HeaderView, ImageView};
 
 /// What the model takes: long against what a small picture needs of a core.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -4,15 +4,15 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use shuffledet::detect::nms::Suppressor;
-use shuffledet::detect::{BBox, Detection};
-use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::image::{BgrView, ImageDecoder, TensorBuilder};
-use shuffledet::infer::{Provider, Runtime, Session, SessionOptions};
-use shuffledet::model::{Manifest, Model};
-use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
-use shuffledet::pipeline::Frame;
-use shuffledet::sink::ResultMessages;
+use shuffledet_core::{BBox, Detection};
+use shuffledet_detector::detect::nms::Suppressor;
+use shuffledet_detector::model::{Manifest, Model};
+use shuffledet_detector::pipeline::Frame;
+use shuffledet_detector::sink::ResultMessages;
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_image::{BgrView, ImageDecoder, TensorBuilder};
+use shuffledet_infer::{Provider, Runtime, Session, SessionOptions};
+use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 720;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use shuffledet::cli::{self, Cli};
-use shuffledet::metrics::allocations::CountingAllocator;
+use shuffledet_detector::metrics::allocations::CountingAllocator;
 
 /// For `bench`, which tells what a frame allocates; it costs nothing that can be measured.
 #[global_allocator]

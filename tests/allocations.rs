@@ -10,17 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use shuffledet::detect::DetectorSettings;
-use shuffledet::detect::settings::Thresholds;
-use shuffledet::image::BgrView;
-use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::metrics::{Tally, allocations};
-use shuffledet::model::{Manifest, ModelDescription};
-use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
-use shuffledet::pipeline::{
-    CameraTuning, Frame, Mark, Outcome, Pace, Source, Transport, Tuned, Tuning, run,
+use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_detector::detect::settings::Thresholds;
+use shuffledet_detector::metrics::{Tally, allocations};
+use shuffledet_detector::model::{Manifest, ModelDescription};
+use shuffledet_detector::pipeline::{
+    CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, run,
 };
-use shuffledet::sink::ResultMessages;
+use shuffledet_detector::sink::ResultMessages;
+use shuffledet_image::BgrView;
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 #[global_allocator]
 static ALLOCATOR: allocations::CountingAllocator = allocations::CountingAllocator;

@@ -16,10 +16,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use detector::detector;
-use shuffledet::eval::{
+use shuffledet_eval::{
     AccuracySettings, Category, Found, ImageRecord, ImageSource, Object, accuracy,
 };
-use shuffledet::image::ImageDecoder;
+use shuffledet_image::ImageDecoder;
 
 const TOLERANCE: f64 = 1e-9;
 

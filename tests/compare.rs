@@ -179,7 +179,8 @@ fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
         .sum();
     assert_eq!(settings[2]["detections"], found);
 
-    let config = shuffledet::config::Config::load(Some(Path::new(&best)), None, &[]).unwrap();
+    let config =
+        shuffledet_detector::config::Config::load(Some(Path::new(&best)), None, &[]).unwrap();
     let threshold = config.to_tree()["detector"]["score_threshold"].clone();
     assert_eq!(threshold, chosen["parameters"]["detector.score_threshold"]);
     let page = fs::read_to_string(&report).unwrap();

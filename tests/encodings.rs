@@ -7,10 +7,11 @@ mod support;
 use std::collections::BTreeMap;
 
 use detector::detector;
-use shuffledet::bag::{Recording, Selection};
-use shuffledet::detect::{Detection, Detector};
-use shuffledet::image::{BgrView, ImageDecoder};
-use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
+use shuffledet_bag::{Recording, Selection};
+use shuffledet_core::Detection;
+use shuffledet_detector::detect::Detector;
+use shuffledet_image::{BgrView, ImageDecoder};
+use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 /// The messages of the shared recording by the last part of their topic.
 fn encodings(test: &str) -> Option<BTreeMap<String, Vec<u8>>> {

@@ -16,9 +16,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use detector::detector;
-use shuffledet::detect::{BBox, Detection};
-use shuffledet::image::{BgrView, ImageDecoder};
-use shuffledet::locations;
+use shuffledet_core::locations;
+use shuffledet_core::{BBox, Detection};
+use shuffledet_image::{BgrView, ImageDecoder};
 
 /// How close is close enough.
 #[derive(Clone, Copy, Deserialize)]

@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde::Deserialize;
-use shuffledet::bag::{Recording, Selection};
-use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::image::{BgrView, ImageDecoder};
-use shuffledet::msg::{CameraInfo, CompressedImageView, HeaderView, ImageView};
+use shuffledet_bag::{Recording, Selection};
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_image::{BgrView, ImageDecoder};
+use shuffledet_msg::{CameraInfo, CompressedImageView, HeaderView, ImageView};
 use tempfile::TempDir;
 
 use python::python;

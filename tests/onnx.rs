@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
-use shuffledet::model::inspect::{Inspection, SplitForm, inspect};
-use shuffledet::model::layout::arrange;
-use shuffledet::model::onnx::{Model, prepare};
+use shuffledet_onnx::inspect::{Inspection, SplitForm, inspect};
+use shuffledet_onnx::layout::arrange;
+use shuffledet_onnx::{Model, prepare};
 
 /// The bytes of one of the shared models.
 fn asset(test: &str, name: &str) -> Option<(PathBuf, Vec<u8>)> {

@@ -7,12 +7,13 @@ mod browser;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use browser::{browse, chromium, measurements};
-use shuffledet::metrics::{
+use shuffledet_core::Preview;
+use shuffledet_core::{
     FailureNote, FrameCounts, ModelIdentity, OutcomeKind, ProviderFate, StageHistograms, Summary,
     Timeline,
 };
-use shuffledet::pipeline::{Mark, Trace};
-use shuffledet::report::html::{Preview, ReplayReport, render};
+use shuffledet_core::{Mark, Trace};
+use shuffledet_report::html::{ReplayReport, render};
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
 const FRAMES: u64 = 442;

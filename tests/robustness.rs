@@ -12,10 +12,10 @@ use opencv::imgcodecs::imencode_def;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use shuffledet::config::Config;
-use shuffledet::image::ImageDecoder;
-use shuffledet::image::decode::SUPPORTED;
-use shuffledet::msg::{CompressedImageView, HeaderView, ImageView};
+use shuffledet_detector::config::Config;
+use shuffledet_image::ImageDecoder;
+use shuffledet_image::decode::SUPPORTED;
+use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 /// The system's allocator, which keeps count by thread: tests that run at the same time do not see each other.
 struct Counting;

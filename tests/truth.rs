@@ -12,11 +12,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use shuffledet::bag::Recording;
-use shuffledet::eval::truth::{Truth, TruthImage, read_bag, read_coco, read_kitti, read_yolo};
-use shuffledet::eval::{ClassMap, ImageSource, Object, Problem};
-use shuffledet::model::Labels;
-use shuffledet::model::labels::Label;
+use shuffledet_bag::Recording;
+use shuffledet_core::Labels;
+use shuffledet_core::labels::Label;
+use shuffledet_eval::truth::{Truth, TruthImage, read_bag, read_coco, read_kitti, read_yolo};
+use shuffledet_eval::{ClassMap, ImageSource, Object, Problem};
 use support::asset;
 
 const COCO: &str = "images/instances_coco_part.json";

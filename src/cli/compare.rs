@@ -12,12 +12,12 @@ use super::Status;
 use super::evaluation_outputs::check_outputs;
 use super::merge::images_of;
 use super::values;
-use crate::eval::compare::LatencyRule;
-use crate::eval::{BootstrapSettings, CompareSettings, Comparison, Evaluation, compare};
-use crate::report::change_pictures::pictures;
-use crate::report::comparison::{ComparisonReport, render};
-use crate::report::comparison_table::ComparisonTable;
-use crate::whole_file;
+use shuffledet_core::whole_file;
+use shuffledet_eval::compare::LatencyRule;
+use shuffledet_eval::{BootstrapSettings, CompareSettings, Comparison, Evaluation, compare};
+use shuffledet_report::change_pictures::pictures;
+use shuffledet_report::comparison::{ComparisonReport, render};
+use shuffledet_report::comparison_table::ComparisonTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

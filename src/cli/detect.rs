@@ -11,11 +11,12 @@ use serde::Serialize;
 
 use super::parameters::ParameterArgs;
 use super::{Status, explain};
-use crate::detect::Loaded;
-use crate::detect::{Detection, Detector};
-use crate::image::jpeg::JpegEncoder;
-use crate::image::{BgrView, ImageDecoder, draw};
-use crate::model::Labels;
+use shuffledet_core::Detection;
+use shuffledet_core::Labels;
+use shuffledet_detector::Loaded;
+use shuffledet_detector::detect::Detector;
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_image::{BgrView, ImageDecoder, draw};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -16,14 +16,14 @@ use super::ground_truth::{DataSet, TruthArgs};
 use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
-use crate::detect::{Detector, Loaded};
-use crate::eval::evaluation::add_problems;
-use crate::eval::journal::Finished;
-use crate::eval::run::{FileSource, Images, MessageSource, Task, run as run_images};
-use crate::eval::subject::Machine;
-use crate::eval::{Evaluation, ImageRecord, Journal, Problems, Shard, Subject};
-use crate::metrics::ModelIdentity;
-use crate::pipeline::{Annotate, RunError, Source, Worker};
+use shuffledet_core::ModelIdentity;
+use shuffledet_detector::pipeline::{Annotate, RunError, Source, Worker};
+use shuffledet_detector::{Loaded, detect::Detector};
+use shuffledet_eval::evaluation::add_problems;
+use shuffledet_eval::journal::Finished;
+use shuffledet_eval::subject::Machine;
+use shuffledet_eval::{Evaluation, ImageRecord, Journal, Problems, Shard, Subject};
+use shuffledet_harness::run::{FileSource, Images, MessageSource, Task, run as run_images};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

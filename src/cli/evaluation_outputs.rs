@@ -8,13 +8,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Status;
-use crate::eval::budget::Verdict;
-use crate::eval::run::Images;
-use crate::eval::{Budget, Evaluation};
-use crate::report::evaluation::{EvaluationReport, render};
-use crate::report::evaluation_table::{EvaluationTable, VerdictLines};
-use crate::report::mistakes::pictures;
-use crate::whole_file;
+use shuffledet_core::whole_file;
+use shuffledet_eval::budget::Verdict;
+use shuffledet_eval::{Budget, Evaluation};
+use shuffledet_harness::run::Images;
+use shuffledet_report::evaluation::{EvaluationReport, render};
+use shuffledet_report::evaluation_table::{EvaluationTable, VerdictLines};
+use shuffledet_report::mistakes::pictures;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]

@@ -11,15 +11,16 @@ use serde_json::json;
 use super::import::read_calibration;
 use super::replay::select_cameras;
 use super::values;
-use crate::bag::Recording;
-use crate::detect::DetectorSettings;
-use crate::eval::run::Images;
-use crate::eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
-use crate::eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
-use crate::eval::{ClassMap, ImageSource, Problems, Truth, regions};
-use crate::image::folder::images_in;
-use crate::model::Labels;
-use crate::model::fetch::{file_sha256, sha256};
+use shuffledet_bag::Recording;
+use shuffledet_core::Labels;
+use shuffledet_core::sha256;
+use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_detector::model::fetch::file_sha256;
+use shuffledet_eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
+use shuffledet_eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
+use shuffledet_eval::{ClassMap, ImageSource, Problems, Truth, regions};
+use shuffledet_harness::run::Images;
+use shuffledet_image::folder::images_in;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ground truth")]

@@ -11,14 +11,14 @@ use clap::{Args, value_parser};
 use indicatif::ProgressBar;
 
 use super::{Status, interrupt, progress};
-use crate::bag::WrittenRecording;
-use crate::image::folder::{IMAGE_EXTENSIONS, ImageFileError, is_image};
-use crate::image::{FrameRate, ImageFolder, Picture, VideoFile};
-use crate::msg::CameraInfo;
-use crate::pipeline::{Camera, Transport};
-use crate::report::format;
-use crate::sink::camera::info_topic;
-use crate::sink::{CameraRecording, CameraSpec};
+use shuffledet_bag::WrittenRecording;
+use shuffledet_detector::pipeline::{Camera, Transport};
+use shuffledet_detector::sink::camera::info_topic;
+use shuffledet_detector::sink::{CameraRecording, CameraSpec};
+use shuffledet_image::folder::{IMAGE_EXTENSIONS, ImageFileError, is_image};
+use shuffledet_image::{FrameRate, ImageFolder, Picture, VideoFile};
+use shuffledet_msg::CameraInfo;
+use shuffledet_report::format;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::Status;
 use super::evaluation_outputs::EvaluationOutputArgs;
-use crate::bag::Recording;
-use crate::eval::run::Images;
-use crate::eval::{Evaluation, ImageSource, join};
+use shuffledet_bag::Recording;
+use shuffledet_eval::{Evaluation, ImageSource, join};
+use shuffledet_harness::run::Images;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn an_error_tells_each_cause_once() {
         let cause = std::io::Error::other("disk full");
-        let quoting = crate::model::ModelError::Read {
+        let quoting = shuffledet_detector::model::ModelError::Read {
             path: "a.onnx".into(),
             source: cause,
         };

@@ -9,11 +9,14 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::Status;
-use crate::locations;
-use crate::model::fetch::{self, Fetched, Source};
-use crate::model::inspect::inspect;
-use crate::model::manifest::RemoteFile;
-use crate::model::{self, Manifest};
+use shuffledet_core::locations;
+use shuffledet_detector::model::manifest::RemoteFile;
+use shuffledet_detector::model::{
+    fetch,
+    fetch::{Fetched, Source},
+};
+use shuffledet_detector::{model, model::Manifest};
+use shuffledet_onnx::inspect::inspect;
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {

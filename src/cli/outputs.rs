@@ -8,12 +8,16 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tempfile::NamedTempFile;
 
-use crate::metrics::{Summary, Tally};
-use crate::model::Labels;
-use crate::pipeline::{Annotate, Camera, Frame, Mark, Outcome};
-use crate::report::html::{self, ReplayReport};
-use crate::sink::{CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording};
-use crate::whole_file::{beside, keep};
+use shuffledet_core::Labels;
+use shuffledet_core::Summary;
+use shuffledet_core::whole_file::{beside, keep};
+use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::pipeline::{Annotate, Camera, Frame};
+use shuffledet_detector::sink::{
+    CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording,
+};
+use shuffledet_report::html::{self, ReplayReport};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use crate::config::{Config, ConfigError, tree};
-use crate::detect::Loaded;
+use shuffledet_detector::Loaded;
+use shuffledet_detector::config::{Config, ConfigError, tree};
 
 #[derive(Debug, Args)]
 pub struct ParameterArgs {

@@ -13,12 +13,15 @@ use clap::Args;
 use super::outputs::OutputArgs;
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
-use crate::bag::Recording;
-use crate::detect::Loaded;
-use crate::metrics::{ModelIdentity, Summary, Tally};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline};
-use crate::report::terminal::SummaryTable;
+use shuffledet_bag::Recording;
+use shuffledet_core::{ModelIdentity, Summary};
+use shuffledet_detector::Loaded;
+use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::pipeline::source::RecordingSource;
+use shuffledet_detector::pipeline::{
+    Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline,
+};
+use shuffledet_report::terminal::SummaryTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

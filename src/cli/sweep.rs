@@ -15,17 +15,17 @@ use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
 use super::{Status, interrupt, progress, values};
-use crate::config::Config;
-use crate::detect::{DetectorSettings, Loaded};
-use crate::eval::run::{FileSource, Images, MessageSource};
-use crate::eval::sweep::outcome::{judge, outcomes};
-use crate::eval::sweep::run::{Detections, Group, Message, NextImage, detect, measure};
-use crate::eval::sweep::{Grid, Objective, SweepOutcome};
-use crate::eval::{Problem, Problems};
-use crate::pipeline::{Frame, Source};
-use crate::report::sweep::{SweepReport, render};
-use crate::report::sweep_table::SweepTable;
-use crate::whole_file;
+use shuffledet_core::whole_file;
+use shuffledet_detector::config::Config;
+use shuffledet_detector::pipeline::{Frame, Source};
+use shuffledet_detector::{Loaded, detect::DetectorSettings};
+use shuffledet_eval::sweep::outcome::{judge, outcomes};
+use shuffledet_eval::sweep::{Grid, Objective, SweepOutcome};
+use shuffledet_eval::{Problem, Problems};
+use shuffledet_harness::run::{FileSource, Images, MessageSource};
+use shuffledet_harness::sweep::{Detections, Group, Message, NextImage, detect, measure};
+use shuffledet_report::sweep::{SweepReport, render};
+use shuffledet_report::sweep_table::SweepTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::msg::Stamp;
+use shuffledet_msg::Stamp;
 
 /// Seconds, not negative.
 pub fn seconds(text: &str) -> Result<Duration, String> {

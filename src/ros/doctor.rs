@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use super::graph::{GraphError, Listener, Topic};
 use super::{Executor, ExecutorGone};
-use crate::node::doctor::{PublishedTopic, Publisher, Wanted, may_be_meant};
 use crate::ros::qos::offered;
+use shuffledet_node::doctor::{PublishedTopic, Publisher, Wanted, may_be_meant};
 
 /// Why nothing is known of the topics.
 #[derive(Debug, Error)]
@@ -36,7 +36,7 @@ impl Doctor {
         }
     }
 
-    /// What [`crate::node::doctor::examine`] judges by: the topics that are wanted and, where none of them has a
+    /// What [`shuffledet_node::doctor::examine`] judges by: the topics that are wanted and, where none of them has a
     /// publisher, those that may be meant and those of images. Blocks for half a second when it begins to listen.
     pub fn look(&mut self, wanted: &[Wanted]) -> Result<Vec<PublishedTopic>, LookError> {
         let names = wanted.iter().map(|wanted| wanted.topic.clone()).collect();

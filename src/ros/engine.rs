@@ -14,12 +14,12 @@ use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
 use super::subscriptions;
-use crate::config::Config;
-use crate::detect::Loaded;
-use crate::model::ModelDescription;
-use crate::node::arguments::Names;
-use crate::node::lifecycle::{Managed, Transitioned};
-use crate::pipeline::{Annotate, Pace, Worker, run as run_pipeline};
+use shuffledet_detector::Loaded;
+use shuffledet_detector::config::Config;
+use shuffledet_detector::model::ModelDescription;
+use shuffledet_detector::pipeline::{Annotate, Pace, Worker, run as run_pipeline};
+use shuffledet_node::arguments::Names;
+use shuffledet_node::lifecycle::{Managed, Transitioned};
 
 /// The managed node.
 pub struct Engine {
@@ -208,7 +208,7 @@ fn take_frames(
         |frame, outcome| {
             results.publish(frame, outcome)?;
             shared.camera(frame.camera).window.record(frame, outcome);
-            Ok::<(), crate::msg::CdrError>(())
+            Ok::<(), shuffledet_msg::CdrError>(())
         },
     );
     if let Err(error) = ran {

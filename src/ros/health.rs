@@ -12,17 +12,17 @@ use super::doctor::{Doctor, LookError};
 use super::shared::Shared;
 use super::source::RosClock;
 use super::{Executor, ExecutorGone};
-use crate::config::Config;
-use crate::metrics::WindowView;
-use crate::msg::Stamp;
-use crate::node::arguments::Names;
-use crate::node::diagnostics::{
+use shuffledet_detector::config::Config;
+use shuffledet_detector::metrics::WindowView;
+use shuffledet_detector::pipeline::Transport;
+use shuffledet_msg::Stamp;
+use shuffledet_node::arguments::Names;
+use shuffledet_node::diagnostics::{
     self, CameraFacts, DetectorFacts, Status, camera_status, detector_status, resident_bytes,
 };
-use crate::node::doctor::{Finding, Wanted, examine};
-use crate::node::lifecycle::{Lifecycle, State};
-use crate::node::parameters::ParameterSet;
-use crate::pipeline::Transport;
+use shuffledet_node::doctor::{Finding, Wanted, examine};
+use shuffledet_node::lifecycle::{Lifecycle, State};
+use shuffledet_node::parameters::ParameterSet;
 
 const PERIOD: Duration = Duration::from_secs(1);
 

@@ -10,7 +10,7 @@ use r2r::{Node, QosProfile, ServiceRequest, WrappedServiceTypeSupport};
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
-use crate::node::lifecycle::{Lifecycle, Request, State, TRANSITIONS, Transition};
+use shuffledet_node::lifecycle::{Lifecycle, Request, State, TRANSITIONS, Transition};
 
 /// A service or the topic could not be made.
 #[derive(Debug, Error)]

@@ -13,7 +13,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::source::RosClock;
-use crate::config::raw::LogLevel;
+use shuffledet_detector::config::raw::LogLevel;
 
 /// The severity, as rcl numbers it, below which nothing is logged.
 #[derive(Debug, Clone)]

@@ -20,11 +20,11 @@ use super::log::Threshold;
 use super::shared::Shared;
 use super::source::RosClock;
 use super::{exit, log, overrides, parameters};
-use crate::config::Config;
-use crate::detect::{DetectorSettings, Loaded};
-use crate::node::arguments::{Names, RosArguments, check_files};
-use crate::node::lifecycle::{Lifecycle, Request};
-use crate::node::parameters::ParameterSet;
+use shuffledet_detector::config::Config;
+use shuffledet_detector::{Loaded, detect::DetectorSettings};
+use shuffledet_node::arguments::{Names, RosArguments, check_files};
+use shuffledet_node::lifecycle::{Lifecycle, Request};
+use shuffledet_node::parameters::ParameterSet;
 
 /// The node's name unless it is remapped.
 const NAME: &str = "shuffledet";

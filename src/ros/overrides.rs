@@ -4,9 +4,9 @@ use std::sync::PoisonError;
 
 use serde_json::Value;
 
-use crate::node::parameters::{ParameterValue, overrides_to_tree};
+use shuffledet_node::parameters::{ParameterValue, overrides_to_tree};
 
-/// The overrides of `node` as the tree that [`Config::from_tree`](crate::config::Config::from_tree) takes; or which of
+/// The overrides of `node` as the tree that [`Config::from_tree`](shuffledet_detector::config::Config::from_tree) takes; or which of
 /// them cannot be one.
 pub fn tree(node: &r2r::Node) -> anyhow::Result<Value> {
     let overrides = node.params.lock().unwrap_or_else(PoisonError::into_inner);

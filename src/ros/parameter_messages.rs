@@ -2,8 +2,8 @@
 
 use r2r::rcl_interfaces::msg;
 
-use crate::config::schema::{Definition, Range};
-use crate::node::parameters::{Named, ParameterType, ParameterValue};
+use shuffledet_detector::config::schema::{Definition, Range};
+use shuffledet_node::parameters::{Named, ParameterType, ParameterValue};
 
 pub(super) fn parameters(named: Named) -> Vec<msg::Parameter> {
     let parameter = |(name, value)| msg::Parameter {

@@ -16,9 +16,9 @@ use thiserror::Error;
 
 use super::executor::{Executor, ExecutorGone};
 use super::parameter_messages::{descriptor, from_message, message, parameters};
-use crate::config::Config;
-use crate::detect::DetectorSettings;
-use crate::node::parameters::{Change, ParameterSet};
+use shuffledet_detector::config::Config;
+use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_node::parameters::{Change, ParameterSet};
 
 /// Why a node's parameters cannot be served.
 #[derive(Debug, Error)]

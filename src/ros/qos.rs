@@ -5,7 +5,7 @@ use std::time::Duration;
 use r2r::QosProfile;
 use r2r::qos::{DurabilityPolicy, HistoryPolicy, LivelinessPolicy, ReliabilityPolicy};
 
-use crate::node::qos::{Durability, History, Liveliness, Qos, Reliability};
+use shuffledet_node::qos::{Durability, History, Liveliness, Qos, Reliability};
 
 /// What rmw calls an infinite period is this many seconds and some.
 const INFINITE_S: u64 = i64::MAX as u64 / 1_000_000_000;

@@ -6,15 +6,17 @@ use r2r::PublisherUntyped;
 use thiserror::Error;
 
 use super::{Executor, ExecutorGone, qos};
-use crate::config::{CameraConfig, Config};
-use crate::model::{Labels, Model};
-use crate::msg::{
+use shuffledet_core::Labels;
+use shuffledet_core::{Mark, Outcome, Stage};
+use shuffledet_detector::config::{CameraConfig, Config};
+use shuffledet_detector::model::Model;
+use shuffledet_detector::pipeline::{Frame, Tuning};
+use shuffledet_detector::sink::ResultMessages;
+use shuffledet_msg::{
     CdrError, CompressedImageView, HeaderView, LabelInfo, VisionClass, VisionInfo, float64,
 };
-use crate::node::arguments::Names;
-use crate::node::qos::{End, Qos, QosError};
-use crate::pipeline::{Frame, Mark, Outcome, Stage, Tuning};
-use crate::sink::ResultMessages;
+use shuffledet_node::arguments::Names;
+use shuffledet_node::qos::{End, Qos, QosError};
 
 /// The publishers of one camera.
 struct CameraResults {

@@ -7,13 +7,14 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::subscriptions::{self, ImageTopic};
-use crate::config::{Config, Threads};
-use crate::detect::{DetectorSettings, Loaded};
-use crate::infer::Standing;
-use crate::metrics::{ModelIdentity, Window};
-use crate::model::Model;
-use crate::node::arguments::Names;
-use crate::pipeline::{Tuned, Tuning};
+use shuffledet_core::ModelIdentity;
+use shuffledet_detector::config::{Config, Threads};
+use shuffledet_detector::metrics::Window;
+use shuffledet_detector::model::Model;
+use shuffledet_detector::pipeline::{Tuned, Tuning};
+use shuffledet_detector::{Loaded, detect::DetectorSettings};
+use shuffledet_infer::Standing;
+use shuffledet_node::arguments::Names;
 
 pub struct Shared {
     pub tuning: Arc<Tuning>,

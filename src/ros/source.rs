@@ -9,8 +9,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::shared::Shared;
-use crate::pipeline::stamps::StampCheck;
-use crate::pipeline::{Frame, Oddity, Source, Transport};
+use shuffledet_core::Oddity;
+use shuffledet_detector::pipeline::stamps::StampCheck;
+use shuffledet_detector::pipeline::{Frame, Source, Transport};
 
 /// The raw messages of one subscription.
 pub type MessageStream = Box<dyn Stream<Item = Vec<u8>> + Unpin + Send>;

@@ -6,11 +6,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::source::{MessageStream, Subscribed};
 use super::{Executor, ExecutorGone, qos};
-use crate::config::raw::TransportChoice;
-use crate::config::{CameraConfig, Config};
-use crate::node::arguments::Names;
-use crate::node::qos::{End, Qos, QosError};
-use crate::pipeline::Transport;
+use shuffledet_detector::config::raw::TransportChoice;
+use shuffledet_detector::config::{CameraConfig, Config};
+use shuffledet_detector::pipeline::Transport;
+use shuffledet_node::arguments::Names;
+use shuffledet_node::qos::{End, Qos, QosError};
 
 /// One camera's topic: what it is called in full, and how it is subscribed to.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use mcap::{Compression, Summary, WriteOptions};
 use proptest::prelude::*;
-use shuffledet::bag::{Recording, Selection};
+use shuffledet_bag::{Recording, Selection};
 use tempfile::TempDir;
 
 use crate::recordings::{Reading, python_bags, read};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use shuffledet::bag::{BagError, Recording, Selection};
+use shuffledet_bag::{BagError, Recording, Selection};
 use tempfile::TempDir;
 
 use crate::recordings::{python_bags, read, read_selected};
@@ -256,7 +256,7 @@ fn one_unreadable_file_of_several_is_a_warning() {
 #[test]
 fn messages_can_be_read_on_another_thread() {
     fn is_send<T: Send + 'static>() {}
-    is_send::<shuffledet::bag::Messages>();
+    is_send::<shuffledet_bag::Messages>();
     is_send::<Recording>();
 }
 

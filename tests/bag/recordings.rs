@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use shuffledet::bag::{BagError, Recording, Selection};
+use shuffledet_bag::{BagError, Recording, Selection};
 use tempfile::TempDir;
 
 use crate::python::python;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use shuffledet::bag::{Qos, RecordingWriter, TopicId, TopicSpec};
+use shuffledet_bag::{Qos, RecordingWriter, TopicId, TopicSpec};
 use tempfile::TempDir;
 
 use crate::recordings::{Reading, digest, read, read_by_python};
@@ -204,7 +204,7 @@ fn a_topic_is_added_once() {
     assert!(error.contains("/a"), "{error}");
 }
 
-fn write_one(path: &Path, force: bool) -> Result<(), shuffledet::bag::BagError> {
+fn write_one(path: &Path, force: bool) -> Result<(), shuffledet_bag::BagError> {
     let mut writer = RecordingWriter::create(path, force)?;
     write_some(&mut writer, 1);
     writer.finish().map(drop)

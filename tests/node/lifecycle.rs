@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use shuffledet::model::Model;
+use shuffledet_detector::model::Model;
 
 use crate::peer::{LIMIT, Peer};
 use crate::program::Room;

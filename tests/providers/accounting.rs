@@ -4,16 +4,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use shuffledet::detect::settings::Thresholds;
-use shuffledet::detect::{Detector, DetectorSettings};
-use shuffledet::image::jpeg::JpegEncoder;
-use shuffledet::image::{BgrView, test_card};
-use shuffledet::infer::{Cause, Patience, Provider, Standing};
-use shuffledet::metrics::Tally;
-use shuffledet::msg::{CompressedImageView, HeaderView};
-use shuffledet::pipeline::{
-    Annotate, CameraTuning, Frame, Mark, Pace, Source, Transport, Tuned, Tuning, Worker, run,
+use shuffledet_core::Cause;
+use shuffledet_core::Mark;
+use shuffledet_core::test_card;
+use shuffledet_detector::detect::settings::Thresholds;
+use shuffledet_detector::detect::{Detector, DetectorSettings};
+use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::pipeline::{
+    Annotate, CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, Worker, run,
 };
+use shuffledet_image::BgrView;
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_infer::{Patience, Provider, Standing};
+use shuffledet_msg::{CompressedImageView, HeaderView};
 
 use crate::scripted::{Behaviour, GOOD, Scripted, model, open};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shuffledet::infer::{Cause, Patience, Provider, Standing};
+use shuffledet_core::Cause;
+use shuffledet_infer::{Patience, Provider, Standing};
 
 use crate::scripted::{
     Behaviour, GOOD, Scripted, fate, frame, frames_until, open, refusal, session,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use shuffledet::infer::{Cause, InferError, Patience, Provider, Standing};
+use shuffledet_core::Cause;
+use shuffledet_infer::{InferError, Patience, Provider, Standing};
 
 use crate::scripted::{GOOD, Scripted, fate, open, refusal, session};
 

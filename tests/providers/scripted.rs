@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use shuffledet::infer::runner::{Shapes, Tensors};
-use shuffledet::infer::session::SessionOptions;
-use shuffledet::infer::{
-    Backend, Backoff, Cause, InferError, Opening, Patience, Placed, Provider, ProviderError,
-    Runner, Session, Standing,
+use shuffledet_core::ProviderFate;
+use shuffledet_core::{Cause, Placed};
+use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
+use shuffledet_infer::runner::{Shapes, Tensors};
+use shuffledet_infer::session::SessionOptions;
+use shuffledet_infer::{
+    Backend, Backoff, InferError, Opening, Patience, Provider, ProviderError, Runner, Session,
+    Standing,
 };
-use shuffledet::metrics::ProviderFate;
-use shuffledet::model::{Manifest, ModelDescription, OutputDecoder};
 
 pub const SHAPE: [usize; 4] = [1, 3, 352, 352];
 

@@ -4,7 +4,8 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use shuffledet::infer::{Cause, Patience, Provider, Standing};
+use shuffledet_core::Cause;
+use shuffledet_infer::{Patience, Provider, Standing};
 
 use crate::scripted::{
     Behaviour, GOOD, Scripted, fate, frame, frames_until, open, refusal, session,

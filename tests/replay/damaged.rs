@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
-use shuffledet::msg::DiagnosticArray;
+use shuffledet_msg::DiagnosticArray;
 use tempfile::tempdir;
 
 use crate::program::{MODELS, end, replay, summary};
 use crate::recordings::{self, COMPRESSED_FRAMES, Message, compressed, images, on, raw};
-use shuffledet::msg::CompressedImageView;
+use shuffledet_msg::CompressedImageView;
 
 /// Good and bad messages by turns: the bad ones with the reason that they fail for.
 fn good_and_bad(dashcam: &Path) -> Vec<(Message, Option<&'static str>)> {

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shuffledet::msg::DiagnosticArray;
+use shuffledet_msg::DiagnosticArray;
 use tempfile::tempdir;
 
 use crate::program::{Ended, replay, summary};

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use shuffledet::bag::{Qos, Recording, RecordingWriter, Selection, TopicId, TopicSpec};
-use shuffledet::msg::definition::{CAMERA_INFO, COMPRESSED_IMAGE, IMAGE};
-use shuffledet::msg::{CompressedImageView, Definition, HeaderView, ImageView, Stamp};
+use shuffledet_bag::{Qos, Recording, RecordingWriter, Selection, TopicId, TopicSpec};
+use shuffledet_msg::definition::{CAMERA_INFO, COMPRESSED_IMAGE, IMAGE};
+use shuffledet_msg::{CompressedImageView, Definition, HeaderView, ImageView, Stamp};
 
 use crate::support;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use shuffledet::model::Model;
+use shuffledet_detector::model::Model;
 use tempfile::tempdir;
 
 use crate::program::{end, refusal, replay};

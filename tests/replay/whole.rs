@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use shuffledet::msg::{Detection2DArray, HeaderView};
+use shuffledet_msg::{Detection2DArray, HeaderView};
 use tempfile::tempdir;
 
 use crate::program::{MODELS, end, replay, summary};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use shuffledet::detect::settings::Thresholds;
-use shuffledet::detect::{Detector, DetectorSettings};
-use shuffledet::infer::{Provider, Runtime, SessionOptions};
-use shuffledet::model::Model;
+use shuffledet_detector::detect::settings::Thresholds;
+use shuffledet_detector::detect::{Detector, DetectorSettings};
+use shuffledet_detector::model::Model;
+use shuffledet_infer::{Provider, Runtime, SessionOptions};
 
 /// The thresholds are the model's own where none is given.
 pub fn detector(model: &str, score: Option<f32>, nms_iou: Option<f32>) -> Detector {

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use shuffledet::detect::Detector;
-use shuffledet::infer::runner::{Shapes, Tensors};
-use shuffledet::infer::{
-    Backend, Backoff, Opening, Patience, Placed, Provider, ProviderError, Runner, SessionOptions,
+use shuffledet_core::Placed;
+use shuffledet_detector::detect::Detector;
+use shuffledet_detector::model::ModelDescription;
+use shuffledet_detector::model::decoder::Family;
+use shuffledet_detector::pipeline::{Annotate, Tuning, Worker};
+use shuffledet_infer::runner::{Shapes, Tensors};
+use shuffledet_infer::{
+    Backend, Backoff, Opening, Patience, Provider, ProviderError, Runner, SessionOptions,
 };
-use shuffledet::model::ModelDescription;
-use shuffledet::model::decoder::Family;
-use shuffledet::pipeline::{Annotate, Tuning, Worker};
 
 /// Gives the same outputs for every frame.
 #[derive(Clone)]

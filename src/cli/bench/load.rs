@@ -11,12 +11,13 @@ use serde::Serialize;
 
 use super::messages::Message;
 use crate::cli::replay::make_workers;
-use crate::detect::Loaded;
-use crate::metrics::quantiles_of;
-use crate::pipeline::{
-    Annotate, Frame, Mark, Outcome, Pace, Source, Tuning, Worker, run as run_pipeline,
+use shuffledet_core::quantiles_of;
+use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::Loaded;
+use shuffledet_detector::pipeline::{
+    Annotate, Frame, Pace, Source, Tuning, Worker, run as run_pipeline,
 };
-use crate::sink::ResultMessages;
+use shuffledet_detector::sink::ResultMessages;
 
 /// Cameras, of which one frame in turn comes after the other.
 const CAMERAS: [usize; 4] = [1, 2, 4, 8];

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::bag::Recording;
 use crate::cli::replay::select_cameras;
-use crate::image::folder::images_in;
-use crate::msg::{CompressedImageView, HeaderView};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{Frame, Source, Transport};
+use shuffledet_bag::Recording;
+use shuffledet_detector::pipeline::source::RecordingSource;
+use shuffledet_detector::pipeline::{Frame, Source, Transport};
+use shuffledet_image::folder::images_in;
+use shuffledet_msg::{CompressedImageView, HeaderView};
 
 /// A message in memory.
 pub struct Message {

@@ -16,10 +16,11 @@ use serde::Serialize;
 use super::Status;
 use super::parameters::ParameterArgs;
 use super::replay::make_workers;
-use crate::metrics::Quantiles;
-use crate::pipeline::{Annotate, Stage};
 use load::Load;
 use sequential::Sequential;
+use shuffledet_core::Quantiles;
+use shuffledet_core::Stage;
+use shuffledet_detector::pipeline::Annotate;
 use throughput::Throughput;
 
 #[derive(Debug, Args)]

@@ -7,10 +7,12 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::messages::Message;
-use crate::detect::Loaded;
-use crate::metrics::{Quantiles, StageHistograms, allocations, quantiles_of};
-use crate::pipeline::{Frame, Mark, Outcome, Stage, Worker};
-use crate::sink::ResultMessages;
+use shuffledet_core::{Mark, Outcome, Stage};
+use shuffledet_core::{Quantiles, StageHistograms, quantiles_of};
+use shuffledet_detector::Loaded;
+use shuffledet_detector::metrics::allocations;
+use shuffledet_detector::pipeline::{Frame, Worker};
+use shuffledet_detector::sink::ResultMessages;
 
 /// Times are in milliseconds.
 #[derive(Serialize)]

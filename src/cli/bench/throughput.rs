@@ -8,9 +8,10 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::messages::Message;
-use crate::detect::Loaded;
-use crate::pipeline::{Frame, Mark, Pace, Source, Tuning, Worker, run as run_pipeline};
-use crate::sink::ResultMessages;
+use shuffledet_core::Mark;
+use shuffledet_detector::Loaded;
+use shuffledet_detector::pipeline::{Frame, Pace, Source, Tuning, Worker, run as run_pipeline};
+use shuffledet_detector::sink::ResultMessages;
 
 #[derive(Serialize)]
 pub struct Throughput {

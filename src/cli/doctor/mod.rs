@@ -14,8 +14,8 @@ use clap::Args;
 
 use super::Status;
 use super::parameters::ParameterArgs;
-use crate::infer::{Runtime, SessionOptions};
 use check::{Check, Level, Report};
+use shuffledet_infer::{Runtime, SessionOptions};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -1,10 +1,10 @@
 //! Which models are here, whether they are the right files, and whether they compute what they should.
 
 use super::check::{Check, Report};
-use crate::infer::backend::Profiled;
-use crate::infer::self_test::{self, Probe};
-use crate::infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
-use crate::model::{Manifest, Model, ModelError};
+use shuffledet_detector::model::{Manifest, Model, ModelError};
+use shuffledet_infer::backend::Profiled;
+use shuffledet_infer::self_test::{self, Probe};
+use shuffledet_infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
 
 /// The root mean square of each output on the test card, by `tests/reference/test_card.py`.
 const EXPECTED: [(&str, &[f64]); 2] = [

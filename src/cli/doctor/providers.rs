@@ -4,14 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::check::{Check, Report};
-use crate::infer::backend::Profiled;
-use crate::infer::gpu::Nvidia;
-use crate::infer::self_test::{Probe, Reference};
-use crate::infer::{
-    Backend, Cause, OrtBackend, Placed, Provider, ProviderError, Runtime, SessionOptions,
-};
-use crate::metrics::ProviderFate;
-use crate::model::Model;
+use shuffledet_core::ProviderFate;
+use shuffledet_core::{Cause, Placed};
+use shuffledet_detector::model::Model;
+use shuffledet_infer::backend::Profiled;
+use shuffledet_infer::gpu::Nvidia;
+use shuffledet_infer::self_test::{Probe, Reference};
+use shuffledet_infer::{Backend, OrtBackend, Provider, ProviderError, Runtime, SessionOptions};
 
 /// What became of one provider.
 struct Tried {

@@ -13,22 +13,25 @@ use clap::Args;
 
 use super::import::read_export;
 use super::{ANNOTATIONS, IMAGES, file_name, prefixes};
-use crate::bag::{BagError, Recording};
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::{make_workers, select_cameras};
 use crate::cli::{Status, interrupt, progress};
-use crate::eval::Category;
-use crate::eval::annotations::{Annotation, Annotations, Info, LabelledCategory, LabelledImage};
-use crate::image::ImageDecoder;
-use crate::image::jpeg::JpegEncoder;
-use crate::model::Labels;
-use crate::msg::{CompressedImageView, ImageView};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{
-    Annotate, Camera, Frame, Outcome, Pace, RunError, Source, Transport, run as run_pipeline,
+use shuffledet_bag::{BagError, Recording};
+use shuffledet_core::Labels;
+use shuffledet_core::Outcome;
+use shuffledet_core::whole_file::{beside, keep};
+use shuffledet_detector::pipeline::source::RecordingSource;
+use shuffledet_detector::pipeline::{
+    Annotate, Camera, Frame, Pace, RunError, Source, Transport, run as run_pipeline,
 };
-use crate::report::format::counted;
-use crate::whole_file::{beside, keep};
+use shuffledet_eval::Category;
+use shuffledet_eval::annotations::{
+    Annotation, Annotations, Info, LabelledCategory, LabelledImage,
+};
+use shuffledet_image::ImageDecoder;
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_msg::{CompressedImageView, ImageView};
+use shuffledet_report::format::counted;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{file_name, prefixes};
-use crate::bag::Recording;
 use crate::cli::replay::select_cameras;
-use crate::eval::annotations::LabelledImage;
-use crate::image::ImageDecoder;
-use crate::image::jpeg::JpegDecoder;
-use crate::msg::{CompressedImageView, ImageView};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{Frame, Source, Transport};
+use shuffledet_bag::Recording;
+use shuffledet_detector::pipeline::source::RecordingSource;
+use shuffledet_detector::pipeline::{Frame, Source, Transport};
+use shuffledet_eval::annotations::LabelledImage;
+use shuffledet_image::ImageDecoder;
+use shuffledet_image::jpeg::JpegDecoder;
+use shuffledet_msg::{CompressedImageView, ImageView};
 
 /// Every frame of every camera, the first of each stamp; those that are no picture are left out.
 pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {

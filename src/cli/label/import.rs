@@ -13,10 +13,12 @@ use clap::{ArgGroup, Args};
 use super::ANNOTATIONS;
 use super::frames::frames_of;
 use crate::cli::Status;
-use crate::eval::annotations::{Annotation, Annotations, Info, LabelledCategory, LabelledImage};
-use crate::eval::truth::{reaches_beyond, read_coco};
-use crate::eval::{Category, ImageSource, Problem, Problems, Truth, TruthImage};
-use crate::report::format::counted;
+use shuffledet_eval::annotations::{
+    Annotation, Annotations, Info, LabelledCategory, LabelledImage,
+};
+use shuffledet_eval::truth::{reaches_beyond, read_coco};
+use shuffledet_eval::{Category, ImageSource, Problem, Problems, Truth, TruthImage};
+use shuffledet_report::format::counted;
 
 #[derive(Debug, Args)]
 #[command(
@@ -278,7 +280,7 @@ fn tell(problems: &Problems) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::Object;
+    use shuffledet_eval::Object;
 
     fn image(id: u64, file_name: &str) -> LabelledImage {
         LabelledImage {

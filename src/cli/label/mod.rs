@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 use clap::Subcommand;
 
 use super::Status;
-use crate::msg::Stamp;
-use crate::pipeline::Camera;
+use shuffledet_detector::pipeline::Camera;
+use shuffledet_msg::Stamp;
 
 #[derive(Debug, Subcommand)]
 pub enum LabelCommand {
@@ -56,7 +56,7 @@ fn file_name(prefix: &str, stamp: Stamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::Transport;
+    use shuffledet_detector::pipeline::Transport;
 
     #[test]
     fn no_two_cameras_have_one_prefix() {

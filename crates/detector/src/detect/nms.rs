@@ -1,0 +1,116 @@
+//! Greedy non-maximum suppression within each class.
+
+use shuffledet_core::Detection;
+
+/// Suppresses with buffers that it keeps.
+#[derive(Debug, Default)]
+pub struct Suppressor {
+    /// With their place in the order in which they came.
+    by_score: Vec<(usize, Detection)>,
+}
+
+impl Suppressor {
+    /// Keeps the best of each group of boxes of one class that overlap by more than `iou_threshold`, at most `limit`
+    /// boxes, best first. Equal scores keep the order in which they came.
+    pub fn suppress(&mut self, detections: &mut Vec<Detection>, iou_threshold: f32, limit: usize) {
+        self.by_score.clear();
+        self.by_score.extend(detections.drain(..).enumerate());
+        // a stable sort would ask the heap for room when there are many
+        self.by_score
+            .sort_unstable_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
+        for (_, this) in &self.by_score {
+            if detections.len() == limit {
+                break;
+            }
+            let suppressed = detections.iter().any(|better| {
+                better.class_id == this.class_id && better.bbox.iou(&this.bbox) > iou_threshold
+            });
+            if !suppressed {
+                detections.push(*this);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suppress(detections: &mut Vec<Detection>, iou_threshold: f32, limit: usize) {
+        Suppressor::default().suppress(detections, iou_threshold, limit);
+    }
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use shuffledet_core::bbox::tests::any_box;
+
+    fn detections() -> impl Strategy<Value = Vec<Detection>> {
+        vec((any_box(), 0usize..3), 0..60).prop_map(|boxes| {
+            let count = boxes.len() as f32;
+            let scored = boxes.into_iter().enumerate();
+            // distinct scores
+            scored
+                .map(|(i, (bbox, class_id))| Detection {
+                    class_id,
+                    score: (i as f32 + 1.0) / (count + 1.0),
+                    bbox,
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_idempotent(mut boxes in detections(), threshold in 0f32..1.0) {
+            suppress(&mut boxes, threshold, 100);
+            let once = boxes.clone();
+            suppress(&mut boxes, threshold, 100);
+            prop_assert_eq!(boxes, once);
+        }
+
+        #[test]
+        fn order_does_not_matter(
+            (boxes, shuffled) in detections().prop_flat_map(|b| (Just(b.clone()), Just(b).prop_shuffle())),
+            threshold in 0f32..1.0,
+        ) {
+            let (mut a, mut b) = (boxes, shuffled);
+            suppress(&mut a, threshold, 100);
+            suppress(&mut b, threshold, 100);
+            prop_assert_eq!(a, b);
+        }
+
+        #[test]
+        fn every_box_is_kept_or_covered_by_a_better_one(boxes in detections(), threshold in 0f32..1.0) {
+            let mut kept = boxes.clone();
+            suppress(&mut kept, threshold, usize::MAX);
+            for d in &boxes {
+                let covered = kept.iter().any(|k| {
+                    k.class_id == d.class_id && k.score > d.score && k.bbox.iou(&d.bbox) > threshold
+                });
+                prop_assert!(kept.contains(d) != covered);
+            }
+        }
+    }
+
+    #[test]
+    fn the_limit_takes_the_best() {
+        let bbox = |x1| shuffledet_core::BBox {
+            x1,
+            y1: 0.0,
+            x2: x1 + 1.0,
+            y2: 1.0,
+        };
+        let mut boxes: Vec<_> = (0..5)
+            .map(|i| Detection {
+                class_id: 0,
+                score: i as f32 / 10.0,
+                bbox: bbox(10.0 * i as f32),
+            })
+            .collect();
+        suppress(&mut boxes, 0.5, 2);
+        assert_eq!(
+            boxes.iter().map(|d| d.score).collect::<Vec<_>>(),
+            [0.4, 0.3]
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! What happened in a run, counted as frames come out of the pipeline.
+
+use std::collections::BTreeMap;
+
+use crate::pipeline::Frame;
+use shuffledet_core::Labels;
+use shuffledet_core::Outcome;
+use shuffledet_core::timeline::OutcomeKind;
+use shuffledet_core::{FailureNote, FrameCounts, StageHistograms, Summary, Timeline};
+
+/// Counters, histograms and the timeline of a run. Its size does not grow with the number of frames.
+#[derive(Default)]
+pub struct Tally {
+    pub frames: FrameCounts,
+    pub histograms: StageHistograms,
+    pub timeline: Timeline,
+    /// Published detections by class id.
+    detections: Vec<u64>,
+    pub failures: Vec<FailureNote>,
+}
+
+impl Tally {
+    /// Counts a frame of the camera on `topic`.
+    pub fn record(&mut self, frame: &Frame, outcome: &Outcome, topic: &str, labels: &Labels) {
+        self.frames.received += 1;
+        let kind = match outcome {
+            Outcome::Published => {
+                self.frames.published += 1;
+                OutcomeKind::Published
+            }
+            Outcome::Dropped(reason) => {
+                count(&mut self.frames.dropped, reason.name());
+                OutcomeKind::Dropped
+            }
+            Outcome::Failed(failure) => {
+                count(&mut self.frames.failed, failure.reason);
+                if self.failures.len() < Summary::FAILURES_KEPT {
+                    self.failures.push(FailureNote {
+                        topic: topic.to_owned(),
+                        stamp_ns: frame.stamp.to_ns(),
+                        reason: failure.message.to_string(),
+                    });
+                }
+                OutcomeKind::Failed
+            }
+        };
+        self.detections.resize(labels.count(), 0);
+        for detection in &frame.detections {
+            self.detections[detection.class_id] += 1;
+        }
+        self.histograms.record(&frame.trace);
+        let log_time_ns = i64::try_from(frame.log_time_ns).unwrap_or(i64::MAX);
+        let detections = frame
+            .detections
+            .iter()
+            .map(|d| (labels.name(d.class_id), 1));
+        self.timeline
+            .record(log_time_ns, kind, &frame.trace, detections);
+    }
+
+    /// Published detections by label; labels without any are absent.
+    pub fn detections(&self, labels: &Labels) -> BTreeMap<String, u64> {
+        let counts = self
+            .detections
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0);
+        counts
+            .map(|(class_id, &count)| (labels.name(class_id).to_owned(), count))
+            .collect()
+    }
+
+    /// Whether any frame failed.
+    pub fn any_failed(&self) -> bool {
+        !self.frames.failed.is_empty()
+    }
+}
+
+pub(super) fn count(counts: &mut BTreeMap<String, u64>, reason: &str) {
+    match counts.get_mut(reason) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(reason.to_owned(), 1);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! NanoDet (github.com/RangiLyu/nanodet), as exported by the OpenCV model zoo: class probabilities of strides 8, 16
+//! and 32 (1 x anchors x classes each), then the sides (1 x anchors x 32 each): left, top, right, bottom, each a
+//! distribution over 8 distances in strides (Generalized Focal Loss, Li et al., 2020).
+
+use shuffledet_core::{BBox, Detection};
+
+const STRIDES: [u32; 3] = [8, 16, 32];
+const DISTANCES: usize = 8;
+
+#[derive(Debug)]
+pub struct NanoDet {
+    input: (u32, u32),
+    classes: usize,
+}
+
+impl NanoDet {
+    pub fn new(input: (u32, u32), classes: usize) -> Self {
+        Self { input, classes }
+    }
+
+    fn grid(&self, stride: u32) -> (usize, usize) {
+        (
+            self.input.0.div_ceil(stride) as usize,
+            self.input.1.div_ceil(stride) as usize,
+        )
+    }
+
+    pub fn output_shapes(&self) -> Vec<Vec<i64>> {
+        let anchors = STRIDES.map(|stride| {
+            let (columns, rows) = self.grid(stride);
+            (columns * rows) as i64
+        });
+        let of_width = |width: i64| anchors.iter().map(move |&count| vec![1, count, width]);
+        of_width(self.classes as i64)
+            .chain(of_width(4 * DISTANCES as i64))
+            .collect()
+    }
+
+    pub fn decode(
+        &self,
+        outputs: &[&[f32]],
+        least: f32,
+        threshold: impl Fn(usize) -> f32,
+        found: &mut Vec<Detection>,
+    ) {
+        let (scores, sides) = outputs.split_at(STRIDES.len());
+        for ((&stride, scores), sides) in STRIDES.iter().zip(scores).zip(sides) {
+            let (columns, _) = self.grid(stride);
+            let anchors = scores
+                .chunks_exact(self.classes)
+                .zip(sides.chunks_exact(4 * DISTANCES));
+            for (anchor, (scores, sides)) in anchors.enumerate() {
+                // nearly every anchor ends here, so without a branch for each class
+                if !scores
+                    .iter()
+                    .fold(false, |any, &score| any | (score > least))
+                {
+                    continue;
+                }
+                let (class_id, score) = super::best(scores.iter().copied());
+                if score <= threshold(class_id) {
+                    continue;
+                }
+                let stride = stride as f32;
+                let centre = |index: usize| (index as f32 + 0.5) * stride;
+                let (x, y) = (centre(anchor % columns), centre(anchor / columns));
+                let side = |i: usize| expected(&sides[i * DISTANCES..(i + 1) * DISTANCES]) * stride;
+                let bbox = BBox {
+                    x1: x - side(0),
+                    y1: y - side(1),
+                    x2: x + side(2),
+                    y2: y + side(3),
+                };
+                found.push(Detection {
+                    class_id,
+                    score,
+                    bbox,
+                });
+            }
+        }
+    }
+}
+
+/// The mean distance under the softmax of `logits`.
+fn expected(logits: &[f32]) -> f32 {
+    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let (mut sum, mut weighted) = (0.0, 0.0);
+    for (distance, logit) in logits.iter().enumerate() {
+        let weight = (logit - greatest).exp();
+        sum += weight;
+        weighted += distance as f32 * weight;
+    }
+    weighted / sum
+}

@@ -1,0 +1,314 @@
+//! `models/manifest.yaml`, and the description beside a user's own model, which has the same keys.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::decoder::Family;
+use super::labels::{Label, Labels, LabelsError};
+use shuffledet_core::InputSpec;
+
+/// The manifest of this build.
+const SHIPPED: &str = include_str!("../../models/manifest.yaml");
+
+/// Every model, label set and sample that can be named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    label_sets: BTreeMap<String, Vec<Label>>,
+    pub models: Vec<ModelEntry>,
+    pub samples: Vec<Sample>,
+}
+
+/// A file that is fetched.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteFile {
+    pub name: String,
+    pub url: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    pub size_bytes: u64,
+    pub licence: String,
+    /// Where people read about it.
+    pub source: String,
+}
+
+/// A model as it is written in the manifest.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelEntry {
+    pub name: String,
+    pub family: Family,
+    pub file: RemoteFile,
+    input: InputSpec,
+    labels: LabelSource,
+    score_threshold: f32,
+    nms_iou_threshold: f32,
+}
+
+/// A model as its own description file has it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sidecar {
+    name: Option<String>,
+    family: Family,
+    /// Where the file came from, so that an entry of the manifest can be taken over as it is.
+    file: Option<RemoteFile>,
+    input: InputSpec,
+    labels: LabelSource,
+    score_threshold: f32,
+    nms_iou_threshold: f32,
+}
+
+/// A recording to try things on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    pub name: String,
+    pub file: RemoteFile,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "labels: the name of a label set (coco), a list of names, or a list of {name, category_id}"
+)]
+enum LabelSource {
+    Set(String),
+    Names(Vec<String>),
+    Labels(Vec<Label>),
+}
+
+/// What a model is, checked: how to feed it, how to read it, what its classes are called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelDescription {
+    pub name: String,
+    pub family: Family,
+    /// What the file's sha256 must be, lower-case hexadecimal, where the description says.
+    pub sha256: Option<String>,
+    pub input: InputSpec,
+    pub labels: Labels,
+    /// The score that its authors publish at, in [0, 1].
+    pub score_threshold: f32,
+    /// The IoU that its authors suppress at, in [0, 1].
+    pub nms_iou_threshold: f32,
+}
+
+/// Why a description is refused. `origin` is the file that it stands in.
+#[derive(Debug, Error)]
+pub enum ManifestError {
+    #[error("{origin}: {source}")]
+    Yaml {
+        origin: String,
+        source: serde_yaml::Error,
+    },
+    #[error("{origin}: {key}: expected {expected}, found {found}")]
+    Value {
+        origin: String,
+        key: &'static str,
+        expected: String,
+        found: String,
+    },
+    #[error("{origin}: labels: {source}")]
+    Labels { origin: String, source: LabelsError },
+    #[error("no model is named {name:?}; there are: {known} (or give the path of an .onnx file)")]
+    UnknownModel { name: String, known: String },
+}
+
+impl Manifest {
+    /// The manifest that this program was built with.
+    pub fn shipped() -> Result<Self, ManifestError> {
+        Self::parse(SHIPPED, "models/manifest.yaml")
+    }
+
+    fn parse(yaml: &str, origin: &str) -> Result<Self, ManifestError> {
+        serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
+            origin: origin.to_owned(),
+            source,
+        })
+    }
+
+    /// The entry of that name.
+    ///
+    /// # Errors
+    /// [`ManifestError::UnknownModel`], which lists the names that there are.
+    pub fn model(&self, name: &str) -> Result<&ModelEntry, ManifestError> {
+        self.models
+            .iter()
+            .find(|model| model.name == name)
+            .ok_or_else(|| {
+                let known: Vec<_> = self
+                    .models
+                    .iter()
+                    .map(|model| model.name.as_str())
+                    .collect();
+                ManifestError::UnknownModel {
+                    name: name.to_owned(),
+                    known: known.join(", "),
+                }
+            })
+    }
+
+    /// The description of an entry of this manifest, checked.
+    pub fn describe(&self, entry: &ModelEntry) -> Result<ModelDescription, ManifestError> {
+        let description = Sidecar {
+            name: Some(entry.name.clone()),
+            family: entry.family,
+            file: Some(entry.file.clone()),
+            input: entry.input.clone(),
+            labels: entry.labels.clone(),
+            score_threshold: entry.score_threshold,
+            nms_iou_threshold: entry.nms_iou_threshold,
+        };
+        self.check(description, "models/manifest.yaml", &entry.name)
+    }
+
+    /// The description of a user's own model: the text of `path`, which names the model unless it does itself.
+    ///
+    /// # Errors
+    /// It is no YAML of that form, a key is missing or unknown, or a value is out of range.
+    pub fn describe_sidecar(
+        &self,
+        yaml: &str,
+        path: &Path,
+    ) -> Result<ModelDescription, ManifestError> {
+        let origin = path.display().to_string();
+        let sidecar: Sidecar =
+            serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
+                origin: origin.clone(),
+                source,
+            })?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        self.check(sidecar, &origin, &stem)
+    }
+
+    fn check(
+        &self,
+        raw: Sidecar,
+        origin: &str,
+        name: &str,
+    ) -> Result<ModelDescription, ManifestError> {
+        let wrong = |key, expected: &str, found: String| ManifestError::Value {
+            origin: origin.to_owned(),
+            key,
+            expected: expected.to_owned(),
+            found,
+        };
+        for (key, side) in [
+            ("input.width", raw.input.width),
+            ("input.height", raw.input.height),
+        ] {
+            if side == 0 || side % 32 != 0 || side > 4096 {
+                return Err(wrong(key, "a multiple of 32 up to 4096", side.to_string()));
+            }
+        }
+        if !raw.input.mean.iter().all(|mean| mean.is_finite()) {
+            let found = format!("{:?}", raw.input.mean);
+            return Err(wrong("input.mean", "three finite numbers", found));
+        }
+        if !raw
+            .input
+            .std
+            .iter()
+            .all(|std| std.is_finite() && *std > 0.0)
+        {
+            let found = format!("{:?}", raw.input.std);
+            return Err(wrong("input.std", "three numbers above 0", found));
+        }
+        for (key, threshold) in [
+            ("score_threshold", raw.score_threshold),
+            ("nms_iou_threshold", raw.nms_iou_threshold),
+        ] {
+            if !(0.0..=1.0).contains(&threshold) {
+                return Err(wrong(key, "a number from 0 to 1", threshold.to_string()));
+            }
+        }
+        Ok(ModelDescription {
+            name: raw.name.unwrap_or_else(|| name.to_owned()),
+            family: raw.family,
+            sha256: raw.file.map(|file| file.sha256),
+            input: raw.input,
+            labels: self.labels(raw.labels, origin)?,
+            score_threshold: raw.score_threshold,
+            nms_iou_threshold: raw.nms_iou_threshold,
+        })
+    }
+
+    fn labels(&self, source: LabelSource, origin: &str) -> Result<Labels, ManifestError> {
+        let labels = match source {
+            LabelSource::Labels(labels) => labels,
+            // data sets count their categories from 1
+            LabelSource::Names(names) => (1..)
+                .zip(names)
+                .map(|(category_id, name)| Label { name, category_id })
+                .collect(),
+            LabelSource::Set(name) => {
+                self.label_sets
+                    .get(&name)
+                    .cloned()
+                    .ok_or_else(|| ManifestError::Value {
+                        origin: origin.to_owned(),
+                        key: "labels",
+                        expected: format!("one of the label sets {:?}", self.label_sets.keys()),
+                        found: name,
+                    })?
+            }
+        };
+        Labels::new(labels).map_err(|source| ManifestError::Labels {
+            origin: origin.to_owned(),
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIDECAR: &str = "family: nanodet\nlabels: [car, bus]\nscore_threshold: 0.4\nnms_iou_threshold: 0.5\n\
+        input: {width: 320, height: 320, colour: rgb, resize: letterbox, mean: [0, 0, 0], std: [255, 255, 255]}\n";
+
+    fn describe(yaml: &str) -> Result<ModelDescription, ManifestError> {
+        Manifest::shipped()
+            .unwrap()
+            .describe_sidecar(yaml, Path::new("a/mine.yaml"))
+    }
+
+    #[test]
+    fn every_shipped_model_is_described() {
+        let manifest = Manifest::shipped().unwrap();
+        for entry in &manifest.models {
+            let description = manifest.describe(entry).unwrap();
+            assert_eq!(description.labels.count(), 80);
+            assert_eq!(description.labels.category_id(79), 90);
+        }
+    }
+
+    #[test]
+    fn a_sidecar_takes_its_name_from_the_file() {
+        let description = describe(SIDECAR).unwrap();
+        assert_eq!(description.name, "mine");
+        assert_eq!(description.labels.category_id(1), 2);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |yaml: &str| describe(yaml).unwrap_err().to_string();
+        let wrong_side = message(&SIDECAR.replace("width: 320", "width: 300"));
+        assert_eq!(
+            wrong_side,
+            "a/mine.yaml: input.width: expected a multiple of 32 up to 4096, found 300"
+        );
+        assert!(message(&SIDECAR.replace("[car, bus]", "kitti")).contains("kitti"));
+        assert!(message(&SIDECAR.replace("0.4", "1.4")).contains("score_threshold"));
+        assert!(
+            message(&SIDECAR.replace("[255, 255, 255]", "[255, 0, 255]")).contains("input.std")
+        );
+        assert!(message(&SIDECAR.replace("family", "famly")).contains("famly"));
+        assert!(message(&SIDECAR.replace("[car, bus]", "[]")).contains("empty"));
+        assert!(message(&SIDECAR.replace("[car, bus]", "{a: 1}")).contains("label set"));
+    }
+}

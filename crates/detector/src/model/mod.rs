@@ -1,0 +1,140 @@
+//! What a detector model is: manifest, file, graph, labels, output decoder.
+
+pub mod decoder;
+pub mod fetch;
+pub mod inspect;
+pub mod labels;
+pub mod layout;
+pub mod manifest;
+pub mod onnx;
+mod shapes;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+pub use decoder::{Family, OutputDecoder};
+pub use labels::Labels;
+pub use manifest::{Manifest, ModelDescription};
+
+use manifest::ManifestError;
+use shuffledet_core::locations;
+
+/// A model's description and its file's bytes.
+#[derive(Debug)]
+pub struct Model {
+    pub description: ModelDescription,
+    pub path: PathBuf,
+    /// Of the file, lower-case hexadecimal.
+    pub sha256: String,
+    /// The ONNX file as it is.
+    pub onnx: Vec<u8>,
+}
+
+/// Why a model cannot be had.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("model {name} is not at {}; get it with: shuffledet models fetch {name}", path.display())]
+    NotFetched { name: String, path: PathBuf },
+    #[error("{}: expected sha256 {expected}, found {found}; get it anew (shuffledet models fetch), or correct its description", path.display())]
+    WrongSha256 {
+        path: PathBuf,
+        expected: String,
+        found: String,
+    },
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}: no description beside it: expected {} with the keys of models/manifest.yaml (family, input, labels, score_threshold, nms_iou_threshold)", model.display(), sidecar.display())]
+    NoSidecar { model: PathBuf, sidecar: PathBuf },
+}
+
+impl Model {
+    /// The model that `name` names: one of the manifest, or the path of an ONNX file with a YAML of the same stem
+    /// beside it. Whatever ends in `.onnx` or has a slash is a path.
+    ///
+    /// # Errors
+    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it
+    /// is missing or wrong. What is in the file is checked when a session is opened.
+    pub fn load(name: &str) -> Result<Self, ModelError> {
+        let manifest = Manifest::shipped()?;
+        if is_path(name) {
+            Self::load_file(&manifest, Path::new(name))
+        } else {
+            Self::load_named(&manifest, name)
+        }
+    }
+
+    fn load_named(manifest: &Manifest, name: &str) -> Result<Self, ModelError> {
+        let entry = manifest.model(name)?;
+        let path = locations::model_folder().join(&entry.file.name);
+        let name = name.to_owned();
+        if !path.is_file() {
+            return Err(ModelError::NotFetched { name, path });
+        }
+        let onnx = read(&path)?;
+        Self::check(manifest.describe(entry)?, path, onnx)
+    }
+
+    /// Fails where the description knows another sha256 than the file's.
+    fn check(
+        description: ModelDescription,
+        path: PathBuf,
+        onnx: Vec<u8>,
+    ) -> Result<Self, ModelError> {
+        let found = fetch::sha256(&onnx);
+        match &description.sha256 {
+            Some(expected) if *expected != found => {
+                let expected = expected.clone();
+                Err(ModelError::WrongSha256 {
+                    path,
+                    expected,
+                    found,
+                })
+            }
+            _ => Ok(Self {
+                description,
+                path,
+                sha256: found,
+                onnx,
+            }),
+        }
+    }
+
+    fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
+        let onnx = read(path)?;
+        let sidecar = path.with_extension("yaml");
+        let yaml = match fs::read_to_string(&sidecar) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ModelError::NoSidecar {
+                    model: path.to_owned(),
+                    sidecar,
+                });
+            }
+            read => read.map_err(|source| ModelError::Read {
+                path: sidecar.clone(),
+                source,
+            })?,
+        };
+        Self::check(
+            manifest.describe_sidecar(&yaml, &sidecar)?,
+            path.to_owned(),
+            onnx,
+        )
+    }
+}
+
+/// Whether `name` is the path of an ONNX file rather than a name of the manifest.
+pub fn is_path(name: &str) -> bool {
+    name.ends_with(".onnx") || name.contains('/')
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
+    fs::read(path).map_err(|source| ModelError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}

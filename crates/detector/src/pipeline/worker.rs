@@ -1,0 +1,245 @@
+//! The stages of one frame, in order, each marked in its trace: the one path that live frames, replayed frames and
+//! measured frames take.
+
+use std::sync::Arc;
+
+use super::tuning::Follower;
+use super::{Annotated, Frame, Transport, Tuning};
+use crate::detect::Detector;
+use shuffledet_core::Labels;
+use shuffledet_core::{DropReason, Failure, Mark, Outcome};
+use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_image::{BgrView, DecodeError, ImageDecoder, draw};
+use shuffledet_infer::InferError;
+use shuffledet_msg::{CompressedImageView, ImageView};
+
+/// Which frames get an annotated picture, and how wide it is at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Annotate {
+    None,
+    /// Those of cameras that are watched ([`Tuning::is_watched`](super::Tuning::is_watched)).
+    Watched {
+        max_width: u32,
+    },
+    /// A sample of about a dozen to two dozen frames of each power of two, thinned as the recording goes on.
+    Some {
+        max_width: u32,
+    },
+    All {
+        max_width: u32,
+    },
+}
+
+impl Annotate {
+    /// The picture's greatest width if the frame gets one.
+    fn wants(self, sequence: u64, watched: bool) -> Option<u32> {
+        /// Pictures a power of two.
+        const SAMPLE: u64 = 12;
+        match self {
+            Annotate::None => None,
+            Annotate::Watched { max_width } => watched.then_some(max_width),
+            Annotate::All { max_width } => Some(max_width),
+            Annotate::Some { max_width } => {
+                let stride = (sequence / SAMPLE + 1).next_power_of_two();
+                sequence.is_multiple_of(stride).then_some(max_width)
+            }
+        }
+    }
+}
+
+/// Works on one frame after another with buffers and a session of its own.
+pub struct Worker {
+    decoder: ImageDecoder,
+    detector: Detector,
+    labels: Arc<Labels>,
+    settings: Follower,
+    annotate: Annotate,
+    encoder: JpegEncoder,
+}
+
+/// Quality of annotated pictures.
+const JPEG_QUALITY: i32 = 85;
+
+impl Worker {
+    /// A worker that follows the settings of `tuning`.
+    pub fn new(
+        mut detector: Detector,
+        labels: Arc<Labels>,
+        tuning: Arc<Tuning>,
+        annotate: Annotate,
+    ) -> Result<Self, DecodeError> {
+        let mut settings = Follower::new(tuning);
+        detector.set_settings(&settings.current().0.detector);
+        let (decoder, encoder) = (ImageDecoder::new()?, JpegEncoder::new(JPEG_QUALITY)?);
+        Ok(Self {
+            decoder,
+            detector,
+            labels,
+            settings,
+            annotate,
+            encoder,
+        })
+    }
+
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
+    /// Takes `frame` through every stage.
+    pub fn process(&mut self, frame: &mut Frame) -> Outcome {
+        frame.trace.mark(Mark::Dequeued);
+        // before its age is looked at: a change of the provider takes time
+        self.detector.between_frames();
+        let (tuned, changed) = self.settings.current();
+        if changed {
+            self.detector.set_settings(&tuned.detector);
+        }
+        let camera = tuned.cameras.get(frame.camera);
+        let jpeg_scale = camera.map(|camera| camera.jpeg_scale);
+        self.decoder.set_jpeg_scale(jpeg_scale.unwrap_or_default());
+        let max_age = camera.and_then(|camera| camera.max_age);
+        if max_age.is_some_and(|max_age| frame.age() > max_age) {
+            return Outcome::Dropped(DropReason::TooOld);
+        }
+        match self.detect(frame) {
+            Ok(()) => Outcome::Published,
+            Err(failure) => {
+                frame.detections.clear();
+                Outcome::Failed(failure)
+            }
+        }
+    }
+
+    /// Runs the model on the last frame's tensor once more, to measure it alone.
+    pub fn run_model_again(&mut self) -> Result<(), InferError> {
+        self.detector.infer().map(|_| ())
+    }
+
+    fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
+        let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
+        frame.trace.mark(Mark::Decoded);
+        frame.size = Some(image.image_size());
+        let letterbox = self
+            .detector
+            .prepare(&image)
+            .map_err(|error| failed("preparation", error))?;
+        frame.trace.mark(Mark::Prepared);
+        let (outputs, reader) = self
+            .detector
+            .infer()
+            .map_err(|error| failed(error.reason(), error))?;
+        frame.trace.mark(Mark::Inferred);
+        reader
+            .read(&outputs)
+            .map_err(|error| failed(error.reason(), error))?;
+        frame.trace.mark(Mark::Boxed);
+        frame
+            .detections
+            .extend_from_slice(reader.suppress(letterbox));
+        frame.trace.mark(Mark::Suppressed);
+        let watched = self.settings.tuning().is_watched(frame.camera);
+        if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
+            match annotate(&mut self.encoder, &image, frame, &self.labels, max_width) {
+                Ok(annotated) => frame.annotated = Some(annotated),
+                // a picture for people is not worth the detections, which are valid without it
+                Err(error) => tracing::warn!("frame {}: not drawn: {error}", frame.sequence),
+            }
+            frame.trace.mark(Mark::Drawn);
+        }
+        Ok(())
+    }
+}
+
+/// The picture in a message.
+pub(crate) fn decode<'a>(
+    decoder: &'a mut ImageDecoder,
+    transport: Transport,
+    message: &'a [u8],
+) -> Result<BgrView<'a>, Failure> {
+    let malformed = |error| failed("malformed_message", error);
+    let picture = match transport {
+        Transport::Raw => decoder.decode_raw(&ImageView::parse(message).map_err(malformed)?),
+        Transport::Compressed => {
+            decoder.decode_compressed(&CompressedImageView::parse(message).map_err(malformed)?)
+        }
+    };
+    picture.map_err(|error| failed(error.reason(), error))
+}
+
+fn annotate(
+    encoder: &mut JpegEncoder,
+    image: &BgrView<'_>,
+    frame: &Frame,
+    labels: &Labels,
+    max_width: u32,
+) -> Result<Annotated, DecodeError> {
+    let canvas = draw::annotate(image, &frame.detections, labels, max_width)?;
+    let picture = BgrView::from_mat(&canvas).ok_or_else(|| DecodeError::Damaged {
+        kind: "annotated picture",
+        problem: "OpenCV gave no BGR canvas".to_owned(),
+    })?;
+    let (width, height) = (picture.width(), picture.height());
+    Ok(Annotated {
+        jpeg: encoder.encode(&picture)?,
+        width,
+        height,
+    })
+}
+
+fn failed(reason: &'static str, error: impl ToString) -> Failure {
+    Failure {
+        reason,
+        message: error.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shuffledet_msg::HeaderView;
+
+    #[test]
+    fn the_sample_of_pictures_stays_small_however_long_the_recording() {
+        let some = Annotate::Some { max_width: 640 };
+        let count = |frames: u64| {
+            (0..frames)
+                .filter(|&s| some.wants(s, false).is_some())
+                .count()
+        };
+        assert_eq!(count(12), 12);
+        assert!((12..40).contains(&count(221)));
+        assert!(count(1_000_000) < 250);
+    }
+
+    #[test]
+    fn image_bytes_are_not_copied_before_they_are_decoded() {
+        let within = |message: &[u8], data: &[u8]| {
+            let (message, data) = (message.as_ptr_range(), data.as_ptr_range());
+            message.start <= data.start && data.end <= message.end
+        };
+        let (mut raw, mut compressed) = (Vec::new(), Vec::new());
+        let (header, data) = (HeaderView::default(), &[7; 12][..]);
+        let image = ImageView {
+            header,
+            height: 2,
+            width: 2,
+            encoding: "bgr8",
+            is_bigendian: false,
+            step: 6,
+            data,
+        };
+        image.write(&mut raw).unwrap();
+        let format = "jpeg";
+        let image = CompressedImageView {
+            header,
+            format,
+            data,
+        };
+        image.write(&mut compressed).unwrap();
+        let mut decoder = ImageDecoder::new().unwrap();
+        let picture = decode(&mut decoder, Transport::Raw, &raw).unwrap();
+        assert!(within(&raw, picture.data()));
+        let jpeg = CompressedImageView::parse(&compressed).unwrap().data;
+        assert!(within(&compressed, jpeg));
+    }
+}

@@ -1,0 +1,74 @@
+//! Detections in COCO's results format, with the frame that they belong to.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use crate::pipeline::Frame;
+use shuffledet_core::Labels;
+use shuffledet_core::whole_file::{beside, keep};
+
+/// A JSON array that is written as the frames come, and takes its name when it is whole.
+pub struct CocoFile {
+    path: PathBuf,
+    out: BufWriter<NamedTempFile>,
+    any: bool,
+}
+
+/// One detection; `docs/formats.md` has the meaning of each key.
+#[derive(Serialize)]
+struct Row<'a> {
+    image_id: u64,
+    category_id: u32,
+    bbox: [f32; 4],
+    score: f32,
+    label: &'a str,
+    topic: &'a str,
+    stamp_ns: i64,
+    frame_id: &'a str,
+}
+
+impl CocoFile {
+    /// Makes the folder if need be. The file at `path` is replaced by [`CocoFile::finish`], not before.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            out: BufWriter::new(beside(path)?),
+            any: false,
+        })
+    }
+
+    /// Adds the detections of a frame on `topic`.
+    pub fn write(&mut self, frame: &Frame, topic: &str, labels: &Labels) -> io::Result<()> {
+        for detection in &frame.detections {
+            let bbox = detection.bbox;
+            self.out.write_all(if self.any { b",\n" } else { b"[\n" })?;
+            self.any = true;
+            let row = Row {
+                image_id: frame.sequence,
+                category_id: labels.category_id(detection.class_id),
+                bbox: [bbox.x1, bbox.y1, bbox.width(), bbox.height()],
+                score: detection.score,
+                label: labels.name(detection.class_id),
+                topic,
+                stamp_ns: frame.stamp.to_ns(),
+                frame_id: &frame.frame_id,
+            };
+            serde_json::to_writer(&mut self.out, &row)?;
+        }
+        Ok(())
+    }
+
+    /// Completes the file.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.out
+            .write_all(if self.any { b"\n]\n" } else { b"[]\n" })?;
+        let file = self
+            .out
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        keep(file, &self.path)
+    }
+}

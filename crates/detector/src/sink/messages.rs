@@ -1,0 +1,193 @@
+//! The two messages of a frame: its detections and its latency.
+
+use std::fmt::Write;
+
+use crate::pipeline::Frame;
+use shuffledet_core::Detection;
+use shuffledet_core::Labels;
+use shuffledet_core::{Outcome, Stage};
+use shuffledet_msg::diagnostic_array::{DiagnosticStatus, Level, write_diagnostics};
+use shuffledet_msg::{CdrError, DetectionRef, HeaderView, write_detections};
+
+/// Builds the messages in buffers that it keeps.
+#[derive(Default)]
+pub struct ResultMessages {
+    detections: Vec<u8>,
+    latency: Vec<u8>,
+    /// The milliseconds of each stage as text.
+    figures: [String; Stage::ALL.len()],
+    text: String,
+}
+
+impl ResultMessages {
+    /// `vision_msgs/msg/Detection2DArray` of `frame`, as CDR bytes. Header and stamp are the image's; the class is
+    /// named by its label; boxes are in pixels of the image.
+    pub fn detections(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
+        let detections = frame
+            .detections
+            .iter()
+            .map(|detection| refer(detection, labels));
+        write_detections(&mut self.detections, header(frame), detections)?;
+        Ok(&self.detections)
+    }
+
+    /// `diagnostic_msgs/msg/DiagnosticArray` of `frame`, as CDR bytes: one status, named after `camera`, that has the
+    /// outcome as its message and the milliseconds of each stage that the frame got through as its values.
+    pub fn latency(
+        &mut self,
+        frame: &Frame,
+        outcome: &Outcome,
+        camera: &str,
+    ) -> Result<&[u8], CdrError> {
+        self.text.clear();
+        let level = match outcome {
+            Outcome::Published => {
+                self.text.push_str("published");
+                Level::Ok
+            }
+            Outcome::Dropped(reason) => {
+                // writing to a String cannot fail
+                let _ = write!(self.text, "dropped: {}", reason.name());
+                Level::Warn
+            }
+            Outcome::Failed(failure) => {
+                let _ = write!(self.text, "failed: {}: {}", failure.reason, failure.message);
+                Level::Error
+            }
+        };
+        let mut values = [("", ""); Stage::ALL.len()];
+        let mut count = 0;
+        for (figure, stage) in self.figures.iter_mut().zip(Stage::ALL) {
+            let Some(duration) = frame.trace.duration(stage) else {
+                continue;
+            };
+            figure.clear();
+            let _ = write!(figure, "{:.3}", duration.as_secs_f64() * 1000.0);
+            values[count] = (key(stage), figure.as_str());
+            count += 1;
+        }
+        let status = DiagnosticStatus {
+            level,
+            name: camera,
+            message: &self.text,
+            hardware_id: "",
+            values: (&values[..count]).into(),
+        };
+        write_diagnostics(&mut self.latency, header(frame), &[status])?;
+        Ok(&self.latency)
+    }
+}
+
+fn header(frame: &Frame) -> HeaderView<'_> {
+    HeaderView {
+        stamp: frame.stamp,
+        frame_id: &frame.frame_id,
+    }
+}
+
+fn refer<'a>(detection: &Detection, labels: &'a Labels) -> DetectionRef<'a> {
+    let bbox = detection.bbox;
+    let (x1, y1, x2, y2) = (
+        f64::from(bbox.x1),
+        f64::from(bbox.y1),
+        f64::from(bbox.x2),
+        f64::from(bbox.y2),
+    );
+    DetectionRef {
+        class_id: labels.name(detection.class_id),
+        score: f64::from(detection.score),
+        center_x: (x1 + x2) / 2.0,
+        center_y: (y1 + y2) / 2.0,
+        size_x: x2 - x1,
+        size_y: y2 - y1,
+        id: "",
+    }
+}
+
+/// The stage's key in latency messages, with its unit.
+fn key(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Read => "read_ms",
+        Stage::Queue => "queue_ms",
+        Stage::Decode => "decode_ms",
+        Stage::Letterbox => "letterbox_ms",
+        Stage::Infer => "infer_ms",
+        Stage::Boxes => "boxes_ms",
+        Stage::Nms => "nms_ms",
+        Stage::Draw => "draw_ms",
+        Stage::Publish => "publish_ms",
+        Stage::Total => "total_ms",
+        Stage::Latency => "latency_ms",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shuffledet_core::BBox;
+    use shuffledet_core::labels::Label;
+    use shuffledet_core::{DropReason, Mark};
+    use shuffledet_msg::{Detection2DArray, DiagnosticArray, Stamp};
+
+    fn labels() -> Labels {
+        let label = |name: &str| Label {
+            name: name.to_owned(),
+            category_id: 1,
+        };
+        Labels::new(vec![label("person"), label("car")]).unwrap()
+    }
+
+    fn frame() -> Frame {
+        let bbox = BBox {
+            x1: 10.0,
+            y1: 20.0,
+            x2: 30.0,
+            y2: 60.0,
+        };
+        let mut frame = Frame {
+            stamp: Stamp { sec: 5, nanosec: 7 },
+            frame_id: "cam".to_owned(),
+            detections: vec![Detection {
+                class_id: 1,
+                score: 0.5,
+                bbox,
+            }],
+            ..Frame::default()
+        };
+        frame.trace.mark(Mark::Received);
+        frame.trace.mark(Mark::Dequeued);
+        frame
+    }
+
+    #[test]
+    fn detections_carry_the_images_header_and_the_labels_name() {
+        let mut messages = ResultMessages::default();
+        let array = Detection2DArray::parse(messages.detections(&frame(), &labels()).unwrap());
+        let array = array.unwrap();
+        assert_eq!(array.header.view(), header(&frame()));
+        let [detection] = array.detections.as_slice() else {
+            panic!("{array:?}")
+        };
+        assert_eq!(detection.results[0].class_id, "car");
+        let bbox = &detection.bbox;
+        assert_eq!(
+            (bbox.center_x, bbox.center_y, bbox.size_x, bbox.size_y),
+            (20.0, 40.0, 20.0, 40.0)
+        );
+    }
+
+    #[test]
+    fn latency_has_the_stages_that_were_reached() {
+        let mut messages = ResultMessages::default();
+        let dropped = Outcome::Dropped(DropReason::TooOld);
+        let bytes = messages.latency(&frame(), &dropped, "/front").unwrap();
+        let array = DiagnosticArray::parse(bytes).unwrap();
+        let [status] = array.status.as_slice() else {
+            panic!("{array:?}")
+        };
+        assert_eq!((status.level, status.name), (Level::Warn, "/front"));
+        assert_eq!(status.message, "dropped: too_old");
+        let keys: Vec<_> = status.values.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys, ["queue_ms"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Ground truth that lies in the recording itself: `vision_msgs/msg/Detection2DArray` on a topic, with the stamps of the
+//! images that it is of. An object is of the class of its best hypothesis, and its box, where it is turned, the upright one
+//! around it. Images that no message is of are not evaluated.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::checks::checked;
+use super::{Truth, TruthError, TruthImage};
+use crate::class_map::{ClassMap, numbered};
+use crate::problems::{Problem, Problems};
+use crate::{ImageSource, Object};
+use shuffledet_bag::{Recording, Selection};
+use shuffledet_msg::Detection2DArray;
+use shuffledet_msg::detection2d_array::{BoundingBox2D, Detection2D};
+
+const TYPE: &str = "vision_msgs/msg/Detection2DArray";
+
+/// Reads `topic`, the ground truth of the images on `camera`. Categories are the class ids that occur, in the order of
+/// their names, as `map` renames them.
+pub fn read(
+    recording: &Recording,
+    topic: &str,
+    camera: &str,
+    map: &ClassMap,
+) -> Result<(Truth, Problems), TruthError> {
+    if let Some(found) = recording.topics().iter().find(|t| t.name == topic)
+        && found.type_name != TYPE
+    {
+        return Err(TruthError::NotTruth {
+            topic: topic.to_owned(),
+            found: found.type_name.clone(),
+        });
+    }
+    let selection = Selection {
+        topics: vec![topic.to_owned()],
+        ..Selection::default()
+    };
+    let mut messages = recording.read(&selection)?;
+    let (mut bytes, mut problems) = (Vec::new(), Problems::default());
+    let (mut arrays, mut stamps) = (Vec::new(), HashSet::new());
+    while let Some(head) = messages.next_into(&mut bytes)? {
+        match Detection2DArray::parse(&bytes) {
+            Ok(array) => {
+                let stamp_ns = array.header.stamp.to_ns();
+                if stamps.insert(stamp_ns) {
+                    arrays.push((stamp_ns, array));
+                } else {
+                    problems.add(Problem::DuplicateImage, format!("{topic} at {stamp_ns} ns"));
+                }
+            }
+            Err(error) => {
+                let place = format!("{topic} recorded at {} ns: {error}", head.log_time_ns);
+                problems.add(Problem::Malformed, place);
+            }
+        }
+        bytes.clear();
+    }
+    arrays.sort_by_key(|(stamp_ns, _)| *stamp_ns);
+
+    let objects = arrays.iter().flat_map(|(_, array)| &array.detections);
+    let names = objects.filter_map(|object| map.category_of_truth(class_of(object)?));
+    let categories = numbered(names);
+    let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
+    let (mut images, mut next_id) = (Vec::with_capacity(arrays.len()), 0);
+    for (index, (stamp_ns, array)) in arrays.into_iter().enumerate() {
+        let mut objects = Vec::new();
+        for detection in &array.detections {
+            next_id += 1;
+            let place = || format!("{topic} at {stamp_ns} ns");
+            let Some(class) = class_of(detection) else {
+                let place = format!("{}: an object without a class", place());
+                problems.add(Problem::Malformed, place);
+                continue;
+            };
+            let Some(category_id) = map.category_of_truth(class).and_then(id_of) else {
+                continue;
+            };
+            let bbox = upright(&detection.bbox);
+            let object = Object::in_box(next_id, category_id, bbox);
+            objects.extend(checked(object, (0, 0), place, &mut problems));
+        }
+        images.push(TruthImage {
+            id: index as u64 + 1,
+            source: ImageSource::Message {
+                topic: camera.to_owned(),
+                stamp_ns,
+            },
+            width: 0,
+            height: 0,
+            objects,
+        });
+    }
+    Truth { categories, images }.of_something(Path::new(topic), problems)
+}
+
+/// The class of the best hypothesis; of equal ones the first.
+fn class_of(object: &Detection2D) -> Option<&str> {
+    let best = object.results.iter().rev();
+    let best = best.max_by(|a, b| a.score.total_cmp(&b.score))?;
+    Some(&best.class_id)
+}
+
+/// Left, top, width and height of what encloses a box, turned or not.
+fn upright(bbox: &BoundingBox2D) -> [f64; 4] {
+    let (sin, cos) = (bbox.theta.sin().abs(), bbox.theta.cos().abs());
+    let width = bbox.size_x * cos + bbox.size_y * sin;
+    let height = bbox.size_x * sin + bbox.size_y * cos;
+    let (left, top) = (bbox.center_x - width / 2.0, bbox.center_y - height / 2.0);
+    [left, top, width, height]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shuffledet_msg::detection2d_array::ObjectHypothesisWithPose;
+
+    #[test]
+    fn a_turned_box_is_enclosed() {
+        let bbox = |theta: f64| {
+            upright(&BoundingBox2D {
+                center_x: 10.0,
+                center_y: 20.0,
+                theta,
+                size_x: 8.0,
+                size_y: 4.0,
+            })
+        };
+        assert_eq!(bbox(0.0), [6.0, 18.0, 8.0, 4.0]);
+        let quarter = bbox(-std::f64::consts::FRAC_PI_2);
+        let expected = [8.0, 16.0, 4.0, 8.0];
+        assert!(
+            quarter
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-9)
+        );
+        assert!(bbox(f64::NAN)[0].is_nan());
+    }
+
+    #[test]
+    fn the_best_hypothesis_counts() {
+        let hypothesis = |(class_id, score): (&str, f64)| ObjectHypothesisWithPose {
+            class_id: class_id.to_owned(),
+            score,
+            ..Default::default()
+        };
+        let class = |results: &[(&str, f64)]| {
+            let results = results.iter().copied().map(hypothesis).collect();
+            let object = Detection2D {
+                results,
+                ..Default::default()
+            };
+            class_of(&object).map(str::to_owned)
+        };
+        assert_eq!(class(&[("car", 0.4), ("bus", 0.6)]).as_deref(), Some("bus"));
+        assert_eq!(class(&[("car", 0.5), ("bus", 0.5)]).as_deref(), Some("car"));
+        assert_eq!(class(&[]), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! From a BGR picture to the model's input tensor: resize, pad, normalise, lay out as NCHW.
+
+use opencv::core::{Mat, MatTraitConstManual, Size};
+use opencv::imgproc;
+use serde::{Deserialize, Serialize};
+
+use super::resample::Resampler;
+use super::{BgrView, Letterbox};
+use shuffledet_core::ResizeMode;
+
+/// The order of the channels that the model was trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColourOrder {
+    Bgr,
+    Rgb,
+}
+
+/// What the model wants to see. The tensor is 1 x 3 x `height` x `width`, f32.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    pub width: u32,
+    pub height: u32,
+    pub colour: ColourOrder,
+    pub resize: ResizeMode,
+    /// Subtracted from each pixel value (0 to 255), in the order of `colour`; padding is 0 before it.
+    pub mean: [f32; 3],
+    /// Divides the difference, in the order of `colour`.
+    pub std: [f32; 3],
+}
+
+/// The tensor's planes and how levels become values, both by the picture's channel: blue, green, red.
+pub struct Planes<'a> {
+    pub of: [&'a mut [f32]; 3],
+    /// Columns of a plane.
+    pub width: usize,
+    pub levels: Levels,
+}
+
+impl Planes<'_> {
+    /// Row `y` of the picture, as it lies in each plane.
+    pub fn row(&mut self, letterbox: Letterbox, y: usize) -> [&mut [f32]; 3] {
+        let at = (letterbox.top as usize + y) * self.width + letterbox.left as usize;
+        let columns = letterbox.size.0 as usize;
+        self.of.each_mut().map(|plane| &mut plane[at..at + columns])
+    }
+}
+
+/// The value of a level (0 to 255) is `level * scale + offset`, rounded once, by the picture's channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Levels {
+    pub scales: [f32; 3],
+    pub offsets: [f32; 3],
+}
+
+impl Levels {
+    fn value(&self, channel: usize, level: u8) -> f32 {
+        f32::from(level).mul_add(self.scales[channel], self.offsets[channel])
+    }
+}
+
+/// Fills the input tensor. Keeps its buffers from frame to frame.
+pub struct TensorBuilder {
+    spec: InputSpec,
+    levels: Levels,
+    /// Of `levels`, every value.
+    table: [[f32; 256]; 3],
+    resampler: Option<Resampler>,
+    resized: Mat,
+    tensor: Vec<f32>,
+    /// Where the last picture lay: its padding is still in the tensor.
+    placed: Option<Letterbox>,
+}
+
+impl TensorBuilder {
+    pub fn new(spec: InputSpec) -> Self {
+        let (mean, std) = (
+            spec.colour.by_channel(spec.mean),
+            spec.colour.by_channel(spec.std),
+        );
+        let levels = Levels {
+            scales: std.map(|std| 1.0 / std),
+            offsets: std::array::from_fn(|channel| -mean[channel] / std[channel]),
+        };
+        let table = std::array::from_fn(|channel| {
+            std::array::from_fn(|level| levels.value(channel, level as u8))
+        });
+        let tensor = vec![0.0; 3 * spec.width as usize * spec.height as usize];
+        Self {
+            spec,
+            levels,
+            table,
+            resampler: Resampler::new(),
+            resized: Mat::default(),
+            tensor,
+            placed: None,
+        }
+    }
+
+    /// The tensor's dimensions.
+    pub fn shape(&self) -> [usize; 4] {
+        [1, 3, self.spec.height as usize, self.spec.width as usize]
+    }
+
+    /// The tensor as it was last filled, NCHW.
+    pub fn tensor(&self) -> &[f32] {
+        &self.tensor
+    }
+
+    /// Fills the tensor with `image` and says where it lies in it.
+    pub fn fill(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
+        let input = (self.spec.width, self.spec.height);
+        let letterbox = Letterbox::new(image.image_size(), input, self.spec.resize);
+        let mut planes = planes(&mut self.tensor, &self.spec, self.levels);
+        if self.placed.map(place) != Some(place(letterbox)) {
+            for (plane, values) in planes.of.iter_mut().zip(&self.table) {
+                plane.fill(values[0]);
+            }
+        }
+        self.placed = Some(letterbox);
+        let resampler = self.resampler.as_mut();
+        if !resampler.is_some_and(|resampler| resampler.fill(image, letterbox, &mut planes)) {
+            let size = Size::new(letterbox.size.0 as i32, letterbox.size.1 as i32);
+            imgproc::resize(
+                &*image.to_mat()?,
+                &mut self.resized,
+                size,
+                0.0,
+                0.0,
+                imgproc::INTER_LINEAR,
+            )?;
+            place_pixels(
+                self.resized.data_bytes()?,
+                &self.table,
+                letterbox,
+                &mut planes,
+            );
+        }
+        Ok(letterbox)
+    }
+}
+
+impl ColourOrder {
+    /// What stands in the order of the tensor's planes, by the picture's channel: blue, green, red.
+    fn by_channel<T>(self, mut planes: [T; 3]) -> [T; 3] {
+        if self == ColourOrder::Rgb {
+            planes.reverse();
+        }
+        planes
+    }
+}
+
+fn planes<'a>(tensor: &'a mut [f32], spec: &InputSpec, levels: Levels) -> Planes<'a> {
+    let (width, height) = (spec.width as usize, spec.height as usize);
+    let (first, rest) = tensor.split_at_mut(width * height);
+    let (second, third) = rest.split_at_mut(width * height);
+    let of = spec.colour.by_channel([first, second, third]);
+    Planes { of, width, levels }
+}
+
+fn place_pixels(
+    pixels: &[u8],
+    table: &[[f32; 256]; 3],
+    letterbox: Letterbox,
+    planes: &mut Planes<'_>,
+) {
+    let columns = letterbox.size.0 as usize;
+    for (y, row) in pixels.chunks_exact(3 * columns).enumerate() {
+        let [blue, green, red] = planes.row(letterbox, y);
+        let values = blue.iter_mut().zip(green).zip(red);
+        for (pixel, ((blue, green), red)) in row.chunks_exact(3).zip(values) {
+            *blue = table[0][pixel[0] as usize];
+            *green = table[1][pixel[1] as usize];
+            *red = table[2][pixel[2] as usize];
+        }
+    }
+}
+
+/// What decides where the padding lies.
+fn place(letterbox: Letterbox) -> ((u32, u32), u32, u32) {
+    (letterbox.size, letterbox.left, letterbox.top)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn spec(resize: ResizeMode, colour: ColourOrder) -> InputSpec {
+        let (mean, std) = ([10.0, 20.0, 30.0], [2.0, 4.0, 5.0]);
+        InputSpec {
+            width: 8,
+            height: 8,
+            colour,
+            resize,
+            mean,
+            std,
+        }
+    }
+
+    #[test]
+    fn channels_are_planes_in_the_models_order() {
+        let pixels: Vec<u8> = [50u8, 100, 130].repeat(64);
+        let view = BgrView::new(8, 8, 24, &pixels).unwrap();
+        let mut builder = TensorBuilder::new(spec(ResizeMode::Stretch, ColourOrder::Rgb));
+        builder.fill(&view).unwrap();
+        assert_eq!(builder.shape(), [1, 3, 8, 8]);
+        assert!(builder.tensor()[..64].iter().all(|&v| v == 60.0));
+        assert!(builder.tensor()[64..128].iter().all(|&v| v == 20.0));
+        assert!(builder.tensor()[128..].iter().all(|&v| v == 4.0));
+    }
+
+    #[test]
+    fn padding_is_black_normalised_after_it_even_when_the_shape_changes() {
+        let pixels: Vec<u8> = [255u8; 3].repeat(64);
+        let mut builder = TensorBuilder::new(spec(ResizeMode::Letterbox, ColourOrder::Bgr));
+        let wide = BgrView::new(16, 4, 48, &pixels).unwrap();
+        let tall = BgrView::new(4, 16, 12, &pixels).unwrap();
+        builder.fill(&wide).unwrap();
+        let first = builder.tensor().to_vec();
+        assert_eq!(first[0], -5.0);
+        assert_eq!(first[4 * 8], 122.5);
+        builder.fill(&tall).unwrap();
+        builder.fill(&wide).unwrap();
+        assert_eq!(builder.tensor(), first);
+    }
+
+    fn noise(width: u32, height: u32, step: usize) -> Vec<u8> {
+        let bytes = (height as usize - 1) * step + 3 * width as usize;
+        // a linear congruential generator's upper bits
+        let next = |state: &mut u32| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Some((*state >> 24) as u8)
+        };
+        std::iter::repeat_n((), bytes)
+            .scan(width * 31 + height, |state, ()| next(state))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_gives_what_opencv_gives_to_the_bit(
+            image in (1u32..150, 1u32..150), input in (1u32..60, 1u32..60), padding in 0usize..9, rgb: bool,
+            mode in prop_oneof![Just(ResizeMode::Stretch), Just(ResizeMode::Letterbox)], twice: bool,
+        ) {
+            // exactly half is a case of its own in OpenCV
+            let image = if twice { (2 * input.0, 2 * input.1) } else { image };
+            let colour = if rgb { ColourOrder::Rgb } else { ColourOrder::Bgr };
+            let spec = InputSpec { width: input.0, height: input.1, ..spec(mode, colour) };
+            let step = 3 * image.0 as usize + padding;
+            let pixels = noise(image.0, image.1, step);
+            let view = BgrView::new(image.0, image.1, step, &pixels).unwrap();
+            let mut here = TensorBuilder::new(spec.clone());
+            let mut opencv = TensorBuilder { resampler: None, ..TensorBuilder::new(spec) };
+            prop_assert_eq!(here.fill(&view).unwrap(), opencv.fill(&view).unwrap());
+            prop_assert_eq!(here.tensor(), opencv.tensor());
+        }
+    }
+}

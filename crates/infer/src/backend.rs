@@ -1,0 +1,204 @@
+//! Sessions of ONNX Runtime: made, profiled, and with what TensorRT builds kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ort::session::Session as OrtSession;
+use ort::session::builder::GraphOptimizationLevel;
+
+use super::cache::CacheFolder;
+use super::gpu::Nvidia;
+use super::options::{registration, tolerance};
+use super::placement::{self, Placed};
+use super::runner::{Backend, OrtRunner, Runner};
+use super::self_test::Probe;
+use super::{InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
+use shuffledet_core::Cause;
+use shuffledet_core::locations;
+use shuffledet_detector::model::Model;
+use shuffledet_onnx as onnx;
+use shuffledet_onnx::layout;
+
+/// Makes sessions of one model in ONNX Runtime.
+pub struct OrtBackend {
+    runtime: Runtime,
+    options: SessionOptions,
+    /// The graph as ONNX Runtime gets it.
+    prepared: Vec<u8>,
+    model_sha256: String,
+    probe: Probe,
+    /// Of the TensorRT session that was made last, until it is known whether it is right.
+    unproven: Mutex<Option<CacheFolder>>,
+    profiled: Profiled,
+}
+
+/// Which sessions are profiled when they are made, which takes three runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profiled {
+    /// Where a provider other than the CPU's might leave nodes to it. On the CPU alone there is nothing to find out.
+    Accelerated,
+    All,
+}
+
+impl OrtBackend {
+    /// # Errors
+    /// The model's file is no ONNX model that can be used.
+    pub fn new(
+        runtime: &Runtime,
+        model: &Model,
+        options: &SessionOptions,
+        profiled: Profiled,
+    ) -> Result<Self, InferError> {
+        let prepared = onnx::prepare(&model.onnx).map_err(|source| InferError::Onnx {
+            path: model.path.display().to_string(),
+            source,
+        })?;
+        let arranged = layout::arrange(&prepared, layout::block());
+        Ok(Self {
+            runtime: runtime.clone(),
+            options: options.clone(),
+            prepared: arranged.unwrap_or_else(|| prepared.into_owned()),
+            model_sha256: model.sha256.clone(),
+            probe: Probe::new(&model.description.input),
+            unproven: Mutex::new(None),
+            profiled,
+        })
+    }
+
+    fn commit(
+        &self,
+        provider: Provider,
+        cache: Option<&Path>,
+        profile: Option<&Path>,
+    ) -> ort::Result<OrtSession> {
+        let options = &self.options;
+        let threads = options.intra_op_threads;
+        let registration = registration(provider, &options.options, threads, cache);
+        let mut builder = OrtSession::builder(&self.runtime.environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(threads)?
+            // a spinning thread takes a core from the next frame's preparation, or from the one that it waits for
+            .with_intra_op_spinning(false)?
+            .with_execution_providers([registration])?;
+        if let Some(prefix) = profile {
+            builder = builder.with_profiling(prefix)?;
+        }
+        builder.commit_from_memory(&self.prepared)
+    }
+
+    /// Runs a session that was made with a profile a few times, and reads it.
+    fn measure(&self, runner: &mut OrtRunner) -> Result<Vec<Placed>, ProviderError> {
+        /// The first is not counted.
+        const RUNS: usize = 3;
+        for _ in 0..RUNS {
+            runner.run(self.probe.shape, &self.probe.tensor)?;
+        }
+        let unread = |error: String| {
+            let text = format!("its profile cannot be read: {error}");
+            ProviderError::new(Cause::Other, text)
+        };
+        let file = runner.end_profile().map_err(|e| unread(e.to_string()))?;
+        let json = std::fs::read_to_string(file).map_err(|e| unread(e.to_string()))?;
+        placement::from_profile(&json).map_err(|e| unread(e.to_string()))
+    }
+
+    /// Where TensorRT may keep what it builds. Without a cache it is built each time, which is never wrong.
+    fn open_cache(&self) -> Option<CacheFolder> {
+        let options = &self.options.options.tensorrt;
+        if !self.wants_cache() {
+            return None;
+        }
+        let nvidia = Nvidia::find(Path::new("/"))?;
+        let tensorrt = runtime::tensorrt_version()?;
+        let facts = format!(
+            "model {}\nGPUs {}, device {}\ndriver {}\nTensorRT {tensorrt}\nONNX Runtime {}\nfp16 {}, int8 {}, \
+             workspace {} MB",
+            self.model_sha256,
+            nvidia.gpus.join(" / "),
+            options.device,
+            nvidia.driver,
+            self.runtime.version(),
+            options.fp16,
+            options.int8,
+            options.workspace_mb,
+        );
+        let folder = match options.cache_folder.as_str() {
+            "" => locations::user_cache().join("tensorrt"),
+            folder => PathBuf::from(folder),
+        };
+        CacheFolder::open(&folder, facts)
+            .inspect_err(|error| {
+                let folder = folder.display();
+                tracing::warn!("no cache of TensorRT's engines in {folder}: {error}");
+            })
+            .ok()
+    }
+
+    fn wants_cache(&self) -> bool {
+        let options = &self.options.options.tensorrt;
+        options.engine_cache || options.timing_cache
+    }
+
+    fn take_unproven(&self) -> Option<CacheFolder> {
+        let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
+        unproven.take()
+    }
+}
+
+impl Backend for OrtBackend {
+    fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError> {
+        let profiled = provider != Provider::Cpu || self.profiled == Profiled::All;
+        let folder = profiled.then(tempfile::tempdir).transpose().map_err(|e| {
+            let text = format!("no temporary folder for its profile: {e}");
+            ProviderError::new(Cause::Other, text)
+        })?;
+        let profile = folder.as_ref().map(|folder| folder.path().join("profile"));
+        let cache = match provider {
+            Provider::TensorRt => self.open_cache(),
+            _ => None,
+        };
+        let path = cache.as_ref().map(|cache| cache.path().to_owned());
+        if let Some(cache) = cache {
+            *self.unproven.lock().unwrap_or_else(PoisonError::into_inner) = Some(cache);
+        }
+        let commit = || self.commit(provider, path.as_deref(), profile.as_deref());
+        let (session, logged) = log::collect(commit);
+        let session = session.map_err(|error| {
+            let told = logged.iter().map(String::as_str);
+            let told: Vec<_> = told.chain([error.message()]).collect();
+            ProviderError::from_message(provider, &told.join("; "))
+        })?;
+        let mut runner = OrtRunner::new(session, provider);
+        if profiled {
+            runner.placement = self.measure(&mut runner)?;
+            let runs_some = |placed: &Placed| placed.provider == provider.name();
+            if !runner.placement.iter().any(runs_some) {
+                let nodes: u64 = runner.placement.iter().map(|placed| placed.nodes).sum();
+                let text = format!("it takes none of the model's {nodes} nodes");
+                return Err(ProviderError::new(Cause::OperatorUnsupported, text));
+            }
+        }
+        Ok(Box::new(runner))
+    }
+
+    fn tolerance(&self, provider: Provider) -> f64 {
+        tolerance(provider, &self.options.options)
+    }
+
+    fn approve(&self, provider: Provider) {
+        if provider != Provider::TensorRt || !self.wants_cache() {
+            return;
+        }
+        let kept = match self.take_unproven() {
+            Some(folder) => folder.seal().map_err(|error| error.to_string()),
+            None => Err("which GPU, driver and TensorRT it is for is not known".to_owned()),
+        };
+        if let Err(error) = kept {
+            tracing::warn!("the engine of TensorRT is not kept for the next start: {error}");
+        }
+    }
+
+    fn discard(&self, provider: Provider) -> bool {
+        provider == Provider::TensorRt && self.take_unproven().is_some_and(CacheFolder::discard)
+    }
+}

@@ -1,0 +1,162 @@
+//! Opening a session: which provider serves first, and what is still to come.
+
+use std::sync::Arc;
+
+use super::backoff::Backoff;
+use super::ladder::Ladder;
+use super::runner::{Backend, Runner};
+use super::self_test::{Probe, Reference};
+use super::session::{InferError, Patience, Session, SessionOptions};
+use super::standing::Standing;
+use super::{Provider, ProviderError, upgrade};
+use shuffledet_detector::model::{ModelDescription, OutputDecoder};
+
+/// What a session is opened with.
+pub struct Opening<'a> {
+    pub backend: Arc<dyn Backend>,
+    /// What error messages call it.
+    pub model: &'a str,
+    pub description: &'a ModelDescription,
+    pub options: &'a SessionOptions,
+    pub patience: Patience,
+    pub backoff: Backoff,
+    pub standing: Arc<Standing>,
+}
+
+impl Opening<'_> {
+    /// A session on the best provider that there is now, or will be ([`Patience`]).
+    ///
+    /// # Errors
+    /// No provider takes the model, or the first does not and `strict` is set; or its inputs and outputs are not what its
+    /// description says.
+    pub fn open(self) -> Result<(Session, OutputDecoder), InferError> {
+        let SessionOptions {
+            providers, strict, ..
+        } = self.options;
+        let mut ladder = Ladder::new(providers);
+        let no_provider = |ladder: &Ladder| InferError::NoProvider {
+            model: self.model.to_owned(),
+            reasons: ladder.reasons(),
+        };
+        let (serving, reference) = self
+            .first(&mut ladder)
+            .ok_or_else(|| no_provider(&ladder))?;
+        let decoder = check_shapes(&*serving, self.model, self.description)?;
+        let mut session = Session {
+            serving,
+            output_lengths: decoder.output_lengths(),
+            ladder,
+            strict: *strict,
+            backend: Arc::clone(&self.backend),
+            backoff: self.backoff,
+            reference: reference.map(Arc::new),
+            upgrade: None,
+            broken: None,
+            number: None,
+            standing: Arc::clone(&self.standing),
+        };
+        if let (Some(provider), Some(reference)) = (session.ladder.preparing(), &session.reference)
+        {
+            let reference = Arc::clone(reference);
+            session.start_upgrade(vec![provider], reference, None);
+        }
+        if *strict || self.patience == Patience::Wait {
+            session.wait_for_upgrade();
+        }
+        if *strict {
+            if session.provider() != providers[0] {
+                return Err(no_provider(&session.ladder));
+            }
+            for &lesser in &providers[1..] {
+                session.ladder.forbid(lesser);
+            }
+        }
+        session.number = Some(session.standing.enter());
+        session.tell();
+        Ok((session, decoder))
+    }
+
+    /// The first that serves: the best of those that are made at once. What is slow and comes before it is left to be
+    /// prepared; where there is nothing else, it is made now, and compared with the CPU.
+    fn first(&self, ladder: &mut Ladder) -> Option<First> {
+        let SessionOptions {
+            providers, strict, ..
+        } = self.options;
+        for (index, &provider) in providers.iter().enumerate() {
+            if index > 0 && *strict && !providers[0].builds_slowly() {
+                ladder.forbid(provider);
+            } else if provider.builds_slowly() {
+                ladder.prepare(provider);
+            } else {
+                match self.quick(provider) {
+                    Ok(first) => {
+                        ladder.serve(provider);
+                        return Some(first);
+                    }
+                    Err(error) => ladder.refuse(provider, error),
+                }
+            }
+        }
+        let provider = ladder.preparing()?;
+        match self.slow(provider) {
+            Ok(first) => {
+                ladder.serve(provider);
+                Some(first)
+            }
+            Err(error) => {
+                ladder.refuse(provider, error);
+                None
+            }
+        }
+    }
+
+    fn quick(&self, provider: Provider) -> Result<First, ProviderError> {
+        let mut runner = self.backend.build(provider)?;
+        let alone = self.options.providers == [Provider::Cpu];
+        let reference = (!alone).then(|| Reference::take(&mut *runner, self.probe()));
+        Ok((runner, reference.transpose()?))
+    }
+
+    fn slow(&self, provider: Provider) -> Result<First, ProviderError> {
+        let mut cpu = self.backend.build(Provider::Cpu)?;
+        let reference = Reference::take(&mut *cpu, self.probe())?;
+        let runner = upgrade::make(&*self.backend, provider, Some(&reference))?;
+        Ok((runner, Some(reference)))
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::new(&self.description.input)
+    }
+}
+
+/// What serves, and what others must compute to take over; nothing where there are no others.
+type First = (Box<dyn Runner>, Option<Reference>);
+
+/// The decoder of a session's outputs, if its inputs and outputs are those of `description`.
+fn check_shapes(
+    session: &dyn Runner,
+    model: &str,
+    description: &ModelDescription,
+) -> Result<OutputDecoder, InferError> {
+    let input = &description.input;
+    let expected = [1, 3, i64::from(input.height), i64::from(input.width)];
+    let shapes = session.shapes();
+    let fits = |shape: &[i64]| {
+        shape.len() == expected.len() && shape.iter().zip(expected).all(|(&s, e)| s == e || s == -1)
+    };
+    if !matches!(shapes.inputs.as_slice(), [one] if fits(one)) {
+        return Err(InferError::Input {
+            model: model.to_owned(),
+            expected: format!("one of f32 {expected:?}"),
+            found: shapes.described.clone(),
+        });
+    }
+    let classes = description.labels.count();
+    let size = (input.width, input.height);
+    OutputDecoder::new(description.family, size, classes, &shapes.outputs).map_err(|source| {
+        InferError::Outputs {
+            model: model.to_owned(),
+            source,
+        }
+    })
+}

@@ -1,0 +1,159 @@
+//! A better session that comes later: made and tried in a thread of its own while another serves.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::runner::{Backend, Runner};
+use super::self_test::Reference;
+use super::{Provider, ProviderError};
+use shuffledet_core::Cause;
+
+/// What the thread has to tell.
+pub(super) enum News {
+    /// Made, and its outputs are right.
+    Ready(Provider, Box<dyn Runner>),
+    Refused(Provider, ProviderError),
+}
+
+/// A session in the making. Dropping it ends the thread, or leaves it when it does not end soon: building an engine
+/// cannot be interrupted.
+pub(super) struct Upgrade {
+    news: Receiver<News>,
+    cancel: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Providers that failed while they ran, to be tried again and again.
+pub(super) struct Retry {
+    pub backoff: Backoff,
+    /// Failures in a row, at least one.
+    pub failures: u32,
+}
+
+impl Upgrade {
+    /// Makes the first of `candidates` that works: at once and once, or with `retry` after its waits until one works.
+    pub(super) fn start(
+        backend: Arc<dyn Backend>,
+        candidates: Vec<Provider>,
+        reference: Arc<Reference>,
+        retry: Option<Retry>,
+    ) -> io::Result<Self> {
+        let (tell, news) = channel();
+        let (cancel, cancelled) = channel();
+        let work = move || make_better(&*backend, candidates, &reference, retry, &tell, &cancelled);
+        let thread = thread::Builder::new().name("upgrade".into()).spawn(work)?;
+        Ok(Self {
+            news,
+            cancel: Some(cancel),
+            thread: Some(thread),
+        })
+    }
+
+    /// What is new, without waiting. An error: nothing more will come.
+    pub(super) fn poll(&self) -> Result<Option<News>, Ended> {
+        match self.news.try_recv() {
+            Ok(news) => Ok(Some(news)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Ended),
+        }
+    }
+
+    /// The next news.
+    pub(super) fn wait(&self) -> Result<News, Ended> {
+        self.news.recv().map_err(|_| Ended)
+    }
+}
+
+/// The thread is done.
+pub(super) struct Ended;
+
+impl Drop for Upgrade {
+    fn drop(&mut self) {
+        // a node that is told to end has a second, and several workers
+        const GRACE: Duration = Duration::from_millis(100);
+        self.cancel = None;
+        loop {
+            match self.news.recv_timeout(GRACE) {
+                Ok(_unwanted) => {}
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if let Some(thread) = self.thread.take() {
+            // a panic in it has nobody left to concern
+            let _ = thread.join();
+        }
+    }
+}
+
+fn make_better(
+    backend: &dyn Backend,
+    mut candidates: Vec<Provider>,
+    reference: &Reference,
+    mut retry: Option<Retry>,
+    tell: &Sender<News>,
+    cancelled: &Receiver<()>,
+) {
+    loop {
+        if let Some(retry) = &mut retry {
+            let wait = retry.backoff.wait(retry.failures);
+            if cancelled.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            retry.failures = retry.failures.saturating_add(1);
+        }
+        let mut hopeless = Vec::new();
+        for &provider in &candidates {
+            let news = match make(backend, provider, Some(reference)) {
+                Ok(runner) => News::Ready(provider, runner),
+                Err(error) => {
+                    if error.cause == Cause::SelfTestFailed {
+                        hopeless.push(provider);
+                    }
+                    News::Refused(provider, error)
+                }
+            };
+            let done = matches!(news, News::Ready(..));
+            if tell.send(news).is_err() || done {
+                return;
+            }
+        }
+        candidates.retain(|provider| !hopeless.contains(provider));
+        if retry.is_none() || candidates.is_empty() {
+            return;
+        }
+    }
+}
+
+/// A session on `provider` that passed the self-test, where there is something to compare with. What was cached and does
+/// not work is built once more.
+pub(super) fn make(
+    backend: &dyn Backend,
+    provider: Provider,
+    reference: Option<&Reference>,
+) -> Result<Box<dyn Runner>, ProviderError> {
+    // of several workers the first builds, and the others load what it has cached
+    static SLOW: Mutex<()> = Mutex::new(());
+    let slow = || SLOW.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one_at_a_time = provider.builds_slowly().then(slow);
+    let attempt = || {
+        let mut runner = backend.build(provider)?;
+        if let Some(reference) = reference {
+            reference.check(&mut *runner, backend.tolerance(provider))?;
+        }
+        backend.approve(provider);
+        Ok(runner)
+    };
+    match attempt() {
+        Err(error) if backend.discard(provider) => {
+            let name = provider.name();
+            tracing::warn!("{name}: with what was cached, {error}; building it anew");
+            attempt()
+        }
+        made => made,
+    }
+}

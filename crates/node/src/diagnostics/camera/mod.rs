@@ -1,0 +1,111 @@
+//! How one camera fares.
+
+mod problems;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use problems::{deadlines, drops, failures, latency, silence, stamps};
+
+use super::{Problems, Status, Values};
+use crate::doctor::Finding;
+use shuffledet_core::{Oddity, Stage};
+use shuffledet_detector::config::DiagnosticsConfig;
+use shuffledet_detector::metrics::WindowView;
+use shuffledet_msg::Level;
+
+/// What is known of a camera.
+#[derive(Debug, Clone, Copy)]
+pub struct CameraFacts<'a> {
+    /// The node's, without its namespace.
+    pub node: &'a str,
+    /// `None` of a node's only camera.
+    pub camera: Option<&'a str>,
+    /// In full: the one that its frames come on, or would.
+    pub topic: &'a str,
+    /// Why no frames are to be expected, if so: it is disabled, the node is not active.
+    pub idle: Option<&'a str>,
+    /// The longest time between two frames that its subscription asks for.
+    pub deadline: Option<Duration>,
+    pub window: &'a WindowView,
+    /// Why no frames come; looked at where none do.
+    pub findings: &'a [Finding],
+}
+
+/// The camera's state by the thresholds of `config`.
+pub fn camera_status(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Status {
+    let window = facts.window;
+    let mut problems = Problems::default();
+    if let Some(idle) = facts.idle {
+        // whatever is left in the window is from before
+        problems.add(Level::Ok, format!("no frames are taken: {idle}"));
+    } else {
+        silence(facts, config, &mut problems);
+        failures(window, config, &mut problems);
+        latency(window, config, &mut problems);
+        drops(window, config, &mut problems);
+        stamps(window, &mut problems);
+        deadlines(facts, &mut problems);
+    }
+    let fine = format!("{:.1} frames a second", window.rate_out_hz);
+    let (level, message) = problems.conclude(&fine);
+    let task = facts
+        .camera
+        .map_or("camera".to_owned(), |name| format!("camera {name}"));
+    Status {
+        level,
+        name: format!("{}: {task}", facts.node),
+        message,
+        hardware_id: facts.topic.to_owned(),
+        values: values(facts),
+    }
+}
+
+fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
+    let window = facts.window;
+    let mut values = Values::default();
+    values.add("topic", facts.topic);
+    values.number("rate in (Hz)", window.rate_in_hz);
+    values.number("rate out (Hz)", window.rate_out_hz);
+    values.number("window (s)", window.span.as_secs_f64());
+    if let Some(silent) = window.silent_for {
+        values.number("since last frame (s)", silent.as_secs_f64());
+    }
+    // a live node reads nothing: that stage is the wait for the next message
+    for (stage, ms) in window
+        .stages_ms
+        .iter()
+        .filter(|(stage, _)| *stage != Stage::Read)
+    {
+        let quantiles = [
+            ("p50", ms.p50),
+            ("p90", ms.p90),
+            ("p99", ms.p99),
+            ("max", ms.max),
+        ];
+        for (quantile, ms) in quantiles {
+            values.number(format!("{} {quantile} (ms)", stage.name()), ms);
+        }
+    }
+    values.add("late in a row", window.late_in_a_row);
+    let frames = &window.since_start.frames;
+    values.add("received", frames.received);
+    values.add("published", frames.published);
+    values.add("dropped", frames.dropped.values().sum::<u64>());
+    values.add("failed", frames.failed.values().sum::<u64>());
+    for (reason, count) in &frames.dropped {
+        values.add(format!("dropped: {reason}"), count);
+    }
+    for (reason, count) in &frames.failed {
+        values.add(format!("failed: {reason}"), count);
+    }
+    for (oddity, count) in Oddity::ALL.into_iter().zip(window.since_start.oddities) {
+        values.add(oddity.name(), count);
+    }
+    if let Some(deadline) = facts.deadline {
+        values.number("deadline (ms)", deadline.as_secs_f64() * 1000.0);
+        values.add("deadlines missed", window.since_start.missed_deadlines);
+    }
+    values.0
+}

@@ -1,0 +1,156 @@
+//! What may be wrong with a camera, one function each.
+
+use std::time::Duration;
+
+use super::super::Problems;
+use super::CameraFacts;
+use crate::doctor::Finding;
+use shuffledet_core::{DropReason, Oddity, Stage};
+use shuffledet_detector::config::DiagnosticsConfig;
+use shuffledet_detector::metrics::WindowView;
+use shuffledet_msg::Level;
+
+/// Drops that the parameters ask for: no sign that the node cannot keep up.
+const WANTED_DROPS: [&str; 2] = [DropReason::RateLimited.name(), DropReason::Disabled.name()];
+
+pub(super) fn silence(
+    facts: &CameraFacts<'_>,
+    config: &DiagnosticsConfig,
+    problems: &mut Problems,
+) {
+    let silence = match facts.window.silent_for {
+        None => "no frame has come yet".to_owned(),
+        Some(silent) if silent > config.stale_after => {
+            format!("no frame for {:.1} s", silent.as_secs_f64())
+        }
+        Some(_) => return,
+    };
+    let why: Vec<_> = facts.findings.iter().map(Finding::to_string).collect();
+    let why = if why.is_empty() {
+        format!("see that the camera on {} runs", facts.topic)
+    } else {
+        why.join("; ")
+    };
+    problems.add(Level::Stale, format!("{silence}: {why}"));
+}
+
+pub(super) fn failures(window: &WindowView, config: &DiagnosticsConfig, problems: &mut Problems) {
+    let frames = &window.recent.frames;
+    let failed: u64 = frames.failed.values().sum();
+    let most = frames.failed.iter().max_by_key(|(_, count)| **count);
+    if let Some((reason, _)) = most {
+        let level = if share(failed, frames.received) > config.error_failed {
+            Level::Error
+        } else {
+            Level::Warn
+        };
+        let received = frames.received;
+        problems.add(
+            level,
+            format!(
+                "{failed} of {received} frames failed, most with {reason}: the log has the details"
+            ),
+        );
+    }
+}
+
+pub(super) fn latency(window: &WindowView, config: &DiagnosticsConfig, problems: &mut Problems) {
+    let latency = window
+        .stages_ms
+        .iter()
+        .find(|(stage, _)| *stage == Stage::Latency);
+    let Some((_, latency)) = latency else {
+        return;
+    };
+    let above = |limit: Duration| latency.p99 > limit.as_secs_f64() * 1000.0;
+    let (level, limit) = if above(config.error_latency) {
+        (Level::Error, config.error_latency)
+    } else if above(config.warn_latency) {
+        (Level::Warn, config.warn_latency)
+    } else {
+        return;
+    };
+    // queueing for a worker is no stage that can be made faster
+    let slowest = window
+        .stages_ms
+        .iter()
+        .filter(|(stage, _)| !matches!(stage, Stage::Read | Stage::Total | Stage::Latency))
+        .max_by(|(_, a), (_, b)| a.p99.total_cmp(&b.p99));
+    let advice = match slowest {
+        Some((Stage::Queue, _)) => {
+            "frames wait for a worker, lower max_rate_hz or raise runtime.workers".to_owned()
+        }
+        Some((stage, _)) => format!("the slowest stage is {}", stage.name()),
+        None => "no stage was timed".to_owned(),
+    };
+    let (found, limit) = (latency.p99, limit.as_secs_f64() * 1000.0);
+    let row = match window.late_in_a_row {
+        0 | 1 => String::new(),
+        row => format!(", {row} late frames in a row"),
+    };
+    problems.add(
+        level,
+        format!("latency p99 {found:.0} ms is above {limit:.0} ms{row}: {advice}"),
+    );
+}
+
+pub(super) fn drops(window: &WindowView, config: &DiagnosticsConfig, problems: &mut Problems) {
+    let frames = &window.recent.frames;
+    let (mut wanted, mut dropped, mut most) = (0, 0, None);
+    for (reason, &count) in &frames.dropped {
+        if WANTED_DROPS.contains(&reason.as_str()) {
+            wanted += count;
+            continue;
+        }
+        dropped += count;
+        if most.is_none_or(|(_, most)| count > most) {
+            most = Some((reason, count));
+        }
+    }
+    let received = frames.received - wanted;
+    let Some((reason, _)) = most.filter(|_| share(dropped, received) > config.warn_dropped) else {
+        return;
+    };
+    let advice = if reason.starts_with("stamp_") {
+        "see the camera's clock"
+    } else {
+        "lower the camera's rate or take a faster model"
+    };
+    problems.add(
+        Level::Warn,
+        format!("{dropped} of {received} frames were dropped, most as {reason}: {advice}"),
+    );
+}
+
+pub(super) fn stamps(window: &WindowView, problems: &mut Problems) {
+    let counts = Oddity::ALL.into_iter().zip(window.recent.oddities);
+    let odd: Vec<_> = counts
+        .filter(|(_, count)| *count > 0)
+        .map(|(oddity, count)| format!("{} {count}", oddity.name()))
+        .collect();
+    if !odd.is_empty() {
+        problems.add(
+            Level::Warn,
+            format!("odd stamps ({}): see the camera's clock", odd.join(", ")),
+        );
+    }
+}
+
+pub(super) fn deadlines(facts: &CameraFacts<'_>, problems: &mut Problems) {
+    let missed = facts.window.recent.missed_deadlines;
+    if let Some(deadline) = facts.deadline.filter(|_| missed > 0) {
+        problems.add(
+            Level::Warn,
+            format!("{missed} frames came later than the deadline of {deadline:?}: see the camera's rate"),
+        );
+    }
+}
+
+/// In [0, 1]; 0 of nothing.
+fn share(count: u64, of: u64) -> f64 {
+    if of == 0 {
+        0.0
+    } else {
+        count as f64 / of as f64
+    }
+}

@@ -1,0 +1,242 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use shuffledet_core::Quantiles;
+use shuffledet_detector::config::raw::RawDiagnostics;
+use shuffledet_detector::metrics::window::Totals;
+
+fn all(ms: f64) -> Quantiles {
+    Quantiles {
+        min: ms,
+        p50: ms,
+        p90: ms,
+        p99: ms,
+        max: ms,
+    }
+}
+
+/// 100 frames, all published within 20 ms.
+fn healthy() -> WindowView {
+    let mut totals = Totals::default();
+    totals.frames.received = 100;
+    totals.frames.published = 100;
+    WindowView {
+        span: Duration::from_secs(10),
+        rate_in_hz: 10.0,
+        rate_out_hz: 10.0,
+        recent: totals.clone(),
+        stages_ms: vec![
+            (Stage::Read, all(100.0)),
+            (Stage::Queue, all(1.0)),
+            (Stage::Infer, all(9.0)),
+            (Stage::Latency, all(20.0)),
+        ],
+        late_in_a_row: 0,
+        since_start: totals,
+        silent_for: Some(Duration::from_millis(40)),
+    }
+}
+
+fn facts(window: &WindowView) -> CameraFacts<'_> {
+    CameraFacts {
+        node: "shuffledet",
+        camera: Some("front"),
+        topic: "/front/image_raw",
+        idle: None,
+        deadline: None,
+        window,
+        findings: &[],
+    }
+}
+
+fn status(facts: &CameraFacts<'_>) -> Status {
+    camera_status(facts, &DiagnosticsConfig::from(&RawDiagnostics::default()))
+}
+
+fn judged(window: &WindowView) -> (Level, String) {
+    let status = status(&facts(window));
+    (status.level, status.message)
+}
+
+fn counts(reason: &str, count: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([(reason.to_owned(), count)])
+}
+
+#[test]
+fn ok_with_stable_names_and_keys_with_units() {
+    let window = healthy();
+    let front = status(&facts(&window));
+    assert_eq!(
+        (front.level, &*front.name),
+        (Level::Ok, "shuffledet: camera front")
+    );
+    assert_eq!(
+        (&*front.message, &*front.hardware_id),
+        ("10.0 frames a second", "/front/image_raw")
+    );
+    let only = status(&CameraFacts {
+        camera: None,
+        ..facts(&window)
+    });
+    assert_eq!(only.name, "shuffledet: camera");
+    for (key, value) in [
+        ("rate in (Hz)", "10.000"),
+        ("infer p99 (ms)", "9.000"),
+        ("latency max (ms)", "20.000"),
+        ("received", "100"),
+        ("dropped", "0"),
+        ("stamp_duplicate", "0"),
+        ("since last frame (s)", "0.040"),
+    ] {
+        let pair = (key.to_owned(), value.to_owned());
+        assert!(front.values.contains(&pair), "{key}: {:?}", front.values);
+    }
+    let keys = front.values.iter().map(|(key, _)| key);
+    assert!(!keys.clone().any(|key| key.starts_with("read ")));
+    assert!(!keys.clone().any(|key| key.starts_with("deadline")));
+    let mut unique: Vec<_> = keys.collect();
+    unique.sort();
+    unique.dedup();
+    assert_eq!(unique.len(), front.values.len());
+}
+
+#[test]
+fn stale_when_silent_or_never_heard_with_the_findings() {
+    let mut window = healthy();
+    window.silent_for = Some(Duration::from_millis(1000));
+    assert_eq!(judged(&window).0, Level::Ok);
+    window.silent_for = Some(Duration::from_millis(3210));
+    let (level, message) = judged(&window);
+    assert_eq!(
+        (level, &*message),
+        (
+            Level::Stale,
+            "no frame for 3.2 s: see that the camera on /front/image_raw runs"
+        )
+    );
+    window.silent_for = None;
+    window.recent.frames.failed = counts("panic", 100);
+    let findings = [Finding {
+        problem: "nobody publishes it".to_owned(),
+        mend: "start it".to_owned(),
+    }];
+    let status = status(&CameraFacts {
+        findings: &findings,
+        ..facts(&window)
+    });
+    assert_eq!(status.level, Level::Stale);
+    let expected = "no frame has come yet: nobody publishes it: start it; 100 of 100 frames failed";
+    assert!(status.message.starts_with(expected), "{}", status.message);
+}
+
+#[test]
+fn any_failure_warns_and_many_are_an_error() {
+    let mut window = healthy();
+    window.recent.frames.failed = counts("unknown_encoding", 1);
+    window.since_start.frames.failed = counts("unknown_encoding", 7);
+    assert_eq!(
+        judged(&window),
+        (
+            Level::Warn,
+            "1 of 100 frames failed, most with unknown_encoding: the log has the details"
+                .to_owned()
+        )
+    );
+    let values = status(&facts(&window)).values;
+    let key = "failed: unknown_encoding".to_owned();
+    assert!(values.contains(&(key, "7".to_owned())));
+    window.recent.frames.failed = counts("unknown_encoding", 50);
+    assert_eq!(judged(&window).0, Level::Warn);
+    window.recent.frames.failed = counts("unknown_encoding", 51);
+    assert_eq!(judged(&window).0, Level::Error);
+}
+
+#[test]
+fn latency_warns_and_then_is_an_error() {
+    let mut window = healthy();
+    window.late_in_a_row = 3;
+    for (ms, level) in [
+        (100.0, Level::Ok),
+        (100.1, Level::Warn),
+        (500.0, Level::Warn),
+        (500.1, Level::Error),
+    ] {
+        window.stages_ms[3].1 = all(ms);
+        assert_eq!(judged(&window).0, level, "{ms}");
+    }
+    assert_eq!(
+        judged(&window).1,
+        "latency p99 500 ms is above 500 ms, 3 late frames in a row: the slowest stage is infer"
+    );
+    window.stages_ms[1].1 = all(480.0);
+    assert!(judged(&window).1.contains("frames wait for a worker"));
+    window.stages_ms.clear();
+    assert_eq!(judged(&window).0, Level::Ok);
+}
+
+#[test]
+fn drops_warn_unless_they_were_asked_for() {
+    let mut window = healthy();
+    window.recent.frames.dropped = counts("superseded", 20);
+    assert_eq!(judged(&window).0, Level::Ok);
+    window.recent.frames.dropped = counts("superseded", 21);
+    assert_eq!(
+        judged(&window),
+        (
+            Level::Warn,
+            "21 of 100 frames were dropped, most as superseded: lower the camera's rate or take a faster model"
+                .to_owned()
+        )
+    );
+    for wanted in ["rate_limited", "camera_disabled"] {
+        window.recent.frames.dropped = counts(wanted, 100);
+        assert_eq!(judged(&window).0, Level::Ok);
+    }
+    // of the ten that were to be worked on, three
+    window.recent.frames.dropped = counts("rate_limited", 90);
+    window.recent.frames.dropped.extend(counts("too_old", 3));
+    let (level, message) = judged(&window);
+    assert!(
+        level == Level::Warn && message.starts_with("3 of 10 frames"),
+        "{message}"
+    );
+}
+
+#[test]
+fn odd_stamps_and_missed_deadlines_warn() {
+    let mut window = healthy();
+    window.since_start.oddities = [5; 6];
+    assert_eq!(judged(&window).0, Level::Ok);
+    window.recent.oddities = [0, 0, 0, 2, 0, 1];
+    let expected = "odd stamps (stamp_duplicate 2, stamp_jump 1): see the camera's clock";
+    assert_eq!(judged(&window), (Level::Warn, expected.to_owned()));
+
+    let mut window = healthy();
+    window.recent.missed_deadlines = 4;
+    window.since_start.missed_deadlines = 9;
+    let status = status(&CameraFacts {
+        deadline: Some(Duration::from_millis(100)),
+        ..facts(&window)
+    });
+    assert_eq!(
+        (status.level, &*status.message),
+        (
+            Level::Warn,
+            "4 frames came later than the deadline of 100ms: see the camera's rate"
+        )
+    );
+    let key = "deadlines missed".to_owned();
+    assert!(status.values.contains(&(key, "9".to_owned())));
+}
+
+#[test]
+fn a_camera_that_is_not_to_bring_frames_is_ok() {
+    let mut window = healthy();
+    window.silent_for = None;
+    let idle = status(&CameraFacts {
+        idle: Some("the node is inactive"),
+        ..facts(&window)
+    });
+    let expected = "no frames are taken: the node is inactive";
+    assert_eq!((idle.level, &*idle.message), (Level::Ok, expected));
+}

@@ -1,0 +1,343 @@
+//! How the detector fares, which all cameras share.
+
+use std::fs;
+
+use super::{Problems, Status, Values};
+use shuffledet_core::Cause;
+use shuffledet_core::{ModelIdentity, ProviderFate};
+use shuffledet_detector::config::Threads;
+use shuffledet_msg::Level;
+
+/// What is known of the detector.
+#[derive(Debug, Clone, Copy)]
+pub struct DetectorFacts<'a> {
+    /// The node's, without its namespace.
+    pub node: &'a str,
+    /// The lifecycle state's label: `active`, ...
+    pub state: &'a str,
+    /// Why it cannot run, with the mend, if it cannot.
+    pub unable: Option<&'a str>,
+    /// `None` as long as none is loaded.
+    pub model: Option<&'a ModelIdentity>,
+    /// In order of preference; empty as long as no model is loaded.
+    pub providers: &'a [ProviderFate],
+    pub threads: Threads,
+    /// How often parameters were set since the start.
+    pub parameters_changed: u64,
+    /// What the process has in memory, if that is known.
+    pub resident_bytes: Option<u64>,
+}
+
+/// The detector's state.
+pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
+    let mut problems = Problems::default();
+    if let Some(unable) = facts.unable {
+        problems.add(Level::Error, unable.to_owned());
+    }
+    let used = facts.providers.iter().position(|fate| fate.used);
+    let provider = used.map_or("none", |used| &facts.providers[used].provider);
+    // where none is used, all are problems
+    let better = used.unwrap_or(facts.providers.len());
+    let own_fault =
+        |fate: &&ProviderFate| !matches!(fate.cause, Some(Cause::NotNeeded | Cause::Forbidden));
+    for fate in facts.providers[..better].iter().filter(own_fault) {
+        let (preferred, reason) = (&fate.provider, reason(fate));
+        let problem = format!(
+            "runs on {provider}, not on {preferred}, which runtime.providers prefers: {reason}"
+        );
+        problems.add(severity(fate), problem);
+    }
+    if let Some(fate) = used.map(|used| &facts.providers[used]) {
+        if let Some(reason) = &fate.reason {
+            problems.add(severity(fate), format!("{provider} is used {reason}"));
+        }
+        let own = fate.placement.iter().find(|own| own.provider == *provider);
+        let share = own.map_or(1.0, |own| own.time_share);
+        if share < LEAST_SHARE {
+            let share = 100.0 * share;
+            let problem = format!("only {share:.0} % of the model's time is on {provider}");
+            problems.add(Level::Warn, problem);
+        }
+    }
+    let fine = match facts.model {
+        Some(model) => format!("{} on {provider}, {}", model.name, facts.state),
+        None => format!("no model is loaded, {}", facts.state),
+    };
+    let (level, message) = problems.conclude(&fine);
+
+    let mut values = Values::default();
+    values.add("state", facts.state);
+    if let Some(model) = facts.model {
+        values.add("model", &model.name);
+        values.add("model sha256", &model.sha256);
+    }
+    values.add("provider", provider);
+    for fate in facts.providers {
+        let key = format!("provider: {}", fate.provider);
+        values.add(key, if fate.used { "used" } else { reason(fate) });
+        if fate.failures > 0 {
+            values.add(format!("failures: {}", fate.provider), fate.failures);
+        }
+        for placed in fate.placement.iter().filter(|_| fate.used) {
+            let share = 100.0 * placed.time_share;
+            let placed_on = format!("nodes on {}", placed.provider);
+            values.add(
+                placed_on,
+                format_args!("{}, {share:.1} % of the time", placed.nodes),
+            );
+        }
+    }
+    values.add("workers", facts.threads.workers);
+    values.add("threads of a worker", facts.threads.intra_op);
+    values.add("parameters changed", facts.parameters_changed);
+    if let Some(bytes) = facts.resident_bytes {
+        values.number("resident memory (MB)", bytes as f64 / 1e6);
+    }
+    Status {
+        level,
+        name: format!("{}: detector", facts.node),
+        message,
+        hardware_id: provider.to_owned(),
+        values: values.0,
+    }
+}
+
+/// The least share of the model's time that the provider in use should run itself.
+const LEAST_SHARE: f64 = 0.5;
+
+/// What works less well than it was told to is a warning; what was lost on the way, or computes something else, is an error.
+fn severity(fate: &ProviderFate) -> Level {
+    let wrong = fate.cause == Some(Cause::SelfTestFailed);
+    if wrong || (fate.failures > 0 && fate.reason.is_some()) {
+        Level::Error
+    } else {
+        Level::Warn
+    }
+}
+
+fn reason(fate: &ProviderFate) -> &str {
+    fate.reason.as_deref().unwrap_or("not used")
+}
+
+/// What this process has in memory; `None` where the system does not say.
+pub fn resident_bytes() -> Option<u64> {
+    resident_in(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn resident_in(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use shuffledet_core::Placed;
+
+    fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
+        ProviderFate {
+            provider: provider.to_owned(),
+            used: reason.is_none(),
+            reason: reason.map(str::to_owned),
+            ..ProviderFate::default()
+        }
+    }
+
+    fn facts<'a>(model: &'a ModelIdentity, providers: &'a [ProviderFate]) -> DetectorFacts<'a> {
+        DetectorFacts {
+            node: "shuffledet",
+            state: "active",
+            unable: None,
+            model: Some(model),
+            providers,
+            threads: Threads {
+                workers: NonZeroUsize::MIN,
+                intra_op: NonZeroUsize::MIN,
+            },
+            parameters_changed: 3,
+            resident_bytes: Some(123_456_789),
+        }
+    }
+
+    fn model() -> ModelIdentity {
+        ModelIdentity {
+            name: "fastestdet_352".to_owned(),
+            sha256: "ab12".to_owned(),
+        }
+    }
+
+    #[test]
+    fn ok_has_model_provider_and_state() {
+        let providers = [
+            fate("cpu", None),
+            fate("cuda", Some("not needed: cpu comes before it and works")),
+        ];
+        let model = model();
+        let status = detector_status(&facts(&model, &providers));
+        assert_eq!(
+            (status.level, &*status.name),
+            (Level::Ok, "shuffledet: detector")
+        );
+        assert_eq!(status.message, "fastestdet_352 on cpu, active");
+        assert_eq!(status.hardware_id, "cpu");
+        let values: Vec<_> = status.values.iter().map(|(k, v)| (&**k, &**v)).collect();
+        assert_eq!(
+            values,
+            [
+                ("state", "active"),
+                ("model", "fastestdet_352"),
+                ("model sha256", "ab12"),
+                ("provider", "cpu"),
+                ("provider: cpu", "used"),
+                (
+                    "provider: cuda",
+                    "not needed: cpu comes before it and works"
+                ),
+                ("workers", "1"),
+                ("threads of a worker", "1"),
+                ("parameters changed", "3"),
+                ("resident memory (MB)", "123.457"),
+            ]
+        );
+    }
+
+    #[test]
+    fn warns_of_each_preferred_provider_that_is_not_used() {
+        let providers = [
+            fate("tensorrt", Some("not in this build")),
+            fate("cuda", Some("no device")),
+            fate("cpu", None),
+        ];
+        let model = model();
+        let status = detector_status(&facts(&model, &providers));
+        assert_eq!(status.level, Level::Warn);
+        assert_eq!(
+            status.message,
+            "runs on cpu, not on tensorrt, which runtime.providers prefers: not in this build; \
+             runs on cpu, not on cuda, which runtime.providers prefers: no device"
+        );
+    }
+
+    #[test]
+    fn what_failed_while_it_ran_is_an_error_until_it_works_again() {
+        let failed = ProviderFate {
+            failures: 2,
+            cause: Some(Cause::DeviceLost),
+            ..fate("cuda", Some("device lost: CUDA failure 719"))
+        };
+        let model = model();
+        let lost = [failed.clone(), fate("cpu", None)];
+        let status = detector_status(&facts(&model, &lost));
+        assert_eq!(status.level, Level::Error);
+        let failures = ("failures: cuda".to_owned(), "2".to_owned());
+        assert!(status.values.contains(&failures));
+        // one session of two is back
+        let half = [
+            ProviderFate {
+                used: true,
+                ..failed.clone()
+            },
+            fate("cpu", None),
+        ];
+        assert_eq!(detector_status(&facts(&model, &half)).level, Level::Error);
+        let none = [failed.clone()];
+        let status = detector_status(&facts(&model, &none));
+        assert_eq!(status.level, Level::Error);
+        assert!(status.message.starts_with("runs on none, not on cuda"));
+        let well = [
+            ProviderFate {
+                used: true,
+                reason: None,
+                cause: None,
+                ..failed
+            },
+            fate("cpu", Some("not needed: cuda comes before it and works")),
+        ];
+        let status = detector_status(&facts(&model, &well));
+        assert_eq!(status.level, Level::Ok);
+        assert!(status.values.contains(&failures));
+    }
+
+    #[test]
+    fn a_wrong_session_is_an_error_and_one_in_the_making_a_warning() {
+        let model = model();
+        let level = |cause| {
+            let better = ProviderFate {
+                cause: Some(cause),
+                ..fate("tensorrt", Some("as it says"))
+            };
+            detector_status(&facts(&model, &[better, fate("cuda", None)])).level
+        };
+        assert_eq!(level(Cause::SelfTestFailed), Level::Error);
+        assert_eq!(level(Cause::Preparing), Level::Warn);
+        assert_eq!(level(Cause::NotNeeded), Level::Ok);
+    }
+
+    #[test]
+    fn a_provider_that_leaves_most_to_the_cpu_is_warned_of() {
+        let model = model();
+        let status = |share: f64| {
+            let placed = |provider: &str, nodes, time_share| Placed {
+                provider: provider.to_owned(),
+                nodes,
+                time_share,
+            };
+            let cuda = ProviderFate {
+                placement: vec![placed("cuda", 190, share), placed("cpu", 9, 1.0 - share)],
+                ..fate("cuda", None)
+            };
+            detector_status(&facts(&model, &[cuda]))
+        };
+        let fine = status(0.975);
+        assert_eq!(fine.level, Level::Ok);
+        let nodes = ("nodes on cpu".to_owned(), "9, 2.5 % of the time".to_owned());
+        assert!(fine.values.contains(&nodes), "{:?}", fine.values);
+        let slow = status(0.4);
+        assert_eq!(slow.level, Level::Warn);
+        assert_eq!(slow.message, "only 40 % of the model's time is on cuda");
+    }
+
+    #[test]
+    fn is_in_error_when_it_cannot_run_and_ok_before_it_has_to() {
+        let model = model();
+        let unconfigured = DetectorFacts {
+            state: "unconfigured",
+            model: None,
+            ..facts(&model, &[])
+        };
+        let status = detector_status(&unconfigured);
+        assert_eq!(
+            (status.level, &*status.message),
+            (Level::Ok, "no model is loaded, unconfigured")
+        );
+        let status = detector_status(&DetectorFacts {
+            unable: Some("model.name: no file x.onnx"),
+            ..unconfigured
+        });
+        assert_eq!(
+            (status.level, &*status.message),
+            (Level::Error, "model.name: no file x.onnx")
+        );
+    }
+
+    #[test]
+    fn memory_is_read_where_the_system_says_it() {
+        assert_eq!(
+            resident_in("VmPeak:\t 9 kB\nVmRSS:\t    2048 kB\n"),
+            Some(2_097_152)
+        );
+        for strange in [
+            "",
+            "VmRSS: 2048",
+            "VmRSS: many kB",
+            "VmRSS: 18446744073709551615 kB",
+        ] {
+            assert_eq!(resident_in(strange), None);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The parameters that a node declares: every one of the configuration under its flat name, with the value that is in
+//! force. They change all together or not at all.
+
+mod list;
+mod tree;
+mod value;
+
+use serde_json::Value;
+
+pub use list::Listed;
+use shuffledet_detector::config::raw::LogLevel;
+use shuffledet_detector::config::{Config, ConfigError};
+use shuffledet_detector::config::{schema, schema::Definition};
+use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_detector::detect::settings::UnknownClass;
+use shuffledet_detector::model::ModelDescription;
+pub use tree::overrides_to_tree;
+use tree::{CLASS_THRESHOLDS, in_force, place, remove};
+pub use value::{ParameterType, ParameterValue};
+
+/// The declared parameters of one node, what they configure, and the model that they are for.
+#[derive(Debug)]
+pub struct ParameterSet {
+    model: ModelDescription,
+    /// The least that is logged unless a parameter says.
+    log_level: LogLevel,
+    config: Config,
+    settings: DetectorSettings,
+    /// Those that are declared, and those that setting them declares.
+    definitions: Vec<Definition>,
+    /// By definition; one without a value is not declared.
+    values: Vec<ParameterValue>,
+}
+
+/// Parameters by their names.
+pub type Named = Vec<(String, ParameterValue)>;
+
+/// What a change did, as `rcl_interfaces/msg/ParameterEvent` tells it. No name is in more than one of these.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    pub new: Named,
+    /// With those that were set to what they were.
+    pub changed: Named,
+    /// With the values that they had.
+    pub deleted: Named,
+}
+
+impl ParameterSet {
+    /// The parameters in force under `config`; what it leaves to the model is declared with the model's own values, and
+    /// `log_level` is what the command line says.
+    ///
+    /// # Errors
+    /// `config` names a class that the model does not have.
+    pub fn new(
+        config: Config,
+        model: ModelDescription,
+        log_level: LogLevel,
+    ) -> Result<Self, UnknownClass> {
+        let settings = DetectorSettings::new(&config.thresholds, &model)?;
+        let tree = in_force(&config, &model, log_level);
+        let definitions = schema::definitions(|mapping| {
+            if mapping == CLASS_THRESHOLDS {
+                return model.labels.names().map(str::to_owned).collect();
+            }
+            // cameras and topics are fixed: those that have parameters now
+            let given = tree::at(&tree, &mapping.split('.').collect::<Vec<_>>());
+            let keys = given.and_then(Value::as_object).into_iter().flatten();
+            keys.map(|(key, _)| key.clone()).collect()
+        });
+        Ok(Self {
+            values: values(&definitions, &tree),
+            model,
+            log_level,
+            config,
+            settings,
+            definitions,
+        })
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The detector's settings in force.
+    pub fn settings(&self) -> &DetectorSettings {
+        &self.settings
+    }
+
+    /// Every declared parameter, in the order of the schema.
+    pub fn declared(&self) -> impl Iterator<Item = (&Definition, &ParameterValue)> {
+        let all = self.definitions.iter().zip(&self.values);
+        all.filter(|(_, value)| **value != ParameterValue::NotSet)
+    }
+
+    /// The declared names, chosen as `rcl_interfaces/srv/ListParameters` says: see [`list::choose`].
+    pub fn list(&self, prefixes: &[String], depth: u64) -> Listed {
+        let names = self.declared().map(|(definition, _)| &*definition.name);
+        list::choose(names, prefixes, depth)
+    }
+
+    /// The value of a parameter; [`ParameterValue::NotSet`] for one that is not declared.
+    pub fn get(&self, name: &str) -> ParameterValue {
+        let found = self
+            .declared()
+            .find(|(definition, _)| definition.name == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
+    /// What a declared parameter is.
+    pub fn describe(&self, name: &str) -> Option<&Definition> {
+        let found = self
+            .declared()
+            .find(|(definition, _)| definition.name == name);
+        found.map(|(definition, _)| definition)
+    }
+
+    /// Sets all of `changes` together. [`ParameterValue::NotSet`] takes back what has no default of its own: a class's
+    /// threshold is gone, a camera's parameter is that of `input` again, a threshold the model's own, `log_level` that of the
+    /// command line. `apply` puts what
+    /// comes of the changes in force; it is called once everything else is found right. Nothing that is refused changes
+    /// anything.
+    ///
+    /// # Errors
+    /// The reason, for the one who asked: a parameter is not declared, read-only, of another type or out of range, or
+    /// `apply` refuses.
+    pub fn set(
+        &mut self,
+        changes: &[(String, ParameterValue)],
+        apply: impl FnOnce(&Config, &DetectorSettings) -> Result<(), String>,
+    ) -> Result<Change, String> {
+        let mut tree = self.config.to_tree();
+        for (name, value) in changes {
+            let (path, value) = self.settable(name, value)?;
+            if value == ParameterValue::NotSet {
+                remove(&mut tree, path);
+            } else if let Some(place) = place(&mut tree, path) {
+                *place = Value::from(&value);
+            }
+        }
+        let config = Config::from_tree(tree, "parameters").map_err(|error| match error {
+            ConfigError::Invalid { problems, .. } => problems.join("; "),
+            other => other.to_string(),
+        })?;
+        let settings = DetectorSettings::new(&config.thresholds, &self.model)
+            .map_err(|error| error.to_string())?;
+        apply(&config, &settings)?;
+        let values = values(
+            &self.definitions,
+            &in_force(&config, &self.model, self.log_level),
+        );
+        let change = self.change_to(&values, changes);
+        (self.config, self.settings, self.values) = (config, settings, values);
+        Ok(change)
+    }
+
+    /// Where in the tree `name` stands, and `value` as its type has it; or why it cannot be set to that, in the words of
+    /// rclcpp.
+    fn settable(
+        &self,
+        name: &str,
+        value: &ParameterValue,
+    ) -> Result<(&[String], ParameterValue), String> {
+        let unset = *value == ParameterValue::NotSet;
+        let mut all = self.definitions.iter().zip(&self.values);
+        let definition = all
+            .find(|(definition, _)| definition.name == name)
+            .filter(|(definition, current)| {
+                **current != ParameterValue::NotSet || !definition.read_only && !unset
+            })
+            .map(|(definition, _)| definition)
+            .ok_or_else(|| {
+                format!("parameter '{name}' cannot be set because it was not declared")
+            })?;
+        if definition.read_only {
+            return Err(format!(
+                "parameter '{name}' cannot be set because it is read-only"
+            ));
+        }
+        if unset && definition.default.is_some() {
+            return Err(format!(
+                "parameter '{name}': cannot undeclare a statically typed parameter"
+            ));
+        }
+        if unset {
+            return Ok((&definition.path, ParameterValue::NotSet));
+        }
+        let (own, given) = (ParameterType::from(definition.kind), value.parameter_type());
+        match value.taken_for(definition.kind) {
+            Some(ParameterValue::Double(value)) if !value.is_finite() => {
+                Err(format!("{name}: expected a finite number, found {value}"))
+            }
+            Some(value) => Ok((&definition.path, value)),
+            None => Err(format!(
+                "Wrong parameter type, parameter {{{name}}} is of type {{{own}}}, setting it to {{{given}}} is not \
+                 allowed."
+            )),
+        }
+    }
+
+    /// From the values in force to `values`, to which `changes` led.
+    fn change_to(&self, values: &[ParameterValue], changes: &[(String, ParameterValue)]) -> Change {
+        let mut change = Change::default();
+        for ((definition, old), new) in self.definitions.iter().zip(&self.values).zip(values) {
+            let name = &definition.name;
+            let was_set = || changes.iter().any(|(set, _)| set == name);
+            match (old, new) {
+                (ParameterValue::NotSet, ParameterValue::NotSet) => (),
+                (ParameterValue::NotSet, new) => change.new.push((name.clone(), new.clone())),
+                (old, ParameterValue::NotSet) => change.deleted.push((name.clone(), old.clone())),
+                (old, new) if old != new || was_set() => {
+                    change.changed.push((name.clone(), new.clone()));
+                }
+                _ => (),
+            }
+        }
+        change
+    }
+}
+
+/// By definition, the value that `tree` has.
+fn values(definitions: &[Definition], tree: &Value) -> Vec<ParameterValue> {
+    let value = |definition: &Definition| {
+        ParameterValue::from_json(tree::at(tree, &definition.path), definition.kind)
+    };
+    definitions.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests;

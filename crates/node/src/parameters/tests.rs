@@ -1,0 +1,320 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use shuffledet_detector::config::schema::{Kind, Range};
+use shuffledet_detector::model::Manifest;
+
+fn set_of(tree: Value) -> ParameterSet {
+    let manifest = Manifest::shipped().unwrap();
+    let model = manifest.describe(manifest.model("nanodet_m_416").unwrap());
+    let config = Config::from_tree(tree, "test").unwrap();
+    ParameterSet::new(config, model.unwrap(), LogLevel::Info).unwrap()
+}
+
+/// Two cameras, one with a rate of its own.
+fn two_cameras() -> ParameterSet {
+    set_of(json!({
+        "cameras": ["front", "left"],
+        "camera": {"left": {"max_rate_hz": 15.0}},
+        "detector": {"class_score_thresholds": {"car": 0.4}},
+        "qos_overrides": {"/a/b": {"subscription": {"reliability": "reliable"}}},
+    }))
+}
+
+fn named(name: &str, value: ParameterValue) -> (String, ParameterValue) {
+    (name.to_owned(), value)
+}
+
+fn double(name: &str, value: f64) -> (String, ParameterValue) {
+    named(name, ParameterValue::Double(value))
+}
+
+fn set(set: &mut ParameterSet, changes: &[(String, ParameterValue)]) -> Result<Change, String> {
+    set.set(changes, |_, _| Ok(()))
+}
+
+fn refusal(name: &str, value: ParameterValue) -> String {
+    set(&mut two_cameras(), &[named(name, value)]).unwrap_err()
+}
+
+#[test]
+fn what_is_declared_has_the_value_in_force() {
+    let set = two_cameras();
+    let value = |name: &str| set.get(name);
+    assert_eq!(
+        value("detector.score_threshold"),
+        ParameterValue::Double(0.3)
+    );
+    assert_eq!(value("log_level"), ParameterValue::String("info".into()));
+    assert_eq!(
+        value("camera.left.max_rate_hz"),
+        ParameterValue::Double(15.0)
+    );
+    assert_eq!(
+        value("camera.front.max_rate_hz"),
+        ParameterValue::Double(0.0)
+    );
+    assert_eq!(
+        value("camera.front.max_age_ms"),
+        ParameterValue::Double(200.0)
+    );
+    assert_eq!(value("camera.front.enabled"), ParameterValue::Bool(true));
+    let topic = ParameterValue::String("left/image_raw".to_owned());
+    assert_eq!(value("camera.left.image_topic"), topic);
+    let reliable = ParameterValue::String("reliable".to_owned());
+    assert_eq!(
+        value("qos_overrides./a/b.subscription.reliability"),
+        reliable
+    );
+    assert_eq!(
+        value("qos_overrides./a/b.subscription.depth"),
+        ParameterValue::NotSet
+    );
+    assert_eq!(
+        value("detector.class_score_thresholds.car"),
+        ParameterValue::Double(0.4)
+    );
+    assert_eq!(
+        value("detector.class_score_thresholds.bus"),
+        ParameterValue::NotSet
+    );
+    assert_eq!(value("use_sim_time"), ParameterValue::Bool(false));
+    assert_eq!(
+        value("cameras").parameter_type(),
+        ParameterType::StringArray
+    );
+    assert_eq!(value("detector"), ParameterValue::NotSet);
+    let cameras = set.list(&["camera".to_owned()], 0);
+    assert_eq!(cameras.names.len(), 14);
+    assert_eq!(cameras.prefixes, ["camera.front", "camera.left"]);
+}
+
+#[test]
+fn a_change_is_applied_and_told() {
+    let mut parameters = two_cameras();
+    let changes = [
+        named("detector.score_threshold", ParameterValue::Integer(1)),
+        double("detector.class_score_thresholds.traffic light", 0.7),
+        named(
+            "detector.class_score_thresholds.car",
+            ParameterValue::NotSet,
+        ),
+        double("detector.nms_iou_threshold", 0.6),
+    ];
+    let mut applied = None;
+    let change = parameters.set(&changes, |config, settings| {
+        applied = Some((config.clone(), settings.clone()));
+        Ok(())
+    });
+    let change = change.unwrap();
+    assert_eq!(change.new, [changes[1].clone()]);
+    assert_eq!(
+        change.deleted,
+        [double("detector.class_score_thresholds.car", 0.4)]
+    );
+    let score = double("detector.score_threshold", 1.0);
+    assert_eq!(change.changed, [score, changes[3].clone()]);
+    let (config, settings) = applied.unwrap();
+    assert_eq!((settings.threshold(9), settings.threshold(2)), (0.7, 1.0));
+    assert_eq!(
+        (parameters.config(), parameters.settings()),
+        (&config, &settings)
+    );
+}
+
+#[test]
+fn what_a_camera_has_from_input_follows_it() {
+    let mut parameters = two_cameras();
+    let change = set(&mut parameters, &[double("input.max_rate_hz", 5.0)]).unwrap();
+    let front = double("camera.front.max_rate_hz", 5.0);
+    assert_eq!(
+        change.changed,
+        [double("input.max_rate_hz", 5.0), front.clone()]
+    );
+    set(&mut parameters, &[double("camera.front.max_rate_hz", 7.0)]).unwrap();
+    assert_eq!(
+        parameters.config().cameras[0]
+            .tuning
+            .min_interval
+            .unwrap()
+            .as_millis(),
+        142
+    );
+    let back = [named("camera.front.max_rate_hz", ParameterValue::NotSet)];
+    for _again in 0..2 {
+        assert_eq!(
+            set(&mut parameters, &back).unwrap().changed,
+            vec![front.clone()]
+        );
+    }
+}
+
+#[test]
+fn refusals_say_why() {
+    let text = || ParameterValue::String("x".to_owned());
+    let number = ParameterValue::Double;
+    let reason = refusal("detector.score_treshold", number(0.5));
+    assert_eq!(
+        reason,
+        "parameter 'detector.score_treshold' cannot be set because it was not declared"
+    );
+    let reason = refusal("model.name", text());
+    assert_eq!(
+        reason,
+        "parameter 'model.name' cannot be set because it is read-only"
+    );
+    let reason = refusal("detector.score_threshold", text());
+    assert!(
+        reason.contains("is of type {double}, setting it to {string} is not allowed"),
+        "{reason}"
+    );
+    let reason = refusal("detector.classes", ParameterValue::ByteArray(vec![1]));
+    assert!(
+        reason.contains("is of type {string_array}, setting it to {byte_array}"),
+        "{reason}"
+    );
+    let reason = refusal("detector.score_threshold", number(1.5));
+    assert!(
+        reason.starts_with("detector.score_threshold: 1.5 is greater"),
+        "{reason}"
+    );
+    assert!(refusal("detector.score_threshold", number(f64::NAN)).contains("found NaN"));
+    assert!(refusal("detector.max_detections", number(3.0)).contains("{integer}"));
+    assert!(refusal("detector.max_detections", ParameterValue::Integer(-1)).contains("less than"));
+    assert!(refusal("detector.max_detections", ParameterValue::NotSet).contains("undeclare"));
+    let trams = ParameterValue::StringArray(vec!["tram".to_owned()]);
+    assert!(refusal("detector.classes", trams).contains("no class \"tram\""));
+    assert!(refusal("detector.class_score_thresholds.tram", number(0.5)).contains("not declared"));
+    assert!(
+        refusal(
+            "detector.class_score_thresholds.bus",
+            ParameterValue::NotSet
+        )
+        .contains("not declared")
+    );
+    assert!(
+        refusal(
+            "qos_overrides./a/b.subscription.depth",
+            ParameterValue::Integer(2)
+        )
+        .contains("not declared")
+    );
+}
+
+#[test]
+fn what_apply_refuses_is_not_set() {
+    let mut parameters = two_cameras();
+    let change = [double("detector.score_threshold", 0.5)];
+    let refused = parameters.set(&change, |_, _| Err("busy".to_owned()));
+    assert_eq!(refused.unwrap_err(), "busy");
+    assert_eq!(
+        parameters.get("detector.score_threshold"),
+        ParameterValue::Double(0.3)
+    );
+}
+
+/// Any name of the schema or none, and any value, often one that fits.
+fn changes() -> impl Strategy<Value = Vec<(String, ParameterValue)>> {
+    let names: Vec<_> = two_cameras()
+        .definitions
+        .iter()
+        .map(|d| d.name.clone())
+        .collect();
+    let value = prop_oneof![
+        Just(ParameterValue::NotSet),
+        any::<bool>().prop_map(ParameterValue::Bool),
+        (-1..300_i64).prop_map(ParameterValue::Integer),
+        any::<f64>().prop_map(ParameterValue::Double),
+        (-0.1..1.1).prop_map(ParameterValue::Double),
+        "[a-z]{0,4}".prop_map(ParameterValue::String),
+        Just(ParameterValue::StringArray(vec!["car".to_owned()])),
+        proptest::collection::vec(any::<u8>(), 0..2).prop_map(ParameterValue::ByteArray),
+    ];
+    let name = prop_oneof![9 => proptest::sample::select(names), 1 => "[a-z.]{0,9}"];
+    proptest::collection::vec((name, value), 1..4)
+}
+
+/// A parameter that can be set, and a value for it that fits.
+fn fitting() -> impl Strategy<Value = (String, ParameterValue)> {
+    let settable: Vec<_> = two_cameras()
+        .definitions
+        .into_iter()
+        .filter(|d| !d.read_only)
+        .collect();
+    let fitting = (proptest::sample::select(settable), 0.0..=1.0, any::<bool>());
+    fitting.prop_map(|(definition, share, yes)| {
+        let value = match (definition.range, definition.kind) {
+            (Some(Range::Double { from, to }), _) => {
+                ParameterValue::Double(from + share * (to - from))
+            }
+            (Some(Range::Integer { from, to }), _) => {
+                ParameterValue::Integer(from + (share * (to - from) as f64) as i64)
+            }
+            (None, Kind::Bool) => ParameterValue::Bool(yes),
+            (None, Kind::String) => ParameterValue::String(definition.choices[0].clone()),
+            _ => ParameterValue::StringArray(vec!["bus".to_owned()]),
+        };
+        (definition.name, value)
+    })
+}
+
+fn all(set: &ParameterSet) -> Named {
+    set.declared()
+        .map(|(definition, value)| (definition.name.clone(), value.clone()))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_refused_change_changes_nothing(changes in changes()) {
+        let mut parameters = two_cameras();
+        let (before, config) = (all(&parameters), parameters.config().clone());
+        if set(&mut parameters, &changes).is_err() {
+            prop_assert_eq!(all(&parameters), before);
+            prop_assert_eq!(parameters.config(), &config);
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_got(change in fitting()) {
+        let mut parameters = two_cameras();
+        set(&mut parameters, std::slice::from_ref(&change)).unwrap();
+        prop_assert_eq!(parameters.get(&change.0), change.1);
+    }
+
+    #[test]
+    fn a_change_tells_what_differs(changes in changes()) {
+        let mut parameters = two_cameras();
+        let mut followed = all(&parameters);
+        if let Ok(change) = set(&mut parameters, &changes) {
+            followed.retain(|(name, _)| !change.deleted.iter().any(|(deleted, _)| deleted == name));
+            for (name, value) in &mut followed {
+                if let Some((_, changed)) = change.changed.iter().find(|(changed, _)| changed == name) {
+                    *value = changed.clone();
+                }
+            }
+            followed.extend(change.new);
+            followed.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let mut now = all(&parameters);
+            now.sort_by(|(a, _), (b, _)| a.cmp(b));
+            prop_assert_eq!(followed, now);
+        }
+    }
+}
+
+#[test]
+fn every_listed_name_can_be_got_and_described() {
+    let set = two_cameras();
+    for name in set.list(&[], 0).names {
+        let definition = set.describe(&name).unwrap();
+        assert_eq!(
+            ParameterType::from(definition.kind),
+            set.get(&name).parameter_type(),
+            "{name}"
+        );
+        assert!(!definition.description.is_empty(), "{name}");
+    }
+}

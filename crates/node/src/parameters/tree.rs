@@ -1,0 +1,165 @@
+//! Between flat names and the tree that the configuration is made of.
+
+use serde_json::{Map, Value, json};
+
+use super::ParameterValue;
+use shuffledet_detector::config::Config;
+use shuffledet_detector::config::raw::LogLevel;
+use shuffledet_detector::model::ModelDescription;
+
+/// The section whose keys, names of classes, may hold dots.
+pub(super) const CLASS_THRESHOLDS: &str = "detector.class_score_thresholds";
+
+/// The tree, as [`Config::from_tree`](shuffledet_detector::config::Config::from_tree) takes it, of parameters by their flat names, as a
+/// node gets them from its command line. One without a value is left out: rcl reads an empty list as that, and the lists
+/// that may be empty are so by default.
+///
+/// # Errors
+/// Two names, one of which is a section that the other is in.
+pub fn overrides_to_tree(overrides: &[(String, ParameterValue)]) -> Result<Value, String> {
+    let mut tree = Value::Object(Map::new());
+    let given = overrides
+        .iter()
+        .filter(|(_, value)| *value != ParameterValue::NotSet);
+    for (name, value) in given {
+        let class = name
+            .strip_prefix(CLASS_THRESHOLDS)
+            .and_then(|rest| rest.strip_prefix('.'));
+        let keys: Vec<&str> = match class {
+            Some(class) => CLASS_THRESHOLDS.split('.').chain([class]).collect(),
+            None => name.split('.').collect(),
+        };
+        let place = place(&mut tree, &keys)
+            .filter(|place| place.is_null())
+            .ok_or_else(|| {
+                format!("{name}: expected parameters that are in no other one's place, found it given as a value and as a section")
+            })?;
+        *place = Value::from(value);
+    }
+    Ok(tree)
+}
+
+/// Where in `tree` the value of a parameter stands, null where it has none yet; `None` where a value is in the way.
+pub(super) fn place<'a, K: AsRef<str>>(tree: &'a mut Value, keys: &[K]) -> Option<&'a mut Value> {
+    keys.iter().try_fold(tree, |tree, key| {
+        if tree.is_null() {
+            *tree = Value::Object(Map::new());
+        }
+        Some(
+            tree.as_object_mut()?
+                .entry(key.as_ref())
+                .or_insert(Value::Null),
+        )
+    })
+}
+
+/// Takes away what stands there, if anything does.
+pub(super) fn remove(tree: &mut Value, keys: &[String]) {
+    if let Some((key, section)) = keys.split_last()
+        && let Some(Value::Object(section)) =
+            section.iter().try_fold(tree, |tree, key| tree.get_mut(key))
+    {
+        section.remove(key);
+    }
+}
+
+/// What stands there.
+pub(super) fn at<'a, K: AsRef<str>>(tree: &'a Value, keys: &[K]) -> Option<&'a Value> {
+    keys.iter()
+        .try_fold(tree, |tree, key| tree.get(key.as_ref()))
+}
+
+/// The parameters of `config` with what stands in for those that are not given: for a camera's those of `input`, for
+/// thresholds the model's own, for the least that is logged `log_level`.
+pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: LogLevel) -> Value {
+    let mut tree = config.to_tree();
+    let stand_ins = [
+        (
+            &["detector", "score_threshold"][..],
+            Value::from(decimal(model.score_threshold)),
+        ),
+        (
+            &["detector", "nms_iou_threshold"],
+            Value::from(decimal(model.nms_iou_threshold)),
+        ),
+        (&["log_level"], json!(log_level)),
+    ];
+    for (path, value) in stand_ins {
+        if let Some(place) = place(&mut tree, path)
+            && place.is_null()
+        {
+            *place = value;
+        }
+    }
+    let mut cameras = Map::new();
+    for camera in &config.cameras {
+        let Some(name) = &camera.name else { continue };
+        let own_or_input = |key| {
+            let own = at(&tree, &["camera", name, key]);
+            own.or(at(&tree, &["input", key])).cloned()
+        };
+        let parameters = json!({
+            "image_topic": camera.image_topic,
+            "transport": camera.transport,
+            "max_age_ms": own_or_input("max_age_ms"),
+            "max_rate_hz": own_or_input("max_rate_hz"),
+            "jpeg_scale": own_or_input("jpeg_scale"),
+            "priority": camera.tuning.priority,
+            "enabled": camera.tuning.enabled,
+        });
+        cameras.insert(name.clone(), parameters);
+    }
+    tree["camera"] = Value::Object(cameras);
+    tree
+}
+
+/// The number as it was written: 0.3, where the nearest double of the nearest float is 0.30000001192092896.
+fn decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(f64::from(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(overrides: &[(&str, ParameterValue)]) -> Result<Value, String> {
+        let owned = |(name, value): &(&str, ParameterValue)| (name.to_string(), value.clone());
+        overrides_to_tree(&overrides.iter().map(owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn flat_names_become_a_tree() {
+        let made = tree(&[
+            ("detector.max_detections", ParameterValue::Integer(7)),
+            (
+                "detector.class_score_thresholds.st. bernard",
+                ParameterValue::Double(0.5),
+            ),
+            (
+                "qos_overrides./a/b.subscription.depth",
+                ParameterValue::Integer(3),
+            ),
+            ("cameras", ParameterValue::StringArray(vec!["left".into()])),
+        ]);
+        let expected = json!({
+            "detector": {"max_detections": 7, "class_score_thresholds": {"st. bernard": 0.5}},
+            "qos_overrides": {"/a/b": {"subscription": {"depth": 3}}},
+            "cameras": ["left"],
+        });
+        assert_eq!(made.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_value_and_a_section_of_one_name_are_refused() {
+        let (value, within) = (
+            ("model", ParameterValue::Bool(true)),
+            ("model.name", ParameterValue::Bool(true)),
+        );
+        assert!(
+            tree(&[value.clone(), within.clone()])
+                .unwrap_err()
+                .starts_with("model.name: ")
+        );
+        assert!(tree(&[within, value]).unwrap_err().starts_with("model: "));
+    }
+}

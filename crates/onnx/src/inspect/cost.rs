@@ -1,0 +1,99 @@
+//! How much a model computes and holds: multiply-adds and parameters.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::operator_name;
+use crate::Model;
+use crate::proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, NodeProto};
+use crate::shapes::Shapes;
+
+/// Multiply-adds of one run. Convolutions and matrix products are counted, without their biases;
+/// what is element-wise is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MultiplyAdds {
+    /// With the batch that the model declares, 1 where it is symbolic. A lower bound where
+    /// anything is `uncounted`.
+    pub count: u64,
+    /// Operators that multiply and could not be counted, with the number of their nodes.
+    pub uncounted: BTreeMap<String, usize>,
+}
+
+/// Operators that multiply in ways that are not counted: other arithmetic, or a graph inside.
+const NOT_COUNTED: [&str; 14] = [
+    "Attention",
+    "ConvInteger",
+    "DeformConv",
+    "Einsum",
+    "GRU",
+    "If",
+    "LSTM",
+    "Loop",
+    "MatMulInteger",
+    "QLinearConv",
+    "QLinearMatMul",
+    "RNN",
+    "Scan",
+    "SequenceMap",
+];
+
+pub(super) fn multiply_adds(model: &Model, known: &Shapes) -> MultiplyAdds {
+    let mut total = MultiplyAdds::default();
+    for node in &model.graph.node {
+        let count = match node.op_type.as_str() {
+            // an operator of another domain may do anything
+            _ if !node.in_default_domain() => None,
+            "Conv" => conv(node, known),
+            "ConvTranspose" => conv_transpose(node, known),
+            "Gemm" => gemm(node, known),
+            "MatMul" => matmul(node, known),
+            op_type if NOT_COUNTED.contains(&op_type) => None,
+            _ => Some(0),
+        };
+        match count.and_then(|count| total.count.checked_add(count)) {
+            Some(sum) => total.count = sum,
+            None => *total.uncounted.entry(operator_name(node)).or_default() += 1,
+        }
+    }
+    total
+}
+
+/// Each output element takes the input channels of its group times the kernel.
+fn conv(node: &NodeProto, known: &Shapes) -> Option<u64> {
+    let outputs = known.full_shape(node.output.first()?)?;
+    let weights = known.full_shape(node.input_name(1)?)?;
+    product(outputs)?.checked_mul(product(weights.get(1..)?.to_vec())?)
+}
+
+/// Each input element goes to the output channels of its group times the kernel.
+fn conv_transpose(node: &NodeProto, known: &Shapes) -> Option<u64> {
+    let inputs = known.full_shape(node.input_name(0)?)?;
+    let weights = known.full_shape(node.input_name(1)?)?;
+    product(inputs)?.checked_mul(product(weights.get(1..)?.to_vec())?)
+}
+
+fn gemm(node: &NodeProto, known: &Shapes) -> Option<u64> {
+    let outputs = known.full_shape(node.output.first()?)?;
+    let a = known.full_shape(node.input_name(0)?)?;
+    let inner = a.get(usize::from(node.int("transA", 0) == 0))?;
+    product(outputs)?.checked_mul(*inner)
+}
+
+fn matmul(node: &NodeProto, known: &Shapes) -> Option<u64> {
+    let outputs = known.full_shape(node.output.first()?)?;
+    let a = known.full_shape(node.input_name(0)?)?;
+    product(outputs)?.checked_mul(*a.last()?)
+}
+
+fn product(dims: Vec<u64>) -> Option<u64> {
+    dims.into_iter().try_fold(1u64, u64::checked_mul)
+}
+
+/// Elements of all initializers of a float type.
+pub(super) fn parameters(model: &Model) -> u64 {
+    (model.graph.initializer.iter())
+        .filter(|t| matches!(t.data_type, FLOAT | FLOAT16 | BFLOAT16 | DOUBLE))
+        .filter_map(|t| t.elements())
+        .fold(0, u64::saturating_add)
+}

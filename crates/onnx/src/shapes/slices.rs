@@ -1,0 +1,104 @@
+//! What Slice leaves of a shape.
+
+use std::ops::Range;
+
+use super::Shapes;
+use super::operators::{axis_within, div_ceil};
+use crate::proto::NodeProto;
+
+/// What a Slice leaves of one axis.
+pub(in shuffledet_detector::model) struct Cut {
+    pub axis: usize,
+    pub start: i64,
+    pub end: i64,
+    pub step: i64,
+    /// `None` where the axis's size is not known.
+    pub length: Option<u64>,
+}
+
+impl Cut {
+    /// The indices that are left of an axis of `count`.
+    pub fn indices(&self, count: usize) -> Option<Vec<usize>> {
+        let count = i128::try_from(count).ok()?;
+        let last = if self.step < 0 { count - 1 } else { count };
+        let first = clamp_index(self.start, count, 0, last);
+        let length = cut_length(count, self.start, self.end, self.step)?;
+        let index = |k: u64| usize::try_from(first + i128::from(k) * i128::from(self.step)).ok();
+        (0..length).map(index).collect()
+    }
+}
+
+/// A Slice's cuts as written, with the lengths that they leave of `shape`.
+pub(in shuffledet_detector::model) fn slices(
+    node: &NodeProto,
+    known: &Shapes,
+    shape: &[Option<u64>],
+) -> Option<Vec<Cut>> {
+    let starts = known.setting(node, "starts", 1)?;
+    let ends = known.setting(node, "ends", 2)?;
+    let axes = match (known.setting(node, "axes", 3), node.input_name(3)) {
+        (Some(axes), _) => axes,
+        (None, None) => (0..starts.len() as i64).collect(),
+        (None, Some(_)) => return None,
+    };
+    let steps = match node.input_name(4) {
+        Some(name) => known.full_list(name)?,
+        None => vec![1; starts.len()],
+    };
+    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+        return None;
+    }
+    (0..starts.len())
+        .map(|i| {
+            let axis = axis_within(axes[i], shape.len())?;
+            let (start, end, step) = (starts[i], ends[i], steps[i]);
+            let length = shape[axis].and_then(|n| cut_length(n.into(), start, end, step));
+            Some(Cut {
+                axis,
+                start,
+                end,
+                step,
+                length,
+            })
+        })
+        .collect()
+}
+
+/// The indices that a Slice in steps of 1 leaves of a list of `length` elements.
+pub(in shuffledet_detector::model) fn slice_of_list(
+    node: &NodeProto,
+    known: &Shapes,
+    length: u64,
+) -> Option<Range<usize>> {
+    let cut = slices(node, known, &[Some(length)])?.pop()?;
+    if cut.step != 1 {
+        return None;
+    }
+    let from = clamp_index(cut.start, length.into(), 0, length.into());
+    let from = usize::try_from(from).ok()?;
+    Some(from..from.checked_add(usize::try_from(cut.length?).ok()?)?)
+}
+
+/// An index that may count from the end, brought into `low..=high`.
+fn clamp_index(index: i64, length: i128, low: i128, high: i128) -> i128 {
+    let index = i128::from(index);
+    let index = if index < 0 { index + length } else { index };
+    index.max(low).min(high)
+}
+
+fn cut_length(length: i128, start: i64, end: i64, step: i64) -> Option<u64> {
+    let count = match step {
+        0 => return None,
+        1.. => {
+            let from = clamp_index(start, length, 0, length);
+            let to = clamp_index(end, length, 0, length);
+            div_ceil((to - from).max(0), step.into())
+        }
+        _ => {
+            let from = clamp_index(start, length, 0, length - 1);
+            let to = clamp_index(end, length, -1, length - 1);
+            div_ceil((from - to).max(0), -i128::from(step))
+        }
+    };
+    u64::try_from(count).ok()
+}
