@@ -12,11 +12,15 @@ tells more.
 
 import argparse
 import json
+import os
 import pathlib
 import posixpath
 import subprocess
 import sys
 import tempfile
+
+# Ray reports how it is used to its maker otherwise; a cluster that is joined was started by others, who decide for it
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import fsspec
 import ray

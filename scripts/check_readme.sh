@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# check_readme.sh SHUFFLEDET: every `make TARGET` in README.md is a target, and every `shuffledet SUBCOMMAND --option` in
-# its code blocks (those of other programs aside), as well as every option that it names elsewhere, is one that the binary's --help knows.
+# check_readme.sh SHUFFLEDET [FILE]: every `make TARGET` in FILE (default: README.md) is a target, and every
+# `shuffledet SUBCOMMAND --option` in its code blocks (those of other programs aside), as well as every option that it
+# names elsewhere, is one that the binary's --help knows.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
 shuffledet=$1
-readme=$ROOT/README.md
+name=${2:-README.md}
+readme=$ROOT/$name
 errors=0
 wrong() {
-    printf 'README.md: %s\n' "$*" >&2
+    printf '%s: %s\n' "$name" "$*" >&2
     errors=$((errors + 1))
 }
 
@@ -72,4 +74,4 @@ while read -r option; do
 done < <(grep -oE -- '`--[a-z][a-z-]*' <<<"$text" | tr -d '`' | sort -u)
 
 [ "$errors" -eq 0 ] || exit 1
-echo "README.md: $commands shuffledet commands and all make targets are there"
+echo "$name: $commands shuffledet commands and all make targets are there"

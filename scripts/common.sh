@@ -6,6 +6,8 @@ DEPS=$ROOT/.deps
 # shellcheck disable=SC2034 # for the scripts that source this
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 export PATH="$DEPS/bin:$PATH"
+# what is run from here reports to nobody: not ONNX Runtime, not Ray
+export ORT_DISABLE_TELEMETRY=1 RAY_USAGE_STATS_ENABLED=0
 
 # setup.sh makes this folder only where the machine has no Rust, or too old a one.
 use_own_rust() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Formatting, clippy, shell scripts, licences and advisories of the dependencies, and the README's commands.
+# Formatting, clippy, shell scripts and shell in documentation, licences and advisories of the dependencies, and the
+# commands in README.md and CONTRIBUTING.md.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -44,6 +45,23 @@ else
     say '  no shellcheck here: only their syntax was checked'
 fi
 
+say 'shell in documentation and workflows'
+# shell_blocks FILE: the lines of its blocks of shell, in place, so that an error has the right line
+shell_blocks() { awk '/^ *```(sh|bash)$/ { code = 1; print ""; next } /^ *```/ { code = 0 } { print code ? $0 : "" }' "$1"; }
+while read -r document; do
+    shell_blocks "$document" | bash -n || fail "shell in $document" 'correct the block that is named above'
+done < <(git ls-files '*.md')
+"$DEPS/venv/bin/python" - .github/workflows/*.yml <<'PYTHON'
+import pathlib, subprocess, sys, yaml
+
+for file in sys.argv[1:]:
+    for name, job in yaml.safe_load(pathlib.Path(file).read_text())["jobs"].items():
+        if "timeout-minutes" not in job:
+            sys.exit(f"{file}: job {name} has no timeout-minutes")
+        for step in job["steps"]:
+            subprocess.run(["bash", "-n"], input=step.get("run", ""), text=True, check=True)
+PYTHON
+
 say 'cargo deny: licences, bans, sources'
 cargo deny --locked check --hide-inclusion-graph licenses bans sources
 
@@ -59,6 +77,7 @@ while read -r crate; do
     grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || fail "$crate in docs/dependencies.md" 'say there why it is needed'
 done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ && !/^shuffledet-/ { print $1 }' Cargo.toml)
 
-say 'README'
+say 'README and CONTRIBUTING'
 cargo build --locked
 scripts/check_readme.sh "$TARGET/debug/shuffledet"
+scripts/check_readme.sh "$TARGET/debug/shuffledet" CONTRIBUTING.md

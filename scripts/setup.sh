@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build    system packages, Rust, ONNX Runtime
 #   scripts/setup.sh demo     the same, and ROS 2
-#   scripts/setup.sh test     the same, and the tests' Python packages, cargo-nextest and a browser
+#   scripts/setup.sh test     the same, and the tests' Python packages, cargo-nextest, strace and a browser
 #   scripts/setup.sh ci       the same, and cargo-deny
 #
 # Everything but system packages goes to .deps/ inside the checkout.
@@ -75,6 +75,8 @@ has_opencv() {
 }
 
 is_debian() { grep -qsx 'ID=debian' /etc/os-release; }
+# a user's PATH may lack the folder
+has_ip() { PATH=$PATH:/usr/sbin:/sbin have ip; }
 has_browser() { have chromium || have chromium-browser || have google-chrome; }
 
 system_packages() {
@@ -91,6 +93,12 @@ system_packages() {
     if ! rust_is_new_enough; then
         need curl 'fetches Rust' have curl
         need ca-certificates 'fetches Rust' test -e /etc/ssl/certs/ca-certificates.crt
+    fi
+    if is_for_tests && [ "${SKIP_SYSTEM:-}" = 1 ] && ! have strace; then
+        say 'no strace: the tests that watch what the programs open and write will be skipped'
+    elif is_for_tests; then
+        need strace 'watches what the programs open and write, for tests' have strace
+        need iproute2 'gives those tests a network of their own' has_ip
     fi
     if is_for_tests && ! has_browser; then
         if [ "${SKIP_SYSTEM:-}" = 1 ] || ! is_debian; then

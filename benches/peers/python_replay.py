@@ -12,14 +12,17 @@ it only counts them.
 import argparse
 import json
 import pathlib
+import sys
 import time
 
 import cv2
 import numpy as np
-import onnxruntime
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from mcap_ros2.writer import Writer
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests" / "reference"))
+from quiet import onnxruntime
 
 SEPARATOR = "=" * 80
 DETECTIONS = f"""std_msgs/Header header

@@ -137,7 +137,8 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
         let beside = locations::asset_mirror().map(Source::Folder);
         let upstream = Source::Url(file.url.clone());
         let sources: Vec<Source> = mirror.chain(beside).chain([upstream]).collect();
-        let (path, fetched) = fetch::fetch(file, &folder, &sources)?;
+        let contact = |address: &str| eprintln!("fetching {} from {address}", file.name);
+        let (path, fetched) = fetch::fetch(file, &folder, &sources, &contact)?;
         let origin = match fetched {
             Fetched::AlreadyThere => "there already".to_owned(),
             Fetched::From(origin) => format!("from {origin}"),

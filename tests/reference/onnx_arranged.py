@@ -12,7 +12,8 @@ import sys
 
 import numpy
 import onnx
-import onnxruntime
+
+from quiet import onnxruntime
 
 
 def run(path, feed):

@@ -11,7 +11,8 @@ import sys
 
 import numpy
 import onnx
-import onnxruntime
+
+from quiet import onnxruntime
 
 
 LEVEL = onnxruntime.GraphOptimizationLevel

@@ -17,7 +17,8 @@ import sys
 
 import cv2
 import numpy as np
-import onnxruntime
+
+from quiet import onnxruntime
 
 COCO_LABELS = (
     "person bicycle car motorcycle airplane bus train truck boat|traffic light|fire hydrant|stop sign|parking meter|"

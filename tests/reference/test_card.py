@@ -8,8 +8,9 @@ import pathlib
 import sys
 
 import numpy
-import onnxruntime
 from ruamel.yaml import YAML
+
+from quiet import onnxruntime
 
 
 def card(width, height):

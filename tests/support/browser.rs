@@ -16,6 +16,9 @@ pub fn browse(chromium: &Path, page: &Path, folder: &Path, dark: bool) -> (Strin
             "--disable-quic",
         ])
         .args(["--no-first-run", "--disable-background-networking"])
+        // it would look its maker's names up all the same
+        .arg("--host-resolver-rules=MAP * ~NOTFOUND")
+        .env("HOME", profile.path())
         .args([
             "--disable-component-update",
             "--disable-sync",

@@ -1,11 +1,14 @@
-//! Frames out of a video file, through whatever OpenCV decodes videos with.
+//! Frames out of a video file, through OpenCV and its FFmpeg.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use opencv::core::{LogLevel, Mat, set_log_level};
 use opencv::prelude::*;
-use opencv::videoio::{CAP_ANY, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, VideoCapture};
+use opencv::videoio::{
+    CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, VideoCapture, VideoCaptureAPIs,
+    get_stream_backends,
+};
 use thiserror::Error;
 
 use super::{BgrView, FrameRate, Picture};
@@ -17,6 +20,9 @@ pub enum VideoError {
     Io { path: PathBuf, source: io::Error },
     #[error("{}: OpenCV finds no video in it that it can decode; expected a video file or a folder of images", path.display())]
     NotAVideo { path: PathBuf },
+    #[error("{}: this OpenCV is built without FFmpeg, which reads videos; install libopencv-dev of the distribution, or \
+        import a folder of images", path.display())]
+    NoFfmpeg { path: PathBuf },
     #[error("{}: frame {index} is not 8-bit BGR", path.display())]
     Pixels { path: PathBuf, index: u64 },
     #[error("{}: OpenCV: {source}", path.display())]
@@ -35,13 +41,23 @@ pub struct VideoFile {
 }
 
 impl VideoFile {
-    /// Opens a local file. OpenCV would take a URL or a pattern for file names too; those are not files.
+    /// Opens a local file. OpenCV would take a URL or a pattern for file names too; those are not files. Of OpenCV's
+    /// backends FFmpeg alone is asked, which follows no address within a local file. The others would come next when it
+    /// finds no video: GStreamer, which runs programs and writes a cache, and those that look for cameras.
     pub fn open(path: &Path) -> Result<Self, VideoError> {
         std::fs::File::open(path).map_err(|source| VideoError::Io {
             path: path.to_owned(),
             source,
         })?;
-        let capture = without_log(|| VideoCapture::from_file(path, CAP_ANY));
+        let backends = get_stream_backends().unwrap_or_default();
+        if !backends
+            .iter()
+            .any(|backend| backend == VideoCaptureAPIs::CAP_FFMPEG)
+        {
+            let path = path.to_owned();
+            return Err(VideoError::NoFfmpeg { path });
+        }
+        let capture = without_log(|| VideoCapture::from_file(path, CAP_FFMPEG));
         let capture = capture
             .ok()
             .filter(|capture| capture.is_opened().unwrap_or(false))

@@ -27,6 +27,7 @@ pub mod runtime;
 pub mod self_test;
 pub mod session;
 pub mod standing;
+pub mod telemetry;
 mod upgrade;
 
 pub use backend::{ModelFile, OrtBackend};

@@ -9,6 +9,7 @@ use ort::logging::LogLevel;
 use thiserror::Error;
 
 use super::log;
+use super::telemetry::{self, TelemetryIsOn};
 use shuffledet_core::locations;
 
 /// The oldest ONNX Runtime that has the API which this program was built for (feature `api-24` of `ort`).
@@ -32,11 +33,13 @@ pub enum RuntimeError {
     },
     #[error("ONNX Runtime at {} does not start: {source}", path.display())]
     Start { path: PathBuf, source: ort::Error },
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryIsOn),
 }
 
 impl Runtime {
-    /// Loads the library from where [`locations::onnx_runtime`] says. A process has one: later calls, from whichever
-    /// thread, give the same.
+    /// Loads the library from where [`locations::onnx_runtime`] says, its telemetry switched off. A process has one: later
+    /// calls, from whichever thread, give the same.
     pub fn load() -> Result<Self, RuntimeError> {
         // ONNX Runtime refuses a second environment, even when the first is gone
         static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
@@ -49,12 +52,14 @@ impl Runtime {
     }
 
     fn start(path: PathBuf) -> Result<Self, RuntimeError> {
+        telemetry::ensure_off()?;
         let builder = ort::init_from(&path).map_err(|source| RuntimeError::Load {
             path: path.clone(),
             source,
         })?;
         let environment = builder
             .with_name("shuffledet")
+            .with_telemetry(false)
             .with_logger(Arc::new(|level, _, _, _, message: &str| {
                 log::log(level, message)
             }))

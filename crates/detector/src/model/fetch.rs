@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::download::download;
 use super::manifest::RemoteFile;
 use shuffledet_core::sha256::{copy_hashed, file_sha256};
 use shuffledet_core::whole_file::{beside, keep};
@@ -53,11 +54,13 @@ pub enum Fetched {
 }
 
 /// Puts `file` into `folder` from the first of `sources` that has it with the right sha256. What has another is
-/// refused and never stands under the file's name; a file there of another sha256 is replaced.
+/// refused and never stands under the file's name; a file there of another sha256 is replaced. `contact` is told each
+/// address before it is contacted.
 pub fn fetch(
     file: &RemoteFile,
     folder: &Path,
     sources: &[Source],
+    contact: &dyn Fn(&str),
 ) -> Result<(PathBuf, Fetched), FetchError> {
     let target = folder.join(&file.name);
     let read_error = |source| FetchError::Read {
@@ -74,7 +77,7 @@ pub fn fetch(
     let mut tried = Vec::new();
     for source in sources {
         let mut partial = beside(&target).map_err(write_error)?;
-        match copy(source, file, partial.as_file_mut()) {
+        match copy(source, file, partial.as_file_mut(), contact) {
             Ok((origin, sha256)) if sha256 == file.sha256 => {
                 keep(partial, &target).map_err(write_error)?;
                 return Ok((target, Fetched::From(origin)));
@@ -98,6 +101,7 @@ fn copy(
     source: &Source,
     file: &RemoteFile,
     to: &mut File,
+    contact: &dyn Fn(&str),
 ) -> Result<(String, String), (String, String)> {
     let (origin, reader): (String, Box<dyn Read>) = match source {
         Source::Folder(folder) => {
@@ -113,10 +117,8 @@ fn copy(
             (origin, Box::new(reader))
         }
         Source::Url(url) => {
-            let response = ureq::get(url)
-                .call()
-                .map_err(|error| (url.clone(), error.to_string()))?;
-            (url.clone(), Box::new(response.into_body().into_reader()))
+            let reader = download(url, contact).map_err(|error| (url.clone(), error))?;
+            (url.clone(), Box::new(reader))
         }
     };
     // one byte more than is right is enough to see that it is wrong
@@ -177,12 +179,12 @@ mod tests {
         let (wrong, right) = (folder_with(b"not it"), folder_with(CONTENT));
         let target = tempfile::tempdir().unwrap();
         let sources = [&wrong, &right].map(|f| Source::Folder(f.path().to_owned()));
-        let (path, fetched) = fetch(&remote(), target.path(), &sources).unwrap();
+        let (path, fetched) = fetch(&remote(), target.path(), &sources, &|_| ()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), CONTENT);
         let origin = right.path().join("models/m.onnx").display().to_string();
         assert_eq!(fetched, Fetched::From(origin));
         assert_eq!(
-            fetch(&remote(), target.path(), &[]).unwrap(),
+            fetch(&remote(), target.path(), &[], &|_| ()).unwrap(),
             (path, Fetched::AlreadyThere)
         );
     }
@@ -192,7 +194,7 @@ mod tests {
         let wrong = folder_with(b"not it");
         let target = tempfile::tempdir().unwrap();
         let sources = [Source::Folder(wrong.path().to_owned())];
-        let error = fetch(&remote(), target.path(), &sources)
+        let error = fetch(&remote(), target.path(), &sources, &|_| ())
             .unwrap_err()
             .to_string();
         assert!(
@@ -207,10 +209,10 @@ mod tests {
     fn a_mirror_may_be_an_address() {
         let target = tempfile::tempdir().unwrap();
         let source = Source::mirror(&serve(CONTENT), &remote());
-        let (path, _) = fetch(&remote(), target.path(), &[source]).unwrap();
+        let (path, _) = fetch(&remote(), target.path(), &[source], &|_| ()).unwrap();
         assert_eq!(fs::read(path).unwrap(), CONTENT);
         let source = Source::mirror(&serve(b"weights and more than that"), &remote());
-        assert!(fetch(&remote(), &target.path().join("other"), &[source]).is_err());
+        assert!(fetch(&remote(), &target.path().join("other"), &[source], &|_| ()).is_err());
     }
 
     #[test]
@@ -218,7 +220,7 @@ mod tests {
         let (right, target) = (folder_with(CONTENT), tempfile::tempdir().unwrap());
         fs::write(target.path().join("m.onnx"), b"half").unwrap();
         let sources = [Source::Folder(right.path().to_owned())];
-        let (path, _) = fetch(&remote(), target.path(), &sources).unwrap();
+        let (path, _) = fetch(&remote(), target.path(), &sources, &|_| ()).unwrap();
         assert_eq!(fs::read(path).unwrap(), CONTENT);
     }
 }

@@ -1,6 +1,7 @@
 //! What a detector model is: manifest, file, graph, labels, output decoder.
 
 pub mod decoder;
+mod download;
 pub mod fetch;
 pub mod manifest;
 
