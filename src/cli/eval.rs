@@ -170,7 +170,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     } = collected;
     let evaluation = Evaluation::new(subject, data.problems, records, wall_s, workers)?;
     if let Some(path) = &args.coco_results {
-        let written = evaluation.write_coco_results(path);
+        let written = evaluation.write_coco_results(path, &data.truth.annotated);
         written.with_context(|| format!("--coco-results {}", path.display()))?;
     }
     let budget = budget.map(|(budget, _)| budget);

@@ -20,6 +20,7 @@ pub use labels::Labels;
 pub use manifest::{Manifest, ModelDescription};
 
 use crate::locations;
+use crate::text;
 use manifest::ManifestError;
 
 /// A model's description and its file's bytes.
@@ -107,7 +108,7 @@ impl Model {
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
         let onnx = read(path)?;
         let sidecar = path.with_extension("yaml");
-        let yaml = match fs::read_to_string(&sidecar) {
+        let yaml = match text::read(&sidecar) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ModelError::NoSidecar {
                     model: path.to_owned(),

@@ -9,6 +9,7 @@ use opencv::imgproc;
 use thiserror::Error;
 
 use crate::bag::BagError;
+use crate::eval::image_path;
 use crate::eval::run::{Images, MessageSource};
 use crate::eval::{
     Evaluation, FalsePositive, FalsePositiveReason, ImageRecord, ImageSource, Miss, MissReason,
@@ -206,7 +207,7 @@ pub(super) fn draw_all(
             let files = sources
                 .into_iter()
                 .filter_map(|(index, source)| match source {
-                    ImageSource::File { file_name } => Some((index, folder.join(file_name))),
+                    ImageSource::File { file_name } => Some((index, image_path(folder, file_name))),
                     ImageSource::Message { .. } => None,
                 });
             let files: Vec<(u64, PathBuf)> = files.collect();
