@@ -112,6 +112,14 @@ pub enum TruthError {
     )]
     NoMessages { topic: String, left_out: Problems },
     #[error(
+        "{annotations}: none of its categories ({categories}) is a class of the model ({classes}); give their names by --class-map"
+    )]
+    NoClass {
+        annotations: String,
+        categories: String,
+        classes: String,
+    },
+    #[error(
         "the recording has several image topics ({topics}); say with --topic which one the ground truth is of"
     )]
     SeveralCameras { topics: String },
@@ -128,6 +136,7 @@ impl TruthError {
                 | TruthError::NothingUnderstood { .. }
                 | TruthError::NoObjects { .. }
                 | TruthError::NoMessages { .. }
+                | TruthError::NoClass { .. }
         )
     }
 
@@ -159,6 +168,26 @@ fn reasons(left_out: &Problems) -> String {
 }
 
 impl Truth {
+    fn has_objects(&self) -> bool {
+        self.images.iter().any(|image| !image.objects.is_empty())
+    }
+
+    /// Looks again at annotations of `path` whose categories a class map has renamed or left out.
+    ///
+    /// # Errors
+    /// It has left out all of them.
+    pub fn check_renamed(&self, path: &Path, problems: &mut Problems) -> Result<(), TruthError> {
+        let path = path.to_owned();
+        if self.categories.is_empty() {
+            return Err(TruthError::NoObjects { path });
+        }
+        if !self.has_objects() && problems.count(Problem::NoObjects) == 0 {
+            let place = format!("{}: the class map leaves all of them out", path.display());
+            problems.add(Problem::NoObjects, place);
+        }
+        Ok(())
+    }
+
     /// Fails where there is nothing to evaluate against; `path` has the annotations.
     fn of_something(
         self,
@@ -167,7 +196,7 @@ impl Truth {
         mut problems: Problems,
     ) -> Result<(Truth, Problems), TruthError> {
         let path = path.to_owned();
-        let has_objects = self.images.iter().any(|image| !image.objects.is_empty());
+        let has_objects = self.has_objects();
         let left_out = problems.left_out();
         if !has_objects && left_out.total() > 0 && seen.unwanted == 0 && seen.annotations > 0 {
             return Err(TruthError::NothingUnderstood {

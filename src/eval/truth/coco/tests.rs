@@ -74,7 +74,7 @@ fn messages_are_known_by_topic_and_stamp() {
 fn changed(change: impl FnOnce(&mut Value)) -> Result<(Truth, Problems), TruthError> {
     let annotation = |id: u64, image: u64| json!({"id": id, "image_id": image, "category_id": 5, "bbox": [1, 2, 3, 4], "area": 12, "iscrowd": 0});
     let mut coco = json!({
-        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 0}, {"id": 2, "file_name": "b.jpg"}],
         "categories": [{"id": 5, "name": "car"}, {"id": 6, "name": "bus"}],
         "annotations": [annotation(1, 1), annotation(2, 2)],
     });
