@@ -108,7 +108,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
         recording: None,
         first_last_ns: None,
         times: match (&input, args.fps) {
-            (Input::Video(_), None) => Times::Own(FrameTimes::new(rate)),
+            (Input::Video(video), None) => Times::Own(FrameTimes::new(rate, video.times_ns())),
             _ => Times::Given { rate, frames: 0 },
         },
         written: 0,

@@ -13,8 +13,9 @@ pub struct Container {
     pub matrix: Option<DisplayMatrix>,
     /// Whether the number of frames that the file states is that of an index, and no estimate.
     pub has_index: bool,
-    /// The share of the frames in the index that the file's edit list shows.
-    pub shown: Option<f64>,
+    /// The times of the frames that are shown, in their order, in nanoseconds from the first. Empty where the file has
+    /// no index of them.
+    pub times_ns: Vec<u64>,
     /// Bytes that the file says it has, where it has fewer.
     pub stated_bytes: Option<u64>,
 }
@@ -107,8 +108,7 @@ fn movie(file: &mut File, length: u64) -> io::Result<Container> {
             let mut content = vec![0; (size.min(length - at) - header) as usize];
             file.seek(SeekFrom::Start(at + header))?;
             let read = read_up_to(file, &mut content)?;
-            let (matrix, shown) = moov(&content[..read]);
-            (found.matrix, found.shown) = (matrix, shown);
+            (found.matrix, found.times_ns) = moov(&content[..read]);
         }
         at = end;
     }
@@ -144,20 +144,20 @@ fn first<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
         .map(|(_, content)| content)
 }
 
-/// The matrix of the video, and the share of it that is shown.
-fn moov(moov: &[u8]) -> (Option<DisplayMatrix>, Option<f64>) {
+/// The matrix of the video, and the times of its frames.
+fn moov(moov: &[u8]) -> (Option<DisplayMatrix>, Vec<u64>) {
     let is_video = |track: &&[u8]| {
         let handler = first(track, b"mdia").and_then(|mdia| first(mdia, b"hdlr"));
         handler.and_then(|hdlr| hdlr.get(8..12)) == Some(b"vide")
     };
     let tracks = boxes(moov).filter(|(kind, _)| kind == b"trak");
     let Some(track) = tracks.map(|(_, track)| track).find(is_video) else {
-        return (None, None);
+        return (None, Vec::new());
     };
     let of_track = first(track, b"tkhd").and_then(|tkhd| matrix_at(tkhd, 40, 52));
     let of_movie = first(moov, b"mvhd").and_then(|mvhd| matrix_at(mvhd, 36, 48));
     let matrix = of_track.map(|matrix| matrix.then(of_movie.unwrap_or(DisplayMatrix::IDENTITY)));
-    (matrix, shown(moov, track))
+    (matrix, times_ns(moov, track).unwrap_or_default())
 }
 
 /// The matrix of a header, at one place in version 0 and at another in version 1. Of nine numbers the third, sixth and
@@ -177,24 +177,68 @@ fn matrix_at(header: &[u8], version_0: usize, version_1: usize) -> Option<Displa
     })
 }
 
-/// The share of the track's length that its edit list shows; `None` where there is none.
-fn shown(moov: &[u8], track: &[u8]) -> Option<f64> {
+/// More frames than a video of a week has; an index of more is damaged.
+const MAX_FRAMES: usize = 20_000_000;
+
+/// When the frames of a track are shown, from the first on.
+fn times_ns(moov: &[u8], track: &[u8]) -> Option<Vec<u64>> {
+    let media = first(track, b"mdia")?;
+    let (scale, _) = scale_and_length(first(media, b"mdhd")?)?;
+    let index = first(first(media, b"minf")?, b"stbl")?;
+    let durations = runs(first(index, b"stts")?)?;
+    let mut decoded = 0_i64;
+    let mut times = Vec::new();
+    for (count, duration) in durations {
+        if times.len() + count > MAX_FRAMES {
+            return None;
+        }
+        times.extend((0..count as i64).map(|frame| decoded + frame * i64::from(duration)));
+        decoded = decoded.checked_add(count as i64 * i64::from(duration))?;
+    }
+    if let Some(offsets) = first(index, b"ctts") {
+        // signed in version 1, and in version 0 as most tools write it
+        let offsets = runs(offsets)?.flat_map(|(count, offset)| std::iter::repeat_n(offset, count));
+        for (time, offset) in times.iter_mut().zip(offsets) {
+            *time += i64::from(offset as i32);
+        }
+    }
+    times.sort_unstable();
+    if let Some((start, length)) = edit(moov, track, scale) {
+        times.retain(|&time| time >= start && time < start.saturating_add(length));
+    }
+    let zero = *times.first()?;
+    let ns = |time: i64| ((time - zero) as f64 * 1e9 / scale).round() as u64;
+    Some(times.into_iter().map(ns).collect())
+}
+
+/// Runs of equal numbers: how many, and the number.
+fn runs(table: &[u8]) -> Option<impl Iterator<Item = (usize, u32)>> {
+    let count = u32_at(table, 4)? as usize;
+    let entries = table.get(8..)?.chunks_exact(8).take(count);
+    Some(entries.filter_map(|run| Some((u32_at(run, 0)? as usize, u32_at(run, 4)?))))
+}
+
+/// From where on the edit list shows the track, and how much of it, in the track's units; `None` where it shows all of
+/// it, or several parts.
+fn edit(moov: &[u8], track: &[u8], scale: f64) -> Option<(i64, i64)> {
     let list = first(first(track, b"edts")?, b"elst")?;
     let long = *list.first()? == 1;
-    let entry = if long { 20 } else { 12 };
     let count = u32_at(list, 4)? as usize;
-    let entries = list.get(8..)?.chunks_exact(entry).take(count);
-    // an entry without media is a pause before it
-    let lengths = entries.filter_map(|entry| match long {
-        true => (u64_at(entry, 8)? as i64 >= 0).then_some(u64_at(entry, 0)?),
-        false => (u32_at(entry, 4)? as i32 >= 0).then_some(u32_at(entry, 0)?.into()),
+    let entries = list.get(8..)?.chunks_exact(if long { 20 } else { 12 });
+    let edits = entries.take(count).filter_map(|entry| match long {
+        true => Some((u64_at(entry, 8)? as i64, u64_at(entry, 0)?)),
+        false => Some((u32_at(entry, 4)? as i32 as i64, u32_at(entry, 0)?.into())),
     });
-    let edits = lengths.map(|length| length as f64).sum::<f64>();
+    // an entry without media is a pause before it
+    let mut shown = edits.filter(|&(start, _)| start >= 0);
+    let ((start, length), None) = (shown.next()?, shown.next()) else {
+        return None;
+    };
     let (movie_scale, _) = scale_and_length(first(moov, b"mvhd")?)?;
-    let (scale, length) = scale_and_length(first(first(track, b"mdia")?, b"mdhd")?)?;
-    let share = (edits / movie_scale) / (length / scale);
-    // a length of 0 is one that is not known
-    (share.is_finite() && share > 0.0).then_some(share.min(1.0))
+    // rounded to the movie's units, which may be longer than a frame; a length of 0 is one that is not known
+    let length = (length as f64 + 0.5) * scale / movie_scale;
+    let known = length >= 1.0 && length.is_finite();
+    Some((start, if known { length as i64 } else { i64::MAX }))
 }
 
 /// Units a second, and the length in them, of `mvhd` or `mdhd`.
@@ -278,7 +322,32 @@ mod tests {
                 .map(u32::to_be_bytes)
                 .concat();
             let edts = boxed(b"edts", &boxed(b"elst", &edit));
-            let mdia = boxed(b"mdia", &[mdhd, hdlr].concat());
+            // the second frame is shown last, the fourth before what is shown
+            let stts = boxed(
+                b"stts",
+                &[0, 2_u32, 1, 9_000, 3, 45_000]
+                    .map(u32::to_be_bytes)
+                    .concat(),
+            );
+            let ctts = boxed(
+                b"ctts",
+                &[
+                    0,
+                    4_u32,
+                    1,
+                    45_000,
+                    1,
+                    120_000,
+                    1,
+                    9_000,
+                    1,
+                    60_000_u32.wrapping_neg(),
+                ]
+                .map(u32::to_be_bytes)
+                .concat(),
+            );
+            let minf = boxed(b"minf", &boxed(b"stbl", &[stts, ctts].concat()));
+            let mdia = boxed(b"mdia", &[mdhd, hdlr, minf].concat());
             let tkhd = boxed(b"tkhd", &header(&[], 40, matrix));
             boxed(b"trak", &[tkhd, edts, mdia].concat())
         };
@@ -308,10 +377,8 @@ mod tests {
             d: 0.0,
         };
         assert_eq!(found.matrix, Some(quarter));
-        assert_eq!(
-            (found.has_index, found.shown, found.stated_bytes),
-            (true, Some(0.75), None)
-        );
+        assert_eq!((found.has_index, found.stated_bytes), (true, None));
+        assert_eq!(found.times_ns, [0, 200_000_000, 933_333_333]);
         // twice a quarter turn
         let found = read_bytes(&file([0, 1, -1, 0], [0, 1, -1, 0]))
             .matrix

@@ -2,6 +2,9 @@
 //!
 //! A rate is a fraction and does not drift; a file's own times are rounded, in Matroska to a millisecond. So frames of a
 //! constant rate get the times of the rate. From the first frame on that is elsewhere, the file's own count.
+//!
+//! OpenCV 4.6 has no times for the last frames, which the decoder holds back until the end. Those are in the index of an
+//! MP4 file; in other files, the last interval goes on.
 
 use super::FrameRate;
 
@@ -13,6 +16,8 @@ const NS_PER_MS: f64 = 1e6;
 #[derive(Debug, Clone)]
 pub struct FrameTimes {
     rate: FrameRate,
+    /// By the file's index, where it has one: nanoseconds from the first frame, in order.
+    index_ns: Vec<u64>,
     frames: u64,
     /// What the file says of the first frame, moved where its times begin anew.
     start_ms: Option<f64>,
@@ -20,19 +25,23 @@ pub struct FrameTimes {
     last_ms: Option<f64>,
     /// By the file's own times, from the first frame on.
     last_own_ns: u64,
+    /// Between the last two frames that had times.
+    last_step_ns: Option<u64>,
     last_ns: u64,
     varies: bool,
 }
 
 impl FrameTimes {
-    /// Those of a file that states `rate`.
-    pub fn new(rate: FrameRate) -> Self {
+    /// Those of a file that states `rate`, and in its index, if it has one, `index_ns`.
+    pub fn new(rate: FrameRate, index_ns: &[u64]) -> Self {
         Self {
             rate,
+            index_ns: index_ns.to_vec(),
             frames: 0,
             start_ms: None,
             last_ms: None,
             last_own_ns: 0,
+            last_step_ns: None,
             last_ns: 0,
             varies: false,
         }
@@ -59,8 +68,7 @@ impl FrameTimes {
     }
 
     fn own_ns(&mut self, index: u64, position: Option<f64>) -> u64 {
-        let period = self.rate.time_ns(index) - self.rate.time_ns(index - 1);
-        let counted_on = self.last_own_ns.saturating_add(period);
+        let counted_on = self.counted_on(index);
         let (Some(position), Some(start), Some(last)) = (position, self.start_ms, self.last_ms)
         else {
             // the first time that there is says where the file's times begin
@@ -69,17 +77,30 @@ impl FrameTimes {
             }
             return counted_on;
         };
-        let own = ((position - start) * NS_PER_MS).round();
-        if position > last && own > self.last_own_ns as f64 {
-            return own as u64;
+        if position <= last {
+            return counted_on;
         }
-        if position > last {
+        let mut own = ((position - start) * NS_PER_MS).round();
+        if own <= self.last_own_ns as f64 {
             // times that begin anew are those from the last frame on
-            let own = self.last_own_ns as f64 + ((position - last) * NS_PER_MS).round();
+            own = self.last_own_ns as f64 + ((position - last) * NS_PER_MS).round();
             self.start_ms = Some(position - own / NS_PER_MS);
-            return own as u64;
         }
-        counted_on
+        self.last_step_ns = Some((own as u64).saturating_sub(self.last_own_ns));
+        own as u64
+    }
+
+    /// The time of a frame of which the file says none: the next in the index, else as long after the last as the rate
+    /// says, or, where it varies, as the last interval was.
+    fn counted_on(&self, index: u64) -> u64 {
+        let later = |time: &u64| *time <= self.last_own_ns.saturating_add(TOLERANCE_NS / 2);
+        let next = self.index_ns.partition_point(later);
+        if let Some(&next) = self.index_ns.get(next) {
+            return next;
+        }
+        let period = self.rate.time_ns(index) - self.rate.time_ns(index - 1);
+        let step = self.last_step_ns.filter(|_| self.varies).unwrap_or(period);
+        self.last_own_ns.saturating_add(step)
     }
 
     /// Whether the frames so far are not at the file's rate.
@@ -95,7 +116,7 @@ mod tests {
     use super::*;
 
     fn times(fps: f64, positions: &[f64]) -> (Vec<u64>, bool) {
-        let mut times = FrameTimes::new(FrameRate::from_fps(fps).unwrap());
+        let mut times = FrameTimes::new(FrameRate::from_fps(fps).unwrap(), &[]);
         let ns = (positions.iter())
             .map(|&position| times.next_ns(Some(position)))
             .collect();
@@ -146,10 +167,30 @@ mod tests {
         assert_eq!(ns, (0..5).map(|index| 40 * MS * index).collect::<Vec<_>>());
     }
 
+    #[test]
+    fn the_last_frames_which_the_decoder_held_back_have_their_times() {
+        // as OpenCV 4.6 gives them: 0 for the last two
+        let positions = [0.0, 40.0, 240.0, 440.0, 640.0, 0.0, 0.0];
+        let (ns, varies) = times(25.0, &positions);
+        assert_eq!(
+            (ns[4..].to_vec(), varies),
+            (vec![640 * MS, 840 * MS, 1040 * MS], true)
+        );
+        let index = [0, 40, 240, 440, 640, 700, 1500].map(|ms| ms * MS);
+        let mut times = FrameTimes::new(FrameRate::from_fps(25.0).unwrap(), &index);
+        let ns = positions.map(|position| times.next_ns(Some(position)));
+        assert_eq!(ns, index);
+        // a rate that is constant stays exact
+        let index = [0, 33_333_333, 66_666_667, 100_000_000];
+        let mut times = FrameTimes::new(FrameRate::from_fps(30.0).unwrap(), &index);
+        let ns = [0.0, 33.3333, 0.0, 0.0].map(|position| times.next_ns(Some(position)));
+        assert_eq!((ns, times.varies()), (index, false));
+    }
+
     proptest! {
         #[test]
-        fn times_increase(positions in prop::collection::vec(prop::option::of(prop_oneof![any::<f64>(), -1e4..1e7_f64, Just(0.0)]), 1..60), fps in 0.1..1000.0_f64) {
-            let mut times = FrameTimes::new(FrameRate::from_fps(fps).unwrap());
+        fn times_increase(positions in prop::collection::vec(prop::option::of(prop_oneof![any::<f64>(), -1e4..1e7_f64, Just(0.0)]), 1..60), index in prop::collection::vec(any::<u64>(), 0..9), fps in 0.1..1000.0_f64) {
+            let mut times = FrameTimes::new(FrameRate::from_fps(fps).unwrap(), &index);
             let ns: Vec<u64> = positions.into_iter().map(|position| times.next_ns(position)).collect();
             prop_assert!(ns[0] == 0 && ns.windows(2).all(|pair| pair[0] < pair[1] || pair[1] == u64::MAX));
         }

@@ -93,15 +93,22 @@ impl VideoFile {
         (count >= 1.0).then_some(count as u64)
     }
 
+    /// The times of the frames by the file's own index, in nanoseconds from the first; empty where it has none.
+    pub fn times_ns(&self) -> &[u64] {
+        &self.container.times_ns
+    }
+
     /// How many frames the file's index states that are to be shown; `None` where it has none.
     pub fn stated_frames(&self) -> Option<u64> {
         let stated = self
             .expected_frames()
             .filter(|_| self.container.has_index)?;
-        Some(match self.container.shown {
-            // an edit list may end within a frame at both ends
-            Some(share) if share < 1.0 => ((stated as f64 * share) as u64).saturating_sub(2),
-            _ => stated,
+        let shown = self.times_ns().len() as u64;
+        // an edit list may begin and end between frames
+        Some(if (1..stated).contains(&shown) {
+            shown.saturating_sub(2)
+        } else {
+            stated
         })
     }
 
