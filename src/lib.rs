@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod locations;
+pub mod text;
 pub mod whole_file;
 
 pub mod bag;

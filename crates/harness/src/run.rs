@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::vec;
 
-use super::record::as_written;
+use super::record::{as_written, image_path};
 use super::{Found, ImageRecord, ImageSource, TruthImage};
 use shuffledet_bag::{BagError, Recording};
 use shuffledet_core::Detection;
@@ -175,9 +175,11 @@ impl Source for FileSource<'_> {
         frame.transport = Transport::Compressed;
         let source = self.images.get(index as usize).map(|image| &image.source);
         let read = match source {
-            Some(ImageSource::File { file_name }) => {
-                wrap(&self.folder.join(file_name), &mut self.decoder, frame)
-            }
+            Some(ImageSource::File { file_name }) => wrap(
+                &image_path(self.folder, file_name),
+                &mut self.decoder,
+                frame,
+            ),
             _ => Err("is no file, but a message of a recording".to_owned()),
         };
         if let Err(problem) = read {

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use shuffledet_bag::BagError;
 use shuffledet_detector::pipeline::{Frame, Source, Transport};
+use shuffledet_eval::image_path;
 use shuffledet_eval::{
     Evaluation, FalsePositive, FalsePositiveReason, ImageRecord, ImageSource, Miss, MissReason,
     mistakes,
@@ -206,7 +207,7 @@ pub(super) fn draw_all(
             let files = sources
                 .into_iter()
                 .filter_map(|(index, source)| match source {
-                    ImageSource::File { file_name } => Some((index, folder.join(file_name))),
+                    ImageSource::File { file_name } => Some((index, image_path(folder, file_name))),
                     ImageSource::Message { .. } => None,
                 });
             let files: Vec<(u64, PathBuf)> = files.collect();

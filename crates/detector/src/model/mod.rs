@@ -21,6 +21,7 @@ pub use manifest::{Manifest, ModelDescription};
 
 use manifest::ManifestError;
 use shuffledet_core::locations;
+use shuffledet_core::text;
 
 /// A model's description and its file's bytes.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Model {
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
         let onnx = read(path)?;
         let sidecar = path.with_extension("yaml");
-        let yaml = match fs::read_to_string(&sidecar) {
+        let yaml = match text::read(&sidecar) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ModelError::NoSidecar {
                     model: path.to_owned(),
