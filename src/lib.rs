@@ -1,6 +1,6 @@
-//! Detect objects in camera images with ShuffleNet V2 detectors.
+//! The programs of shuffledet: the command line, and the live node on ROS 2 (feature `ros`).
 //!
-//! The modules stand in the order in which a frame passes through them.
+//! Everything that they do is in the library crates under `crates/`.
 
 pub mod cli;
 #[cfg(feature = "ros")]

@@ -31,8 +31,8 @@ Counted are detections that score more than 0.001, at most 100 an image, whateve
 of --config are: the figures need them all. --score-threshold, --max-detections and --set say
 otherwise. With --output, what is finished is kept in OUT.json.journal until all is: --resume goes
 on from there.
-Exit code: 0 when every image was processed, 2 when some failed, 3 when a condition of the budget
-does not hold, 1 on an error, 130 when interrupted.")]
+Exit code: 0 when every image was processed, 2 when some failed or the labels yield nothing to
+evaluate, 3 when a condition of the budget does not hold, 1 on an error, 130 when interrupted.")]
 pub struct EvalArgs {
     #[command(flatten)]
     truth: TruthArgs,
@@ -170,7 +170,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     } = collected;
     let evaluation = Evaluation::new(subject, data.problems, records, wall_s, workers)?;
     if let Some(path) = &args.coco_results {
-        let written = evaluation.write_coco_results(path);
+        let written = evaluation.write_coco_results(path, &data.truth.annotated);
         written.with_context(|| format!("--coco-results {}", path.display()))?;
     }
     let budget = budget.map(|(budget, _)| budget);

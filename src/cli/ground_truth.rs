@@ -177,6 +177,9 @@ impl TruthArgs {
             bail!("{annotations}: no images to evaluate");
         }
         let categories = map.resolve(labels, &truth.categories, &mut problems);
+        if categories.iter().all(Option::is_none) {
+            return Err(no_class(annotations, labels, &truth).into());
+        }
         if self.strict {
             problems
                 .strictly()
@@ -222,13 +225,14 @@ impl TruthArgs {
                 format.name()
             );
         }
-        let (mut truth, problems) = match format {
+        let (mut truth, mut problems) = match format {
             Format::Coco => read_coco(path)?,
             Format::Kitti => read_kitti(path, images, map)?,
             Format::Yolo => read_yolo(path, images, map)?,
         };
         if format == Format::Coco {
             map.rename(&mut truth);
+            truth.check_renamed(path, &mut problems)?;
         }
         let sha256 = path.is_file().then(|| file_sha256(path)).transpose()?;
         Ok(Read {
@@ -270,6 +274,20 @@ impl TruthArgs {
         let camera = CameraPlacement::new(info, height_m, self.camera_pitch);
         camera.ground().with_context(option)?;
         Ok(Some(camera))
+    }
+}
+
+/// Nothing that the model finds is looked for.
+fn no_class(annotations: String, labels: &Labels, truth: &Truth) -> TruthError {
+    let few = |names: Vec<&str>| {
+        let more = if names.len() > 8 { ", ..." } else { "" };
+        let first: Vec<&str> = names.into_iter().take(8).collect();
+        format!("{}{more}", first.join(", "))
+    };
+    TruthError::NoClass {
+        annotations,
+        categories: few(truth.categories.iter().map(|c| c.name.as_str()).collect()),
+        classes: few(labels.names().collect()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `shuffledet import`: from a video or a folder of images to a recording.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +11,12 @@ use indicatif::ProgressBar;
 
 use super::{Status, interrupt, progress};
 use shuffledet_bag::WrittenRecording;
+use shuffledet_core::text;
 use shuffledet_detector::pipeline::{Camera, Transport};
 use shuffledet_detector::sink::camera::info_topic;
 use shuffledet_detector::sink::{CameraRecording, CameraSpec};
 use shuffledet_image::folder::{IMAGE_EXTENSIONS, ImageFileError, is_image};
-use shuffledet_image::{FrameRate, ImageFolder, Picture, VideoFile};
+use shuffledet_image::{FrameRate, FrameTimes, ImageFolder, Picture, VideoFile};
 use shuffledet_msg::CameraInfo;
 use shuffledet_report::format;
 
@@ -100,19 +100,22 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     let start_ns = args.start_stamp.map_or_else(now_ns, Ok)?;
     let stop = interrupt::listen().context("listening for signals")?;
 
-    let total = input.stated_frames();
+    let total = input.expected_frames();
     let total = args.limit.into_iter().chain(total).min();
     let mut import = Import {
         args,
         spec,
         recording: None,
         first_last_ns: None,
+        times: match (&input, args.fps) {
+            (Input::Video(video), None) => Times::Own(FrameTimes::new(rate, video.times_ns())),
+            _ => Times::Given { rate, frames: 0 },
+        },
         written: 0,
         left_out: 0,
         bar: progress::bar(total, args.quiet),
     };
-    let stamp_ns = |index| start_ns.saturating_add(rate.time_ns(index));
-    let ran = import.copy(&mut input, stamp_ns, &stop);
+    let ran = import.copy(&mut input, start_ns, &stop);
     import.bar.finish_and_clear();
     // what was written before an error is completed, and the error told after it
     let finished = import.recording.take().map(CameraRecording::finish);
@@ -120,8 +123,8 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     let interrupted = stop.load(Ordering::Relaxed);
     match finished.transpose()? {
         Some(finished) => {
-            if let (Input::Video(_), Some(total), false) = (&input, total, interrupted) {
-                import.warn_of_missing_frames(total);
+            if let (Input::Video(video), false) = (&input, interrupted) {
+                import.warn_of_missing_frames(video);
             }
             if !args.quiet {
                 import.print(rate, &finished)?;
@@ -166,10 +169,10 @@ impl ImportArgs {
 }
 
 pub(super) fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
-    Ok(CameraInfo::from_calibration_yaml(&fs::read_to_string(
-        path,
-    )?)?)
+    Ok(CameraInfo::from_calibration_yaml(&text::read(path)?)?)
 }
+
+type ReadPicture<'a> = Result<Picture<'a>, ImageFileError>;
 
 /// Where the pictures come from.
 enum Input {
@@ -206,19 +209,22 @@ impl Input {
         }
     }
 
-    fn stated_frames(&self) -> Option<u64> {
+    fn expected_frames(&self) -> Option<u64> {
         match self {
-            Self::Video(video) => video.stated_frames(),
+            Self::Video(video) => video.expected_frames(),
             Self::Folder(folder) => Some(folder.remaining() as u64),
         }
     }
 
-    /// An error in the result is the input's; one within is that picture's.
-    fn next_picture(&mut self) -> anyhow::Result<Option<Result<Picture<'_>, ImageFileError>>> {
-        match self {
-            Self::Video(video) => Ok(video.next_picture()?.map(Ok)),
-            Self::Folder(folder) => Ok(folder.next_picture()),
-        }
+    /// The next picture, and where the file has it. An error in the result is the input's; one within is that picture's.
+    fn next_picture(&mut self) -> anyhow::Result<Option<(ReadPicture<'_>, Option<f64>)>> {
+        Ok(match self {
+            Self::Video(video) => {
+                let frame = video.next_frame()?;
+                frame.map(|frame| (Ok(frame.picture), frame.position_ms))
+            }
+            Self::Folder(folder) => folder.next_picture().map(|picture| (picture, None)),
+        })
     }
 
     fn why_empty(&self) -> &'static str {
@@ -231,6 +237,30 @@ impl Input {
     }
 }
 
+/// When the frames are.
+enum Times {
+    /// As the user says, or a folder's.
+    Given { rate: FrameRate, frames: u64 },
+    /// The video's own.
+    Own(FrameTimes),
+}
+
+impl Times {
+    fn next_ns(&mut self, position_ms: Option<f64>) -> u64 {
+        match self {
+            Times::Given { rate, frames } => {
+                *frames += 1;
+                rate.time_ns(*frames - 1)
+            }
+            Times::Own(times) => times.next_ns(position_ms),
+        }
+    }
+
+    fn vary(&self) -> bool {
+        matches!(self, Times::Own(times) if times.varies())
+    }
+}
+
 /// A run.
 struct Import<'a> {
     args: &'a ImportArgs,
@@ -238,27 +268,23 @@ struct Import<'a> {
     /// Created with the first picture, so that an input without one leaves nothing behind.
     recording: Option<CameraRecording>,
     first_last_ns: Option<(u64, u64)>,
+    times: Times,
     written: u64,
     left_out: u64,
     bar: ProgressBar,
 }
 
 impl Import<'_> {
-    /// Writes picture after picture, picture `index` at `stamp_ns(index)`.
-    fn copy(
-        &mut self,
-        input: &mut Input,
-        stamp_ns: impl Fn(u64) -> u64,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<()> {
-        for index in 0.. {
-            if stop.load(Ordering::Relaxed) || self.args.limit == Some(self.written) {
+    /// Writes picture after picture, the first at `start_ns`.
+    fn copy(&mut self, input: &mut Input, start_ns: u64, stop: &AtomicBool) -> anyhow::Result<()> {
+        while !stop.load(Ordering::Relaxed) && self.args.limit != Some(self.written) {
+            let Some((read, position_ms)) = input.next_picture()? else {
                 break;
-            }
-            match input.next_picture()? {
-                None => break,
-                Some(Ok(picture)) => self.write(stamp_ns(index), &picture)?,
-                Some(Err(error)) => {
+            };
+            let stamp_ns = start_ns.saturating_add(self.times.next_ns(position_ms));
+            match read {
+                Ok(picture) => self.write(stamp_ns, &picture)?,
+                Err(error) => {
                     self.left_out += 1;
                     self.bar.suspend(|| tracing::warn!("left out: {error}"));
                 }
@@ -302,11 +328,18 @@ impl Import<'_> {
     }
 
     /// OpenCV ends at damage as at the end.
-    fn warn_of_missing_frames(&self, stated: u64) {
-        if self.written < stated {
-            let (path, written) = (self.args.input.display(), self.written);
+    fn warn_of_missing_frames(&self, video: &VideoFile) {
+        let (path, written) = (self.args.input.display(), self.written);
+        if self.args.limit == Some(written) {
+            return;
+        }
+        if let Some(stated) = video.stated_frames().filter(|&stated| written < stated) {
             tracing::warn!(
                 "{path}: only {written} of the {stated} frames that the file states can be decoded"
+            );
+        } else if let Some((stated, there)) = video.cut_short() {
+            tracing::warn!(
+                "{path}: is cut: it has {there} of the {stated} bytes that it states, and {written} frames"
             );
         }
     }
@@ -319,9 +352,13 @@ impl Import<'_> {
         let length = last - first;
         let (s, ms) = (length / NS_PER_S, length % NS_PER_S / 1_000_000);
         let (first_s, first_ns) = (first / NS_PER_S, first % NS_PER_S);
+        let rate = match self.times.vary() {
+            true => "the video's own times, whose rate varies".to_owned(),
+            false => format!("{rate} a second"),
+        };
         writeln!(
             out,
-            "{frames} in {s}.{ms:03} s, at {rate} a second, from {first_s}.{first_ns:09}"
+            "{frames} in {s}.{ms:03} s, at {rate}, from {first_s}.{first_ns:09}"
         )?;
         if self.left_out > 0 {
             writeln!(out, "{} left out", format::counted(self.left_out, "image"))?;

@@ -25,6 +25,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use shuffledet_eval::truth::TruthError;
+
 /// Detect objects in ROS 2 recordings and images with ShuffleNet V2 detectors.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true)]
@@ -97,7 +99,7 @@ impl Cli {
     }
 }
 
-/// Runs the command. An error is to be shown to the user, with exit code 1.
+/// Runs the command. An error is to be shown to the user, by [`explain`].
 pub fn run(cli: Cli) -> anyhow::Result<Status> {
     match cli.command {
         Command::Replay(args) => replay::run(&args),
@@ -126,7 +128,7 @@ pub fn explain_usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Tells the user of an error and its causes.
+/// Tells the user of an error and its causes. The exit code is 1, or 2 where nothing could be done with the input.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
     let pipe_closed = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>();
@@ -137,7 +139,19 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("error: {}", causes(error));
-    ExitCode::FAILURE
+    if yields_nothing(error) {
+        Status::SomeFailed.into()
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Whether the input was there and read, and nothing came of it: that of its parts which failed are all.
+fn yields_nothing(error: &anyhow::Error) -> bool {
+    let truth = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<TruthError>());
+    truth.is_some_and(TruthError::yields_nothing)
 }
 
 /// The error with its causes, from the outside in. Many of our own errors quote theirs; those are not told again.
@@ -183,6 +197,24 @@ mod tests {
         assert_eq!(causes(&error), "--model: a.onnx: disk full");
         let plain = anyhow::Error::msg("disk full").context("--draw");
         assert_eq!(causes(&plain), "--draw: disk full");
+    }
+
+    #[test]
+    fn labels_of_which_nothing_comes_are_a_failure_of_their_own() {
+        let error = anyhow::Error::new(TruthError::AllEmpty {
+            path: "labels".into(),
+            count: 3,
+        });
+        let code = format!("{:?}", explain(&error.context("--annotations")));
+        assert_eq!(code, format!("{:?}", ExitCode::from(2)));
+        let error = anyhow::Error::new(TruthError::NoNames {
+            path: "labels".into(),
+            names: "data.yaml".into(),
+        });
+        assert_eq!(
+            format!("{:?}", explain(&error)),
+            format!("{:?}", ExitCode::FAILURE)
+        );
     }
 
     #[test]

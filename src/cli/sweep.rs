@@ -34,7 +34,8 @@ A value may be a list, as model.name=a,b, or a range with both ends, as detector
 the grid is every combination, at most 1000. Every image is decoded once for all settings. Counted is what each
 setting detects, so that thresholds show. Latency is measured afterwards on a sample, one setting at a time on
 one thread, from a message's bytes to its detections.
-Exit code: 0, or 2 when images failed, 3 when no setting is within --max-latency-ms, 1 on an error.")]
+Exit code: 0, or 2 when images failed or the labels yield nothing, 3 when no setting is within
+--max-latency-ms, 1 on an error.")]
 pub struct SweepArgs {
     #[command(flatten)]
     truth: TruthArgs,

@@ -14,6 +14,7 @@ mod program;
 mod budget;
 mod figures;
 mod interrupted;
+mod labels;
 mod problems;
 mod recording;
 mod report;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::text;
+
 /// One class of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,8 +28,11 @@ pub enum LabelsError {
 }
 
 impl Labels {
-    /// Labels in the order of class ids.
-    pub fn new(labels: Vec<Label>) -> Result<Self, LabelsError> {
+    /// Labels in the order of class ids, their names as [`text::name`] gives them.
+    pub fn new(mut labels: Vec<Label>) -> Result<Self, LabelsError> {
+        for label in &mut labels {
+            label.name = text::name(&label.name).into_owned();
+        }
         if labels.is_empty() {
             return Err(LabelsError::Empty);
         }
@@ -54,8 +59,9 @@ impl Labels {
         self.0.get(class_id).map_or(0, |label| label.category_id)
     }
 
-    /// The class of that name.
+    /// The class of that name, in whichever Unicode normal form it is.
     pub fn class_id(&self, name: &str) -> Option<usize> {
+        let name = text::name(name);
         self.0.iter().position(|label| label.name == name)
     }
 
@@ -81,5 +87,8 @@ mod tests {
         let labels = Labels::new(vec![label("car"), label("bus")]).unwrap();
         assert_eq!(labels.class_id("bus"), Some(1));
         assert_eq!(labels.class_id("tram"), None);
+        let labels = Labels::new(vec![label("Fußga\u{308}nger ")]).unwrap();
+        assert_eq!(labels.name(0), "Fußg\u{e4}nger");
+        assert_eq!(labels.class_id("Fußga\u{308}nger"), Some(0));
     }
 }

@@ -22,6 +22,7 @@ pub mod provider;
 pub mod sha256;
 pub mod summary;
 pub mod test_card;
+pub mod text;
 pub mod timeline;
 pub mod trace;
 pub mod whole_file;

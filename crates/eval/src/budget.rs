@@ -1,7 +1,6 @@
 //! What an evaluation must reach: lines such as `map50 >= 0.31`. `docs/evaluation.md` documents the language.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use thiserror::Error;
 use super::{Category, ClassAccuracy, Evaluation, Figures};
 use shuffledet_core::Quantiles;
 use shuffledet_core::Stage;
+use shuffledet_core::text;
 
 /// Conditions, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,7 +157,7 @@ const COMPARISONS: [(&str, Comparison); 6] = [
 impl Budget {
     /// Reads a file: YAML, a list of conditions.
     pub fn read(path: &Path) -> Result<Self, BudgetError> {
-        let yaml = fs::read_to_string(path).map_err(|source| BudgetError::Io {
+        let yaml = text::read(path).map_err(|source| BudgetError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -273,7 +273,7 @@ impl Figure {
             let known = named(&CLASS, &figure.to_lowercase());
             let (figure, _) =
                 known.ok_or_else(|| unknown("figure of a class", figure, names(&CLASS)))?;
-            let class = class.to_owned();
+            let class = text::name(class).into_owned();
             return Ok(Figure::Class { class, figure });
         }
         if let Some((quantile, stage)) = lower.split_once('.')

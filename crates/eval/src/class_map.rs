@@ -12,13 +12,13 @@
 //!   7: vehicle        # YOLO: a class's number
 //! ```
 //!
-//! Without sections it is all `model`. What is not named keeps its name; names are compared without regard to case. A
+//! Without sections it is all `model`. What is not named keeps its name; names are compared without regard to case, to
+//! blanks around them and to the Unicode normal form that they are in. A
 //! class that is named nowhere and whose name is no category is left out, unless the data set numbers its categories as
 //! the model does: more than half of them have a name and an id in common with a class, and none has the name alone. Then
 //! the id decides, and is told ([`Problem::MappedById`]): data sets that spell COCO's names in their own way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,7 @@ use super::Category;
 use super::problems::{Problem, Problems};
 use super::truth::Truth;
 use shuffledet_core::Labels;
+use shuffledet_core::{text, text::same_name};
 
 /// By name, or a number as text.
 type Names = BTreeMap<String, Option<String>>;
@@ -58,7 +59,7 @@ pub enum ClassMapError {
 impl ClassMap {
     /// Reads a file; `labels` are those of the model that it must be of.
     pub fn read(path: &Path, labels: &Labels) -> Result<Self, ClassMapError> {
-        let text = fs::read_to_string(path).map_err(|source| ClassMapError::Io {
+        let text = text::read(path).map_err(|source| ClassMapError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -68,7 +69,7 @@ impl ClassMap {
         };
         let file = serde_yaml::from_str(&text).map_err(|error| form(error.to_string()))?;
         let map = sections(file).map_err(form)?;
-        let is_class = |name: &str| labels.names().any(|label| label.eq_ignore_ascii_case(name));
+        let is_class = |name: &str| labels.names().any(|label| same_name(label, name));
         match map.model.keys().find(|class| !is_class(class)) {
             None => Ok(map),
             Some(class) => Err(ClassMapError::UnknownClass {
@@ -133,7 +134,7 @@ impl ClassMap {
         problems: &mut Problems,
     ) -> Vec<Option<u64>> {
         let named = |name: &str| {
-            let same = |category: &&Category| category.name.eq_ignore_ascii_case(name);
+            let same = |category: &&Category| same_name(&category.name, name);
             categories.iter().find(same)
         };
         let by_id = numbered_alike(labels, categories);
@@ -189,7 +190,7 @@ pub fn numbered<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Category> {
 /// The entry of `name`, in its own case before any other.
 fn lookup<'a>(names: &'a Names, name: &str) -> Option<&'a Option<String>> {
     names.get(name).or_else(|| {
-        let same = |entry: &(&String, &Option<String>)| entry.0.eq_ignore_ascii_case(name);
+        let same = |entry: &(&String, &Option<String>)| same_name(entry.0, name);
         names.iter().find(same).map(|(_, target)| target)
     })
 }
@@ -198,7 +199,7 @@ fn lookup<'a>(names: &'a Names, name: &str) -> Option<&'a Option<String>> {
 fn numbered_alike(labels: &Labels, categories: &[Category]) -> bool {
     let (mut alike, mut other) = (0, 0);
     for (class_id, label) in labels.names().enumerate() {
-        let same = |category: &&Category| category.name.eq_ignore_ascii_case(label);
+        let same = |category: &&Category| same_name(&category.name, label);
         match categories.iter().find(same).map(|category| category.id) {
             Some(id) if id == u64::from(labels.category_id(class_id)) => alike += 1,
             Some(_) => other += 1,
@@ -239,13 +240,13 @@ fn sections(file: Value) -> Result<ClassMap, String> {
 fn names(entries: &Mapping) -> Result<Names, String> {
     let entry = |(key, value): (&Value, &Value)| {
         let name = match key {
-            Value::String(name) => name.clone(),
+            Value::String(name) => text::name(name).into_owned(),
             Value::Number(number) => number.to_string(),
             other => return Err(format!("{} as a name", shown(other))),
         };
         match value {
             Value::Null => Ok((name, None)),
-            Value::String(target) => Ok((name, Some(target.clone()))),
+            Value::String(target) => Ok((name, Some(text::name(target).into_owned()))),
             other => Err(format!("{name}: {}", shown(other))),
         }
     };
@@ -259,6 +260,8 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::fs;
+
     use super::*;
     use shuffledet_core::labels::Label;
 
@@ -352,6 +355,7 @@ pub(super) mod tests {
         let mut truth = Truth {
             categories: categories(&["Car", "Van", "Misc"]),
             images: Vec::new(),
+            ..Truth::default()
         };
         found.rename(&mut truth);
         assert_eq!(truth.categories, categories(&["Car"]));

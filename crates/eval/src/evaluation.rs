@@ -1,7 +1,6 @@
 //! What an evaluation came to. `docs/evaluation.md` documents its JSON form.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,11 +9,13 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::distance::DEFAULT_BANDS_M;
+use super::truth::AnnotatedIds;
 use super::{
     Accuracy, DistanceBand, ImageRecord, Problem, Problems, Subject, accuracy, by_distance,
 };
 use crate::camera::CameraError;
 use shuffledet_core::Stage;
+use shuffledet_core::text;
 use shuffledet_core::whole_file::{beside, keep};
 use shuffledet_core::{FrameCounts, Quantiles, StageHistograms};
 
@@ -112,11 +113,11 @@ impl Evaluation {
 
     /// Reads what [`Evaluation::write`] wrote.
     pub fn read(path: &Path) -> Result<Self, EvaluationError> {
-        let bytes = fs::read(path).map_err(|source| EvaluationError::Io {
+        let text = text::read(path).map_err(|source| EvaluationError::Io {
             path: path.to_owned(),
             source,
         })?;
-        serde_json::from_slice(&bytes).map_err(|source| EvaluationError::NotAnEvaluation {
+        serde_json::from_str(&text).map_err(|source| EvaluationError::NotAnEvaluation {
             path: path.to_owned(),
             source,
         })
@@ -153,12 +154,12 @@ impl Evaluation {
         writeln!(out, "\n]\n}}")
     }
 
-    /// Writes COCO's results format: every detection of every image.
-    pub fn write_coco_results(&self, path: &Path) -> io::Result<()> {
+    /// Writes COCO's results format: every detection of every image, with the ids that the annotations have.
+    pub fn write_coco_results(&self, path: &Path, ids: &AnnotatedIds) -> io::Result<()> {
         #[derive(Serialize)]
         struct Row {
-            image_id: u64,
-            category_id: u64,
+            image_id: Value,
+            category_id: Value,
             bbox: [f64; 4],
             score: f64,
         }
@@ -169,8 +170,8 @@ impl Evaluation {
                 out.write_all(begin)?;
                 begin = b",\n";
                 let row = Row {
-                    image_id: image.id,
-                    category_id: found.category_id,
+                    image_id: ids.image(image.id),
+                    category_id: ids.category(found.category_id),
                     bbox: found.bbox,
                     score: found.score,
                 };
@@ -238,6 +239,8 @@ fn histograms(images: &[ImageRecord]) -> StageHistograms {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;
@@ -325,7 +328,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.json");
         let mut evaluation = evaluation();
-        evaluation.write_coco_results(&path).unwrap();
+        evaluation
+            .write_coco_results(&path, &AnnotatedIds::default())
+            .unwrap();
         let rows: Vec<Value> = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(rows.len(), 4);
         assert_eq!(
@@ -333,7 +338,9 @@ mod tests {
             json!({"image_id": 3, "category_id": 1, "bbox": BOX, "score": 0.9})
         );
         evaluation.images.clear();
-        evaluation.write_coco_results(&path).unwrap();
+        evaluation
+            .write_coco_results(&path, &AnnotatedIds::default())
+            .unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "[]\n");
     }
 }

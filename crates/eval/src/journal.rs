@@ -3,6 +3,7 @@
 //! Lines of JSON: first what the run is of, then one for each image as it is done. The file is there while the run is,
 //! and goes when its results are written.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 use super::subject::differences;
 use super::{ImageRecord, Shard};
+use shuffledet_core::text;
 
 /// A journal that this process writes, alone.
 #[derive(Debug)]
@@ -92,8 +94,10 @@ impl Journal {
         let mut bytes = Vec::new();
         let read = journal.file.read_to_end(&mut bytes);
         read.map_err(|source| journal.io(source))?;
-        let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
-        let whole = |line: &&[u8]| line.ends_with(b"\n");
+        // what was not written whole may end within a character
+        let text = text::decode_lossy(&bytes);
+        let mut lines = text.split_inclusive('\n');
+        let whole = |line: &&str| line.ends_with('\n');
         let Some(first) = lines.next().filter(whole) else {
             journal.start(identity, shard)?;
             return Ok((journal, Finished::default()));
@@ -104,7 +108,7 @@ impl Journal {
             problem,
         };
         let header: Header =
-            serde_json::from_slice(first).map_err(|error| damaged(1, error.to_string()))?;
+            serde_json::from_str(first).map_err(|error| damaged(1, error.to_string()))?;
         if header.shuffledet_journal != VERSION {
             let found = header.shuffledet_journal;
             let problem = format!("expected version {VERSION} of the format, found {found}");
@@ -123,12 +127,16 @@ impl Journal {
         let (mut finished, mut end) = (Finished::default(), first.len());
         for (number, line) in (2..).zip(lines.take_while(whole)) {
             let line_read: Line =
-                serde_json::from_slice(line).map_err(|error| damaged(number, error.to_string()))?;
+                serde_json::from_str(line).map_err(|error| damaged(number, error.to_string()))?;
             finished.wall_s = line_read.wall_s;
             finished.records.push(line_read.image);
             end += line.len();
         }
-        journal.cut(end as u64)?;
+        match &text {
+            Cow::Borrowed(_) => journal.cut(end as u64)?,
+            // an editor has put a byte order mark or other ends of lines into it
+            Cow::Owned(text) => journal.replace(&text[..end])?,
+        }
         Ok((journal, finished))
     }
 
@@ -182,6 +190,13 @@ impl Journal {
         cut.and_then(|()| self.file.seek(SeekFrom::Start(length)))
             .map(drop)
             .map_err(|source| self.io(source))
+    }
+
+    /// Writes `text` in place of all that is there.
+    fn replace(&mut self, text: &str) -> Result<(), JournalError> {
+        self.cut(0)?;
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|source| self.io(source))
     }
 
     /// In one write, so that a process that is killed leaves whole lines.
@@ -258,6 +273,27 @@ mod tests {
         assert_eq!(indices(&finished), [0, 1, 2]);
         journal.finish().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn an_editor_may_have_saved_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.journal");
+        let mut journal = Journal::begin(&path, json!({}), None).unwrap();
+        journal.add(&image(0), 1.0).unwrap();
+        drop(journal);
+        let whole = fs::read_to_string(&path).unwrap();
+        let windows = format!("\u{feff}{}", whole.replace('\n', "\r\n"));
+        for saved in [windows.clone(), format!("{windows}{{\"torn")] {
+            fs::write(&path, saved).unwrap();
+            let (mut journal, finished) = Journal::resume(&path, json!({}), None).unwrap();
+            assert_eq!(indices(&finished), [0]);
+            journal.add(&image(1), 2.0).unwrap();
+            drop(journal);
+            let (_, finished) = Journal::resume(&path, json!({}), None).unwrap();
+            assert_eq!(indices(&finished), [0, 1]);
+            assert!(fs::read_to_string(&path).unwrap().starts_with(&whole));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is not right in a data set: counted by kind, the first few of each told with their place.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,10 @@ pub enum Problem {
     NotANumber,
     /// A line or entry cannot be understood; it is left out.
     Malformed,
+    /// COCO's `iscrowd` is a text; it excuses the object whatever it says, as with pycocotools.
+    CrowdText,
+    /// No image of the data set has an object, and none was left out: precision and recall cannot be measured.
+    NoObjects,
 }
 
 impl Problem {
@@ -70,6 +75,8 @@ impl Problem {
             Problem::BoxEmpty => "boxes without area",
             Problem::NotANumber => "boxes that are not numbers",
             Problem::Malformed => "entries that cannot be understood",
+            Problem::CrowdText => "objects excused by an iscrowd that is a text",
+            Problem::NoObjects => "data set without objects, so that AP cannot be measured",
         }
     }
 
@@ -78,6 +85,18 @@ impl Problem {
         matches!(
             self,
             Problem::ImageMissing | Problem::ImageSize | Problem::ImageFailed
+        )
+    }
+
+    /// Whether an annotation, or an image with its annotations, is left out for it.
+    fn leaves_out(self) -> bool {
+        matches!(
+            self,
+            Problem::UnknownImage
+                | Problem::UnknownCategory
+                | Problem::BoxEmpty
+                | Problem::NotANumber
+                | Problem::Malformed
         )
     }
 
@@ -142,6 +161,13 @@ impl Problems {
         problems
     }
 
+    /// Those for which an annotation was left out.
+    pub fn left_out(&self) -> Problems {
+        let mut problems = self.clone();
+        problems.0.retain(|problem, _| problem.leaves_out());
+        problems
+    }
+
     /// Of all kinds together that `--strict` does not let pass.
     pub fn total(&self) -> u64 {
         let counted = self.iter().filter(|(problem, _)| !problem.is_ordinary());
@@ -152,10 +178,23 @@ impl Problems {
     pub fn strictly(&self) -> Result<(), String> {
         let worst = self.iter().find(|(problem, _)| !problem.is_ordinary());
         worst.map_or(Ok(()), |(problem, occurrences)| {
-            let Occurrences { count, first } = occurrences;
-            Err(format!("{count} {}: {}", problem.text(), first.join("; ")))
+            Err(told(problem, occurrences))
         })
     }
+}
+
+impl fmt::Display for Problems {
+    /// Each kind with its first places.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = self
+            .iter()
+            .map(|(problem, occurrences)| told(problem, occurrences));
+        f.write_str(&kinds.collect::<Vec<_>>().join("; "))
+    }
+}
+
+fn told(problem: Problem, Occurrences { count, first }: &Occurrences) -> String {
+    format!("{count} {}: {}", problem.text(), first.join("; "))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What an evaluation knows of each image.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use shuffledet_core::text;
 use shuffledet_msg::stamp;
 
 /// A class of the data set.
@@ -22,6 +24,20 @@ pub enum ImageSource {
     Message { topic: String, stamp_ns: i64 },
     /// A file, relative to the folder of images.
     File { file_name: String },
+}
+
+/// Where the file is in its folder. A name that is not there as it is may be one of Windows, with backslashes, or one in
+/// another Unicode normal form than the folder has it.
+pub fn image_path(folder: &Path, file_name: &str) -> PathBuf {
+    let plain = folder.join(file_name);
+    if plain.exists() {
+        return plain;
+    }
+    let slashes = file_name.replace('\\', "/");
+    let forms = text::other_forms(&slashes).collect::<Vec<_>>();
+    let mut names = std::iter::once(slashes).chain(forms);
+    let there = names.find_map(|name| Some(folder.join(name)).filter(|path| path.exists()));
+    there.unwrap_or(plain)
 }
 
 /// An annotated object.

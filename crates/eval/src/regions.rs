@@ -13,7 +13,6 @@
 //! region with at least the share of its area that the IoU threshold asks for, is neither right nor wrong. An object that
 //! lies in one by half need not be found; finding it is not wrong.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +22,7 @@ use thiserror::Error;
 use super::polygon::{area, share_inside};
 use super::truth::{Truth, excuse};
 use super::{ImageSource, Object};
+use shuffledet_core::text;
 
 /// The share of an object from which on it is a region's.
 const MOST: f64 = 0.5;
@@ -67,7 +67,7 @@ pub enum RegionsError {
 
 /// The regions of a file.
 pub fn read(path: &Path) -> Result<Vec<Region>, RegionsError> {
-    let text = fs::read_to_string(path).map_err(|source| RegionsError::Io {
+    let text = text::read(path).map_err(|source| RegionsError::Io {
         path: path.to_owned(),
         source,
     })?;
@@ -127,7 +127,8 @@ impl Region {
                 self.file_name.is_none() && self.topic.as_ref().is_none_or(|own| own == topic)
             }
             ImageSource::File { file_name } => {
-                self.topic.is_none() && self.file_name.as_ref().is_none_or(|own| own == file_name)
+                let same = |own: &String| text::name(own) == text::name(file_name);
+                self.topic.is_none() && self.file_name.as_ref().is_none_or(same)
             }
         }
     }
@@ -164,6 +165,8 @@ pub fn apply(truth: &mut Truth, regions: &[Region]) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{
         AccuracySettings, Category, Found, ImageRecord, Object, TruthImage, accuracy, confusion,
@@ -203,6 +206,7 @@ mod tests {
                     object(2, [100.0, 60.0, 20.0, 20.0]),
                 ],
             }],
+            ..Truth::default()
         };
         let found = |bbox: [f64; 4], score: f64| Found {
             category_id: 1,

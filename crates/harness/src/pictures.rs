@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::run::{Images, MessageSource};
 use shuffledet_bag::BagError;
 use shuffledet_detector::pipeline::{Frame, Source, Transport};
-use shuffledet_eval::ImageSource;
+use shuffledet_eval::{ImageSource, image_path};
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder};
 use shuffledet_msg::{CompressedImageView, ImageView};
@@ -59,7 +59,7 @@ pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, Pi
             let files = sources
                 .into_iter()
                 .filter_map(|(index, source)| match source {
-                    ImageSource::File { file_name } => Some((index, folder.join(file_name))),
+                    ImageSource::File { file_name } => Some((index, image_path(folder, file_name))),
                     ImageSource::Message { .. } => None,
                 });
             let files: Vec<(u64, PathBuf)> = files.collect();

@@ -19,7 +19,7 @@ use shuffledet_detector::pipeline::{
 };
 use shuffledet_eval::record::as_written;
 use shuffledet_eval::subject::EvaluationSettings;
-use shuffledet_eval::{Found, ImageRecord, ImageSource, TruthImage};
+use shuffledet_eval::{Found, ImageRecord, ImageSource, TruthImage, image_path};
 use shuffledet_image::{DecodeError, ImageDecoder};
 use shuffledet_msg::cdr::CdrError;
 use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
@@ -175,9 +175,11 @@ impl Source for FileSource<'_> {
         frame.transport = Transport::Compressed;
         let source = self.images.get(index as usize).map(|image| &image.source);
         let read = match source {
-            Some(ImageSource::File { file_name }) => {
-                wrap(&self.folder.join(file_name), &mut self.decoder, frame)
-            }
+            Some(ImageSource::File { file_name }) => wrap(
+                &image_path(self.folder, file_name),
+                &mut self.decoder,
+                frame,
+            ),
             _ => Err("is no file, but a message of a recording".to_owned()),
         };
         if let Err(problem) = read {

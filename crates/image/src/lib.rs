@@ -12,21 +12,25 @@
 //! ```
 
 pub mod bgr;
+pub mod container;
 pub mod decode;
 pub mod draw;
 pub mod folder;
 pub mod frame_rate;
+pub mod frame_times;
 pub mod jpeg;
 pub mod letterbox;
 mod resample;
 pub mod size;
 pub mod tensor;
+pub mod upright;
 pub mod video;
 
 pub use bgr::BgrView;
 pub use decode::{DecodeError, ImageDecoder};
 pub use folder::{CompressedFile, ImageFolder, Picture};
 pub use frame_rate::FrameRate;
+pub use frame_times::FrameTimes;
 pub use jpeg::JpegScale;
 pub use letterbox::Letterbox;
 pub use tensor::TensorBuilder;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::check::{Check, Report};
+use shuffledet_core::text;
 
 /// A raw image of 1280x720 in BGR, which is what the limits are held against.
 const IMAGE_BYTES: u64 = 3 * 1280 * 720;
@@ -161,7 +162,7 @@ fn profiles(environment: &dyn Fn(&str) -> Option<String>) -> Check {
             format!("{mend}, for the cameras' processes"),
         );
     };
-    let text = match fs::read_to_string(&path) {
+    let text = match text::read(path.as_ref()) {
         Ok(text) => text,
         Err(error) => {
             let mend = format!("correct or unset {name}");

@@ -3,8 +3,8 @@
 //! Labelling tools keep what COCO defines. They number images and categories anew, put a folder or a mark before their
 //! file's names, and drop keys of others; an image is known again by the end of its file's name, a category by its name.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -13,6 +13,7 @@ use clap::{ArgGroup, Args};
 use super::ANNOTATIONS;
 use super::frames::frames_of;
 use crate::cli::Status;
+use shuffledet_core::text;
 use shuffledet_eval::annotations::{
     Annotation, Annotations, Info, LabelledCategory, LabelledImage,
 };
@@ -93,8 +94,8 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
 }
 
 pub(super) fn read_export(path: &Path) -> anyhow::Result<Annotations> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-    serde_json::from_slice(&bytes)
+    let text = text::read(path).with_context(|| path.display().to_string())?;
+    serde_json::from_str(&text)
         .with_context(|| format!("{}: expected what label export writes", path.display()))
 }
 
@@ -214,7 +215,9 @@ fn renumbered(
     let mut new_ids = HashMap::new();
     for Category { id, name } in categories {
         let id_of_name = *by_name.entry(name).or_insert_with(|| {
-            let same = own.iter().find(|category| category.name == *name);
+            let same = own
+                .iter()
+                .find(|category| text::name(&category.name) == *name);
             same.map_or_else(
                 || {
                     problems.add(Problem::UnmappedCategory, name.as_str());
@@ -237,13 +240,13 @@ fn renumbered(
 
 /// Positions of images by what labels may call them.
 struct Finder<'a> {
-    by_name: HashMap<&'a str, usize>,
+    by_name: HashMap<Cow<'a, str>, usize>,
     by_message: HashMap<(&'a str, i64), usize>,
 }
 
 impl<'a> Finder<'a> {
     fn new(images: &'a [LabelledImage]) -> Self {
-        let named = |(at, image): (usize, &'a LabelledImage)| (image.file_name.as_str(), at);
+        let named = |(at, image): (usize, &'a LabelledImage)| (text::name(&image.file_name), at);
         let keyed =
             |(at, image): (usize, &'a LabelledImage)| ((image.topic.as_str(), image.stamp_ns), at);
         Self {
@@ -266,7 +269,7 @@ impl<'a> Finder<'a> {
         let ends = ends.map(|(at, mark)| &file_name[at + mark.len()..]);
         whole
             .chain(ends)
-            .find_map(|name| self.by_name.get(name).copied())
+            .find_map(|name| self.by_name.get(&text::name(name)).copied())
     }
 }
 
@@ -360,6 +363,7 @@ mod tests {
                 labelled(3, "z/a.jpg", 100, &[(0, inside)]),
                 labelled(4, "c.jpg", 100, &[]),
             ],
+            ..Truth::default()
         };
         let mut problems = Problems::default();
         let labels = keyed(truth, &known, &mut problems);

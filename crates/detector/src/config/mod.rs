@@ -9,7 +9,6 @@ pub mod threads;
 pub mod tree;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -24,6 +23,7 @@ use crate::detect::settings::Thresholds;
 use crate::pipeline::CameraTuning;
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawCamera, RawConfig, RawQosOverrides};
+use shuffledet_core::text;
 use shuffledet_infer::options::OpenVinoPrecision;
 use shuffledet_infer::{Provider, ProviderOptions, SessionOptions};
 use threads::Mode;
@@ -215,7 +215,7 @@ pub fn check_ros_file(path: &Path, node: &str) -> Result<(), ConfigError> {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    fs::read_to_string(path).map_err(|source| ConfigError::Read {
+    text::read(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
     })
@@ -299,6 +299,8 @@ fn known_parameters(path: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use shuffledet_infer::Provider;
     use std::path::PathBuf;

@@ -15,7 +15,7 @@ pub use decoder::{Family, OutputDecoder};
 pub use manifest::{Manifest, ModelDescription};
 
 use manifest::ManifestError;
-use shuffledet_core::{locations, sha256};
+use shuffledet_core::{locations, sha256, text};
 use shuffledet_infer::ModelFile;
 
 /// A model's description and its file's bytes.
@@ -113,7 +113,7 @@ impl Model {
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
         let onnx = read(path)?;
         let sidecar = path.with_extension("yaml");
-        let yaml = match fs::read_to_string(&sidecar) {
+        let yaml = match text::read(&sidecar) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ModelError::NoSidecar {
                     model: path.to_owned(),

@@ -2,15 +2,17 @@
 //! images that it is of. An object is of the class of its best hypothesis, and its box, where it is turned, the upright one
 //! around it. Images that no message is of are not evaluated.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
 use super::checks::checked;
-use super::{Truth, TruthError, TruthImage};
+use super::{Seen, Truth, TruthError, TruthImage};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
 use shuffledet_bag::{Recording, Selection};
+use shuffledet_core::text;
 use shuffledet_msg::Detection2DArray;
 use shuffledet_msg::detection2d_array::{BoundingBox2D, Detection2D};
 
@@ -56,24 +58,33 @@ pub fn read(
         }
         bytes.clear();
     }
+    if arrays.is_empty() {
+        return Err(TruthError::NoMessages {
+            topic: topic.to_owned(),
+            left_out: problems.left_out(),
+        });
+    }
     arrays.sort_by_key(|(stamp_ns, _)| *stamp_ns);
 
     let objects = arrays.iter().flat_map(|(_, array)| &array.detections);
-    let names = objects.filter_map(|object| map.category_of_truth(class_of(object)?));
-    let categories = numbered(names);
+    let names: Vec<Cow<str>> = objects.filter_map(class_of).collect();
+    let categories = numbered(names.iter().filter_map(|name| map.category_of_truth(name)));
     let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
     let (mut images, mut next_id) = (Vec::with_capacity(arrays.len()), 0);
+    let mut seen = Seen::default();
     for (index, (stamp_ns, array)) in arrays.into_iter().enumerate() {
         let mut objects = Vec::new();
         for detection in &array.detections {
             next_id += 1;
+            seen.annotations += 1;
             let place = || format!("{topic} at {stamp_ns} ns");
             let Some(class) = class_of(detection) else {
                 let place = format!("{}: an object without a class", place());
                 problems.add(Problem::Malformed, place);
                 continue;
             };
-            let Some(category_id) = map.category_of_truth(class).and_then(id_of) else {
+            let Some(category_id) = map.category_of_truth(&class).and_then(id_of) else {
+                seen.unwanted += 1;
                 continue;
             };
             let bbox = upright(&detection.bbox);
@@ -91,14 +102,19 @@ pub fn read(
             objects,
         });
     }
-    Truth { categories, images }.of_something(Path::new(topic), problems)
+    let truth = Truth {
+        categories,
+        images,
+        ..Truth::default()
+    };
+    truth.of_something(Path::new(topic), seen, problems)
 }
 
 /// The class of the best hypothesis; of equal ones the first.
-fn class_of(object: &Detection2D) -> Option<&str> {
+fn class_of(object: &Detection2D) -> Option<Cow<'_, str>> {
     let best = object.results.iter().rev();
     let best = best.max_by(|a, b| a.score.total_cmp(&b.score))?;
-    Some(&best.class_id)
+    Some(text::name(&best.class_id)).filter(|name| !name.is_empty())
 }
 
 /// Left, top, width and height of what encloses a box, turned or not.
@@ -151,7 +167,7 @@ mod tests {
                 results,
                 ..Default::default()
             };
-            class_of(&object).map(str::to_owned)
+            class_of(&object).map(Cow::into_owned)
         };
         assert_eq!(class(&[("car", 0.4), ("bus", 0.6)]).as_deref(), Some("bus"));
         assert_eq!(class(&[("car", 0.5), ("bus", 0.5)]).as_deref(), Some("car"));

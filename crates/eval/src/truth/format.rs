@@ -1,10 +1,12 @@
 //! In which form annotations are, by how they look.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::TruthError;
-use super::label_files::CLASSES;
+use super::label_files::{lines_of, text_files, what_else};
+use super::{kitti, yolo};
+use shuffledet_core::text;
 
 /// A form of annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,38 +28,61 @@ impl Format {
         }
     }
 
-    /// A file is COCO's; the first line in a folder of text files tells KITTI's 15 fields from YOLO's 5; either
-    /// may have a score more.
+    /// A file is COCO's. In a folder of text files the first line that is one of KITTI's or YOLO's tells which they are.
     ///
     /// # Errors
-    /// Neither, or the folder cannot be read.
+    /// There are no lines, none is of either form, or the folder cannot be read.
     pub fn guess(path: &Path) -> Result<Self, TruthError> {
         if path.is_file() {
             return Ok(Format::Coco);
         }
-        let entries = fs::read_dir(path).map_err(TruthError::io(path))?;
-        let files: Result<Vec<PathBuf>, _> = entries.map(|entry| Ok(entry?.path())).collect();
-        let mut files = files.map_err(TruthError::io(path))?;
-        files.retain(|file| {
-            file.extension().is_some_and(|extension| extension == "txt")
-                && file.file_stem().is_some_and(|stem| stem != CLASSES)
-        });
-        files.sort();
-        for file in files {
-            let bytes = fs::read(&file).map_err(TruthError::io(&file))?;
-            let text = String::from_utf8_lossy(&bytes);
-            let Some(line) = text.lines().find(|line| !line.trim().is_empty()) else {
-                continue;
-            };
-            return match line.split_ascii_whitespace().count() {
-                15 | 16 => Ok(Format::Kitti),
-                5 | 6 => Ok(Format::Yolo),
-                _ => Err(TruthError::UnknownFormat { path: file }),
-            };
+        let files = text_files(path)?;
+        let mut stranger = None;
+        for file in files.values() {
+            let bytes = fs::read(file).map_err(TruthError::io(file))?;
+            for (number, line) in lines_of(&text::decode_lossy(&bytes)) {
+                if let Some(format) = Self::of_line(line) {
+                    return Ok(format);
+                }
+                stranger.get_or_insert_with(|| {
+                    let shown: String = line.trim().chars().take(60).collect();
+                    format!("{shown:?} in {}:{number}", file.display())
+                });
+            }
         }
-        Err(TruthError::NoLabelFiles {
-            path: path.to_owned(),
+        let path = path.to_owned();
+        Err(match (stranger, files.len()) {
+            (Some(found), _) => TruthError::UnknownFormat { path, found },
+            (None, 0) => {
+                let found = what_else(&path);
+                TruthError::NoLabelFiles { path, found }
+            }
+            (None, count) => TruthError::AllEmpty {
+                path,
+                count: count as u64,
+            },
         })
+    }
+
+    /// The form that a line has. One of 15 numbers is a polygon of YOLO's where all of them are shares of an image.
+    fn of_line(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let kitti = kitti::object(&fields).is_ok();
+        // with or without key points: how many there are matters only when the lines are read
+        let yolo = yolo::class(fields[0]).is_some()
+            && fields.len() >= 5
+            && fields.iter().all(|field| field.parse::<f64>().is_ok());
+        let share = |field: &&str| {
+            field
+                .parse()
+                .is_ok_and(|share| (-0.5..=1.5).contains(&share))
+        };
+        match (kitti, yolo) {
+            (true, true) if fields[1..].iter().all(share) => Some(Format::Yolo),
+            (true, _) => Some(Format::Kitti),
+            (false, true) => Some(Format::Yolo),
+            (false, false) => None,
+        }
     }
 }
 
@@ -66,27 +91,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_tells() {
+    fn the_first_line_that_is_understood_tells() {
         let folder = tempfile::tempdir().unwrap();
         let guess = |text: &str| {
             fs::write(folder.path().join("image.txt"), text).unwrap();
             Format::guess(folder.path())
         };
-        assert!(matches!(
-            Format::guess(folder.path()),
-            Err(TruthError::NoLabelFiles { .. })
-        ));
+        let refusal = |text: &str| {
+            let error = guess(text).unwrap_err();
+            assert!(error.yields_nothing(), "{error}");
+            error.to_string()
+        };
+        let error = Format::guess(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("found nothing"), "{error}");
         fs::write(folder.path().join("0.txt"), "\n").unwrap();
         fs::write(folder.path().join("classes.txt"), "car").unwrap();
-        assert_eq!(guess("0 0.5 0.5 0.1 0.1 0.9\n").unwrap(), Format::Yolo);
-        assert_eq!(
-            guess("\nCar 0 0 0 1 1 9 9 1 1 1 1 1 1 0\n").unwrap(),
-            Format::Kitti
+        for (text, format) in [
+            ("0 0.5 0.5 0.1 0.1 0.9\n", Format::Yolo),
+            ("\u{feff}0 0.5 0.5 0.1 0.1\r\n", Format::Yolo),
+            ("no label\n0 0.5 0.5 0.1 0.1\n", Format::Yolo),
+            ("0 0.1 0.1 0.9 0.1 0.9 0.9\n", Format::Yolo),
+            ("1 0 0 1 0 1 1 0 1 0.1 0.2 0.3 0.4 0.5 0.6\n", Format::Yolo),
+            ("\nCar 0 0 0 1 1 9 9 1 1 1 1 1 1 0\n", Format::Kitti),
+            ("1 0 0 -10 1 1 99 99 1 1 1 1 1 1 0 0.9\n", Format::Kitti),
+        ] {
+            assert_eq!(guess(text).unwrap(), format, "{text:?}");
+        }
+        let error = refusal("a b\n");
+        assert!(
+            error.contains("no label can be understood") && error.contains("found \"a b\" in"),
+            "{error}"
         );
-        assert!(matches!(
-            guess("a b\n"),
-            Err(TruthError::UnknownFormat { .. })
-        ));
+        assert!(refusal("1 2 3 4 5 6 7 8 plane 0\n").contains("plane 0"));
+        assert!(refusal(" \r\n").contains("all 2 label files are empty"));
         assert_eq!(
             Format::guess(&folder.path().join("image.txt")).unwrap(),
             Format::Coco

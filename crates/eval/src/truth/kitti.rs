@@ -4,34 +4,50 @@
 use std::path::Path;
 
 use super::checks::checked;
-use super::{Truth, TruthError, TruthImage, excuse, label_files};
+use super::{Seen, Truth, TruthError, TruthImage, excuse, label_files};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
+use shuffledet_core::text;
 
 const DONT_CARE: &str = "DontCare";
 
-/// Fields of a line: type, truncated, occluded, alpha, left, top, right, bottom, and seven in space (and a score).
-const FIELDS: std::ops::RangeInclusive<usize> = 15..=16;
+/// Numbers behind the type: truncated, occluded, alpha, left, top, right, bottom, and seven in space (and a score).
+const NUMBERS: std::ops::RangeInclusive<usize> = 14..=15;
 
 /// Reads the labels in `folder` of the images in `images`; an image without a file of labels is left out. Categories are
 /// the types that occur, in the order of their names, as `map` renames them.
 pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Problems), TruthError> {
     let mut problems = Problems::default();
-    let mut parsed = Vec::new();
+    let (mut parsed, mut seen) = (Vec::new(), Seen::default());
     for image in label_files::read(folder, images, &mut problems)? {
         if image.text.is_none() {
             problems.add(Problem::Unlabelled, image.file_name);
             continue;
         }
         let mut objects = Vec::new();
-        for (place, line) in image.lines() {
-            match object(line) {
-                Some((kind, bbox)) => objects.push((kind, bbox, place)),
-                None => problems.add(Problem::Malformed, place),
+        seen.files += 1;
+        for line in image.lines() {
+            seen.annotations += 1;
+            let read = match line.problem {
+                Some(problem) => Err(problem.to_owned()),
+                None => object(&line.fields),
+            };
+            match read {
+                Ok((kind, bbox)) => objects.push((kind, bbox, line.place)),
+                Err(problem) => {
+                    problems.add(Problem::Malformed, format!("{}: {problem}", line.place));
+                }
             }
         }
         parsed.push((image.file_name, objects));
+    }
+    if seen.annotations == 0 {
+        // nothing says of which types there are none
+        return Err(TruthError::AllEmpty {
+            path: folder.to_owned(),
+            count: seen.files,
+        });
     }
 
     let kinds = parsed.iter().flat_map(|(_, objects)| objects);
@@ -49,7 +65,10 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
             let category_id = match map.category_of_truth(&kind).and_then(id_of) {
                 _ if is_region => 0,
                 Some(id) => id,
-                None => continue,
+                None => {
+                    seen.unwanted += 1;
+                    continue;
+                }
             };
             let object = Object::in_box(next_id, category_id, bbox);
             match checked(object, (0, 0), || place, &mut problems) {
@@ -68,22 +87,32 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
     let truth = Truth {
         categories,
         images: truth_images,
+        ..Truth::default()
     };
-    truth.of_something(folder, problems)
+    truth.of_something(folder, seen, problems)
 }
 
-/// A line's type, and its box as left, top, width, height.
-fn object(line: &str) -> Option<(String, [f64; 4])> {
-    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    if !FIELDS.contains(&fields.len()) {
-        return None;
+/// A line's type, and its box as left, top, width, height. Other tools than KITTI's write types of several words.
+pub(super) fn object(fields: &[&str]) -> Result<(String, [f64; 4]), String> {
+    let is_word = |field: &&&str| field.parse::<f64>().is_err();
+    let words = fields.iter().take_while(is_word).count().max(1);
+    let (kind, rest) = fields.split_at(words.min(fields.len()));
+    let numbers: Result<Vec<f64>, String> = (rest.iter())
+        .map(|field| {
+            let number = field.parse();
+            number.map_err(|_| format!("expected a number, found {field:?}"))
+        })
+        .collect();
+    let numbers = numbers?;
+    if !NUMBERS.contains(&numbers.len()) {
+        return Err(format!(
+            "expected a type and 14 or 15 numbers, found {}",
+            numbers.len()
+        ));
     }
-    let number = |index: usize| fields[index].parse::<f64>().ok();
-    let (left, top, right, bottom) = (number(4)?, number(5)?, number(6)?, number(7)?);
-    Some((
-        fields[0].to_owned(),
-        [left, top, right - left, bottom - top],
-    ))
+    let [left, top, right, bottom] = [3, 4, 5, 6].map(|at| numbers[at]);
+    let kind = text::name(&kind.join(" ")).into_owned();
+    Ok((kind, [left, top, right - left, bottom - top]))
 }
 
 #[cfg(test)]
@@ -142,10 +171,77 @@ mod tests {
         assert!(matches!(nothing, Err(TruthError::NoObjects { .. })));
     }
 
+    /// The labels `text` of one image.
+    fn labelled(text: &[u8]) -> Result<(Truth, Problems), TruthError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("0.png"), "").unwrap();
+        fs::write(folder.path().join("0.txt"), text).unwrap();
+        read(folder.path(), folder.path(), &ClassMap::default())
+    }
+
+    #[test]
+    fn a_byte_order_mark_makes_up_no_type() {
+        let rest = "0 0 0 1 1 9 9 1 1 1 1 1 1 0";
+        let text = format!("Pedestrian {rest}\nFußg\u{e4}nger {rest}\nPedestrian {rest}\n");
+        let (expected, _) = labelled(text.as_bytes()).unwrap();
+        assert_eq!(expected.categories.len(), 2);
+        let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let utf16: Vec<u8> = windows.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let joined = text.replace('\n', "\n\u{feff}").into_bytes();
+        let decomposed = text.replace('\u{e4}', "a\u{308}").into_bytes();
+        for bytes in [windows.into_bytes(), utf16, joined, decomposed] {
+            let (truth, problems) = labelled(&bytes).unwrap();
+            assert_eq!((truth, problems.total()), (expected.clone(), 0));
+        }
+        // what is no text makes up none either
+        let (truth, problems) = labelled(
+            format!("Car {rest}\n")
+                .as_bytes()
+                .iter()
+                .copied()
+                .chain(*b"Fu\xdfg 0 0 0 1 1 9 9 1 1 1 1 1 1 0")
+                .collect::<Vec<u8>>()
+                .as_slice(),
+        )
+        .unwrap();
+        assert_eq!(
+            (truth.categories.len(), problems.count(Problem::Malformed)),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn a_type_of_two_words_moves_no_box() {
+        let (truth, _) = labelled(b"traffic light 0.5 0 0 1 2 11 22 1 1 1 1 1 1 0\n").unwrap();
+        assert_eq!(truth.categories[0].name, "traffic light");
+        assert_eq!(truth.images[0].objects[0].bbox, [1.0, 2.0, 10.0, 20.0]);
+    }
+
+    #[test]
+    fn labels_of_which_none_can_be_understood_say_why() {
+        for (text, said) in [
+            ("\r\n", "all 1 label files are empty"),
+            (
+                "Car 0 0 0\n",
+                "0.txt:1: expected a type and 14 or 15 numbers, found 3",
+            ),
+            (
+                "Car 0 0 0 1 1 9 9 1 1 1 1 1 1 x\n",
+                "expected a number, found \"x\"",
+            ),
+        ] {
+            let error = labelled(text.as_bytes()).unwrap_err();
+            assert!(
+                error.yields_nothing() && error.to_string().contains(said),
+                "{error}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn any_line_is_taken(line in "\\PC{0,60}|([a-zA-Z]{1,5} )?([-0-9.einfNa]{1,4} ){13,16}") {
-            let _ = object(&line);
+            let _ = object(&line.split_whitespace().collect::<Vec<_>>());
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::TruthError;
 use crate::problems::{Problem, Problems};
+use shuffledet_core::text;
 use shuffledet_image::folder::images_in;
 
 /// Stem of a text file that annotation tools put into a folder of labels, and that is no image's.
@@ -17,18 +18,36 @@ pub(super) struct Labelled {
     pub image: PathBuf,
     pub file_name: String,
     pub labels: PathBuf,
-    /// `None` where there is no file. What is not UTF-8 in it is replaced, and makes its line malformed.
+    /// `None` where there is no file. What is no text in it is replaced by U+FFFD.
     pub text: Option<String>,
 }
 
+/// A line of labels.
+pub(super) struct Line<'a> {
+    /// The file and the line's number.
+    pub place: String,
+    pub fields: Vec<&'a str>,
+    /// What is wrong with the line as text.
+    pub problem: Option<&'static str>,
+}
+
 impl Labelled {
-    /// The lines that are not empty, each with its place.
-    pub fn lines(&self) -> impl Iterator<Item = (String, &str)> {
-        let lines = self.text.as_deref().unwrap_or_default().lines().zip(1..);
-        lines
-            .filter(|(line, _)| !line.trim().is_empty())
-            .map(|(line, number)| (format!("{}:{number}", self.labels.display()), line))
+    /// The lines that are not empty.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let lines = lines_of(self.text.as_deref().unwrap_or_default());
+        lines.map(|(number, line)| Line {
+            place: format!("{}:{number}", self.labels.display()),
+            fields: line.split_whitespace().collect(),
+            problem: (line.contains(['\0', char::REPLACEMENT_CHARACTER]))
+                .then_some("expected UTF-8, or UTF-16 with a byte order mark"),
+        })
     }
+}
+
+/// The lines that are not empty with their numbers. Files that were joined have a byte order mark at any line.
+pub(super) fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().map(|line| line.trim_start_matches('\u{feff}'));
+    (1..).zip(lines).filter(|(_, line)| !line.trim().is_empty())
 }
 
 /// The images in `images`, in natural order, with their labels in `folder`. Files of labels without an image are counted.
@@ -46,19 +65,19 @@ pub(super) fn read(
         };
         let file_name = image.file_name().unwrap_or_default();
         let file_name = file_name.to_string_lossy().into_owned();
+        let stem = key(&stem);
         if let Some(first) = seen.insert(stem.clone(), file_name.clone()) {
             let place = format!("{file_name}: has the labels of {first}");
             problems.add(Problem::DuplicateImage, place);
             seen.insert(stem, first);
             continue;
         }
-        let labels = folder.join(&stem).with_added_extension("txt");
-        let text = match files.remove(&stem) {
+        let (labels, text) = match files.remove(&stem) {
             Some(path) => {
                 let bytes = fs::read(&path).map_err(TruthError::io(&path))?;
-                Some(String::from_utf8_lossy(&bytes).into_owned())
+                (path, Some(text::decode_lossy(&bytes).into_owned()))
             }
-            None => None,
+            None => (folder.to_owned(), None),
         };
         labelled.push(Labelled {
             image,
@@ -70,29 +89,80 @@ pub(super) fn read(
     if labelled.is_empty() {
         return Err(TruthError::Empty {
             path: images.to_owned(),
+            left_out: Problems::default(),
         });
     }
     if labelled.iter().all(|image| image.text.is_none()) {
+        let image = labelled[0].file_name.as_str();
         return Err(TruthError::NoLabelFiles {
             path: folder.to_owned(),
+            found: none_of_an_image(folder, &files, images, image),
         });
     }
-    for (_, path) in files.into_iter().filter(|(stem, _)| stem != CLASSES) {
+    for path in files.into_values() {
         let place = format!("{}: no image of that name", path.display());
         problems.add(Problem::UnknownImage, place);
     }
     Ok(labelled)
 }
 
-/// The text files of a folder by their stems.
-fn text_files(folder: &Path) -> Result<BTreeMap<OsString, PathBuf>, TruthError> {
+/// What a folder holds whose files of labels, `files`, are those of no image.
+fn none_of_an_image(
+    folder: &Path,
+    files: &BTreeMap<OsString, PathBuf>,
+    images: &Path,
+    image: &str,
+) -> String {
+    match files.values().next() {
+        Some(file) => format!(
+            "{} .txt files, none of which has the name of an image in {} ({} is one of its images, {} one of the files)",
+            files.len(),
+            images.display(),
+            image,
+            file.file_name().unwrap_or_default().display()
+        ),
+        None => what_else(folder),
+    }
+}
+
+/// What is in a folder without files of labels.
+pub(super) fn what_else(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    let has_labels = |path: &&PathBuf| text_files(path).is_ok_and(|files| !files.is_empty());
+    let within = paths.iter().filter(|path| path.is_dir()).find(has_labels);
+    let first = paths.iter().find(|path| path.is_file());
+    let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+    match (within, first) {
+        (Some(within), _) => format!("none; give {}, which has some", within.display()),
+        (None, Some(first)) => format!("none; {} is what it has", name(first)),
+        (None, None) => "nothing".to_owned(),
+    }
+}
+
+/// The stem as it is compared: in one normal form, where it is text.
+fn key(stem: &OsStr) -> OsString {
+    stem.to_str().map_or_else(
+        || stem.to_owned(),
+        |stem| text::name(stem).into_owned().into(),
+    )
+}
+
+/// The files of labels in a folder by the [`key`] of their stems.
+pub(super) fn text_files(folder: &Path) -> Result<BTreeMap<OsString, PathBuf>, TruthError> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(TruthError::io(folder))? {
         let path = entry.map_err(TruthError::io(folder))?.path();
-        if path.extension() == Some(OsStr::new("txt"))
-            && let Some(stem) = path.file_stem()
+        let is_text = (path.extension()).is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
+        if let Some(stem) = path.file_stem()
+            && is_text
+            && stem != CLASSES
+            // macOS puts such files into archives
+            && !stem.as_encoded_bytes().starts_with(b".")
+            && path.is_file()
         {
-            files.insert(stem.to_owned(), path);
+            files.insert(key(stem), path);
         }
     }
     Ok(files)
@@ -117,11 +187,31 @@ mod tests {
             fs::write(images.join(name), "").unwrap();
         }
         fs::write(labels.join("e.txt"), "").unwrap();
-        assert!(matches!(read(), Err(TruthError::NoLabelFiles { .. })));
+        let refusal = |read: &dyn Fn() -> Result<(Vec<Labelled>, Problems), TruthError>| {
+            let error = read().err().unwrap();
+            assert!(error.yields_nothing());
+            error.to_string()
+        };
+        let error = refusal(&read);
+        assert!(
+            error.contains("found 1 .txt files, none of which has the name"),
+            "{error}"
+        );
+        assert!(
+            error.contains("a.b.png") && error.contains("e.txt"),
+            "{error}"
+        );
+        fs::rename(labels.join("e.txt"), labels.join("e.xml")).unwrap();
+        assert!(refusal(&read).contains("found none; e.xml is what it has"));
+        fs::create_dir(labels.join("train")).unwrap();
+        fs::write(labels.join("train/a.b.txt"), "").unwrap();
+        assert!(refusal(&read).contains("l/train, which has some"));
+        fs::rename(labels.join("e.xml"), labels.join("e.txt")).unwrap();
         for (name, text) in [
             ("a.b.txt", &b"1 2\n\n \xff 3\n"[..]),
             ("c.txt", b""),
             ("classes.txt", b"car"),
+            ("._c.txt", b"\0\x05\x16\x07"),
         ] {
             fs::write(labels.join(name), text).unwrap();
         }
@@ -135,8 +225,23 @@ mod tests {
         );
         let lines: Vec<_> = found[0].lines().collect();
         assert_eq!(lines.len(), 2);
-        assert!(lines[1].0.ends_with("a.b.txt:3"), "{lines:?}");
+        assert!(lines[1].place.ends_with("a.b.txt:3"), "{}", lines[1].place);
+        assert!(lines[0].problem.is_none() && lines[1].problem.is_some());
         assert_eq!(problems.count(Problem::DuplicateImage), 1);
         assert_eq!(problems.count(Problem::UnknownImage), 1);
+    }
+
+    #[test]
+    fn names_of_files_may_be_in_other_normal_forms() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("stra\u{df}e_\u{e4}.png"), "").unwrap();
+        fs::write(
+            folder.path().join("stra\u{df}e_a\u{308}.TXT"),
+            "\u{feff}1 2\r\n\u{feff}3\r",
+        )
+        .unwrap();
+        let found = read(folder.path(), folder.path(), &mut Problems::default()).unwrap();
+        let fields: Vec<_> = found[0].lines().map(|line| line.fields.join(",")).collect();
+        assert_eq!(fields, ["1,2", "3"]);
     }
 }

@@ -8,12 +8,14 @@ mod kitti;
 mod label_files;
 mod yolo;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use thiserror::Error;
 
-use super::{Category, ImageRecord, ImageSource, Object, Problems};
+use super::{Category, ImageRecord, ImageSource, Object, Problem, Problems};
 use shuffledet_bag::BagError;
 use shuffledet_image::folder::ImageFileError;
 
@@ -30,6 +32,31 @@ pub struct Truth {
     pub categories: Vec<Category>,
     /// In the order in which they are evaluated.
     pub images: Vec<TruthImage>,
+    /// Ids in the annotations that are no whole numbers.
+    pub annotated: AnnotatedIds,
+}
+
+/// The annotations' own ids of images and categories, by the numbers that stand for them here. Those that are whole
+/// numbers from 0 up stand for themselves, and are absent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AnnotatedIds {
+    images: BTreeMap<u64, Value>,
+    categories: BTreeMap<u64, Value>,
+}
+
+impl AnnotatedIds {
+    /// The id of an image as it stands in the annotations.
+    pub fn image(&self, id: u64) -> Value {
+        self.images.get(&id).cloned().unwrap_or_else(|| id.into())
+    }
+
+    /// The id of a category as it stands in the annotations.
+    pub fn category(&self, id: u64) -> Value {
+        self.categories
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| id.into())
+    }
 }
 
 /// One image and what is in it.
@@ -71,16 +98,22 @@ pub enum TruthError {
         path: PathBuf,
         source: serde_json::Error,
     },
-    #[error("{}: {image} has neither file_name nor topic and stamp_ns, one of which says where it is from", path.display())]
-    NoSource { path: PathBuf, image: String },
-    #[error("{}: no images: expected annotations of at least one", path.display())]
-    Empty { path: PathBuf },
+    #[error("{}: no images: expected annotations of at least one{}", path.display(), reasons(left_out))]
+    Empty { path: PathBuf, left_out: Problems },
     #[error("{}: nothing to be found: expected objects of at least one category that the class map does not leave out", path.display())]
     NoObjects { path: PathBuf },
-    #[error("{}: expected a folder with a .txt file for each image, found none that has the name of an image", path.display())]
-    NoLabelFiles { path: PathBuf },
-    #[error("{}: neither KITTI's labels nor YOLO's; say with --format what they are", path.display())]
-    UnknownFormat { path: PathBuf },
+    #[error("{}: expected a folder with a .txt file for each image, found {found}", path.display())]
+    NoLabelFiles { path: PathBuf, found: String },
+    #[error("{}: all {count} label files are empty, so that no image has an object; export them again, or say with --format yolo that this is so", path.display())]
+    AllEmpty { path: PathBuf, count: u64 },
+    #[error("{}: no label can be understood: expected KITTI's lines (a type and 14 or 15 numbers) or YOLO's (a class's number, then 4 numbers or a polygon), found {found}", path.display())]
+    UnknownFormat { path: PathBuf, found: String },
+    #[error("{}: none of the {count} annotations can be taken: {problems}", path.display())]
+    NothingUnderstood {
+        path: PathBuf,
+        count: u64,
+        problems: String,
+    },
     #[error("{}: the classes have no names: expected {} with `names`, or numbers to names under `truth` in --class-map", path.display(), names.display())]
     NoNames { path: PathBuf, names: PathBuf },
     #[error("{}: {problem}", path.display())]
@@ -92,12 +125,39 @@ pub enum TruthError {
     #[error("{topic}: expected vision_msgs/msg/Detection2DArray as ground truth, found {found}")]
     NotTruth { topic: String, found: String },
     #[error(
+        "{topic}: no ground truth: expected messages of vision_msgs/msg/Detection2DArray, found none{}",
+        reasons(left_out)
+    )]
+    NoMessages { topic: String, left_out: Problems },
+    #[error(
+        "{annotations}: none of its categories ({categories}) is a class of the model ({classes}); give their names by --class-map"
+    )]
+    NoClass {
+        annotations: String,
+        categories: String,
+        classes: String,
+    },
+    #[error(
         "the recording has several image topics ({topics}); say with --topic which one the ground truth is of"
     )]
     SeveralCameras { topics: String },
 }
 
 impl TruthError {
+    /// Whether there are labels, and nothing to evaluate comes of them.
+    pub fn yields_nothing(&self) -> bool {
+        matches!(
+            self,
+            TruthError::NoLabelFiles { .. }
+                | TruthError::AllEmpty { .. }
+                | TruthError::UnknownFormat { .. }
+                | TruthError::NothingUnderstood { .. }
+                | TruthError::NoObjects { .. }
+                | TruthError::NoMessages { .. }
+                | TruthError::NoClass { .. }
+        )
+    }
+
     fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| TruthError::Io {
             path: path.to_owned(),
@@ -106,19 +166,76 @@ impl TruthError {
     }
 }
 
+/// What was read on the way to the objects.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// Annotations, or lines of labels.
+    annotations: u64,
+    /// Those that are not to be found: of a class that the class map leaves out, or of a file that is no picture.
+    unwanted: u64,
+    /// Files of labels.
+    files: u64,
+}
+
+/// The end of a sentence: what was left out, if anything was.
+fn reasons(left_out: &Problems) -> String {
+    match left_out.total() {
+        0 => String::new(),
+        _ => format!("; left out: {left_out}"),
+    }
+}
+
 impl Truth {
+    fn has_objects(&self) -> bool {
+        self.images.iter().any(|image| !image.objects.is_empty())
+    }
+
+    /// Looks again at annotations of `path` whose categories a class map has renamed or left out.
+    ///
+    /// # Errors
+    /// It has left out all of them.
+    pub fn check_renamed(&self, path: &Path, problems: &mut Problems) -> Result<(), TruthError> {
+        let path = path.to_owned();
+        if self.categories.is_empty() {
+            return Err(TruthError::NoObjects { path });
+        }
+        if !self.has_objects() && problems.count(Problem::NoObjects) == 0 {
+            let place = format!("{}: the class map leaves all of them out", path.display());
+            problems.add(Problem::NoObjects, place);
+        }
+        Ok(())
+    }
+
     /// Fails where there is nothing to evaluate against; `path` has the annotations.
     fn of_something(
         self,
         path: &Path,
-        problems: Problems,
+        seen: Seen,
+        mut problems: Problems,
     ) -> Result<(Truth, Problems), TruthError> {
         let path = path.to_owned();
+        let has_objects = self.has_objects();
+        let left_out = problems.left_out();
+        if !has_objects && left_out.total() > 0 && seen.unwanted == 0 && seen.annotations > 0 {
+            return Err(TruthError::NothingUnderstood {
+                path,
+                count: seen.annotations,
+                problems: left_out.to_string(),
+            });
+        }
         if self.images.is_empty() {
-            return Err(TruthError::Empty { path });
+            return Err(TruthError::Empty { path, left_out });
         }
         if self.categories.is_empty() {
             return Err(TruthError::NoObjects { path });
+        }
+        if !has_objects {
+            let found = match (seen.annotations, seen.files) {
+                (0, 0) => "no image has an annotation".to_owned(),
+                (0, files) => format!("all {files} label files are empty"),
+                (count, _) => format!("none of {count} annotations counts"),
+            };
+            problems.add(Problem::NoObjects, format!("{}: {found}", path.display()));
         }
         Ok((self, problems))
     }

@@ -1,0 +1,171 @@
+//! Text as people's tools write it. Every file of text that a user can give is read by [`read`] or decoded by [`decode`]:
+//! a byte order mark is no part of it, its lines end in LF, CRLF or CR, and UTF-16 with a byte order mark is UTF-16.
+//! Names in it are compared as [`name`] gives them.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use encoding_rs::{Encoding, UTF_8};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// The byte order mark, as a character. Files that were joined have one within.
+const MARK: char = '\u{feff}';
+
+/// Reads a file of text. What is no text is an error of kind `InvalidData`, which says what is expected.
+pub fn read(path: &Path) -> io::Result<String> {
+    Ok(decode(&fs::read(path)?)?.into_owned())
+}
+
+/// Returns the text in `bytes`, without byte order mark and with LF alone at the ends of lines.
+pub fn decode(bytes: &[u8]) -> io::Result<Cow<'_, str>> {
+    let invalid = |problem: String| Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    let expected = "expected UTF-8, or UTF-16 with a byte order mark";
+    let (text, replaced) = characters(bytes);
+    // a character in place of broken bytes may also stand in the text as it is
+    if replaced {
+        let at = text.find(char::REPLACEMENT_CHARACTER).unwrap_or_default();
+        let line = 1 + text[..at].matches('\n').count();
+        return invalid(format!(
+            "{expected}, found other bytes in line {line}; save the file as UTF-8"
+        ));
+    }
+    if text.contains('\0') {
+        return invalid(format!(
+            "{expected}, found NUL characters, as UTF-16 without a mark or UTF-32 has them; save the file as UTF-8"
+        ));
+    }
+    Ok(text)
+}
+
+/// As [`decode`], with U+FFFD in place of what is no text.
+pub fn decode_lossy(bytes: &[u8]) -> Cow<'_, str> {
+    characters(bytes).0
+}
+
+/// The text, and whether any of it had to be replaced.
+fn characters(bytes: &[u8]) -> (Cow<'_, str>, bool) {
+    let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or((UTF_8, 0));
+    let (text, replaced) = encoding.decode_without_bom_handling(&bytes[mark..]);
+    let marked = text.starts_with(MARK);
+    if !marked && !text.contains('\r') {
+        return (text, replaced);
+    }
+    let text = text.trim_start_matches(MARK);
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    (Cow::Owned(text), replaced)
+}
+
+/// Returns a name as names are compared: in the normal form NFC, without blanks and byte order marks around it.
+pub fn name(text: &str) -> Cow<'_, str> {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == MARK);
+    if is_nfc(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
+    }
+}
+
+/// Whether two names are the same but for upper and lower case.
+pub fn same_name(a: &str, b: &str) -> bool {
+    let folded = |text: &str| name(text).to_lowercase();
+    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && folded(a) == folded(b))
+}
+
+/// The forms in which a file may have the name `path`, where its own is not there: macOS writes names decomposed (NFD),
+/// nearly everything else composed (NFC). Empty for a name in which that makes no difference.
+pub fn other_forms(path: &str) -> impl Iterator<Item = String> {
+    let forms = [path.nfc().collect::<String>(), path.nfd().collect()];
+    forms.into_iter().filter(move |form| form != path)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        let text = "Fußgänger 1\n";
+        for bytes in [
+            text.as_bytes().to_vec(),
+            format!("{MARK}{text}").into_bytes(),
+            format!("{MARK}{MARK}{text}").into_bytes(),
+            utf16(&format!("{MARK}{text}"), u16::to_le_bytes),
+            utf16(&format!("{MARK}{text}"), u16::to_be_bytes),
+        ] {
+            assert_eq!(decode(&bytes).unwrap(), text, "{bytes:x?}");
+        }
+        assert_eq!(decode(b"").unwrap(), "");
+        assert_eq!(decode(b"\xef\xbb\xbf").unwrap(), "");
+    }
+
+    #[test]
+    fn lines_end_as_they_may() {
+        assert_eq!(decode(b"a\r\nb\rc\n\r\nd").unwrap(), "a\nb\nc\n\nd");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_its_line() {
+        let said = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
+        let latin1 = said(b"a\nb\r\nFu\xdfg\xe4nger 1\n");
+        assert!(
+            latin1.contains("expected UTF-8") && latin1.contains("line 3"),
+            "{latin1}"
+        );
+        let unmarked = said(&utf16("car", u16::to_le_bytes));
+        assert!(unmarked.contains("UTF-16 without a mark"), "{unmarked}");
+        let utf32 = said(b"\xff\xfe\0\0c\0\0\0");
+        assert!(utf32.contains("UTF-32"), "{utf32}");
+        let torn = said(b"\xff\xfec\0a");
+        assert!(torn.contains("line 1"), "{torn}");
+        assert_eq!(decode_lossy(b"a\xff\r\nb"), "a\u{fffd}\nb");
+        // U+FFFD that stands there is text
+        assert_eq!(decode("\u{fffd}".as_bytes()).unwrap(), "\u{fffd}");
+    }
+
+    #[test]
+    fn names_are_the_same_in_any_normal_form() {
+        let (composed, decomposed) = ("Fußg\u{e4}nger", "Fußga\u{308}nger");
+        assert_ne!(composed, decomposed);
+        assert_eq!(name(decomposed), composed);
+        assert_eq!(name("\u{feff} car\t"), "car");
+        assert_eq!(name("traffic light\u{a0}"), "traffic light");
+        assert!(same_name("Car", "CAR"));
+        assert!(same_name("FUSSGA\u{308}NGER", "fussg\u{e4}nger"));
+        assert!(!same_name("car", "cart"));
+        let forms: Vec<String> = other_forms(decomposed).collect();
+        assert_eq!(forms, [composed]);
+        assert_eq!(other_forms("car").count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_taken(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let lossy = decode_lossy(&bytes);
+            prop_assert!(!lossy.contains('\r') && !lossy.starts_with(MARK));
+            if let Ok(text) = decode(&bytes) {
+                prop_assert_eq!(text, lossy);
+            }
+        }
+
+        #[test]
+        fn text_is_the_same_in_every_encoding(text in "[^\r\0\u{feff}]{0,40}") {
+            let marked = format!("{MARK}{text}");
+            for bytes in [text.clone().into_bytes(), marked.clone().into_bytes(),
+                utf16(&marked, u16::to_le_bytes), utf16(&marked, u16::to_be_bytes)] {
+                prop_assert_eq!(decode(&bytes).unwrap(), text.as_str());
+            }
+            let windows = text.replace('\n', "\r\n");
+            prop_assert_eq!(decode(windows.as_bytes()).unwrap(), text.as_str());
+            let once = name(&text);
+            prop_assert_eq!(name(&once), once.as_ref());
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! YOLO's labels: a folder of text files, one for each image of the same stem; a line has a class's number and the box's
+//! centre and size as shares of the image's, or a polygon ([`row`]). The classes' names are those of `data.yaml`,
+//! `classes.txt` or `obj.names`, in the folder of labels or one or two above it, and of the class map's section `truth`,
+//! whose numbers win.
+
+mod names;
+mod row;
+
+use std::path::Path;
+
+use self::names::Classes;
+pub(super) use self::row::class;
+use self::row::row;
+use super::checks::checked;
+use super::{Seen, Truth, TruthError, TruthImage, label_files};
+use crate::class_map::{ClassMap, numbered};
+use crate::problems::{Problem, Problems};
+use crate::{ImageSource, Object};
+use shuffledet_image::size::image_size;
+
+/// Reads the labels in `folder` of the images in `images`. An image without a file of labels has no objects; of one that
+/// is no picture the labels are left out, as they have no size.
+pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Problems), TruthError> {
+    let classes = Classes::of(folder, map)?;
+    let names = classes.categories.values().filter_map(Option::as_deref);
+    let categories = numbered(names);
+    let id_of = |name: &String| categories.iter().find(|c| c.name == *name).map(|c| c.id);
+    let mut problems = Problems::default();
+    let (mut truth_images, mut next_id, mut seen) = (Vec::new(), 0, Seen::default());
+    for (id, image) in (1..).zip(label_files::read(folder, images, &mut problems)?) {
+        // one that cannot be read is told of when it is evaluated
+        let (width, height) = image_size(&image.image).unwrap_or_default();
+        let mut objects = Vec::new();
+        seen.files += u64::from(image.text.is_some());
+        for line in image.lines() {
+            next_id += 1;
+            seen.annotations += 1;
+            let place = line.place;
+            let read = match line.problem {
+                Some(problem) => Err(problem.to_owned()),
+                None => row(&line.fields, classes.key_points),
+            };
+            let (class, [x, y, w, h]) = match read {
+                Ok(read) => read,
+                Err(problem) => {
+                    problems.add(Problem::Malformed, format!("{place}: {problem}"));
+                    continue;
+                }
+            };
+            let Some(name) = classes.categories.get(&class) else {
+                problems.add(Problem::UnknownCategory, format!("{place}: class {class}"));
+                continue;
+            };
+            // a class that the map leaves out is nothing to be found
+            let Some(category_id) = name.as_ref().and_then(id_of).filter(|_| width > 0) else {
+                seen.unwanted += 1;
+                continue;
+            };
+            let (image_w, image_h) = (f64::from(width), f64::from(height));
+            let bbox = [x * image_w, y * image_h, w * image_w, h * image_h];
+            let object = Object::in_box(next_id, category_id, bbox);
+            objects.extend(checked(object, (width, height), || place, &mut problems));
+        }
+        truth_images.push(TruthImage {
+            id,
+            source: ImageSource::File {
+                file_name: image.file_name,
+            },
+            width,
+            height,
+            objects,
+        });
+    }
+    let truth = Truth {
+        categories,
+        images: truth_images,
+        ..Truth::default()
+    };
+    truth.of_something(folder, seen, problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The header of a PNG of 200 by 100 pixels, which is all of it that is read.
+    fn png() -> Vec<u8> {
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        png.extend([200u32, 100].iter().flat_map(|side| side.to_be_bytes()));
+        png.extend([8, 2, 0, 0, 0]);
+        png
+    }
+
+    #[test]
+    fn shares_become_pixels() {
+        let folder = tempfile::tempdir().unwrap();
+        let labels = folder.path().join("labels");
+        fs::create_dir(&labels).unwrap();
+        fs::write(folder.path().join("a.png"), png()).unwrap();
+        fs::write(folder.path().join("b.png"), png()).unwrap();
+        assert!(matches!(
+            read(&labels, folder.path(), &ClassMap::default()),
+            Err(TruthError::NoNames { .. })
+        ));
+        fs::write(
+            folder.path().join("data.yaml"),
+            "names: {0: person, 2: car}",
+        )
+        .unwrap();
+        assert!(matches!(
+            read(&labels, folder.path(), &ClassMap::default()),
+            Err(TruthError::NoLabelFiles { .. })
+        ));
+        fs::write(
+            labels.join("a.txt"),
+            "2 0.5 0.5 0.1 0.2\n\n1 0.5 0.5 0.1 0.1\n0 0.5 nan 0.1 0.1\n0 1\n",
+        )
+        .unwrap();
+        let (truth, problems) = read(&labels, folder.path(), &ClassMap::default()).unwrap();
+        assert_eq!((truth.images.len(), truth.images[1].objects.len()), (2, 0));
+        let [object] = truth.images[0].objects.as_slice() else {
+            panic!("{:?}", truth.images[0]);
+        };
+        let expected = [90.0, 40.0, 20.0, 20.0];
+        assert!(
+            object
+                .bbox
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-9)
+        );
+        assert_eq!(
+            (object.category_id, truth.categories[0].name.as_str()),
+            (1, "car")
+        );
+        for problem in [
+            Problem::UnknownCategory,
+            Problem::NotANumber,
+            Problem::Malformed,
+        ] {
+            assert_eq!(problems.count(problem), 1, "{problem:?}");
+        }
+    }
+
+    /// The labels `text` of one image.
+    fn labelled(text: &[u8]) -> Result<(Truth, Problems), TruthError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.png"), png()).unwrap();
+        fs::write(
+            path("data.yaml"),
+            "\u{feff}names: [car, Fußga\u{308}nger]\r\n",
+        )
+        .unwrap();
+        fs::write(path("a.txt"), text).unwrap();
+        read(folder.path(), folder.path(), &ClassMap::default())
+    }
+
+    #[test]
+    fn polygons_and_boxes_may_be_mixed() {
+        let (truth, problems) =
+            labelled(b"0 0.45 0.4 0.55 0.4 0.55 0.6 0.45 0.6\n1 0.5 0.5 0.1 0.2\n0 0.45 0.4 0.55 0.6 0.5 0.5\n").unwrap();
+        assert_eq!(problems.total(), 0, "{problems:?}");
+        let boxes: Vec<_> = truth.images[0]
+            .objects
+            .iter()
+            .map(|object| object.bbox)
+            .collect();
+        for bbox in &boxes {
+            assert!(
+                bbox.iter()
+                    .zip([90.0, 40.0, 20.0, 20.0])
+                    .all(|(a, b)| (a - b).abs() < 1e-9),
+                "{boxes:?}"
+            );
+        }
+        assert_eq!(boxes.len(), 3);
+        assert_eq!(truth.categories[0].name, "Fußg\u{e4}nger");
+    }
+
+    #[test]
+    fn a_byte_order_mark_costs_no_object() {
+        let text = "0 0.5 0.5 0.1 0.2\n1 0.5 0.5 0.1 0.2\n";
+        let (expected, _) = labelled(text.as_bytes()).unwrap();
+        let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let utf16: Vec<u8> = windows.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mac = text.replace('\n', "\r").into_bytes();
+        for bytes in [windows.into_bytes(), utf16, mac] {
+            let (truth, problems) = labelled(&bytes).unwrap();
+            assert_eq!((truth, problems.total()), (expected.clone(), 0));
+        }
+    }
+
+    #[test]
+    fn labels_of_which_none_can_be_understood_say_why() {
+        let error = labelled(b"car 0.5 0.5 0.1 0.2\n0 0.5\n").unwrap_err();
+        assert!(error.yields_nothing());
+        let error = error.to_string();
+        assert!(
+            error.contains("none of the 2 annotations")
+                && error.contains("a.txt:1: expected the number of a class"),
+            "{error}"
+        );
+        let error = labelled(b"7 0.5 0.5 0.1 0.2\n").unwrap_err().to_string();
+        assert!(error.contains("class 7"), "{error}");
+        let (truth, problems) = labelled(b" \r\n").unwrap();
+        assert!(truth.images[0].objects.is_empty());
+        assert!(
+            problems
+                .strictly()
+                .unwrap_err()
+                .contains("all 1 label files are empty"),
+            "{problems:?}"
+        );
+    }
+}

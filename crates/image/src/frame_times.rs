@@ -1,0 +1,198 @@
+//! The times of a video's frames: the file's own, or those of its rate where the two agree.
+//!
+//! A rate is a fraction and does not drift; a file's own times are rounded, in Matroska to a millisecond. So frames of a
+//! constant rate get the times of the rate. From the first frame on that is elsewhere, the file's own count.
+//!
+//! OpenCV 4.6 has no times for the last frames, which the decoder holds back until the end. Those are in the index of an
+//! MP4 file; in other files, the last interval goes on.
+
+use super::FrameRate;
+
+/// How far a file's own time may be from the rate's: both ends of a millisecond, to which files round.
+const TOLERANCE_NS: u64 = 1_000_000;
+const NS_PER_MS: f64 = 1e6;
+
+/// Gives each frame its time, one after another.
+#[derive(Debug, Clone)]
+pub struct FrameTimes {
+    rate: FrameRate,
+    /// By the file's index, where it has one: nanoseconds from the first frame, in order.
+    index_ns: Vec<u64>,
+    frames: u64,
+    /// What the file says of the first frame, moved where its times begin anew.
+    start_ms: Option<f64>,
+    /// What the file said of the last frame that had a time.
+    last_ms: Option<f64>,
+    /// By the file's own times, from the first frame on.
+    last_own_ns: u64,
+    /// Between the last two frames that had times.
+    last_step_ns: Option<u64>,
+    last_ns: u64,
+    varies: bool,
+}
+
+impl FrameTimes {
+    /// Those of a file that states `rate`, and in its index, if it has one, `index_ns`.
+    pub fn new(rate: FrameRate, index_ns: &[u64]) -> Self {
+        Self {
+            rate,
+            index_ns: index_ns.to_vec(),
+            frames: 0,
+            start_ms: None,
+            last_ms: None,
+            last_own_ns: 0,
+            last_step_ns: None,
+            last_ns: 0,
+            varies: false,
+        }
+    }
+
+    /// Nanoseconds from the first frame to the next, of which the file says that it is at `position_ms`. Times always
+    /// increase: where the file has none, or one that is not later than the last, the rate counts on.
+    pub fn next_ns(&mut self, position_ms: Option<f64>) -> u64 {
+        let index = self.frames;
+        self.frames += 1;
+        let position = position_ms.filter(|position| position.is_finite());
+        if index == 0 {
+            (self.start_ms, self.last_ms) = (position, position);
+            return 0;
+        }
+        let own = self.own_ns(index, position);
+        self.last_ms = position.or(self.last_ms);
+        self.last_own_ns = own;
+        let by_rate = self.rate.time_ns(index);
+        self.varies |= own.abs_diff(by_rate) > TOLERANCE_NS;
+        let time = if self.varies { own } else { by_rate };
+        self.last_ns = time.max(self.last_ns.saturating_add(1));
+        self.last_ns
+    }
+
+    fn own_ns(&mut self, index: u64, position: Option<f64>) -> u64 {
+        let counted_on = self.counted_on(index);
+        let (Some(position), Some(start), Some(last)) = (position, self.start_ms, self.last_ms)
+        else {
+            // the first time that there is says where the file's times begin
+            if let (Some(position), None) = (position, self.start_ms) {
+                self.start_ms = Some(position - counted_on as f64 / NS_PER_MS);
+            }
+            return counted_on;
+        };
+        if position <= last {
+            return counted_on;
+        }
+        let mut own = ((position - start) * NS_PER_MS).round();
+        if own <= self.last_own_ns as f64 {
+            // times that begin anew are those from the last frame on
+            own = self.last_own_ns as f64 + ((position - last) * NS_PER_MS).round();
+            self.start_ms = Some(position - own / NS_PER_MS);
+        }
+        self.last_step_ns = Some((own as u64).saturating_sub(self.last_own_ns));
+        own as u64
+    }
+
+    /// The time of a frame of which the file says none: the next in the index, else as long after the last as the rate
+    /// says, or, where it varies, as the last interval was.
+    fn counted_on(&self, index: u64) -> u64 {
+        let later = |time: &u64| *time <= self.last_own_ns.saturating_add(TOLERANCE_NS / 2);
+        let next = self.index_ns.partition_point(later);
+        if let Some(&next) = self.index_ns.get(next) {
+            return next;
+        }
+        let period = self.rate.time_ns(index) - self.rate.time_ns(index - 1);
+        let step = self.last_step_ns.filter(|_| self.varies).unwrap_or(period);
+        self.last_own_ns.saturating_add(step)
+    }
+
+    /// Whether the frames so far are not at the file's rate.
+    pub fn varies(&self) -> bool {
+        self.varies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn times(fps: f64, positions: &[f64]) -> (Vec<u64>, bool) {
+        let mut times = FrameTimes::new(FrameRate::from_fps(fps).unwrap(), &[]);
+        let ns = (positions.iter())
+            .map(|&position| times.next_ns(Some(position)))
+            .collect();
+        (ns, times.varies())
+    }
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_constant_rate_is_exact_whatever_the_file_rounds_to() {
+        let rounded = [0.0, 33.0, 67.0, 100.0, 133.0, 167.0];
+        let (ns, varies) = times(30000.0 / 1001.0, &rounded);
+        assert_eq!(ns[1..3], [33_366_667, 66_733_333]);
+        assert!(!varies);
+        // from wherever the file's clock begins
+        let later = rounded.map(|ms| ms + 80_000.0);
+        assert_eq!(times(30000.0 / 1001.0, &later), (ns, false));
+    }
+
+    #[test]
+    fn times_of_a_rate_that_varies_are_the_files_own() {
+        let fast = (0..20).map(|index| 40.0 * f64::from(index));
+        let slow = (0..20).map(|index| 800.0 + 200.0 * f64::from(index));
+        let own: Vec<f64> = fast.chain(slow).collect();
+        for fps in [25.0, 250.0 / 27.0] {
+            let (ns, varies) = times(fps, &own);
+            let expected: Vec<u64> = own.iter().map(|ms| *ms as u64 * MS).collect();
+            assert_eq!((ns, varies), (expected, true), "{fps}");
+        }
+    }
+
+    #[test]
+    fn where_the_file_has_no_times_the_rate_counts_on() {
+        assert_eq!(
+            times(25.0, &[0.0; 4]),
+            (vec![0, 40 * MS, 80 * MS, 120 * MS], false)
+        );
+        assert_eq!(
+            times(25.0, &[f64::NAN; 3]),
+            (vec![0, 40 * MS, 80 * MS], false)
+        );
+        // five frames without, one of the decoder's order, and then the file's own
+        let (ns, varies) = times(25.0, &[0.0, 0.0, 0.0, 0.0, 0.0, -40.0, 0.0, 40.0, 80.0]);
+        assert_eq!(ns, (0..9).map(|index| 40 * MS * index).collect::<Vec<_>>());
+        assert!(!varies);
+        // one that steps back is passed over
+        let (ns, _) = times(25.0, &[0.0, 40.0, 30.0, 120.0, 160.0]);
+        assert_eq!(ns, (0..5).map(|index| 40 * MS * index).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_last_frames_which_the_decoder_held_back_have_their_times() {
+        // as OpenCV 4.6 gives them: 0 for the last two
+        let positions = [0.0, 40.0, 240.0, 440.0, 640.0, 0.0, 0.0];
+        let (ns, varies) = times(25.0, &positions);
+        assert_eq!(
+            (ns[4..].to_vec(), varies),
+            (vec![640 * MS, 840 * MS, 1040 * MS], true)
+        );
+        let index = [0, 40, 240, 440, 640, 700, 1500].map(|ms| ms * MS);
+        let mut times = FrameTimes::new(FrameRate::from_fps(25.0).unwrap(), &index);
+        let ns = positions.map(|position| times.next_ns(Some(position)));
+        assert_eq!(ns, index);
+        // a rate that is constant stays exact
+        let index = [0, 33_333_333, 66_666_667, 100_000_000];
+        let mut times = FrameTimes::new(FrameRate::from_fps(30.0).unwrap(), &index);
+        let ns = [0.0, 33.3333, 0.0, 0.0].map(|position| times.next_ns(Some(position)));
+        assert_eq!((ns, times.varies()), (index, false));
+    }
+
+    proptest! {
+        #[test]
+        fn times_increase(positions in prop::collection::vec(prop::option::of(prop_oneof![any::<f64>(), -1e4..1e7_f64, Just(0.0)]), 1..60), index in prop::collection::vec(any::<u64>(), 0..9), fps in 0.1..1000.0_f64) {
+            let mut times = FrameTimes::new(FrameRate::from_fps(fps).unwrap(), &index);
+            let ns: Vec<u64> = positions.into_iter().map(|position| times.next_ns(position)).collect();
+            prop_assert!(ns[0] == 0 && ns.windows(2).all(|pair| pair[0] < pair[1] || pair[1] == u64::MAX));
+        }
+    }
+}
