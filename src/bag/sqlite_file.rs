@@ -10,6 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::Topic;
 use super::compression::PlainFile;
 use super::error::{BagError, Warnings};
+use super::journal;
+use super::magic::SQLITE3;
 
 /// A `.db3` file, as far as it can be read.
 #[derive(Debug, Clone)]
@@ -25,7 +27,7 @@ impl SqliteFile {
     pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
         let file = whole_pages(file, warnings)?;
         let db = connect(&file, warnings)?;
-        let topics = read_topics(&db).map_err(|e| unreadable(&file, e.to_string()))?;
+        let topics = read_topics(&db).map_err(|e| damaged(&file, &e))?;
         let mut opened = Self {
             file,
             topics,
@@ -51,7 +53,7 @@ impl SqliteFile {
 fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, BagError> {
     let mut head = [0; 18];
     let mut handle = File::open(&file.path).map_err(BagError::io(&file.name))?;
-    if handle.read_exact(&mut head).is_err() || !head.starts_with(b"SQLite format 3\0") {
+    if handle.read_exact(&mut head).is_err() || !head.starts_with(SQLITE3) {
         // Not a database, as SQLite will say.
         return Ok(file);
     }
@@ -78,29 +80,37 @@ pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Conne
         let db = Connection::open_with_flags(path, flags)?;
         is_recording(&db).map(|is_one| is_one.then_some(db))
     };
-    let sidecar = |suffix: &str| {
-        let mut path = file.path.clone().into_os_string();
-        path.push(suffix);
-        std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
-    };
     // A recording that was not closed has its newest messages in a journal. Without one the file
     // is read as immutable, which needs no lock and so works in folders that cannot be written.
-    if sidecar("-wal") || sidecar("-journal") {
+    let mut not_replayed = None;
+    if let Some(journal) = journal::of(&file.path) {
         match open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
             Ok(Some(db)) => return Ok(db),
             Ok(None) => {}
-            Err(e) => warnings.push(
-                &file.name,
-                format!("its journal cannot be read ({e}); the file is read without it"),
-            ),
+            Err(e) => {
+                let text = journal::not_replayed(&file.name, &journal, &e.to_string());
+                warnings.push(&file.name, &text);
+                not_replayed = Some(text);
+            }
         }
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     match open(&immutable_uri(&file.path), flags) {
         Ok(Some(db)) => Ok(db),
-        Ok(None) => Err(unreadable(file, "it lacks the tables topics and messages")),
-        Err(e) => Err(unreadable(file, e.to_string())),
+        Ok(None) => {
+            let journal = not_replayed.map(|text| format!("; {text}")).unwrap_or_default();
+            let text = format!("it lacks the tables topics and messages{journal}");
+            Err(unreadable(file, text))
+        }
+        Err(e) => Err(damaged(file, &e)),
     }
+}
+
+/// The error of a database that SQLite finds damaged, with what may help.
+fn damaged(file: &PlainFile, error: &rusqlite::Error) -> BagError {
+    let is_damage = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt);
+    let hint = is_damage.then(|| format!("; {}", journal::recover_hint(&file.name)));
+    unreadable(file, format!("{error}{}", hint.unwrap_or_default()))
 }
 
 fn unreadable(file: &PlainFile, reason: impl Into<String>) -> BagError {

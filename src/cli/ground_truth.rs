@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use super::import::read_calibration;
-use super::replay::select_cameras;
+use super::cameras::Selected;
 use super::values;
 use crate::bag::Recording;
 use crate::detect::DetectorSettings;
@@ -243,7 +243,7 @@ impl TruthArgs {
             bail!("--truth-topic {topic}: needs a recording");
         };
         let wanted: Vec<String> = self.topic.iter().cloned().collect();
-        let cameras = select_cameras(recording, &wanted, self.input())?;
+        let Selected { cameras, .. } = Selected::new(recording, &wanted, self.input())?;
         let [camera] = cameras.as_slice() else {
             let topics: Vec<String> = cameras.into_iter().map(|camera| camera.topic).collect();
             let topics = topics.join(", ");

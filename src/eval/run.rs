@@ -18,7 +18,7 @@ use crate::msg::cdr::CdrError;
 use crate::msg::{CompressedImageView, HeaderView, ImageView};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{
-    Camera, Frame, Mark, Outcome, Pace, RunError, Source, Stage, Transport, Tuning, Worker,
+    Frame, ImageTopics, Mark, Outcome, Pace, RunError, Source, Stage, Transport, Tuning, Worker,
     run as run_pipeline,
 };
 
@@ -243,9 +243,8 @@ impl MessageSource {
                 by_topic.entry(topic).or_default().insert(*stamp_ns, index);
             }
         }
-        let cameras = recording.topics().iter().filter_map(Camera::of);
         let (mut wanted, mut stamps) = (Vec::new(), Vec::new());
-        for camera in cameras {
+        for camera in ImageTopics::of(recording).cameras {
             if let Some(pending) = by_topic.remove(camera.topic.as_str()) {
                 wanted.push(camera);
                 stamps.push(pending);

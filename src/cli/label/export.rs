@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -14,8 +13,9 @@ use clap::Args;
 use super::import::read_export;
 use super::{ANNOTATIONS, IMAGES, file_name, prefixes};
 use crate::bag::{BagError, Recording};
+use crate::cli::cameras::Selected;
 use crate::cli::parameters::ParameterArgs;
-use crate::cli::replay::{make_workers, select_cameras};
+use crate::cli::replay::make_workers;
 use crate::cli::{Status, interrupt, progress};
 use crate::eval::Category;
 use crate::eval::annotations::{Annotation, Annotations, Info, LabelledCategory, LabelledImage};
@@ -25,7 +25,7 @@ use crate::model::Labels;
 use crate::msg::{CompressedImageView, ImageView};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{
-    Annotate, Camera, Frame, Outcome, Pace, RunError, Source, Transport, run as run_pipeline,
+    Annotate, Camera, Frame, ImageTopics, Outcome, Pace, RunError, Source, Transport, run as run_pipeline,
 };
 use crate::report::format::counted;
 use crate::whole_file::{beside, keep};
@@ -119,9 +119,10 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     let threshold = threshold.map(|score| format!("detector.score_threshold={score}"));
     let loaded = args.parameters.load_with(threshold)?;
     let recording = Recording::open(&args.recording)?;
-    let cameras = select_cameras(&recording, &args.topic, &args.recording)?;
+    let selected = Selected::new(&recording, &args.topic, &args.recording)?;
+    let cameras = &selected.cameras;
     let mut source = Thinned {
-        source: RecordingSource::new(&recording, cameras.clone(), Duration::ZERO, None)?,
+        source: selected.filled_source(&recording, &args.recording)?,
         every: args.every,
         seen: vec![0; cameras.len()],
     };
@@ -134,8 +135,8 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         images,
         labels: &loaded.labels,
         first_id: first_id(&loaded.labels),
-        cameras: &cameras,
-        prefixes: prefixes(&select_cameras(&recording, &[], &args.recording)?),
+        cameras,
+        prefixes: prefixes(&ImageTopics::of(&recording).cameras),
         seen: HashSet::new(),
         decoder: ImageDecoder::new()?,
         encoder: JpegEncoder::new(JPEG_QUALITY)?,

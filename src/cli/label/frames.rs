@@ -2,24 +2,23 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::Duration;
 
 use super::{file_name, prefixes};
 use crate::bag::Recording;
-use crate::cli::replay::select_cameras;
+use crate::cli::cameras::Selected;
 use crate::eval::annotations::LabelledImage;
 use crate::image::ImageDecoder;
 use crate::image::jpeg::JpegDecoder;
 use crate::msg::{CompressedImageView, ImageView};
-use crate::pipeline::source::RecordingSource;
-use crate::pipeline::{Frame, Source, Transport};
+use crate::pipeline::{Frame, ImageTopics, Source, Transport};
 
 /// Every frame of every camera, the first of each stamp; those that are no picture are left out.
 pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let recording = Recording::open(path)?;
-    let cameras = select_cameras(&recording, &[], path)?;
-    let prefixes = prefixes(&cameras);
-    let mut source = RecordingSource::new(&recording, cameras.clone(), Duration::ZERO, None)?;
+    let selected = Selected::new(&recording, &[], path)?;
+    let cameras = &selected.cameras;
+    let prefixes = prefixes(&ImageTopics::of(&recording).cameras);
+    let mut source = selected.filled_source(&recording, path)?;
     let mut sizes = Sizes {
         decoder: ImageDecoder::new()?,
         jpeg: JpegDecoder::new()?,
