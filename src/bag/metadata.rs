@@ -15,6 +15,7 @@ use super::compression::MessageCompression;
 use super::error::{BagError, Warnings};
 use super::listed_file::existing;
 use super::source::{BagFile, Storage, files_in};
+use super::yaml_size;
 
 /// Oldest version of `metadata.yaml` that is read.
 pub const OLDEST_VERSION: i64 = 4;
@@ -229,7 +230,9 @@ fn read(path: &Path) -> Result<Value, BagError> {
     }
     let text = String::from_utf8(text).map_err(|e| bad(path, e.to_string()))?;
     // Editors of Windows put a byte order mark before it.
-    let document: Value = serde_yaml::from_str(text.trim_start_matches('\u{feff}'))
+    let text = text.trim_start_matches('\u{feff}');
+    let document: Value = yaml_size::check(text, 4 * MAX_BYTES)
+        .and_then(|()| serde_yaml::from_str(text))
         .map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))?;
     match document.get("rosbag2_bagfile_information") {
         Some(information @ Value::Mapping(_)) => Ok(information.clone()),

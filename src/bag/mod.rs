@@ -24,6 +24,7 @@ mod sqlite_reader;
 mod topics;
 mod writer;
 mod written_metadata;
+mod yaml_size;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

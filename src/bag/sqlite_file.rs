@@ -84,11 +84,15 @@ pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Conne
     // is read as immutable, which needs no lock and so works in folders that cannot be written.
     let mut not_replayed = None;
     if let Some(journal) = journal::of(&file.path) {
-        match open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        let opened = match journal::not_one(&journal) {
+            Some(text) => Err(text),
+            None => open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+                .map_err(|e| journal::not_replayed(&file.name, &journal, &e.to_string())),
+        };
+        match opened {
             Ok(Some(db)) => return Ok(db),
             Ok(None) => {}
-            Err(e) => {
-                let text = journal::not_replayed(&file.name, &journal, &e.to_string());
+            Err(text) => {
                 warnings.push(&file.name, &text);
                 not_replayed = Some(text);
             }

@@ -143,9 +143,11 @@ impl Selected {
             let (start, span) = (start.as_secs_f64(), span.as_secs_f64());
             format!("--start {start} s is after its last message, {span} s after its first")
         } else if self.cameras.is_empty() || (warnings.is_empty() && !self.left_out.is_empty()) {
-            format!("no topic holds pictures: {}", self.left_out.join("; "))
+            "none of its image topics holds pictures, as the warnings say; name one with --topic to have its frames tried"
+                .to_owned()
         } else if let Some(warning) = warnings.last() {
-            format!("{topics}: {warning}")
+            let own_name = format!("{}: ", path.display());
+            warning.strip_prefix(&own_name).unwrap_or(warning).to_owned()
         } else if stated == Some(0) || (start.is_zero() && end.is_none()) {
             format!("there are no messages on {topics}")
         } else {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -243,7 +244,12 @@ impl TruthArgs {
             bail!("--truth-topic {topic}: needs a recording");
         };
         let wanted: Vec<String> = self.topic.iter().cloned().collect();
-        let Selected { cameras, .. } = Selected::new(recording, &wanted, self.input())?;
+        let selected = Selected::new(recording, &wanted, self.input())?;
+        if selected.cameras.is_empty() {
+            let window = (Duration::ZERO, None);
+            return Err(selected.nothing(recording, self.input(), window, &[]).into());
+        }
+        let cameras = selected.cameras;
         let [camera] = cameras.as_slice() else {
             let topics: Vec<String> = cameras.into_iter().map(|camera| camera.topic).collect();
             let topics = topics.join(", ");

@@ -27,7 +27,7 @@ By default topics of depth and other measurements are left out, and named; with 
 Exit code: 0 when every frame was processed, 2 when some failed or there was no frame to process (then no output is
 written; --limit 0 asks for that, and is 0), 1 on an error, 130 when interrupted.")]
 pub struct ReplayArgs {
-    /// A rosbag2 folder, or a lone .mcap or .db3 file
+    /// A rosbag2 folder, or a lone MCAP or SQLite3 file
     #[arg(value_name = "BAG")]
     recording: PathBuf,
 

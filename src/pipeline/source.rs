@@ -271,7 +271,7 @@ impl RecordingSource {
             return true;
         };
         let text = format!(
-            "{}: left out: its images are {encoding}, measured values such as depth and no pictures; \
+            "{}: left out: its images are {encoding}, which is a measurement such as depth and no picture; \
              name the topics to read with --topic",
             self.cameras[camera].topic
         );

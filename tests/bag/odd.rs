@@ -307,15 +307,24 @@ fn a_journal_that_cannot_be_replayed_is_named_with_what_to_do() {
     let temp = TempDir::new().unwrap();
     let (path, wal) = unclosed(temp.path());
     assert_eq!(read(&path).unwrap().0.len(), 1);
-    // nobody, not even root, makes the index of the log where a folder stands
-    let _ = fs::remove_file(temp.path().join("x.db3-shm"));
-    fs::create_dir(temp.path().join("x.db3-shm")).unwrap();
+    // nobody, not even root, makes the index of the log in a folder that is not there
+    let index = temp.path().join("x.db3-shm");
+    let _ = fs::remove_file(&index);
+    std::os::unix::fs::symlink("/nowhere/x.db3-shm", &index).unwrap();
     let (reading, warnings) = read(&path).unwrap();
     assert!(reading.is_empty());
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     for part in [wal.to_str().unwrap(), "cannot be replayed", "copy both files"] {
         assert!(warnings[0].contains(part), "{warnings:?}");
     }
+
+    // SQLite takes a log that does not begin as one for an empty one
+    fs::remove_file(&index).unwrap();
+    fs::write(&wal, vec![7; 5000]).unwrap();
+    let (reading, warnings) = read(&path).unwrap();
+    assert!(reading.is_empty());
+    assert!(warnings[0].contains(wal.to_str().unwrap()), "{warnings:?}");
+    assert!(warnings[0].contains("does not begin as"), "{warnings:?}");
 
     // a transaction that was not completed is rolled back by a writer only
     let path = temp.path().join("y.db3");

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use shuffledet::bag::{Qos, RecordingWriter, TopicSpec};
+use shuffledet::msg::definition::IMAGE;
 use tempfile::tempdir;
 
 use crate::program::{Ended, end, refusal, replay};
@@ -183,6 +185,22 @@ fn what_holds_no_frame_says_so_and_limit_0_does_not() {
     let message = crate::recordings::raw(1_700_000_000_000_000_000, "bgr8", 192);
     let bag = crate::recordings::write(folder.path(), &[message]);
     let output = folder.path().join("out.mcap");
+    let empty = folder.path().join("empty");
+    let mut writer = RecordingWriter::create(&empty, false).unwrap();
+    let topic = TopicSpec {
+        name: "/cam/silent",
+        type_name: IMAGE.name,
+        definition: &IMAGE.schema(),
+        qos: Qos {
+            depth: 1,
+            reliable: true,
+            transient_local: false,
+        },
+    };
+    writer.add_topic(&topic).unwrap();
+    writer.finish().unwrap();
+    let ended = nothing_done(&mut replay(&empty), &output);
+    assert!(ended.stderr.contains("no messages on /cam/silent"), "{ended:?}");
     for (arguments, why) in [
         (&["--start", "7"][..], "--start 7 s is after its last message"),
         (&["--start", "2", "--end", "1"], "--end 1 s is not after"),

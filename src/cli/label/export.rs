@@ -37,7 +37,7 @@ label-studio-converter (docs/evaluation.md). Correct them there, then:
   shuffledet label import CORRECTED.json --export DIR --output labels.json
   shuffledet eval BAG --annotations labels.json")]
 pub struct ExportArgs {
-    /// A rosbag2 folder, or a lone .mcap or .db3 file
+    /// A rosbag2 folder, or a lone MCAP or SQLite3 file
     #[arg(value_name = "BAG")]
     recording: PathBuf,
 
