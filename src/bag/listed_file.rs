@@ -35,7 +35,9 @@ pub(super) fn existing(
         let plain = text.strip_suffix(PACKED).map(PathBuf::from);
         [Some(path), Some(packed.into()), plain]
     });
-    let paths = with_and_without_suffix.flatten().map(|path| folder.join(path));
+    let paths = with_and_without_suffix
+        .flatten()
+        .map(|path| folder.join(path));
     // A name of nothing but separators is the folder itself.
     Ok(paths.into_iter().find(|path| path.is_file()))
 }

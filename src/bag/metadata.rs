@@ -79,7 +79,12 @@ impl Metadata {
 }
 
 fn compression(raw: &Value, path: &Path) -> Result<MessageCompression, BagError> {
-    let text = |key| raw.get(key).and_then(Value::as_str).unwrap_or_default().trim();
+    let text = |key| {
+        raw.get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .trim()
+    };
     let (mode, format) = (text("compression_mode"), text("compression_format"));
     match mode.to_ascii_lowercase().as_str() {
         "" | "none" => Ok(MessageCompression::None),
@@ -193,7 +198,10 @@ fn topics(raw: &Value) -> Option<Vec<Topic>> {
 
 fn start_end_ns(raw: &Value, topics: Option<&[Topic]>) -> Option<(u64, u64)> {
     let of_topics = || topics?.iter().map(|topic| topic.message_count).sum();
-    let messages = raw.get("message_count").and_then(count).or_else(of_topics)?;
+    let messages = raw
+        .get("message_count")
+        .and_then(count)
+        .or_else(of_topics)?;
     let start = raw.get("starting_time")?.get("nanoseconds_since_epoch");
     let duration = raw.get("duration").and_then(|d| d.get("nanoseconds"));
     let start = u64::try_from(integer(start?)?).unwrap_or(0);
@@ -212,7 +220,9 @@ fn list<'a>(raw: &'a Value, key: &str) -> Vec<&'a Value> {
 
 /// Also of a number that stands in quotes.
 fn integer(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+    value
+        .as_i64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 fn count(value: &Value) -> Option<u64> {

@@ -28,7 +28,10 @@ pub(super) fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
         }
     }
     // Where bag files have their usual names, others are something else.
-    if files.iter().any(|file| Storage::from_extension(&file.path).is_some()) {
+    if files
+        .iter()
+        .any(|file| Storage::from_extension(&file.path).is_some())
+    {
         files.retain(|file| Storage::from_extension(&file.path).is_some());
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -102,7 +102,9 @@ pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Conne
     match open(&immutable_uri(&file.path), flags) {
         Ok(Some(db)) => Ok(db),
         Ok(None) => {
-            let journal = not_replayed.map(|text| format!("; {text}")).unwrap_or_default();
+            let journal = not_replayed
+                .map(|text| format!("; {text}"))
+                .unwrap_or_default();
             let text = format!("it lacks the tables topics and messages{journal}");
             Err(unreadable(file, text))
         }

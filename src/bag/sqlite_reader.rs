@@ -44,11 +44,7 @@ pub(super) struct SqliteStream {
 
 impl SqliteStream {
     /// Reads nothing yet.
-    pub fn new(
-        file: SqliteFile,
-        wanted: &Wanted,
-        found: &mut Findings,
-    ) -> Result<Self, BagError> {
+    pub fn new(file: SqliteFile, wanted: &Wanted, found: &mut Findings) -> Result<Self, BagError> {
         let db = connect(&file.file, &mut found.warnings)?;
         let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
         Ok(Self {

@@ -1,6 +1,6 @@
 //! The topics of a recording: those that it tells of, and those that its files turn out to have.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Topic;
 
@@ -25,16 +25,24 @@ pub(super) fn merge_topics(topics: Vec<Topic>) -> Vec<Topic> {
 #[derive(Debug)]
 pub(super) struct TopicTable {
     topics: Vec<Topic>,
-    wanted: HashSet<String>,
+    /// Indices of the topics of each name that is wanted.
+    wanted: HashMap<String, Vec<usize>>,
 }
 
 impl TopicTable {
     pub fn new(topics: Vec<Topic>, wanted: HashSet<String>) -> Self {
+        let mut wanted: HashMap<String, Vec<usize>> =
+            wanted.into_iter().map(|name| (name, Vec::new())).collect();
+        for (index, topic) in topics.iter().enumerate() {
+            if let Some(of_name) = wanted.get_mut(&topic.name) {
+                of_name.push(index);
+            }
+        }
         Self { topics, wanted }
     }
 
     pub fn is_wanted(&self, name: &str) -> bool {
-        self.wanted.contains(name)
+        self.wanted.contains_key(name)
     }
 
     pub fn as_slice(&self) -> &[Topic] {
@@ -44,23 +52,23 @@ impl TopicTable {
     /// The index of a file's topic; none where its name is not wanted. What the file does not say of it is as the
     /// recording has it.
     pub fn index(&mut self, mut topic: Topic) -> Option<usize> {
-        if !self.is_wanted(&topic.name) {
-            return None;
-        }
+        let of_name = self.wanted.get_mut(&topic.name)?;
         let agrees = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
         let is_same = |known: &Topic| {
-            known.name == topic.name
-                && known.type_name == topic.type_name
+            known.type_name == topic.type_name
                 && known.serialization_format == topic.serialization_format
         };
         let may_be_same = |known: &Topic| {
-            known.name == topic.name
-                && agrees(&known.type_name, &topic.type_name)
+            agrees(&known.type_name, &topic.type_name)
                 && agrees(&known.serialization_format, &topic.serialization_format)
         };
-        let found = self.topics.iter().position(is_same);
-        let Some(index) = found.or_else(|| self.topics.iter().position(may_be_same)) else {
+        let find = |is_it: &dyn Fn(&Topic) -> bool| {
+            let mut indices = of_name.iter().copied();
+            indices.find(|&index| is_it(&self.topics[index]))
+        };
+        let Some(index) = find(&is_same).or_else(|| find(&may_be_same)) else {
             topic.message_count = None;
+            of_name.push(self.topics.len());
             self.topics.push(topic);
             return Some(self.topics.len() - 1);
         };
@@ -99,7 +107,14 @@ mod tests {
         ]);
         let told: Vec<_> = merged
             .iter()
-            .map(|t| (&*t.name, &*t.type_name, &*t.serialization_format, t.message_count))
+            .map(|t| {
+                (
+                    &*t.name,
+                    &*t.type_name,
+                    &*t.serialization_format,
+                    t.message_count,
+                )
+            })
             .collect();
         assert_eq!(
             told,

@@ -45,7 +45,10 @@ impl Selected {
                 } else {
                     &topics
                 },
-                all.unreadable.iter().map(|t| format!("\n{}: {}", t.topic, t.why)).collect::<String>()
+                all.unreadable
+                    .iter()
+                    .map(|t| format!("\n{}: {}", t.topic, t.why))
+                    .collect::<String>()
             );
         }
         let mut selected = Self {
@@ -111,11 +114,15 @@ impl Selected {
         recording: &Recording,
         path: &Path,
     ) -> anyhow::Result<RecordingSource> {
-        self.left_out.iter().for_each(|line| tracing::warn!("{line}"));
+        self.left_out
+            .iter()
+            .for_each(|line| tracing::warn!("{line}"));
         let mut source = self.source(recording, Duration::ZERO, None)?;
         if source.is_at_end()? {
             let warnings = source.warnings();
-            return Err(self.nothing(recording, path, (Duration::ZERO, None), warnings).into());
+            return Err(self
+                .nothing(recording, path, (Duration::ZERO, None), warnings)
+                .into());
         }
         Ok(source)
     }
@@ -138,7 +145,11 @@ impl Selected {
         });
         let topics = topics.join(", ");
         let why = if let Some(end) = end.filter(|end| *end <= start) {
-            format!("--end {} s is not after --start {} s", end.as_secs_f64(), start.as_secs_f64())
+            format!(
+                "--end {} s is not after --start {} s",
+                end.as_secs_f64(),
+                start.as_secs_f64()
+            )
         } else if let Some(span) = span.filter(|span| start > *span) {
             let (start, span) = (start.as_secs_f64(), span.as_secs_f64());
             format!("--start {start} s is after its last message, {span} s after its first")
@@ -147,7 +158,10 @@ impl Selected {
                 .to_owned()
         } else if let Some(warning) = warnings.last() {
             let own_name = format!("{}: ", path.display());
-            warning.strip_prefix(&own_name).unwrap_or(warning).to_owned()
+            warning
+                .strip_prefix(&own_name)
+                .unwrap_or(warning)
+                .to_owned()
         } else if stated == Some(0) || (start.is_zero() && end.is_none()) {
             format!("there are no messages on {topics}")
         } else {

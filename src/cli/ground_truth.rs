@@ -9,8 +9,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
-use super::import::read_calibration;
 use super::cameras::Selected;
+use super::import::read_calibration;
 use super::values;
 use crate::bag::Recording;
 use crate::detect::DetectorSettings;
@@ -247,7 +247,9 @@ impl TruthArgs {
         let selected = Selected::new(recording, &wanted, self.input())?;
         if selected.cameras.is_empty() {
             let window = (Duration::ZERO, None);
-            return Err(selected.nothing(recording, self.input(), window, &[]).into());
+            return Err(selected
+                .nothing(recording, self.input(), window, &[])
+                .into());
         }
         let cameras = selected.cameras;
         let [camera] = cameras.as_slice() else {

@@ -23,9 +23,9 @@ use crate::report::terminal::SummaryTable;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --rate no frame is dropped, and every run gives the same detections.
-By default topics of depth and other measurements are left out, and named; with --topic their frames are tried, and fail.
-Exit code: 0 when every frame was processed, 2 when some failed or there was no frame to process (then no output is
-written; --limit 0 asks for that, and is 0), 1 on an error, 130 when interrupted.")]
+Topics of depth images are left out, and named; with --topic their frames are tried, and fail.
+Exit code: 0 when every frame was processed, 2 when some failed, or when there was no frame: then
+no output is written (--limit 0 asks for none, and is 0). 1 on an error, 130 when interrupted.")]
 pub struct ReplayArgs {
     /// A rosbag2 folder, or a lone MCAP or SQLite3 file
     #[arg(value_name = "BAG")]

@@ -1,6 +1,6 @@
 //! Which images are pictures, and which are measurements: depth maps above all, however they travel.
 
-use crate::msg::{CompressedImageView, ImageView};
+use crate::msg::{CdrError, CompressedImageView, ImageView};
 
 /// Whether pixels of this encoding are measured values rather than a picture: what OpenCV types without a colour, as
 /// depth cameras send. `mono16` has the bytes of `16UC1`, and is a picture.
@@ -34,14 +34,17 @@ pub fn compressed_measurement<'a>(image: &CompressedImageView<'a>) -> Option<&'a
     }
 }
 
-/// The encoding of an image message that is no picture. None for a picture, and for what is no image at all.
-pub fn measurement(compressed: bool, message: &[u8]) -> Option<&str> {
+/// The encoding of an image message that is no picture; none of a picture.
+///
+/// Errors: the bytes are no image message.
+pub fn measurement(compressed: bool, message: &[u8]) -> Result<Option<&str>, CdrError> {
     if compressed {
-        compressed_measurement(&CompressedImageView::parse(message).ok()?)
-    } else {
-        let encoding = ImageView::parse(message).ok()?.encoding;
-        is_measurement(encoding).then_some(encoding)
+        return Ok(compressed_measurement(&CompressedImageView::parse(
+            message,
+        )?));
     }
+    let encoding = ImageView::parse(message)?.encoding;
+    Ok(is_measurement(encoding).then_some(encoding))
 }
 
 #[cfg(test)]
@@ -56,7 +59,16 @@ mod tests {
         for depth in ["16UC1", "32FC1", "64FC3", "16SC2", "8SC1", "32SC10"] {
             assert!(is_measurement(depth), "{depth}");
         }
-        for other in ["", "C", "16UC", "32FCx", "rgb16", "8UC4", "bayer_rggb16", "C1"] {
+        for other in [
+            "",
+            "C",
+            "16UC",
+            "32FCx",
+            "rgb16",
+            "8UC4",
+            "bayer_rggb16",
+            "C1",
+        ] {
             assert!(!is_measurement(other), "{other}");
         }
     }
@@ -75,11 +87,22 @@ mod tests {
         let png = b"\x89PNG\r\n\x1a\n".as_slice();
         let depth = [&[0; 12], png].concat();
         assert_eq!(of("16UC1; png compressed ", png), Some("16UC1"));
-        assert_eq!(of("16UC1; jpeg compressed mono8", b"\xff\xd8"), Some("16UC1"));
+        assert_eq!(
+            of("16UC1; jpeg compressed mono8", b"\xff\xd8"),
+            Some("16UC1")
+        );
         assert_eq!(of("32FC1; compressedDepth png", &depth), Some("32FC1"));
-        assert_eq!(of("mono16; compressedDepth rvl", b""), Some("compressedDepth"));
+        assert_eq!(
+            of("mono16; compressedDepth rvl", b""),
+            Some("compressedDepth")
+        );
         assert_eq!(of("png", &depth), Some("compressedDepth"));
-        for picture in ["png", "", "bgr8; jpeg compressed bgr8", "mono16; png compressed "] {
+        for picture in [
+            "png",
+            "",
+            "bgr8; jpeg compressed bgr8",
+            "mono16; png compressed ",
+        ] {
             assert_eq!(of(picture, png), None, "{picture}");
         }
     }

@@ -263,7 +263,9 @@ mod tests {
         assert_eq!(image.header, header(Stamp { sec: 5, nanosec: 6 }, "cam"));
         assert_eq!((image.format, image.data), ("jpeg", &[0xff, 0xd8][..]));
 
-        let mut raw = vec![0x0a, 4, 0x08, 5, 0x10, 6, 0x15, 1, 0, 0, 0, 0x1d, 2, 0, 0, 0];
+        let mut raw = vec![
+            0x0a, 4, 0x08, 5, 0x10, 6, 0x15, 1, 0, 0, 0, 0x1d, 2, 0, 0, 0,
+        ];
         raw.extend(b"\x22\x05mono8");
         raw.extend([0x2d, 1, 0, 0, 0, 0x32, 2, 8, 9]);
         raw.extend(b"\x3a\x03cam");
@@ -321,7 +323,8 @@ mod tests {
         let late = late.encode_to_vec();
         let late = told(FoxgloveImage::write_protobuf(&late, false, &mut out).unwrap_err());
         assert!(late.contains("1099511627776 s"), "{late}");
-        let text = told(FoxgloveImage::write_json(b"{\"data\":\"*\"}", false, &mut out).unwrap_err());
+        let text =
+            told(FoxgloveImage::write_json(b"{\"data\":\"*\"}", false, &mut out).unwrap_err());
         assert!(
             text.contains("foxglove.RawImage") && text.contains("base64"),
             "{text}"

@@ -202,7 +202,7 @@ impl RecordingSource {
             return Ok(Step::PassedOver);
         }
         let unreadable = self.convert(form, message).err();
-        if self.only_pictures && !self.examined(camera, form, message) {
+        if self.only_pictures && !self.is_taken(camera, form, message) {
             return Ok(Step::PassedOver);
         }
         let transport = match form.is_compressed() {
@@ -241,7 +241,8 @@ impl RecordingSource {
             messages.warn(text);
         }
         let kind = Kind { camera, carries };
-        self.kinds.resize(self.kinds.len().max(head.topic + 1), None);
+        self.kinds
+            .resize(self.kinds.len().max(head.topic + 1), None);
         self.kinds[head.topic] = Some(kind.clone());
         Some(kind)
     }
@@ -261,13 +262,18 @@ impl RecordingSource {
         })
     }
 
-    /// Looks into the first message of a camera; false where that is no picture, so that the camera is passed over.
-    fn examined(&mut self, camera: usize, form: ImageForm, message: &[u8]) -> bool {
+    /// Looks into the first message of a camera that is an image; false where it is no picture, so that the camera is
+    /// passed over.
+    fn is_taken(&mut self, camera: usize, form: ImageForm, message: &[u8]) -> bool {
         let state = &mut self.states[camera];
-        if std::mem::replace(&mut state.examined, true) {
+        if state.examined {
             return true;
         }
-        let Some(encoding) = measurement(form.is_compressed(), message) else {
+        let Ok(found) = measurement(form.is_compressed(), message) else {
+            return true;
+        };
+        state.examined = true;
+        let Some(encoding) = found else {
             return true;
         };
         let text = format!(

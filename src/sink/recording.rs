@@ -109,7 +109,10 @@ impl ResultRecording {
             return Ok(());
         }
         let topics = &mut self.topics[frame.camera];
-        let known = topics.images.iter().find(|(transport, _)| *transport == frame.transport);
+        let known = topics
+            .images
+            .iter()
+            .find(|(transport, _)| *transport == frame.transport);
         let topic = match known {
             Some(&(_, topic)) => topic,
             None => {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+use proptest::sample::Index;
 use shuffledet::bag::{Messages, Recording, Selection};
 use tempfile::TempDir;
 
@@ -101,7 +103,11 @@ fn files_are_found_as_every_version_of_rosbag2_has_named_them() {
         ("drive_0.mcap", "./drive_0.mcap"),
     ] {
         let folder = TempDir::new().unwrap();
-        let content = if file.ends_with("zstd") { &packed } else { &plain };
+        let content = if file.ends_with("zstd") {
+            &packed
+        } else {
+            &plain
+        };
         let fields = format!(
             "  version: 4\n  storage_identifier: mcap\n  compression_mode: FILE\n  compression_format: zstd\n  \
              message_count: 1\n{TOPICS}  relative_file_paths: [{listed}]\n"
@@ -176,8 +182,14 @@ fn metadata_with_gaps_costs_nothing_that_the_files_say() {
     let files = "  relative_file_paths: [a.mcap]\n";
     for (fields, warned) in [
         (format!("  version: 5\n{files}"), true),
-        (format!("  version: 5\n  topics_with_message_count: ~\n{files}"), true),
-        (format!("  version: 5\n  topics_with_message_count: []\n{files}"), true),
+        (
+            format!("  version: 5\n  topics_with_message_count: ~\n{files}"),
+            true,
+        ),
+        (
+            format!("  version: 5\n  topics_with_message_count: []\n{files}"),
+            true,
+        ),
         (
             format!("  version: 5\n  topics_with_message_count: [{{message_count: 1}}]\n{files}"),
             true,
@@ -191,7 +203,10 @@ fn metadata_with_gaps_costs_nothing_that_the_files_say() {
         (format!("  version: ~\n{files}"), true),
         ("  version: 9\n  relative_file_paths: ~\n".to_owned(), true),
         ("  version: 9\n  relative_file_paths: []\n".to_owned(), true),
-        ("  version: 9\n  relative_file_paths: [~]\n  files: [{path: a.mcap}]\n".to_owned(), true),
+        (
+            "  version: 9\n  relative_file_paths: [~]\n  files: [{path: a.mcap}]\n".to_owned(),
+            true,
+        ),
         (
             format!(
                 "  version: '9'\n  storage_identifier: ~\n  duration: ~\n  starting_time: 5\n  message_count: ~\n  \
@@ -205,7 +220,10 @@ fn metadata_with_gaps_costs_nothing_that_the_files_say() {
         let folder = TempDir::new().unwrap();
         let path = bag(&folder, "a.mcap", &content, &fields);
         let (found, warnings) = typed(&path);
-        let expected = [(10, "/t a/msg/B cdr".to_owned()), (20, "/u a/msg/C cdr".to_owned())];
+        let expected = [
+            (10, "/t a/msg/B cdr".to_owned()),
+            (20, "/u a/msg/C cdr".to_owned()),
+        ];
         assert_eq!(found, expected, "{fields}");
         assert_eq!(!warnings.is_empty(), warned, "{fields}: {warnings:?}");
         for warning in warnings {
@@ -247,11 +265,20 @@ fn each_message_has_the_type_of_its_channel() {
     assert!(warnings.is_empty(), "{warnings:?}");
 
     let db = folder.path().join("x.db3");
-    let rows = [(1, "/t", "a/msg/B"), (2, "/t", "a/msg/C"), (3, "/u", "a/msg/B")];
+    let rows = [
+        (1, "/t", "a/msg/B"),
+        (2, "/t", "a/msg/C"),
+        (3, "/u", "a/msg/B"),
+    ];
     database(&db, &rows, &[(1, 10), (2, 20), (3, 25), (1, 30)]);
-    let expected: Vec<_> = [(10, "/t a/msg/B"), (20, "/t a/msg/C"), (25, "/u a/msg/B"), (30, "/t a/msg/B")]
-        .map(|(time, told)| (time, format!("{told} cdr")))
-        .into();
+    let expected: Vec<_> = [
+        (10, "/t a/msg/B"),
+        (20, "/t a/msg/C"),
+        (25, "/u a/msg/B"),
+        (30, "/t a/msg/B"),
+    ]
+    .map(|(time, told)| (time, format!("{told} cdr")))
+    .into();
     assert_eq!(typed(&db).0, expected);
 }
 
@@ -314,7 +341,11 @@ fn a_journal_that_cannot_be_replayed_is_named_with_what_to_do() {
     let (reading, warnings) = read(&path).unwrap();
     assert!(reading.is_empty());
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    for part in [wal.to_str().unwrap(), "cannot be replayed", "copy both files"] {
+    for part in [
+        wal.to_str().unwrap(),
+        "cannot be replayed",
+        "copy both files",
+    ] {
         assert!(warnings[0].contains(part), "{warnings:?}");
     }
 
@@ -337,7 +368,11 @@ fn a_journal_that_cannot_be_replayed_is_named_with_what_to_do() {
     .unwrap();
     let hot = temp.path().join("hot.db3");
     fs::copy(&path, &hot).unwrap();
-    fs::copy(temp.path().join("y.db3-journal"), temp.path().join("hot.db3-journal")).unwrap();
+    fs::copy(
+        temp.path().join("y.db3-journal"),
+        temp.path().join("hot.db3-journal"),
+    )
+    .unwrap();
     drop(db);
     let told = match read(&hot) {
         Ok((_, warnings)) => warnings.join("\n"),
@@ -358,7 +393,10 @@ fn a_journal_without_its_database_is_named() {
     fs::copy(&wal, &alone).unwrap();
     let told = |path: &Path, part: &str| {
         let error = read(path).unwrap_err().to_string();
-        assert!(error.contains("x.db3-wal") && error.contains(part), "{error}");
+        assert!(
+            error.contains("x.db3-wal") && error.contains(part),
+            "{error}"
+        );
     };
     told(&folder, "put ");
     told(&folder.join("x.db3"), "put ");
@@ -377,4 +415,42 @@ fn what_is_no_regular_file_is_not_waited_for() {
     assert!(made.unwrap().success());
     let error = read(&pipe).unwrap_err().to_string();
     assert!(error.contains("no recording found"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn metadata_with_changes_is_read_or_refused(
+        changes in prop::collection::vec((any::<Index>(), "[\\[\\]{}:,*&!|>'\"#~0-9a-z\n./-]{1,4}"), 1..6),
+    ) {
+        let folder = TempDir::new().unwrap();
+        let fields = "  version: 5\n  storage_identifier: mcap\n  duration: {nanoseconds: 5}\n  \
+                      starting_time: {nanoseconds_since_epoch: 10}\n  message_count: 1\n  compression_mode: FILE\n  \
+                      compression_format: zstd\n  relative_file_paths: [drive/a.mcap]\n  files: [{path: a.mcap, \
+                      message_count: 1, starting_time: {nanoseconds_since_epoch: 10}}]\n";
+        let mut text = format!("{fields}{TOPICS}");
+        for (at, change) in changes {
+            let at = text.floor_char_boundary(at.index(text.len()));
+            text.insert_str(at, &change);
+        }
+        let path = bag(&folder, "a.mcap", &mcap(&[(10, T)]), &text);
+        match read(&path) {
+            Ok((reading, _)) => prop_assert!(reading.len() <= 1),
+            Err(error) => prop_assert!(error.to_string().contains("drive"), "{}", error),
+        }
+    }
+}
+
+#[test]
+fn aliases_do_not_make_a_short_metadata_fill_the_memory() {
+    let folder = TempDir::new().unwrap();
+    let (list, aliases) = ("x, ".repeat(20_000), "*a, ".repeat(10_000));
+    let fields = format!("  version: 5\n  a: &a [{list}]\n  b: [{aliases}]\n");
+    let path = bag(&folder, "a.mcap", &mcap(&[(10, T)]), &fields);
+    let error = read(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("aliases") && error.contains("metadata.yaml"),
+        "{error}"
+    );
 }

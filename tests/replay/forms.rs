@@ -76,7 +76,12 @@ fn ros_time() -> Vec<u8> {
 }
 
 fn ros1_header() -> Vec<u8> {
-    [[9, 0, 0, 0].to_vec(), ros_time(), ros1_string(FRAME_ID.as_bytes())].concat()
+    [
+        [9, 0, 0, 0].to_vec(),
+        ros_time(),
+        ros1_string(FRAME_ID.as_bytes()),
+    ]
+    .concat()
 }
 
 fn base64(data: &[u8]) -> String {
@@ -324,17 +329,27 @@ fn one_topic_may_have_every_form() {
     };
     let folder = tempdir().unwrap();
     let bag = folder.path().join("x.mcap");
-    let mut forms: Vec<_> = compressed_forms(&jpeg).into_iter().map(|f| ("/t", f)).collect();
+    let mut forms: Vec<_> = compressed_forms(&jpeg)
+        .into_iter()
+        .map(|f| ("/t", f))
+        .collect();
     let count = forms.len();
     // neither of these is an image, and the second would be one if it were read as the first type
-    forms.push(("/t", (["std_msgs/msg/String", ROS2, "cdr"], vec![0, 1, 0, 0])));
+    forms.push((
+        "/t",
+        (["std_msgs/msg/String", ROS2, "cdr"], vec![0, 1, 0, 0]),
+    ));
     let own = forms[0].1.1.clone();
     forms.push(("/t", (["std_msgs/msg/ByteMultiArray", ROS2, "cdr"], own)));
     write(&bag, &forms);
     let summary = end(replay(&bag).arg("--json")).summary(0);
     assert_eq!(summary["frames"]["published"], count);
     let told = summary["warnings"].to_string();
-    for part in ["foxglove.CompressedImage (protobuf)", "std_msgs/msg/String (cdr)", "no image"] {
+    for part in [
+        "foxglove.CompressedImage (protobuf)",
+        "std_msgs/msg/String (cdr)",
+        "no image",
+    ] {
         assert!(told.contains(part), "{told}");
     }
 }
@@ -344,7 +359,10 @@ fn damaged_messages_of_every_form_fail_by_name() {
     let folder = tempdir().unwrap();
     let bag = folder.path().join("x.mcap");
     let jpeg = b"\xff\xd8 too short for a picture";
-    let mut forms: Vec<_> = compressed_forms(jpeg).into_iter().map(|f| ("/t", f)).collect();
+    let mut forms: Vec<_> = compressed_forms(jpeg)
+        .into_iter()
+        .map(|f| ("/t", f))
+        .collect();
     for (_, (_, message)) in &mut forms {
         message.truncate(11);
     }
@@ -354,9 +372,17 @@ fn damaged_messages_of_every_form_fail_by_name() {
     let mut command = replay(&bag);
     command.args(["--json", "--with-images", "--output"]);
     let summary = end(command.arg(&output)).summary(2);
-    assert_eq!(summary["frames"]["failed"], json!({"malformed_message": count}));
+    assert_eq!(
+        summary["frames"]["failed"],
+        json!({"malformed_message": count})
+    );
     let reasons = summary["failures"].to_string();
-    for part in ["foxglove.CompressedImage", "protobuf", "JSON", "sensor_msgs/CompressedImage"] {
+    for part in [
+        "foxglove.CompressedImage",
+        "protobuf",
+        "JSON",
+        "sensor_msgs/CompressedImage",
+    ] {
         assert!(reasons.contains(part), "{reasons}");
     }
 }

@@ -7,9 +7,11 @@ use std::process::Command;
 use serde_json::{Value, json};
 use shuffledet::bag::{Qos, RecordingWriter, TopicSpec};
 use shuffledet::msg::definition::IMAGE;
+use shuffledet::msg::{CompressedImageView, HeaderView, Stamp};
 use tempfile::tempdir;
 
 use crate::program::{Ended, end, refusal, replay};
+use crate::recordings::{self, Message};
 use crate::support::asset;
 
 fn report(name: &str, file: &str) -> Option<PathBuf> {
@@ -119,7 +121,9 @@ fn sqlite_cut_exit0() {
     // what was there before is not replaced by nothing
     let output = folder.path().join("o.mcap");
     fs::write(&output, "an earlier one").unwrap();
-    let ended = end(replay(&bag).args(["--force", "--json", "--output"]).arg(&output));
+    let ended = end(replay(&bag)
+        .args(["--force", "--json", "--output"])
+        .arg(&output));
     assert_eq!(ended.summary(2)["frames"]["received"], 0);
     assert!(ended.stderr.contains("no frame was read"), "{ended:?}");
     assert!(ended.stderr.contains(".recover"), "{ended:?}");
@@ -137,7 +141,8 @@ fn sqlite_cut_exit0() {
     let annotations = folder.path().join("a.json");
     let images = json!([{"id": 1, "topic": "/camera/front/image_raw/compressed", "stamp_ns": 5}]);
     let boxes = json!([{"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 1, 9, 9]}]);
-    let truth = json!({"images": images, "categories": [{"id": 3, "name": "car"}], "annotations": boxes});
+    let truth =
+        json!({"images": images, "categories": [{"id": 3, "name": "car"}], "annotations": boxes});
     fs::write(&annotations, truth.to_string()).unwrap();
     let annotations = annotations.to_str().unwrap();
     let evaluation = folder.path().join("e.json");
@@ -182,8 +187,8 @@ fn sqlite_cut_exit0() {
 #[test]
 fn what_holds_no_frame_says_so_and_limit_0_does_not() {
     let folder = tempdir().unwrap();
-    let message = crate::recordings::raw(1_700_000_000_000_000_000, "bgr8", 192);
-    let bag = crate::recordings::write(folder.path(), &[message]);
+    let message = recordings::raw(1_700_000_000_000_000_000, "bgr8", 192);
+    let bag = recordings::write(folder.path(), &[message]);
     let output = folder.path().join("out.mcap");
     let empty = folder.path().join("empty");
     let mut writer = RecordingWriter::create(&empty, false).unwrap();
@@ -200,15 +205,23 @@ fn what_holds_no_frame_says_so_and_limit_0_does_not() {
     writer.add_topic(&topic).unwrap();
     writer.finish().unwrap();
     let ended = nothing_done(&mut replay(&empty), &output);
-    assert!(ended.stderr.contains("no messages on /cam/silent"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("no messages on /cam/silent"),
+        "{ended:?}"
+    );
     for (arguments, why) in [
-        (&["--start", "7"][..], "--start 7 s is after its last message"),
+        (
+            &["--start", "7"][..],
+            "--start 7 s is after its last message",
+        ),
         (&["--start", "2", "--end", "1"], "--end 1 s is not after"),
     ] {
         let ended = nothing_done(replay(&bag).args(arguments), &output);
         assert!(ended.stderr.contains(why), "{ended:?}");
     }
-    let wished = end(replay(&bag).args(["--limit", "0", "--json", "--output"]).arg(&output));
+    let wished = end(replay(&bag)
+        .args(["--limit", "0", "--json", "--output"])
+        .arg(&output));
     assert_eq!(wished.summary(0)["frames"]["received"], 0);
     assert!(output.exists());
 }
@@ -223,5 +236,71 @@ fn a_ros1_recording_is_named_with_what_converts_it() {
         assert!(told.contains("ROS 1"), "{told}");
         assert!(told.contains("rosbags-convert --src "), "{told}");
         fs::remove_file(bag).unwrap();
+    }
+}
+
+/// Frames of a depth camera beside those of a colour camera, `first` to begin with.
+fn rgbd(first: usize) -> Vec<Message> {
+    let at = |number: u64| 1_700_000_000_000_000_000 + number * 40_000_000;
+    let mut messages = Vec::new();
+    for number in 0..3 {
+        let mut depth = recordings::raw(at(number), "16UC1", 192);
+        depth.topic = "/depth/image_raw".into();
+        let mut data = Vec::new();
+        let header = HeaderView {
+            stamp: Stamp::from_ns(at(number) as i64).unwrap(),
+            frame_id: "depth",
+        };
+        let image = CompressedImageView {
+            header,
+            format: "16UC1; png compressed ",
+            data: b"\x89PNG\r\n\x1a\n",
+        };
+        image.write(&mut data).unwrap();
+        let topic = "/depth/image_raw/compressed".into();
+        let log_time_ns = at(number);
+        let compressed = Message {
+            topic,
+            log_time_ns,
+            data,
+        };
+        messages.extend([recordings::raw(at(number), "bgr8", 192), depth, compressed]);
+    }
+    messages.rotate_left(first);
+    for (number, message) in messages.iter_mut().enumerate() {
+        message.log_time_ns = at(number as u64);
+    }
+    messages
+}
+
+#[test]
+fn depth_beside_pictures_is_left_out_and_costs_nothing() {
+    for first in 0..3 {
+        let folder = tempdir().unwrap();
+        let bag = recordings::write(folder.path(), &rgbd(first));
+        let output = folder.path().join("out.mcap");
+        let ended = end(replay(&bag).args(["--json", "--output"]).arg(&output));
+        let summary = ended.summary(0);
+        assert_eq!(summary["frames"]["received"], 3);
+        assert_eq!(summary["topics"], json!(["/cam/raw"]));
+        let told = summary["warnings"].as_array().unwrap();
+        assert_eq!(told.len(), 2, "{told:?}");
+        let written = recordings::read(&output);
+        assert!(
+            written
+                .iter()
+                .all(|message| message.topic.starts_with("/cam/raw/"))
+        );
+        let mut all = replay(&bag);
+        for topic in [
+            "/cam/raw",
+            "/depth/image_raw",
+            "/depth/image_raw/compressed",
+        ] {
+            all.args(["--topic", topic]);
+        }
+        let summary = end(all.arg("--json")).summary(2);
+        assert_eq!(summary["frames"]["published"], 3);
+        assert_eq!(summary["frames"]["failed"], json!({"unknown_encoding": 6}));
     }
 }

@@ -25,7 +25,8 @@ use crate::model::Labels;
 use crate::msg::{CompressedImageView, ImageView};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{
-    Annotate, Camera, Frame, ImageTopics, Outcome, Pace, RunError, Source, Transport, run as run_pipeline,
+    Annotate, Camera, Frame, ImageTopics, Outcome, Pace, RunError, Source, Transport,
+    run as run_pipeline,
 };
 use crate::report::format::counted;
 use crate::whole_file::{beside, keep};
