@@ -9,19 +9,52 @@ const SUFFIXES: [&str; 2] = ["-wal", "-journal"];
 
 /// The journal beside `database` that is not empty.
 pub(super) fn of(database: &Path) -> Option<PathBuf> {
-    let beside = |suffix| {
-        let mut path = database.as_os_str().to_owned();
-        path.push(suffix);
-        PathBuf::from(path)
-    };
-    let holds_something = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|m| m.len() > 0);
-    SUFFIXES.map(beside).into_iter().find(holds_something)
+    let beside = SUFFIXES.map(|suffix| beside(database, suffix));
+    beside.into_iter().find(|path| !is_empty(path))
 }
 
-/// What to say of a journal that SQLite takes for an empty one: a write-ahead log that does not begin as one.
-pub(super) fn not_one(journal: &Path) -> Option<String> {
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// Also where there is no file.
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |file| file.len() == 0)
+}
+
+/// The index that SQLite makes beside a database, to read its write-ahead log, and leaves there where it cannot write the
+/// database. Dropped after the connection, it goes.
+pub(super) struct MadeIndex(PathBuf);
+
+impl MadeIndex {
+    /// To be called before the database is opened; none where there is an index, which is somebody else's.
+    pub fn of(database: &Path) -> Option<Self> {
+        let index = beside(database, "-shm");
+        std::fs::symlink_metadata(&index)
+            .is_err()
+            .then_some(Self(index))
+    }
+}
+
+impl Drop for MadeIndex {
+    fn drop(&mut self) {
+        // It may not have been made; one that cannot be removed does no harm.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Why SQLite must not be let at a journal, or would take it for an empty one without a word.
+pub(super) fn not_one(database: &Path, journal: &Path) -> Option<String> {
     /// The last bit says in which byte order checksums are.
     const MAGIC: u32 = 0x377f_0682;
+    if is_empty(database) {
+        return Some(format!(
+            "the database is empty, so its journal {} cannot be replayed (SQLite would delete it)",
+            journal.display()
+        ));
+    }
     if !journal.to_string_lossy().ends_with(SUFFIXES[0]) {
         return None;
     }

@@ -6,13 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 
-use rusqlite::Connection;
-
 use super::compression::PlainFile;
 use super::error::BagError;
 use super::journal::recover_hint;
 use super::merge::{Findings, Stream, Wanted};
-use super::sqlite_file::{SqliteFile, connect, nanoseconds};
+use super::sqlite_file::{Database, SqliteFile, connect, nanoseconds};
 
 /// Keys that are read at once; where there is no index every page costs a scan of the table.
 const PAGE: usize = 16_384;
@@ -28,7 +26,7 @@ pub(super) struct SqliteStream {
     name: PathBuf,
     /// Keeps an unpacked copy until the connection is closed.
     _file: PlainFile,
-    db: Connection,
+    database: Database,
     wanted: Wanted,
     /// The topic of each id; none where it is not wanted.
     topics: HashMap<i64, Option<usize>>,
@@ -45,12 +43,12 @@ pub(super) struct SqliteStream {
 impl SqliteStream {
     /// Reads nothing yet.
     pub fn new(file: SqliteFile, wanted: &Wanted, found: &mut Findings) -> Result<Self, BagError> {
-        let db = connect(&file.file, &mut found.warnings)?;
+        let database = connect(&file.file, &mut found.warnings)?;
         let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
         Ok(Self {
             name: file.file.name.clone(),
             _file: file.file,
-            db,
+            database,
             topics: (file.topics.into_iter())
                 .map(|(id, topic)| (id, found.topics.index(topic)))
                 .collect(),
@@ -70,7 +68,7 @@ impl SqliteStream {
 
     /// Fill `page` with the next keys that are wanted; the rows that were read even on error.
     fn next_page(&mut self) -> rusqlite::Result<()> {
-        let mut statement = self.db.prepare_cached(match self.without_index {
+        let mut statement = self.database.db.prepare_cached(match self.without_index {
             None => {
                 "SELECT timestamp, id, topic_id FROM messages
                  WHERE (timestamp, id) > (?1, ?2) AND timestamp < ?3
@@ -111,7 +109,8 @@ impl SqliteStream {
 
     fn data(&self, id: i64, data: &mut Vec<u8>) -> rusqlite::Result<()> {
         data.clear();
-        self.db
+        self.database
+            .db
             .prepare_cached("SELECT data FROM messages WHERE id = ?1")?
             .query_row([id], |row| {
                 data.extend_from_slice(row.get_ref(0)?.as_blob()?);

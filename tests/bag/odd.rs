@@ -333,7 +333,28 @@ fn unclosed(folder: &Path) -> (PathBuf, PathBuf) {
 fn a_journal_that_cannot_be_replayed_is_named_with_what_to_do() {
     let temp = TempDir::new().unwrap();
     let (path, wal) = unclosed(temp.path());
+    let content = |path: &Path| {
+        let mut files: Vec<_> = fs::read_dir(path)
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
+        files.sort();
+        let read = |path: PathBuf| (fs::read(&path).unwrap(), path);
+        files.into_iter().map(read).collect::<Vec<_>>()
+    };
+    let before = content(temp.path());
     assert_eq!(read(&path).unwrap().0.len(), 1);
+    assert!(
+        content(temp.path()) == before,
+        "reading leaves nothing behind"
+    );
+    // SQLite would delete the log of an empty database
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, "").unwrap();
+    let told = read(&path).unwrap_err().to_string();
+    assert!(told.contains("x.db3-wal cannot be replayed"), "{told}");
+    assert!(wal.exists());
+    fs::write(&path, whole).unwrap();
     // nobody, not even root, makes the index of the log in a folder that is not there
     let index = temp.path().join("x.db3-shm");
     let _ = fs::remove_file(&index);
