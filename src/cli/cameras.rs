@@ -23,8 +23,8 @@ pub struct Selected {
 #[error("{0}")]
 pub struct NothingRead(String);
 
-/// How many messages are read to find out what the topics hold. One that shows later is passed over then.
-const SURVEYED: usize = 1000;
+/// How many messages are read at most to find out what the topics hold. One that shows later is passed over then.
+const SURVEYED: usize = 100;
 
 impl Selected {
     /// The recording's image topics, or those of them that were asked for.
@@ -78,19 +78,18 @@ impl Selected {
 
     /// Leaves out the topics whose first message is no picture.
     fn leave_out_measurements(&mut self, recording: &Recording) -> anyhow::Result<()> {
-        if self.cameras.len() < 2 {
-            // what it holds shows when it is read
+        let mut heard = self.cameras.clone();
+        // a topic without messages would be waited for
+        heard.retain(|camera| stated_messages(recording, &[camera.topic.as_str()]) != Some(0));
+        if self.cameras.len() < 2 || heard.is_empty() {
+            // what one topic holds shows when it is read
             return Ok(());
         }
-        let source = self.source(recording, Duration::ZERO, None);
-        let mut reasons = source?.survey(SURVEYED)?.into_iter();
-        self.cameras.retain(|_| match reasons.next().flatten() {
-            Some(why) => {
-                self.left_out.push(why);
-                false
-            }
-            None => true,
-        });
+        let source = RecordingSource::new(recording, heard, Duration::ZERO, None)?;
+        for (camera, why) in source.only_pictures().survey(SURVEYED)? {
+            self.cameras.retain(|other| *other != camera);
+            self.left_out.push(why);
+        }
         Ok(())
     }
 
@@ -136,9 +135,7 @@ impl Selected {
         warnings: &[String],
     ) -> NothingRead {
         let topics: Vec<&str> = self.cameras.iter().map(|c| c.topic.as_str()).collect();
-        let of_topics = recording.topics().iter();
-        let of_topics = of_topics.filter(|topic| topics.contains(&topic.name.as_str()));
-        let stated: Option<u64> = of_topics.map(|topic| topic.message_count).sum();
+        let stated = stated_messages(recording, &topics);
         let span = recording.start_end_ns().map(|(first, last)| {
             let span_ns = last.saturating_sub(first);
             Duration::from_nanos(span_ns)
@@ -180,6 +177,13 @@ impl NothingRead {
             path.display()
         ))
     }
+}
+
+/// How many messages the topics have, where the recording says it of each.
+fn stated_messages(recording: &Recording, topics: &[&str]) -> Option<u64> {
+    let of_topics = recording.topics().iter();
+    let of_topics = of_topics.filter(|topic| topics.contains(&topic.name.as_str()));
+    of_topics.map(|topic| topic.message_count).sum()
 }
 
 fn listed(topic: &Topic) -> String {

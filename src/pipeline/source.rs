@@ -138,8 +138,9 @@ impl RecordingSource {
         self.messages.as_ref().map_or(&[], Messages::warnings)
     }
 
-    /// Reads until a message of each camera was looked into, `most` messages at most; gives why cameras are passed over.
-    pub fn survey(&mut self, most: usize) -> Result<Vec<Option<String>>, BagError> {
+    /// Reads until a message of each camera was looked into, `most` messages at most; gives the cameras that are passed
+    /// over, and why.
+    pub fn survey(&mut self, most: usize) -> Result<Vec<(Camera, String)>, BagError> {
         let mut message = Vec::new();
         for _ in 0..most {
             if self.states.iter().all(|state| state.examined)
@@ -148,7 +149,12 @@ impl RecordingSource {
                 break;
             }
         }
-        Ok(self.states.iter().map(|s| s.left_out.clone()).collect())
+        let cameras = self.cameras.iter().zip(&self.states);
+        let left_out = cameras.filter_map(|(camera, state)| {
+            let why = state.left_out.clone()?;
+            Some((camera.clone(), why))
+        });
+        Ok(left_out.collect())
     }
 
     /// Whether there is no frame to come; the next one is read for that, and kept.
