@@ -32,9 +32,9 @@ impl MadeIndex {
     /// To be called before the database is opened; none where there is an index, which is somebody else's.
     pub fn of(database: &Path) -> Option<Self> {
         let index = beside(database, "-shm");
-        std::fs::symlink_metadata(&index)
-            .is_err()
-            .then_some(Self(index))
+        let is_there = std::fs::symlink_metadata(&index).is_ok();
+        // Lazily: a value that is made and not returned would be dropped, and take the index with it.
+        (!is_there).then(|| Self(index))
     }
 }
 
