@@ -1,6 +1,7 @@
 //! The command line: one module per subcommand.
 
 pub mod bench;
+pub mod cameras;
 pub mod compare;
 pub mod detect;
 pub mod doctor;
@@ -126,7 +127,8 @@ pub fn explain_usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Tells the user of an error and its causes.
+/// Tells the user of an error and its causes. Where there was nothing to work on, the exit code is that of something that
+/// failed.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
     let pipe_closed = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>();
@@ -137,6 +139,9 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("error: {}", causes(error));
+    if error.is::<cameras::NothingRead>() {
+        return Status::SomeFailed.into();
+    }
     ExitCode::FAILURE
 }
 

@@ -3,6 +3,7 @@
 pub mod bgr;
 pub mod decode;
 pub mod draw;
+pub mod encoding;
 pub mod folder;
 pub mod frame_rate;
 pub mod jpeg;

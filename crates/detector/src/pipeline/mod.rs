@@ -1,5 +1,6 @@
 //! From a source to the sinks: frames, their traces and their outcomes.
 
+pub mod camera;
 pub mod frame;
 pub mod mailbox;
 pub mod order;
@@ -10,9 +11,10 @@ pub mod trace;
 pub mod tuning;
 pub mod worker;
 
+pub use camera::{Camera, ImageTopics, UnreadableTopic};
 pub use frame::{Annotated, DropReason, Failure, Frame, Outcome, Transport};
 pub use run::{Pace, RunError, run};
-pub use source::{Camera, Source};
+pub use source::Source;
 pub use stamps::Oddity;
 pub use trace::{Mark, Stage, Trace};
 pub use tuning::{CameraTuning, Tuned, Tuning};
