@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Args, value_parser};
 use indicatif::ProgressBar;
 
+use super::cameras::NothingRead;
 use super::evaluation_outputs::EvaluationOutputArgs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::parameters::ParameterArgs;
@@ -31,8 +32,9 @@ Counted are detections that score more than 0.001, at most 100 an image, whateve
 of --config are: the figures need them all. --score-threshold, --max-detections and --set say
 otherwise. With --output, what is finished is kept in OUT.json.journal until all is: --resume goes
 on from there.
-Exit code: 0 when every image was processed, 2 when some failed or the labels yield nothing to
-evaluate, 3 when a condition of the budget does not hold, 1 on an error, 130 when interrupted.")]
+Exit code: 0 when every image was processed, 2 when some failed, the labels yield nothing to evaluate or
+the recording has none of the images (then nothing is written), 3 when a condition of the budget does not
+hold, 1 on an error, 130 when interrupted.")]
 pub struct EvalArgs {
     #[command(flatten)]
     truth: TruthArgs,
@@ -168,6 +170,14 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let Collected {
         records, journal, ..
     } = collected;
+    let is_recording = matches!(data.images, Images::Recording(_));
+    // of a share there may be none where others have all
+    if is_recording && args.shard.is_none() && records.iter().all(ImageRecord::is_missing) {
+        if let Some(journal) = journal {
+            journal.finish()?;
+        }
+        return Err(NothingRead::of_annotated(args.truth.input()).into());
+    }
     let evaluation = Evaluation::new(subject, data.problems, records, wall_s, workers)?;
     if let Some(path) = &args.coco_results {
         let written = evaluation.write_coco_results(path, &data.truth.annotated);

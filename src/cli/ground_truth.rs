@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
+use super::cameras::Selected;
 use super::import::read_calibration;
-use super::replay::select_cameras;
 use super::values;
 use shuffledet_bag::Recording;
 use shuffledet_core::Labels;
@@ -249,7 +250,14 @@ impl TruthArgs {
             bail!("--truth-topic {topic}: needs a recording");
         };
         let wanted: Vec<String> = self.topic.iter().cloned().collect();
-        let cameras = select_cameras(recording, &wanted, self.input())?;
+        let selected = Selected::new(recording, &wanted, self.input())?;
+        if selected.cameras.is_empty() {
+            let window = (Duration::ZERO, None);
+            return Err(selected
+                .nothing(recording, self.input(), window, &[])
+                .into());
+        }
+        let cameras = selected.cameras;
         let [camera] = cameras.as_slice() else {
             let topics: Vec<String> = cameras.into_iter().map(|camera| camera.topic).collect();
             let topics = topics.join(", ");

@@ -1,6 +1,7 @@
 //! The command line: one module per subcommand.
 
 pub mod bench;
+pub mod cameras;
 pub mod compare;
 pub mod detect;
 pub mod doctor;
@@ -151,7 +152,7 @@ fn yields_nothing(error: &anyhow::Error) -> bool {
     let truth = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<TruthError>());
-    truth.is_some_and(TruthError::yields_nothing)
+    truth.is_some_and(TruthError::yields_nothing) || error.is::<cameras::NothingRead>()
 }
 
 /// The error with its causes, from the outside in. Many of our own errors quote theirs; those are not told again.

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 
-use super::outputs::OutputArgs;
+use super::cameras::Selected;
+use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
 use shuffledet_bag::Recording;
 use shuffledet_core::{ModelIdentity, Summary};
 use shuffledet_detector::Loaded;
 use shuffledet_detector::metrics::Tally;
-use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{
     Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline,
 };
@@ -26,13 +26,15 @@ use shuffledet_report::terminal::SummaryTable;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --rate no frame is dropped, and every run gives the same detections.
-Exit code: 0 when every frame was processed, 2 when some failed, 1 on an error, 130 when interrupted.")]
+Topics of depth images are left out, and named; with --topic their frames are tried, and fail.
+Exit code: 0 when every frame was processed, 2 when some failed, or when there was no frame: then
+no output is written (--limit 0 asks for none, and is 0). 1 on an error, 130 when interrupted.")]
 pub struct ReplayArgs {
-    /// A rosbag2 folder, or a lone .mcap or .db3 file
+    /// A rosbag2 folder, or a lone MCAP or SQLite3 file
     #[arg(value_name = "BAG")]
     recording: PathBuf,
 
-    /// An image topic to read; may be repeated [default: every image topic, raw and compressed]
+    /// An image topic to read; may be repeated [default: every topic of pictures, raw and compressed]
     #[arg(long, value_name = "T", help_heading = "Selection")]
     topic: Vec<String>,
 
@@ -70,8 +72,9 @@ pub struct ReplayArgs {
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let loaded = args.parameters.load()?;
     let recording = Recording::open(&args.recording)?;
-    let cameras = select_cameras(&recording, &args.topic, &args.recording)?;
-    let mut source = RecordingSource::new(&recording, cameras.clone(), args.start, args.end)?;
+    let selected = Selected::new(&recording, &args.topic, &args.recording)?;
+    let cameras = &selected.cameras;
+    let mut source = selected.source(&recording, args.start, args.end)?;
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
     let tuning = Arc::new(match pace {
         Pace::Lossless => loaded.lossless_tuning(cameras.len()),
@@ -79,9 +82,12 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     });
     let mut workers = make_workers(&loaded, &tuning, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
-    let mut outputs = args.outputs.create(&args.recording, &cameras)?;
+    // an output without a frame looks like success, and may have replaced one that was
+    let is_empty = args.limit != Some(0) && source.is_at_end()?;
+    let outputs = (!is_empty).then(|| args.outputs.create(&args.recording, cameras));
+    let mut outputs = outputs.transpose()?;
 
-    let bar = progress::bar(expected_frames(&recording, &cameras, args), args.quiet);
+    let bar = progress::bar(expected_frames(&recording, cameras, args), args.quiet);
     let mut tally = Tally::default();
     let started = Instant::now();
     let ran = run_pipeline(
@@ -93,7 +99,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         &stop,
         |frame, outcome| {
             let camera = &cameras[frame.camera];
-            outputs.publish(frame, outcome, camera, &loaded.labels)?;
+            if let Some(outputs) = &mut outputs {
+                outputs.publish(frame, outcome, camera, &loaded.labels)?;
+            }
             tally.record(frame, outcome, &camera.topic, &loaded.labels);
             bar.inc(1);
             Ok::<(), anyhow::Error>(())
@@ -118,17 +126,24 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         detections: tally.detections(&loaded.labels),
         recording: args.recording.display().to_string(),
         topics: cameras.iter().map(|camera| camera.topic.clone()).collect(),
-        warnings: source.warnings().to_vec(),
+        warnings: [&selected.left_out, source.warnings()].concat(),
         failures: tally.failures.clone(),
         versions: versions(&loaded)?,
     };
     // what was done before an error is kept; the error that came first is told first
-    let written = outputs.finish(&summary, &tally, &loaded.config.to_ros_yaml()?);
+    let configuration = loaded.config.to_ros_yaml()?;
+    let finish = |outputs: Outputs<'_>| outputs.finish(&summary, &tally, &configuration);
+    let written = outputs.map_or_else(|| Ok(Vec::new()), finish);
     match ran {
         Err(RunError::Sink(error)) => return Err(error),
         ran => ran?,
     }
     print(args, &summary, &written?)?;
+    if is_empty && !stop.load(Ordering::Relaxed) {
+        let window = (args.start, args.end);
+        let nothing = selected.nothing(&recording, &args.recording, window, source.warnings());
+        return Err(nothing.into());
+    }
     Ok(if stop.load(Ordering::Relaxed) {
         Status::Interrupted
     } else if tally.any_failed() {
@@ -136,61 +151,6 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     } else {
         Status::Success
     })
-}
-
-/// The recording's image topics, or those of them that were asked for.
-pub(super) fn select_cameras(
-    recording: &Recording,
-    wanted: &[String],
-    path: &Path,
-) -> anyhow::Result<Vec<Camera>> {
-    let all: Vec<Camera> = recording.topics().iter().filter_map(Camera::of).collect();
-    let topics = recording
-        .topics()
-        .iter()
-        .map(|t| format!("\n  {} ({})", t.name, t.type_name));
-    if all.is_empty() {
-        let topics: String = topics.collect();
-        bail!(
-            "{}: no image topics; expected sensor_msgs/msg/Image or CompressedImage, found:{}",
-            path.display(),
-            if topics.is_empty() {
-                " no topics at all"
-            } else {
-                &topics
-            }
-        );
-    }
-    let cameras = if wanted.is_empty() {
-        all
-    } else {
-        let mut cameras: Vec<Camera> = Vec::new();
-        for topic in wanted {
-            let Some(camera) = all.iter().find(|camera| camera.topic == *topic) else {
-                let images: Vec<_> = all.iter().map(|camera| camera.topic.as_str()).collect();
-                let images = images.join(", ");
-                bail!(
-                    "--topic {topic}: {} has no such image topic; it has: {images}",
-                    path.display()
-                );
-            };
-            if !cameras.contains(camera) {
-                cameras.push(camera.clone());
-            }
-        }
-        cameras
-    };
-    for topic in recording.topics() {
-        let chosen = cameras.iter().any(|camera| camera.topic == topic.name);
-        if chosen && topic.serialization_format != "cdr" {
-            let (name, found) = (&topic.name, &topic.serialization_format);
-            bail!(
-                "{}: {name} is serialized as {found:?}; expected cdr",
-                path.display()
-            );
-        }
-    }
-    Ok(cameras)
 }
 
 /// One worker a core, or as many as the parameters say.

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Args, value_parser};
 use serde_json::{Map, Value, json};
 
+use super::cameras::NothingRead;
 use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
@@ -22,7 +23,7 @@ use shuffledet_detector::{Loaded, detect::DetectorSettings};
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::sweep::outcome::{judge, outcomes};
 use shuffledet_eval::sweep::{Grid, Objective, SweepOutcome};
-use shuffledet_eval::{Problem, Problems};
+use shuffledet_eval::{ImageRecord, Problem, Problems};
 use shuffledet_harness::run::{FileSource, Images, MessageSource};
 use shuffledet_harness::sweep::{Group, Message, NextImage, detect, measure};
 use shuffledet_report::sweep::{SweepReport, render};
@@ -112,6 +113,14 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         )?)
     })?;
     bar.finish_and_clear();
+    let is_missing = |failure: &String| failure.starts_with(ImageRecord::MISSING);
+    if matches!(data.images, Images::Recording(_))
+        && !stop.load(Ordering::Relaxed)
+        && found.failures.len() == images.len()
+        && found.failures.values().all(is_missing)
+    {
+        return Err(NothingRead::of_annotated(args.truth.input()).into());
+    }
     let sample = sample(&data, &found, args.latency_images)?;
     let times = measure(&groups, configs.len(), &sample, &stop)?;
     if stop.load(Ordering::Relaxed) {

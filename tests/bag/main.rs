@@ -8,5 +8,6 @@ mod support;
 mod recordings;
 
 mod damaged;
+mod odd;
 mod reading;
 mod writing;

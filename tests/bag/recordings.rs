@@ -36,7 +36,7 @@ pub fn read_selected(
     let mut messages = recording.read(selection)?;
     let (mut data, mut reading) = (Vec::new(), Vec::new());
     while let Some(head) = messages.next_into(&mut data)? {
-        let topic = recording.topics()[head.topic].name.clone();
+        let topic = messages.topics()[head.topic].name.clone();
         reading.push((topic, head.log_time_ns, digest(&data)));
     }
     Ok((reading, messages.warnings().to_vec()))

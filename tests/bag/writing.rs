@@ -196,7 +196,7 @@ fn a_topic_is_added_once() {
     add_topics(&mut writer);
     let again = TopicSpec {
         name: "/a",
-        type_name: "std_msgs/msg/Empty",
+        type_name: "std_msgs/msg/String",
         definition: "",
         qos: SENSOR,
     };

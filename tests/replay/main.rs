@@ -11,9 +11,11 @@ mod program;
 mod recordings;
 
 mod damaged;
+mod forms;
 mod memory;
 mod paced;
 mod providers;
 mod refused;
+mod reports;
 mod selection;
 mod whole;

@@ -29,7 +29,7 @@ pub fn read_with_warnings(path: &Path) -> (Vec<Message>, Vec<String>) {
     let mut messages = recording.read(&Selection::default()).unwrap();
     let (mut data, mut all) = (Vec::new(), Vec::new());
     while let Some(head) = messages.next_into(&mut data).unwrap() {
-        let topic = recording.topics()[head.topic].name.clone();
+        let topic = messages.topics()[head.topic].name.clone();
         all.push(Message {
             topic,
             log_time_ns: head.log_time_ns,

@@ -11,12 +11,10 @@ use std::sync::Arc;
 use tempfile::TempPath;
 
 use super::error::BagError;
+use super::magic;
 
 /// No chunk and no message may be longer than this when decompressed, in bytes (1 GiB).
 pub const MAX_DECOMPRESSED: u64 = 1 << 30;
-
-/// The first bytes of a zstd frame. CDR starts with a zero byte, so the two cannot be confused.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// How the messages of a recording are packed, each on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +31,7 @@ impl MessageCompression {
         match self {
             Self::None => false,
             Self::Zstd => true,
-            Self::Detect => message.starts_with(&ZSTD_MAGIC),
+            Self::Detect => message.starts_with(&magic::ZSTD),
         }
     }
 }
@@ -76,12 +74,12 @@ pub(super) struct PlainFile {
 }
 
 impl PlainFile {
-    /// `path` itself, or a `.zstd` file unpacked to the system's temporary folder.
+    /// `path` itself, or a file packed with zstd unpacked to the system's temporary folder.
     ///
     /// The second value is a warning: the compressed file was damaged and the copy is its
     /// readable part.
-    pub fn new(path: &Path) -> Result<(Self, Option<String>), BagError> {
-        if path.extension().is_none_or(|e| e != "zstd") {
+    pub fn new(path: &Path, is_packed: bool) -> Result<(Self, Option<String>), BagError> {
+        if !is_packed {
             let file = Self {
                 name: path.to_owned(),
                 path: path.to_owned(),

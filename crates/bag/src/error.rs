@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::journal;
 use super::metadata::{NEWEST_VERSION, OLDEST_VERSION};
 
 /// Why a recording cannot be opened, read or written.
@@ -14,10 +15,29 @@ pub enum BagError {
     Io { path: PathBuf, source: io::Error },
     /// The path is neither a bag folder nor a bag file.
     #[error(
-        "{}: no recording found; expected a rosbag2 folder, or a .mcap, .db3, .mcap.zstd or .db3.zstd file",
+        "{}: no recording found; expected a rosbag2 folder, or an MCAP or SQLite3 file (.mcap, .db3), also packed with zstd",
         path.display()
     )]
     NotARecording { path: PathBuf },
+    /// A bag file of ROS 1.
+    #[error(
+        "{}: a ROS 1 recording; expected one of ROS 2. Convert it: pip install rosbags && rosbags-convert --src {} --dst {}",
+        path.display(), quoted(path), quoted(&path.with_extension(""))
+    )]
+    Ros1 { path: PathBuf },
+    /// A journal of a SQLite database in place of the database.
+    #[error(
+        "{}: the journal of a SQLite database, which holds no recording by itself; {}",
+        path.display(), beside_journal(path)
+    )]
+    Journal { path: PathBuf },
+    /// `metadata.yaml` names a file that is not in the bag folder.
+    #[error(
+        "{}: names the file {name:?}, which is outside of the bag folder and is not read; put the file into the folder, \
+         and its name alone into relative_file_paths",
+        path.display()
+    )]
+    Outside { path: PathBuf, name: String },
     /// A folder without `metadata.yaml` that holds files of both storages.
     #[error(
         "{}: no metadata.yaml, and both .mcap and .db3 files; name the one file to read, or restore metadata.yaml (ros2 bag reindex)",
@@ -37,7 +57,10 @@ pub enum BagError {
     )]
     Version { path: PathBuf, found: i64 },
     /// Files that `metadata.yaml` lists do not exist.
-    #[error("{}: missing {}", path.display(), list(files))]
+    #[error(
+        "{}: missing {}; put the files there, or remove metadata.yaml to read those that are in the folder",
+        path.display(), list(files)
+    )]
     MissingFiles { path: PathBuf, files: Vec<PathBuf> },
     /// A storage plugin that is not known.
     #[error("{}: storage {found:?}; supported are mcap and sqlite3", path.display())]
@@ -89,6 +112,27 @@ impl BagError {
     }
 }
 
+/// The path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@".contains(c);
+    if text.chars().all(is_plain) && !text.starts_with('-') {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// What to do where only a journal was found or given.
+fn beside_journal(journal: &Path) -> String {
+    match journal::database_of(journal) {
+        Some(database) if database.exists() => {
+            format!("give {}", database.display())
+        }
+        Some(database) => format!("put {} beside it, and give that", database.display()),
+        None => "give the database".to_owned(),
+    }
+}
+
 fn list(files: &[PathBuf]) -> String {
     let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
     names.join(", ")
@@ -111,9 +155,12 @@ impl Warnings {
         self.add(error);
     }
 
-    fn add(&mut self, text: impl Display) {
-        if self.0.len() < Self::LIMIT - 1 {
-            self.0.push(text.to_string());
+    pub fn add(&mut self, text: impl Display) {
+        let text = text.to_string();
+        if self.0.contains(&text) {
+            // A file that is opened twice has the same to tell.
+        } else if self.0.len() < Self::LIMIT - 1 {
+            self.0.push(text);
         } else if self.0.len() < Self::LIMIT {
             self.0.push("further warnings are left out".into());
         }

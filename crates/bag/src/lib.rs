@@ -1,7 +1,8 @@
 //! rosbag2 recordings: reading and writing.
 //!
-//! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged: whatever can be read is given
-//! out in the order of log time, and [`Messages::warnings`] says what is wrong. Nothing is read or mapped as a whole, and no
+//! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged, by what they are rather than by
+//! what they are called: whatever can be read is given out in the order of log time, and [`Messages::warnings`] says what is
+//! wrong. Nothing is read or mapped as a whole, and no
 //! length that a file claims is believed: memory stays below about 100 MiB and the largest message. Writes MCAP. What is in
 //! a message is not looked at.
 //!
@@ -29,6 +30,9 @@
 
 mod compression;
 mod error;
+mod journal;
+mod listed_file;
+mod magic;
 mod mcap_chunk;
 mod mcap_file;
 mod mcap_reader;
@@ -39,30 +43,34 @@ mod metadata;
 mod source;
 mod sqlite_file;
 mod sqlite_reader;
+mod topics;
 mod writer;
 mod written_metadata;
+mod yaml_size;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use compression::MessageCompression;
 use error::Warnings;
-use merge::Wanted;
+use merge::{Findings, Wanted};
 use metadata::Metadata;
-use source::{BagFile, Storage, files_in};
+use source::{BagFile, files_in};
+use topics::{TopicTable, merge_topics};
 
 pub use error::BagError;
 pub use merge::Messages;
 pub use writer::{RecordingWriter, TopicId, TopicSpec, WrittenRecording};
 pub use written_metadata::Qos;
 
-/// A topic of a recording; one, even if it is in several files.
+/// A topic of a recording; one, even if it is in several files. A name with messages of two types, or of two
+/// serializations, is two topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     pub name: String,
     /// As in `sensor_msgs/msg/Image`; empty if an MCAP file does not say.
     pub type_name: String,
-    /// Of the messages' bytes: `cdr`, or something that the caller may not know.
+    /// Of the messages' bytes: `cdr`, or something that the caller may not know; empty if nothing says it.
     pub serialization_format: String,
     /// As the recording states it; none where it does not.
     pub message_count: Option<u64>,
@@ -82,7 +90,7 @@ pub struct Selection {
 /// A message, without its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageHead {
-    /// Index in [`Recording::topics`].
+    /// Index in [`Messages::topics`], which begin with [`Recording::topics`].
     pub topic: usize,
     /// When it was recorded, in nanoseconds since the epoch.
     pub log_time_ns: u64,
@@ -100,27 +108,32 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Open a bag folder, or a lone `.mcap`, `.db3`, `.mcap.zstd` or `.db3.zstd` file.
+    /// Open a bag folder, or a lone MCAP or SQLite3 file, also packed with zstd.
     ///
-    /// With a `metadata.yaml` this reads nothing else. Without one each file is opened, and an
-    /// MCAP file that has no index is read once in full.
+    /// With a `metadata.yaml` this reads nothing else but the first bytes of each file. Without one, or where it does
+    /// not tell of the topics, each file is opened, and an MCAP file that has no index is read once in full.
     ///
     /// # Errors
     /// There is no recording, its metadata cannot be understood, files are missing, or (without
     /// metadata) not one file can be read.
     pub fn open(path: &Path) -> Result<Self, BagError> {
-        let kind = std::fs::metadata(path).map_err(BagError::io(path))?;
-        if !kind.is_dir() {
-            let storage = Storage::from_extension(path);
-            let storage = storage.ok_or_else(|| BagError::NotARecording {
-                path: path.to_owned(),
-            })?;
-            let file = BagFile::new(path.to_owned(), storage, None);
-            return Self::open_files(path, vec![file], Warnings::default());
+        let kind = std::fs::metadata(path).map_err(|error| match journal::of(path) {
+            Some(path) => BagError::Journal { path },
+            None => BagError::io(path)(error),
+        })?;
+        if !kind.is_dir() && !kind.is_file() {
+            // A pipe would be waited for, and cannot be read by its index.
+            let path = path.to_owned();
+            return Err(BagError::NotARecording { path });
+        }
+        let unstated = MessageCompression::Detect;
+        if kind.is_file() {
+            let file = BagFile::find(path.to_owned())?;
+            return Self::open_files(path, vec![file], unstated, Warnings::default());
         }
         let metadata = path.join(metadata::FILE_NAME);
         if metadata.exists() {
-            return Ok(Self::from_metadata(path, Metadata::read(&metadata)?));
+            return Self::from_metadata(path, Metadata::read(&metadata)?);
         }
         let files = files_in(path)?;
         let mut warnings = Warnings::default();
@@ -131,10 +144,10 @@ impl Recording {
                 files.len()
             ),
         );
-        Self::open_files(path, files, warnings)
+        Self::open_files(path, files, unstated, warnings)
     }
 
-    /// The topics, sorted by name.
+    /// The topics, sorted by name, type and serialization.
     pub fn topics(&self) -> &[Topic] {
         &self.topics
     }
@@ -155,22 +168,23 @@ impl Recording {
     /// # Errors
     /// A selected topic does not exist, or not one file can be opened.
     pub fn read(&self, selection: &Selection) -> Result<Messages, BagError> {
-        let names: Vec<&String> = match selection.topics.as_slice() {
-            [] => self.topics.iter().map(|topic| &topic.name).collect(),
-            names => names.iter().collect(),
+        let recorded: HashSet<String> = self.topics.iter().map(|t| t.name.clone()).collect();
+        let names = match selection.topics.as_slice() {
+            [] => recorded.clone(),
+            names => names.iter().cloned().collect(),
         };
-        let mut topics = HashMap::new();
-        for name in names {
-            let index = self.topics.binary_search_by(|topic| topic.name.cmp(name));
-            let index = index.map_err(|_| BagError::UnknownTopic {
-                topic: name.clone(),
-                known: self.topics.iter().map(|t| t.name.clone()).collect(),
-            })?;
-            topics.insert(name.clone(), index);
+        if let Some(unknown) = names.difference(&recorded).min() {
+            let mut known: Vec<String> = recorded.iter().cloned().collect();
+            known.sort_unstable();
+            let topic = unknown.clone();
+            return Err(BagError::UnknownTopic { topic, known });
         }
+        let found = Findings {
+            warnings: self.warnings.clone(),
+            topics: TopicTable::new(self.topics.clone(), names),
+        };
         let wanted = Wanted {
-            topics,
-            recorded: self.topics.clone(),
+            recorded,
             start_ns: selection.start_ns.unwrap_or(0),
             end_ns: selection.end_ns,
         };
@@ -179,21 +193,28 @@ impl Recording {
             self.files.clone(),
             wanted,
             self.compression,
-            self.warnings.clone(),
+            found,
         )
     }
 
-    fn from_metadata(path: &Path, metadata: Metadata) -> Self {
-        let storage = metadata.storage;
-        Self {
-            path: path.to_owned(),
-            files: (metadata.files.into_iter())
-                .map(|file| BagFile::new(file.path, storage, file.start_ns))
-                .collect(),
-            topics: merge_topics(metadata.topics),
-            start_end_ns: metadata.start_end_ns,
-            compression: metadata.compression,
-            warnings: Warnings::default(),
+    fn from_metadata(path: &Path, metadata: Metadata) -> Result<Self, BagError> {
+        let Metadata {
+            compression,
+            files,
+            topics,
+            start_end_ns,
+            warnings,
+        } = metadata;
+        match topics {
+            None => Self::open_files(path, files, compression, warnings),
+            Some(topics) => Ok(Self {
+                path: path.to_owned(),
+                files,
+                topics: merge_topics(topics),
+                start_end_ns,
+                compression,
+                warnings,
+            }),
         }
     }
 
@@ -201,6 +222,7 @@ impl Recording {
     fn open_files(
         path: &Path,
         files: Vec<BagFile>,
+        compression: MessageCompression,
         mut warnings: Warnings,
     ) -> Result<Self, BagError> {
         let (mut opened, mut error) = (Vec::new(), None);
@@ -233,27 +255,8 @@ impl Recording {
             files: opened,
             topics: merge_topics(topics),
             start_end_ns,
-            compression: MessageCompression::Detect,
+            compression,
             warnings,
         })
     }
-}
-
-/// One topic for each name, sorted by name.
-fn merge_topics(topics: Vec<Topic>) -> Vec<Topic> {
-    let mut merged = BTreeMap::<String, Topic>::new();
-    for topic in topics {
-        let Some(known) = merged.get_mut(&topic.name) else {
-            merged.insert(topic.name.clone(), topic);
-            continue;
-        };
-        known.message_count = known
-            .message_count
-            .zip(topic.message_count)
-            .map(|(a, b)| a.saturating_add(b));
-        if known.type_name.is_empty() {
-            known.type_name = topic.type_name;
-        }
-    }
-    merged.into_values().collect()
 }

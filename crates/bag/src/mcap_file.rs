@@ -16,7 +16,7 @@ use super::compression::PlainFile;
 use super::error::{BagError, Warnings};
 use super::mcap_chunk::Unit;
 use super::mcap_records::{
-    Channel, RECORD_HEAD, channel, chunk_index, footer, record_head, schema, statistics,
+    Channel, RECORD_HEAD, Schema, channel, chunk_index, footer, record_head, schema, statistics,
 };
 
 /// Footer record and end magic.
@@ -34,7 +34,7 @@ pub(super) struct McapFile {
     pub channels: HashMap<u16, Channel>,
     /// Whether damage was looked for already, and warned of, when the file was opened.
     pub scanned: bool,
-    schemas: HashMap<u16, String>,
+    schemas: HashMap<u16, Schema>,
     /// Messages of each channel; none where the file does not say.
     pub counts: Option<HashMap<u16, u64>>,
     /// First and last log time in nanoseconds.
@@ -90,17 +90,23 @@ impl McapFile {
 
     /// The topics of the file, one for each channel.
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
-        self.channels.values().map(|channel| Topic {
+        self.channels.values().map(|channel| self.topic(channel))
+    }
+
+    /// The topic of a channel, with its type: that of the channel's schema.
+    pub fn topic(&self, channel: &Channel) -> Topic {
+        let schema = self.schemas.get(&channel.schema_id);
+        let serialization = match channel.message_encoding.as_str() {
+            "" => schema.map_or("", |schema| serialization_of(&schema.encoding)),
+            stated => stated,
+        };
+        Topic {
             name: channel.topic.clone(),
-            type_name: self
-                .schemas
-                .get(&channel.schema_id)
-                .cloned()
-                .unwrap_or_default(),
-            serialization_format: channel.message_encoding.clone(),
+            type_name: schema.map(|schema| schema.name.clone()).unwrap_or_default(),
+            serialization_format: serialization.to_owned(),
             message_count: (self.counts.as_ref())
                 .map(|counts| counts.get(&channel.id).copied().unwrap_or(0)),
-        })
+        }
     }
 
     /// The error says why the summary cannot be used.
@@ -179,7 +185,7 @@ impl McapFile {
     pub fn define(&mut self, opcode: u8, body: &[u8]) -> Option<()> {
         if opcode == op::SCHEMA {
             let schema = schema(body)?;
-            self.schemas.insert(schema.id, schema.name);
+            self.schemas.insert(schema.id, schema);
         } else {
             let channel = channel(body)?;
             self.channels.insert(channel.id, channel);
@@ -201,6 +207,17 @@ impl McapFile {
             channels: (!index.channels.is_empty()).then(|| index.channels.into()),
         });
         Some(())
+    }
+}
+
+/// How messages are serialized whose schema is written so, where the channel does not say.
+fn serialization_of(schema_encoding: &str) -> &'static str {
+    match schema_encoding {
+        "ros2msg" | "ros2idl" | "omgidl" => "cdr",
+        "ros1msg" => "ros1",
+        "protobuf" => "protobuf",
+        "jsonschema" => "json",
+        _ => "",
     }
 }
 

@@ -10,11 +10,11 @@ use std::io::{self, BufReader};
 
 use mcap::records::op;
 
-use super::error::{BagError, Warnings};
+use super::error::BagError;
 use super::mcap_chunk::{Content, Entry, Loaded, Unit};
 use super::mcap_file::McapFile;
 use super::mcap_records::channel;
-use super::merge::{Stream, Wanted};
+use super::merge::{Findings, Stream, Wanted};
 
 /// Content of loaded units that is held in memory, in bytes. A unit that exceeds what is left of
 /// it, which is half at least, goes to a temporary file.
@@ -55,12 +55,16 @@ pub(super) struct McapStream {
 
 impl McapStream {
     /// Reads nothing yet.
-    pub fn new(mut file: McapFile, wanted: &Wanted) -> Result<Self, BagError> {
+    pub fn new(
+        mut file: McapFile,
+        wanted: &Wanted,
+        found: &mut Findings,
+    ) -> Result<Self, BagError> {
         let handle = File::open(&file.file.path).map_err(BagError::io(&file.file.name))?;
         let topics: HashMap<u16, Option<usize>> = file
             .channels
             .values()
-            .map(|channel| (channel.id, wanted.topic(&channel.topic)))
+            .map(|channel| (channel.id, found.topics.index(file.topic(channel))))
             .collect();
         let mut units = std::mem::take(&mut file.units);
         units.retain(|unit| {
@@ -97,28 +101,29 @@ impl McapStream {
         }
     }
 
-    fn load(&mut self, unit: Unit, warnings: &mut Warnings) -> io::Result<()> {
+    fn load(&mut self, unit: Unit, found: &mut Findings) -> io::Result<()> {
         let budget = self.make_room();
         let loaded = Loaded::read(&mut self.reader, self.file.length, &unit, budget)?;
         if let (Some(damage), false) = (&loaded.damage, self.file.scanned) {
-            warnings.push(
+            found.warnings.push(
                 &self.file.file.name,
                 format!("chunk at byte {}: {damage}", unit.offset),
             );
         }
         for (opcode, body) in &loaded.definitions {
-            if *opcode == op::CHANNEL
-                && let Some(channel) = channel(body)
-            {
-                let topic = self.wanted.topic(&channel.topic);
-                self.topics.entry(channel.id).or_insert(topic);
+            if *opcode == op::SCHEMA {
+                // One that is damaged leaves the types of its channels unknown.
+                let _ = self.file.define(*opcode, body);
+            } else if let Some(channel) = channel(body) {
+                let topic = || found.topics.index(self.file.topic(&channel));
+                self.topics.entry(channel.id).or_insert_with(topic);
             }
         }
         let mut entries = VecDeque::from(loaded.entries);
         let unknown = |id| !self.topics.contains_key(&id);
         if !self.warned_of_channel && entries.iter().any(|e| unknown(e.channel)) {
             self.warned_of_channel = true;
-            warnings.push(
+            found.warnings.push(
                 &self.file.file.name,
                 "messages on a channel that is defined nowhere are left out",
             );
@@ -179,7 +184,7 @@ impl McapStream {
 }
 
 impl Stream for McapStream {
-    fn peek(&mut self, warnings: &mut Warnings) -> Option<u64> {
+    fn peek(&mut self, found: &mut Findings) -> Option<u64> {
         // A unit that may hold an earlier message must be loaded before one is given out.
         while let Some(unit) = self.units.front() {
             if let Some(Reverse((time, offset, _))) = self.due.peek()
@@ -189,18 +194,20 @@ impl Stream for McapStream {
             }
             let unit = self.units.pop_front()?;
             let offset = unit.offset;
-            if let Err(e) = self.load(unit, warnings) {
-                warnings.push(&self.file.file.name, format!("chunk at byte {offset}: {e}"));
+            if let Err(e) = self.load(unit, found) {
+                let text = format!("chunk at byte {offset}: {e}");
+                found.warnings.push(&self.file.file.name, text);
             }
         }
         self.due.peek().map(|Reverse((time, _, _))| *time)
     }
 
-    fn take(&mut self, data: &mut Vec<u8>, warnings: &mut Warnings) -> Option<usize> {
+    fn take(&mut self, data: &mut Vec<u8>, found: &mut Findings) -> Option<usize> {
         let Reverse((_, _, index)) = self.due.pop()?;
         let (entry, read) = self.next_of(index, data)?;
         if let Err(e) = read {
-            warnings.push(&self.file.file.name, format!("a message is lost: {e}"));
+            let text = format!("a message is lost: {e}");
+            found.warnings.push(&self.file.file.name, text);
             return None;
         }
         self.topics.get(&entry.channel).copied().flatten()

@@ -22,9 +22,12 @@ pub(super) fn message_head(bytes: [u8; MESSAGE_HEAD as usize]) -> (u16, u64) {
 }
 
 /// A schema, without its text.
+#[derive(Debug, Clone)]
 pub(super) struct Schema {
     pub id: u16,
     pub name: String,
+    /// Of the text: `ros2msg`, `ros1msg`, `protobuf`, ...
+    pub encoding: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +61,7 @@ pub(super) fn schema(mut body: &[u8]) -> Option<Schema> {
     Some(Schema {
         id: u16::from_le_bytes(take(b)?),
         name: string(b)?,
+        encoding: string(b)?,
     })
 }
 
@@ -186,7 +190,7 @@ mod tests {
         assert_eq!((statistics.start_ns, statistics.end_ns), (10, 30));
         assert_eq!(statistics.counts, [(index.channels[0], 3)]);
         let schema = schema(&body_of(op::SCHEMA, &file)).unwrap();
-        assert_eq!(schema.name, "a/msg/B");
+        assert_eq!((&*schema.name, &*schema.encoding), ("a/msg/B", "ros2msg"));
         let expected = Channel {
             id: index.channels[0],
             schema_id: schema.id,

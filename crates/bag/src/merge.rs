@@ -3,35 +3,28 @@
 //! Files are opened when their first message is due and closed after their last, so that a split
 //! recording costs what one file costs; files that overlap in time are read side by side.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::PathBuf;
 
 use super::compression::{MessageCompression, decompress_message};
 use super::error::{BagError, Warnings};
 use super::source::BagFile;
+use super::topics::TopicTable;
 use super::{MessageHead, Topic};
 
 /// A selection, resolved against a recording's topics.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
-    /// Name and index of each wanted topic.
-    pub topics: HashMap<String, usize>,
-    /// All topics of the recording, sorted by name.
-    pub recorded: Vec<Topic>,
+    /// The names of all topics of the recording.
+    pub recorded: HashSet<String>,
     pub start_ns: u64,
     /// Exclusive.
     pub end_ns: Option<u64>,
 }
 
 impl Wanted {
-    pub fn topic(&self, name: &str) -> Option<usize> {
-        self.topics.get(name).copied()
-    }
-
     pub fn is_recorded(&self, name: &str) -> bool {
-        (self.recorded)
-            .binary_search_by(|topic| topic.name.as_str().cmp(name))
-            .is_ok()
+        self.recorded.contains(name)
     }
 
     pub fn includes(&self, log_time_ns: u64) -> bool {
@@ -44,15 +37,22 @@ impl Wanted {
     }
 }
 
+/// What reading brings to light.
+#[derive(Debug)]
+pub(super) struct Findings {
+    pub warnings: Warnings,
+    pub topics: TopicTable,
+}
+
 /// The wanted messages of one file in the order of log time.
 pub(super) trait Stream: Send {
     /// Log time of the next message in nanoseconds, none after the last.
-    fn peek(&mut self, warnings: &mut Warnings) -> Option<u64>;
+    fn peek(&mut self, found: &mut Findings) -> Option<u64>;
 
     /// The next message: its bytes into `data` (cleared first), its topic as the value.
     ///
     /// None if this one cannot be read; that was warned of, and the next one may be fine.
-    fn take(&mut self, data: &mut Vec<u8>, warnings: &mut Warnings) -> Option<usize>;
+    fn take(&mut self, data: &mut Vec<u8>, found: &mut Findings) -> Option<usize>;
 }
 
 struct Active {
@@ -71,7 +71,7 @@ pub struct Messages {
     wanted: Wanted,
     compression: MessageCompression,
     packed: Vec<u8>,
-    warnings: Warnings,
+    found: Findings,
     last_ns: u64,
     warned_of_order: bool,
     /// Messages read of each topic; none once the counts were compared with the recording's.
@@ -87,9 +87,8 @@ impl Messages {
         files: Vec<BagFile>,
         wanted: Wanted,
         compression: MessageCompression,
-        warnings: Warnings,
+        found: Findings,
     ) -> Result<Self, BagError> {
-        let counts = vec![0; wanted.recorded.len()];
         let mut messages = Self {
             path,
             pending: VecDeque::new(),
@@ -97,17 +96,17 @@ impl Messages {
             wanted,
             compression,
             packed: Vec::new(),
-            warnings,
+            found,
             last_ns: 0,
             warned_of_order: false,
-            counts: Some(counts),
+            counts: Some(Vec::new()),
             opened: false,
             error: None,
         };
         for mut file in files {
             // Where metadata.yaml does not say when a file starts, only the file itself can.
             if file.start_ns.is_none()
-                && let Err(error) = file.open(&mut messages.warnings)
+                && let Err(error) = file.open(&mut messages.found.warnings)
             {
                 messages.fail(error);
                 continue;
@@ -130,13 +129,13 @@ impl Messages {
     pub fn next_into(&mut self, data: &mut Vec<u8>) -> Result<Option<MessageHead>, BagError> {
         while let Some((log_time_ns, index)) = self.earliest()? {
             let active = &mut self.active[index];
-            let Some(topic) = active.stream.take(data, &mut self.warnings) else {
+            let Some(topic) = active.stream.take(data, &mut self.found) else {
                 continue;
             };
             if self.compression.applies_to(data) {
                 std::mem::swap(data, &mut self.packed);
                 if let Err(e) = decompress_message(&self.packed, data) {
-                    self.warnings.push(
+                    self.found.warnings.push(
                         &active.name,
                         format!("the message logged at {log_time_ns} ns is lost: {e}"),
                     );
@@ -145,14 +144,15 @@ impl Messages {
             }
             if log_time_ns < self.last_ns && !self.warned_of_order {
                 self.warned_of_order = true;
-                self.warnings.push(
+                self.found.warnings.push(
                     &active.name,
                     "messages are out of order: its index or metadata.yaml gives wrong times",
                 );
             }
             self.last_ns = log_time_ns;
-            if let Some(count) = self.counts.as_mut().and_then(|c| c.get_mut(topic)) {
-                *count += 1;
+            if let Some(counts) = &mut self.counts {
+                counts.resize(counts.len().max(topic + 1), 0);
+                counts[topic] += 1;
             }
             return Ok(Some(MessageHead { topic, log_time_ns }));
         }
@@ -167,35 +167,51 @@ impl Messages {
         if self.wanted.start_ns > 0 || self.wanted.end_ns.is_some() {
             return;
         }
-        for (topic, read) in self.wanted.recorded.iter().zip(counts) {
-            if let Some(stated) = topic.message_count
+        let Findings { warnings, topics } = &mut self.found;
+        // By name, since metadata.yaml may not tell of every type.
+        let (mut read, mut stated) = (BTreeMap::new(), BTreeMap::new());
+        for (index, topic) in topics.as_slice().iter().enumerate() {
+            let name = topic.name.as_str();
+            *read.entry(name).or_insert(0) += counts.get(index).copied().unwrap_or(0);
+            if let Some(count) = topic.message_count {
+                let sum: &mut u64 = stated.entry(name).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        }
+        for (name, stated) in stated {
+            if let Some(&read) = read.get(name)
                 && stated != read
-                && self.wanted.topic(&topic.name).is_some()
+                && topics.is_wanted(name)
             {
-                self.warnings.push(
-                    &self.path,
-                    format!(
-                        "{} has {read} messages where {stated} are stated",
-                        topic.name
-                    ),
-                );
+                let text = format!("{name} has {read} messages where {stated} are stated");
+                warnings.push(&self.path, text);
             }
         }
     }
 
+    /// The topics of the messages: those of the recording, and after them those that only its files tell of.
+    pub fn topics(&self) -> &[Topic] {
+        self.found.topics.as_slice()
+    }
+
     /// What was wrong so far; each names the file. More may come with each message.
     pub fn warnings(&self) -> &[String] {
-        self.warnings.as_slice()
+        self.found.warnings.as_slice()
+    }
+
+    /// Adds what the reader of the messages finds wrong with them.
+    pub fn warn(&mut self, text: String) {
+        self.found.warnings.add(text);
     }
 
     /// The log time of the next message, and the open file that has it.
     fn earliest(&mut self) -> Result<Option<(u64, usize)>, BagError> {
         loop {
-            let warnings = &mut self.warnings;
+            let found = &mut self.found;
             self.active
-                .retain_mut(|active| active.stream.peek(warnings).is_some());
+                .retain_mut(|active| active.stream.peek(found).is_some());
             let next = (self.active.iter_mut().enumerate())
-                .filter_map(|(index, active)| Some((active.stream.peek(warnings)?, index)))
+                .filter_map(|(index, active)| Some((active.stream.peek(found)?, index)))
                 .min();
             let due = self.pending.front().is_some_and(|file| {
                 next.is_none_or(|(time, _)| file.start_ns.unwrap_or(0) <= time)
@@ -218,11 +234,11 @@ impl Messages {
             return;
         }
         let name = file.path.clone();
-        match file.into_stream(&self.wanted, &mut self.warnings) {
+        match file.into_stream(&self.wanted, &mut self.found) {
             Ok(stream) => {
                 self.opened = true;
                 if let Some(error) = self.error.take() {
-                    self.warnings.push_error(&error);
+                    self.found.warnings.push_error(&error);
                 }
                 self.active.push(Active { name, stream });
             }
@@ -233,7 +249,7 @@ impl Messages {
     /// A file that cannot be opened is an error while no other could be, else a warning.
     fn fail(&mut self, error: BagError) {
         if self.opened || self.error.is_some() {
-            self.warnings.push_error(&error);
+            self.found.warnings.push_error(&error);
         } else {
             self.error = Some(error);
         }

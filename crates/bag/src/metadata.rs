@@ -1,18 +1,21 @@
 //! `metadata.yaml` of rosbag2, versions 4 to 9, as it is read.
 //!
 //! Only what reading needs is looked at; other fields, known and unknown, are left alone. Versions
-//! differ little in it: 5 added `files`, with the start of each one.
+//! differ little in it: 5 added `files`, with the start of each one. A field that is missing, null
+//! or of another kind costs what only it can say: the files say the rest.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde_yaml::Value;
 
 use super::Topic;
 use super::compression::MessageCompression;
-use super::error::BagError;
-use super::source::Storage;
+use super::error::{BagError, Warnings};
+use super::listed_file::existing;
+use super::source::{BagFile, Storage, files_in};
+use super::yaml_size;
 
 /// Oldest version of `metadata.yaml` that is read.
 pub const OLDEST_VERSION: i64 = 4;
@@ -28,171 +31,206 @@ const MAX_BYTES: u64 = 16 << 20;
 /// What `metadata.yaml` says, checked.
 #[derive(Debug)]
 pub(super) struct Metadata {
-    pub storage: Storage,
     pub compression: MessageCompression,
     /// In the order of recording, each an existing file.
-    pub files: Vec<ListedFile>,
-    pub topics: Vec<Topic>,
+    pub files: Vec<BagFile>,
+    /// None where they are not all told of.
+    pub topics: Option<Vec<Topic>>,
     /// First and last log time in nanoseconds; none for an empty recording.
     pub start_end_ns: Option<(u64, u64)>,
-}
-
-#[derive(Debug, PartialEq)]
-pub(super) struct ListedFile {
-    pub path: PathBuf,
-    /// Log time of its first message in nanoseconds; none where the file does not say (version 4).
-    pub start_ns: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Document<T> {
-    rosbag2_bagfile_information: T,
-}
-
-#[derive(Deserialize)]
-struct RawVersion {
-    version: i64,
-}
-
-#[derive(Deserialize)]
-struct RawFiles {
-    relative_file_paths: Vec<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Raw {
-    storage_identifier: String,
-    relative_file_paths: Vec<PathBuf>,
-    #[serde(default)]
-    duration: RawDuration,
-    #[serde(default)]
-    starting_time: RawTime,
-    #[serde(default)]
-    message_count: u64,
-    topics_with_message_count: Vec<RawCount>,
-    #[serde(default)]
-    compression_format: Option<String>,
-    #[serde(default)]
-    compression_mode: Option<String>,
-    #[serde(default)]
-    files: Option<Vec<RawFile>>,
-}
-
-#[derive(Deserialize, Default)]
-struct RawDuration {
-    nanoseconds: i64,
-}
-
-#[derive(Deserialize, Default)]
-struct RawTime {
-    nanoseconds_since_epoch: i64,
-}
-
-#[derive(Deserialize)]
-struct RawCount {
-    topic_metadata: RawTopic,
-    message_count: u64,
-}
-
-#[derive(Deserialize)]
-struct RawTopic {
-    name: String,
-    #[serde(rename = "type")]
-    type_name: String,
-    serialization_format: String,
-}
-
-#[derive(Deserialize)]
-struct RawFile {
-    path: PathBuf,
-    starting_time: RawTime,
-    message_count: u64,
+    /// What is wrong with it.
+    pub warnings: Warnings,
 }
 
 /// The files that the `metadata.yaml` at `path` describes, as it names them; of any version.
 pub(super) fn listed_files(path: &Path) -> Result<Vec<PathBuf>, BagError> {
-    parse::<RawFiles>(&read(path)?, path).map(|raw| raw.relative_file_paths)
+    let names = file_names(&read(path)?);
+    Ok(names.into_iter().map(PathBuf::from).collect())
 }
 
 impl Metadata {
     /// Read and check the `metadata.yaml` at `path`.
     pub fn read(path: &Path) -> Result<Self, BagError> {
-        let text = read(path)?;
-        // The version comes first: a format to come may have other fields.
-        let found = parse::<RawVersion>(&text, path)?.version;
-        if !(OLDEST_VERSION..=NEWEST_VERSION).contains(&found) {
-            return Err(BagError::Version {
-                path: path.to_owned(),
-                found,
-            });
-        }
-        Self::check(parse(&text, path)?, path)
-    }
-
-    fn check(raw: Raw, path: &Path) -> Result<Self, BagError> {
-        let storage =
-            Storage::from_identifier(&raw.storage_identifier).ok_or_else(|| BagError::Storage {
-                path: path.to_owned(),
-                found: raw.storage_identifier.clone(),
-            })?;
-        let mode = raw.compression_mode.unwrap_or_default();
-        let format = raw.compression_format.unwrap_or_default();
-        let compression = match (mode.to_ascii_lowercase().as_str(), format.as_str()) {
-            ("" | "none", _) | ("file", "zstd") => MessageCompression::None,
-            ("message", "zstd") => MessageCompression::Zstd,
-            _ => {
-                return Err(BagError::Compression {
-                    path: path.to_owned(),
-                    mode,
-                    format,
-                });
+        let raw = read(path)?;
+        let mut warnings = Warnings::default();
+        match raw.get("version").and_then(integer) {
+            Some(found) if !(OLDEST_VERSION..=NEWEST_VERSION).contains(&found) => {
+                let path = path.to_owned();
+                return Err(BagError::Version { path, found });
             }
-        };
-        let listed = raw.files.unwrap_or_default();
-        let start_of = |name: &Path| {
-            let file = listed.iter().find(|f| f.path.as_path() == name)?;
-            // An empty file carries a meaningless time.
-            (file.message_count > 0).then(|| nanoseconds(&file.starting_time))
-        };
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let (mut files, mut missing) = (Vec::new(), Vec::new());
-        for name in &raw.relative_file_paths {
-            match existing(folder, name) {
-                Some(path) => files.push(ListedFile {
-                    path,
-                    start_ns: start_of(name),
-                }),
-                None => missing.push(folder.join(name)),
-            }
+            Some(_) => {}
+            None => warnings.push(path, "states no version; read as one that is supported"),
         }
-        if !missing.is_empty() {
-            return Err(BagError::MissingFiles {
-                path: path.to_owned(),
-                files: missing,
-            });
+        let compression = compression(&raw, path)?;
+        let files = files(&raw, path, &mut warnings)?;
+        let topics = topics(&raw);
+        if topics.is_none() {
+            let text = "does not tell of every topic; the files are opened to find them";
+            warnings.push(path, text);
         }
-        let start = nanoseconds(&raw.starting_time);
-        let duration = u64::try_from(raw.duration.nanoseconds).unwrap_or(0);
         Ok(Self {
-            storage,
             compression,
             files,
-            topics: raw
-                .topics_with_message_count
-                .into_iter()
-                .map(|t| Topic {
-                    name: t.topic_metadata.name,
-                    type_name: t.topic_metadata.type_name,
-                    serialization_format: t.topic_metadata.serialization_format,
-                    message_count: Some(t.message_count),
-                })
-                .collect(),
-            start_end_ns: (raw.message_count > 0).then(|| (start, start.saturating_add(duration))),
+            start_end_ns: start_end_ns(&raw, topics.as_deref()),
+            topics,
+            warnings,
         })
     }
 }
 
-fn read(path: &Path) -> Result<String, BagError> {
+fn compression(raw: &Value, path: &Path) -> Result<MessageCompression, BagError> {
+    let text = |key| {
+        raw.get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .trim()
+    };
+    let (mode, format) = (text("compression_mode"), text("compression_format"));
+    match mode.to_ascii_lowercase().as_str() {
+        "" | "none" => Ok(MessageCompression::None),
+        // The files themselves say whether they are packed.
+        "file" if matches!(format, "" | "zstd") => Ok(MessageCompression::None),
+        "message" if format == "zstd" => Ok(MessageCompression::Zstd),
+        "message" if format.is_empty() => Ok(MessageCompression::Detect),
+        _ => Err(BagError::Compression {
+            path: path.to_owned(),
+            mode: mode.to_owned(),
+            format: format.to_owned(),
+        }),
+    }
+}
+
+/// The files that are listed, or those in the folder where none is.
+fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFile>, BagError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let names = file_names(raw);
+    if names.is_empty() {
+        let files = files_in(folder)?;
+        warnings.push(
+            path,
+            format!("lists no files; reading the {} that are there", files.len()),
+        );
+        return Ok(files);
+    }
+    let stated = raw.get("storage_identifier").and_then(Value::as_str);
+    let stated = stated.unwrap_or_default().trim();
+    let storage = Storage::from_identifier(stated);
+    let (mut files, mut missing) = (Vec::new(), Vec::new());
+    for name in &names {
+        let Some(found) = existing(folder, name, path)? else {
+            missing.push(folder.join(name));
+            continue;
+        };
+        let of_name = Storage::from_extension(&found).filter(|_| stated.is_empty());
+        let file = BagFile::with_storage(&found, storage.or(of_name))?;
+        let Some(mut file) = file else {
+            return Err(BagError::Storage {
+                path: path.to_owned(),
+                found: stated.to_owned(),
+            });
+        };
+        if Some(file.storage) != storage && !stated.is_empty() {
+            let text = format!(
+                "states the storage {stated:?}, but the files are of {}, and are read as that",
+                file.storage.identifier()
+            );
+            warnings.push(path, text);
+        }
+        file.start_ns = start_of(raw, name);
+        files.push(file);
+    }
+    if let Some(path) = missing.iter().find_map(|path| super::journal::of(path)) {
+        return Err(BagError::Journal { path });
+    }
+    if missing.is_empty() {
+        return Ok(files);
+    }
+    Err(BagError::MissingFiles {
+        path: path.to_owned(),
+        files: missing,
+    })
+}
+
+/// The names in `relative_file_paths`, or else those in `files`.
+fn file_names(raw: &Value) -> Vec<String> {
+    let names = |names: Vec<&Value>| -> Vec<String> {
+        let names = names.into_iter().filter_map(Value::as_str);
+        let names = names.filter(|name| !name.trim().is_empty());
+        names.map(str::to_owned).collect()
+    };
+    let listed = names(list(raw, "relative_file_paths"));
+    if !listed.is_empty() {
+        return listed;
+    }
+    let files = list(raw, "files").into_iter();
+    names(files.filter_map(|file| file.get("path")).collect())
+}
+
+/// The log time of the first message of the file of this name; none where nothing says it.
+fn start_of(raw: &Value, name: &str) -> Option<u64> {
+    let same = |file: &&Value| {
+        let path = file.get("path").and_then(Value::as_str);
+        path.is_some_and(|path| super::listed_file::same_file(path, name))
+    };
+    let file = list(raw, "files").into_iter().find(same)?;
+    // An empty file carries a meaningless time.
+    let count = file.get("message_count").and_then(integer)?;
+    let start = integer(file.get("starting_time")?.get("nanoseconds_since_epoch")?)?;
+    (count > 0).then(|| u64::try_from(start).unwrap_or(0))
+}
+
+/// The topics; none where there is no list of them, or not each one has a name and a type.
+fn topics(raw: &Value) -> Option<Vec<Topic>> {
+    let text = |of: &Value, key| of.get(key).and_then(Value::as_str).map(str::to_owned);
+    let topic = |entry: &Value| {
+        let about = entry.get("topic_metadata")?;
+        Some(Topic {
+            name: text(about, "name").filter(|name| !name.is_empty())?,
+            type_name: text(about, "type").filter(|name| !name.is_empty())?,
+            serialization_format: text(about, "serialization_format").unwrap_or_default(),
+            message_count: entry.get("message_count").and_then(count),
+        })
+    };
+    let entries = list(raw, "topics_with_message_count");
+    let topics: Option<Vec<Topic>> = entries.into_iter().map(topic).collect();
+    topics.filter(|topics| !topics.is_empty())
+}
+
+fn start_end_ns(raw: &Value, topics: Option<&[Topic]>) -> Option<(u64, u64)> {
+    let of_topics = || topics?.iter().map(|topic| topic.message_count).sum();
+    let messages = raw
+        .get("message_count")
+        .and_then(count)
+        .or_else(of_topics)?;
+    let start = raw.get("starting_time")?.get("nanoseconds_since_epoch");
+    let duration = raw.get("duration").and_then(|d| d.get("nanoseconds"));
+    let start = u64::try_from(integer(start?)?).unwrap_or(0);
+    let duration = duration.and_then(count)?;
+    (messages > 0).then(|| (start, start.saturating_add(duration)))
+}
+
+/// The elements of a list; one that is no list is its only element.
+fn list<'a>(raw: &'a Value, key: &str) -> Vec<&'a Value> {
+    match raw.get(key) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Sequence(elements)) => elements.iter().collect(),
+        Some(one) => vec![one],
+    }
+}
+
+/// Also of a number that stands in quotes.
+fn integer(value: &Value) -> Option<i64> {
+    value
+        .as_i64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+fn count(value: &Value) -> Option<u64> {
+    integer(value).map(|count| u64::try_from(count).unwrap_or(0))
+}
+
+/// What stands in the file below `rosbag2_bagfile_information`.
+fn read(path: &Path) -> Result<Value, BagError> {
     let mut text = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text))
@@ -200,13 +238,19 @@ fn read(path: &Path) -> Result<String, BagError> {
     if text.len() as u64 > MAX_BYTES {
         return Err(bad(path, format!("longer than {MAX_BYTES} bytes")));
     }
-    String::from_utf8(text).map_err(|e| bad(path, e.to_string()))
-}
-
-fn parse<T: for<'de> Deserialize<'de>>(text: &str, path: &Path) -> Result<T, BagError> {
-    serde_yaml::from_str::<Document<T>>(text)
-        .map(|document| document.rosbag2_bagfile_information)
-        .map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))
+    let text = String::from_utf8(text).map_err(|e| bad(path, e.to_string()))?;
+    // Editors of Windows put a byte order mark before it.
+    let text = text.trim_start_matches('\u{feff}');
+    let document: Value = yaml_size::check(text, 4 * MAX_BYTES)
+        .and_then(|()| serde_yaml::from_str(text))
+        .map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))?;
+    match document.get("rosbag2_bagfile_information") {
+        Some(information @ Value::Mapping(_)) => Ok(information.clone()),
+        _ => Err(bad(
+            path,
+            "not rosbag2 metadata: expected the field rosbag2_bagfile_information".to_owned(),
+        )),
+    }
 }
 
 fn bad(path: &Path, reason: String) -> BagError {
@@ -214,18 +258,4 @@ fn bad(path: &Path, reason: String) -> BagError {
         path: path.to_owned(),
         reason,
     }
-}
-
-fn nanoseconds(time: &RawTime) -> u64 {
-    u64::try_from(time.nanoseconds_since_epoch).unwrap_or(0)
-}
-
-/// The file that `name` stands for: some rosbag2 versions leave out the suffix of compression.
-fn existing(folder: &Path, name: &Path) -> Option<PathBuf> {
-    let plain = folder.join(name);
-    let mut compressed = plain.clone().into_os_string();
-    compressed.push(".zstd");
-    [plain, compressed.into()]
-        .into_iter()
-        .find(|path| path.is_file())
 }

@@ -10,6 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::Topic;
 use super::compression::PlainFile;
 use super::error::{BagError, Warnings};
+use super::journal::{self, MadeIndex};
+use super::magic::SQLITE3;
 
 /// A `.db3` file, as far as it can be read.
 #[derive(Debug, Clone)]
@@ -24,16 +26,17 @@ pub(super) struct SqliteFile {
 impl SqliteFile {
     pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
         let file = whole_pages(file, warnings)?;
-        let db = connect(&file, warnings)?;
-        let topics = read_topics(&db).map_err(|e| unreadable(&file, e.to_string()))?;
+        let database = connect(&file, warnings)?;
+        let db = &database.db;
+        let topics = read_topics(db).map_err(|e| damaged(&file, &e))?;
         let mut opened = Self {
             file,
             topics,
             start_end_ns: None,
         };
         // Both may fail in a damaged file of which much can be read all the same.
-        opened.start_end_ns = read_start_end(&db).ok().flatten();
-        if let Ok(counts) = read_counts(&db) {
+        opened.start_end_ns = read_start_end(db).ok().flatten();
+        if let Ok(counts) = read_counts(db) {
             for (id, topic) in &mut opened.topics {
                 topic.message_count = Some(counts.get(id).copied().unwrap_or(0));
             }
@@ -51,7 +54,7 @@ impl SqliteFile {
 fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, BagError> {
     let mut head = [0; 18];
     let mut handle = File::open(&file.path).map_err(BagError::io(&file.name))?;
-    if handle.read_exact(&mut head).is_err() || !head.starts_with(b"SQLite format 3\0") {
+    if handle.read_exact(&mut head).is_err() || !head.starts_with(SQLITE3) {
         // Not a database, as SQLite will say.
         return Ok(file);
     }
@@ -72,35 +75,62 @@ fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, Ba
     }
 }
 
+/// A connection to a database that is only read; nothing is left beside it.
+pub(super) struct Database {
+    pub db: Connection,
+    /// Dropped after the connection.
+    _index: Option<MadeIndex>,
+}
+
 /// Open read-only; the file must be one with the tables of rosbag2.
-pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Connection, BagError> {
-    let open = |path: &Path, flags| {
+pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Database, BagError> {
+    let open = |path: &Path, flags, index| {
         let db = Connection::open_with_flags(path, flags)?;
-        is_recording(&db).map(|is_one| is_one.then_some(db))
-    };
-    let sidecar = |suffix: &str| {
-        let mut path = file.path.clone().into_os_string();
-        path.push(suffix);
-        std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
+        let is_one = is_recording(&db)?;
+        Ok::<_, rusqlite::Error>(is_one.then_some(Database { db, _index: index }))
     };
     // A recording that was not closed has its newest messages in a journal. Without one the file
     // is read as immutable, which needs no lock and so works in folders that cannot be written.
-    if sidecar("-wal") || sidecar("-journal") {
-        match open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+    let mut not_replayed = None;
+    if let Some(journal) = journal::of(&file.path) {
+        let replay = || {
+            let index = MadeIndex::of(&file.path);
+            open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY, index)
+        };
+        let opened = match journal::not_one(&file.path, &journal) {
+            Some(text) => Err(text),
+            None => {
+                replay().map_err(|e| journal::not_replayed(&file.name, &journal, &e.to_string()))
+            }
+        };
+        match opened {
             Ok(Some(db)) => return Ok(db),
             Ok(None) => {}
-            Err(e) => warnings.push(
-                &file.name,
-                format!("its journal cannot be read ({e}); the file is read without it"),
-            ),
+            Err(text) => {
+                warnings.push(&file.name, &text);
+                not_replayed = Some(text);
+            }
         }
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    match open(&immutable_uri(&file.path), flags) {
+    match open(&immutable_uri(&file.path), flags, None) {
         Ok(Some(db)) => Ok(db),
-        Ok(None) => Err(unreadable(file, "it lacks the tables topics and messages")),
-        Err(e) => Err(unreadable(file, e.to_string())),
+        Ok(None) => {
+            let journal = not_replayed
+                .map(|text| format!("; {text}"))
+                .unwrap_or_default();
+            let text = format!("it lacks the tables topics and messages{journal}");
+            Err(unreadable(file, text))
+        }
+        Err(e) => Err(damaged(file, &e)),
     }
+}
+
+/// The error of a database that SQLite finds damaged, with what may help.
+fn damaged(file: &PlainFile, error: &rusqlite::Error) -> BagError {
+    let is_damage = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt);
+    let hint = is_damage.then(|| format!("; {}", journal::recover_hint(&file.name)));
+    unreadable(file, format!("{error}{}", hint.unwrap_or_default()))
 }
 
 fn unreadable(file: &PlainFile, reason: impl Into<String>) -> BagError {

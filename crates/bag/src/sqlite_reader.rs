@@ -6,12 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 
-use rusqlite::Connection;
-
 use super::compression::PlainFile;
-use super::error::{BagError, Warnings};
-use super::merge::{Stream, Wanted};
-use super::sqlite_file::{SqliteFile, connect, nanoseconds};
+use super::error::BagError;
+use super::journal::recover_hint;
+use super::merge::{Findings, Stream, Wanted};
+use super::sqlite_file::{Database, SqliteFile, connect, nanoseconds};
 
 /// Keys that are read at once; where there is no index every page costs a scan of the table.
 const PAGE: usize = 16_384;
@@ -27,7 +26,7 @@ pub(super) struct SqliteStream {
     name: PathBuf,
     /// Keeps an unpacked copy until the connection is closed.
     _file: PlainFile,
-    db: Connection,
+    database: Database,
     wanted: Wanted,
     /// The topic of each id; none where it is not wanted.
     topics: HashMap<i64, Option<usize>>,
@@ -43,19 +42,15 @@ pub(super) struct SqliteStream {
 
 impl SqliteStream {
     /// Reads nothing yet.
-    pub fn new(
-        file: SqliteFile,
-        wanted: &Wanted,
-        warnings: &mut Warnings,
-    ) -> Result<Self, BagError> {
-        let db = connect(&file.file, warnings)?;
+    pub fn new(file: SqliteFile, wanted: &Wanted, found: &mut Findings) -> Result<Self, BagError> {
+        let database = connect(&file.file, &mut found.warnings)?;
         let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
         Ok(Self {
             name: file.file.name.clone(),
             _file: file.file,
-            db,
-            topics: (file.topics.iter())
-                .map(|(id, topic)| (*id, wanted.topic(&topic.name)))
+            database,
+            topics: (file.topics.into_iter())
+                .map(|(id, topic)| (id, found.topics.index(topic)))
                 .collect(),
             has_unknown_topic: false,
             wanted: wanted.clone(),
@@ -73,7 +68,7 @@ impl SqliteStream {
 
     /// Fill `page` with the next keys that are wanted; the rows that were read even on error.
     fn next_page(&mut self) -> rusqlite::Result<()> {
-        let mut statement = self.db.prepare_cached(match self.without_index {
+        let mut statement = self.database.db.prepare_cached(match self.without_index {
             None => {
                 "SELECT timestamp, id, topic_id FROM messages
                  WHERE (timestamp, id) > (?1, ?2) AND timestamp < ?3
@@ -114,7 +109,8 @@ impl SqliteStream {
 
     fn data(&self, id: i64, data: &mut Vec<u8>) -> rusqlite::Result<()> {
         data.clear();
-        self.db
+        self.database
+            .db
             .prepare_cached("SELECT data FROM messages WHERE id = ?1")?
             .query_row([id], |row| {
                 data.extend_from_slice(row.get_ref(0)?.as_blob()?);
@@ -124,14 +120,16 @@ impl SqliteStream {
 }
 
 impl Stream for SqliteStream {
-    fn peek(&mut self, warnings: &mut Warnings) -> Option<u64> {
+    fn peek(&mut self, found: &mut Findings) -> Option<u64> {
         while self.page.is_empty() && !self.exhausted {
             if let Err(e) = self.next_page() {
                 // The table may be fine where its index is not. A recording's ids rise with time.
                 self.exhausted = self.without_index.is_some();
                 self.without_index = Some(i64::MIN);
                 if self.exhausted {
-                    warnings.push(&self.name, format!("damaged ({e}); the rest is lost"));
+                    let hint = recover_hint(&self.name);
+                    let text = format!("damaged ({e}); the rest is lost; {hint}");
+                    found.warnings.push(&self.name, text);
                 }
             }
             if self.without_index.is_some() {
@@ -140,20 +138,18 @@ impl Stream for SqliteStream {
         }
         if self.exhausted && std::mem::take(&mut self.has_unknown_topic) {
             let text = "messages of a topic that is defined nowhere are left out";
-            warnings.push(&self.name, text);
+            found.warnings.push(&self.name, text);
         }
         self.page.front().map(|key| nanoseconds(key.timestamp))
     }
 
-    fn take(&mut self, data: &mut Vec<u8>, warnings: &mut Warnings) -> Option<usize> {
+    fn take(&mut self, data: &mut Vec<u8>, found: &mut Findings) -> Option<usize> {
         let key = self.page.pop_front()?;
         match self.data(key.id, data) {
             Ok(()) => Some(key.topic),
             Err(e) => {
-                warnings.push(
-                    &self.name,
-                    format!("the message of id {} is lost: {e}", key.id),
-                );
+                let text = format!("the message of id {} is lost: {e}", key.id);
+                found.warnings.push(&self.name, text);
                 None
             }
         }

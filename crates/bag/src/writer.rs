@@ -97,12 +97,13 @@ impl RecordingWriter {
         })
     }
 
-    /// Add a topic of CDR messages.
+    /// Add a topic of CDR messages. One name may have topics of several types.
     ///
     /// # Errors
-    /// A topic of that name was added already, or the file cannot be written.
+    /// A topic of that name and type was added already, or the file cannot be written.
     pub fn add_topic(&mut self, topic: &TopicSpec) -> Result<TopicId, BagError> {
-        if self.topics.iter().any(|t| t.name == topic.name) {
+        let is_same = |t: &WrittenTopic| t.name == topic.name && t.type_name == topic.type_name;
+        if self.topics.iter().any(is_same) {
             return Err(BagError::Topic {
                 topic: topic.name.to_owned(),
                 reason: "it has been added already".into(),

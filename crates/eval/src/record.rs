@@ -126,6 +126,11 @@ impl ImageRecord {
     /// The failure of an image that is not there.
     pub const MISSING: &str = "image_missing";
 
+    /// Whether it failed since it is not there.
+    pub fn is_missing(&self) -> bool {
+        self.failure_reason() == Some(Self::MISSING)
+    }
+
     /// The name that its failure counts under.
     pub fn failure_reason(&self) -> Option<&str> {
         let failure = self.failure.as_deref()?;

@@ -15,7 +15,7 @@ use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{
-    Camera, Frame, Pace, RunError, Source, Transport, Tuning, Worker, run as run_pipeline,
+    Frame, ImageTopics, Pace, RunError, Source, Transport, Tuning, Worker, run as run_pipeline,
 };
 use shuffledet_eval::record::as_written;
 use shuffledet_eval::subject::EvaluationSettings;
@@ -245,9 +245,8 @@ impl MessageSource {
                 by_topic.entry(topic).or_default().insert(*stamp_ns, index);
             }
         }
-        let cameras = recording.topics().iter().filter_map(Camera::of);
         let (mut wanted, mut stamps) = (Vec::new(), Vec::new());
-        for camera in cameras {
+        for camera in ImageTopics::of(recording).cameras {
             if let Some(pending) = by_topic.remove(camera.topic.as_str()) {
                 wanted.push(camera);
                 stamps.push(pending);

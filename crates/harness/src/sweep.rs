@@ -155,7 +155,9 @@ impl Lane {
             // what the source could not read it says in place of a coordinate frame
             return Err(format!("{}: {}", ImageRecord::MISSING, frame.frame_id));
         }
-        let image = decode(&mut self.decoder, frame.transport, &frame.message)
+        let readable = frame.unreadable.clone().map_or(Ok(()), Err);
+        let image = readable
+            .and_then(|()| decode(&mut self.decoder, frame.transport, &frame.message))
             .map_err(|failure| format!("{}: {}", failure.reason, failure.message))?;
         let mut results = Vec::new();
         for (group, detector) in groups.iter().zip(&mut self.detectors) {

@@ -6,6 +6,7 @@ use opencv::{imgcodecs, imgproc};
 use thiserror::Error;
 
 use super::bgr::{BgrView, BorrowedMat, row_bytes, rows_bytes};
+use super::encoding::compressed_measurement;
 use super::jpeg::{JpegDecoder, JpegScale, has_exif, has_screen_colours};
 use shuffledet_msg::{CompressedImageView, ImageView};
 
@@ -191,6 +192,11 @@ impl ImageDecoder {
         &'a mut self,
         image: &CompressedImageView<'a>,
     ) -> Result<BgrView<'a>, DecodeError> {
+        if let Some(found) = compressed_measurement(image) {
+            // as of the same image uncompressed
+            let found = found.to_owned();
+            return Err(DecodeError::UnknownEncoding { found });
+        }
         match image.data {
             [0xff, 0xd8, ..] | [0x89, b'P', b'N', b'G', ..] => self.decode_file(image.data),
             other => Err(DecodeError::UnknownFormat {

@@ -15,6 +15,7 @@ pub mod bgr;
 pub mod container;
 pub mod decode;
 pub mod draw;
+pub mod encoding;
 pub mod folder;
 pub mod frame_rate;
 pub mod frame_times;

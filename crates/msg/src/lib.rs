@@ -1,4 +1,5 @@
-//! ROS 2 messages as CDR bytes: views to read them, builders to write them.
+//! ROS 2 messages as CDR bytes: views to read them, builders to write them, and what turns other forms of images into
+//! them.
 //!
 //! Everything here works on bytes in memory; nothing opens a file or a socket. A `parse` borrows from the message where it
 //! can. A `write` clears the caller's buffer and fills it, so that a reused buffer costs no allocation. The bytes are those
@@ -23,6 +24,9 @@ pub mod time;
 pub mod camera_info;
 pub mod compressed_image;
 pub mod image;
+pub mod image_form;
+
+mod foxglove;
 
 pub mod detection2d_array;
 pub mod diagnostic_array;
@@ -47,6 +51,7 @@ pub use detection2d_array::{
 pub use diagnostic_array::{DiagnosticArray, DiagnosticStatus, Level, write_diagnostics};
 pub use header::{Header, HeaderView};
 pub use image::ImageView;
+pub use image_form::{Carries, ImageForm, ImageFormError};
 pub use label_info::{LabelInfo, VisionClass};
 pub use time::{Stamp, stamp};
 pub use vision_info::VisionInfo;

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::cli::replay::select_cameras;
+use crate::cli::cameras::Selected;
 use shuffledet_bag::Recording;
-use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{Frame, Source, Transport};
 use shuffledet_image::folder::images_in;
 use shuffledet_msg::{CompressedImageView, HeaderView};
@@ -79,8 +77,8 @@ fn from_picture(path: &Path) -> anyhow::Result<Message> {
 
 fn read_recording(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
     let recording = Recording::open(path)?;
-    let cameras = select_cameras(&recording, &[], path)?;
-    let mut source = RecordingSource::new(&recording, cameras, Duration::ZERO, None)?;
+    let selected = Selected::new(&recording, &[], path)?;
+    let mut source = selected.filled_source(&recording, path)?;
     let mut messages = Vec::new();
     let mut frame = Frame::new();
     while (messages.len() as u64) < limit && source.next_into(&mut frame)? {

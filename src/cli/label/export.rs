@@ -6,15 +6,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use super::import::read_export;
 use super::{ANNOTATIONS, IMAGES, file_name, prefixes};
+use crate::cli::cameras::Selected;
 use crate::cli::parameters::ParameterArgs;
-use crate::cli::replay::{make_workers, select_cameras};
+use crate::cli::replay::make_workers;
 use crate::cli::{Status, interrupt, progress};
 use shuffledet_bag::{BagError, Recording};
 use shuffledet_core::Labels;
@@ -22,7 +22,7 @@ use shuffledet_core::Outcome;
 use shuffledet_core::whole_file::{beside, keep};
 use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{
-    Annotate, Camera, Frame, Pace, RunError, Source, Transport, run as run_pipeline,
+    Annotate, Camera, Frame, ImageTopics, Pace, RunError, Source, Transport, run as run_pipeline,
 };
 use shuffledet_eval::Category;
 use shuffledet_eval::annotations::{
@@ -40,7 +40,7 @@ label-studio-converter (docs/evaluation.md). Correct them there, then:
   shuffledet label import CORRECTED.json --export DIR --output labels.json
   shuffledet eval BAG --annotations labels.json")]
 pub struct ExportArgs {
-    /// A rosbag2 folder, or a lone .mcap or .db3 file
+    /// A rosbag2 folder, or a lone MCAP or SQLite3 file
     #[arg(value_name = "BAG")]
     recording: PathBuf,
 
@@ -122,9 +122,10 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     let threshold = threshold.map(|score| format!("detector.score_threshold={score}"));
     let loaded = args.parameters.load_with(threshold)?;
     let recording = Recording::open(&args.recording)?;
-    let cameras = select_cameras(&recording, &args.topic, &args.recording)?;
+    let selected = Selected::new(&recording, &args.topic, &args.recording)?;
+    let cameras = &selected.cameras;
     let mut source = Thinned {
-        source: RecordingSource::new(&recording, cameras.clone(), Duration::ZERO, None)?,
+        source: selected.filled_source(&recording, &args.recording)?,
         every: args.every,
         seen: vec![0; cameras.len()],
     };
@@ -137,8 +138,8 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         images,
         labels: &loaded.labels,
         first_id: first_id(&loaded.labels),
-        cameras: &cameras,
-        prefixes: prefixes(&select_cameras(&recording, &[], &args.recording)?),
+        cameras,
+        prefixes: prefixes(&ImageTopics::of(&recording).cameras),
         seen: HashSet::new(),
         decoder: ImageDecoder::new()?,
         encoder: JpegEncoder::new(JPEG_QUALITY)?,

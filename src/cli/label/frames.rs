@@ -2,13 +2,11 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::Duration;
 
 use super::{file_name, prefixes};
-use crate::cli::replay::select_cameras;
+use crate::cli::cameras::Selected;
 use shuffledet_bag::Recording;
-use shuffledet_detector::pipeline::source::RecordingSource;
-use shuffledet_detector::pipeline::{Frame, Source, Transport};
+use shuffledet_detector::pipeline::{Frame, ImageTopics, Source, Transport};
 use shuffledet_eval::annotations::LabelledImage;
 use shuffledet_image::ImageDecoder;
 use shuffledet_image::jpeg::JpegDecoder;
@@ -17,9 +15,10 @@ use shuffledet_msg::{CompressedImageView, ImageView};
 /// Every frame of every camera, the first of each stamp; those that are no picture are left out.
 pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let recording = Recording::open(path)?;
-    let cameras = select_cameras(&recording, &[], path)?;
-    let prefixes = prefixes(&cameras);
-    let mut source = RecordingSource::new(&recording, cameras.clone(), Duration::ZERO, None)?;
+    let selected = Selected::new(&recording, &[], path)?;
+    let cameras = &selected.cameras;
+    let prefixes = prefixes(&ImageTopics::of(&recording).cameras);
+    let mut source = selected.filled_source(&recording, path)?;
     let mut sizes = Sizes {
         decoder: ImageDecoder::new()?,
         jpeg: JpegDecoder::new()?,

@@ -29,6 +29,8 @@ pub struct Frame {
     pub log_time_ns: u64,
     /// The message's CDR bytes.
     pub message: Vec<u8>,
+    /// Why the source could not make CDR of the message, which is then as it was recorded.
+    pub unreadable: Option<Failure>,
     pub trace: Trace,
     /// The header's stamp; that of the log time as long as no header was read.
     pub stamp: Stamp,
@@ -64,6 +66,7 @@ impl Frame {
             transport: Transport::Raw,
             log_time_ns: 0,
             message: Vec::new(),
+            unreadable: None,
             trace: Trace::default(),
             stamp: Stamp { sec: 0, nanosec: 0 },
             age_on_receipt: Duration::ZERO,
@@ -79,6 +82,7 @@ impl Frame {
     pub fn reset(&mut self) {
         self.ticket = None;
         self.message.clear();
+        self.unreadable = None;
         self.trace = Trace::default();
         self.stamp = Stamp { sec: 0, nanosec: 0 };
         self.age_on_receipt = Duration::ZERO;
@@ -102,12 +106,13 @@ impl Frame {
     /// where even the header is.
     pub fn read_header(&mut self) {
         self.frame_id.clear();
+        let is_cdr = self.unreadable.is_none();
         match HeaderView::parse_first(&self.message) {
-            Ok(header) => {
+            Ok(header) if is_cdr => {
                 self.stamp = header.stamp;
                 self.frame_id.push_str(header.frame_id);
             }
-            Err(_) => {
+            _ => {
                 let log_time_ns = i64::try_from(self.log_time_ns).unwrap_or(i64::MAX);
                 self.stamp = Stamp::from_ns(log_time_ns).unwrap_or(self.stamp);
             }

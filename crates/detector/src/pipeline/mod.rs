@@ -1,5 +1,6 @@
 //! From a source to the sinks: frames, their traces and their outcomes.
 
+pub mod camera;
 pub mod frame;
 pub mod mailbox;
 pub mod order;
@@ -9,8 +10,9 @@ pub mod stamps;
 pub mod tuning;
 pub mod worker;
 
+pub use camera::{Camera, ImageTopics, UnreadableTopic};
 pub use frame::{Annotated, Frame, Transport};
 pub use run::{Pace, RunError, run};
-pub use source::{Camera, Source};
+pub use source::Source;
 pub use tuning::{CameraTuning, Tuned, Tuning};
 pub use worker::{Annotate, Worker};

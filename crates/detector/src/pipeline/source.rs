@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use super::camera::{Camera, carries};
 use super::{Frame, Transport};
-use shuffledet_bag::{BagError, Messages, Recording, Selection, Topic};
+use shuffledet_bag::{BagError, MessageHead, Messages, Recording, Selection, Topic};
+use shuffledet_core::Failure;
+use shuffledet_image::encoding::measurement;
+use shuffledet_msg::{Carries, ImageForm};
 
 /// A source of frames, read from one thread.
 pub trait Source: Send {
@@ -15,35 +19,54 @@ pub trait Source: Send {
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Self::Error>;
 }
 
-/// An image topic of a recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Camera {
-    pub topic: String,
-    pub transport: Transport,
-}
-
-impl Camera {
-    /// `None` for a topic that does not hold images.
-    pub fn of(topic: &Topic) -> Option<Self> {
-        let transport = match topic.type_name.as_str() {
-            "sensor_msgs/msg/Image" => Transport::Raw,
-            "sensor_msgs/msg/CompressedImage" => Transport::Compressed,
-            _ => return None,
-        };
-        Some(Self {
-            topic: topic.name.clone(),
-            transport,
-        })
-    }
-}
-
-/// The image messages of a recording, in the order of their log times.
+/// The image messages of a recording, in the order of their log times: each of the type that it was recorded with, and
+/// made into the CDR of `sensor_msgs` where it is another.
 pub struct RecordingSource {
-    messages: Messages,
-    /// By the recording's index of the topic.
-    camera_of_topic: Vec<Option<usize>>,
+    /// None where there is no camera to read.
+    messages: Option<Messages>,
     cameras: Vec<Camera>,
+    states: Vec<CameraState>,
+    /// By the messages' index of the topic, once one of its messages came.
+    kinds: Vec<Option<Kind>>,
+    only_pictures: bool,
     window: Window,
+    /// A message as it was recorded, while it is converted.
+    recorded: Vec<u8>,
+    /// The next frame, where it was looked for already.
+    ahead: Option<(Vec<u8>, Read)>,
+}
+
+/// What the messages of a topic are.
+#[derive(Debug, Clone)]
+struct Kind {
+    camera: usize,
+    carries: Carries,
+}
+
+#[derive(Debug, Clone, Default)]
+struct CameraState {
+    /// The types of messages that came.
+    types: Vec<String>,
+    /// Whether a message was looked into.
+    examined: bool,
+    /// Why its messages are passed over.
+    left_out: Option<String>,
+}
+
+/// A message that was read, without its bytes.
+#[derive(Debug)]
+struct Read {
+    camera: usize,
+    transport: Transport,
+    log_time_ns: u64,
+    unreadable: Option<Failure>,
+}
+
+/// What reading a message came to.
+enum Step {
+    Frame(Read),
+    PassedOver,
+    End,
 }
 
 /// Seconds of a recording.
@@ -59,6 +82,15 @@ impl Window {
     fn at(&self, offset: Duration) -> Option<u64> {
         let offset_ns = u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX);
         Some(self.zero_ns?.saturating_add(offset_ns))
+    }
+
+    fn is_before(&self, log_time_ns: u64) -> bool {
+        (self.at(self.start)).is_some_and(|start| log_time_ns < start)
+    }
+
+    fn is_after(&self, log_time_ns: u64) -> bool {
+        let end = self.end.and_then(|end| self.at(end));
+        end.is_some_and(|end| log_time_ns >= end)
     }
 }
 
@@ -82,52 +114,210 @@ impl RecordingSource {
             start_ns: window.at(start),
             end_ns: end.and_then(|end| window.at(end)),
         };
-        let camera_of = |topic: &Topic| cameras.iter().position(|c| c.topic == topic.name);
-        let camera_of_topic = recording.topics().iter().map(camera_of).collect();
+        // no topics would be every topic
+        let messages = (!cameras.is_empty()).then(|| recording.read(&selection));
         Ok(Self {
-            messages: recording.read(&selection)?,
-            camera_of_topic,
+            messages: messages.transpose()?,
+            states: vec![CameraState::default(); cameras.len()],
             cameras,
+            kinds: Vec::new(),
+            only_pictures: false,
             window,
+            recorded: Vec::new(),
+            ahead: None,
         })
     }
 
-    /// What was wrong with the recording so far.
-    pub fn warnings(&self) -> &[String] {
-        self.messages.warnings()
+    /// Passes over the cameras whose first message is no picture but a measurement, such as a depth map.
+    pub fn only_pictures(mut self) -> Self {
+        self.only_pictures = true;
+        self
     }
+
+    /// What was wrong with the recording so far, and what was passed over.
+    pub fn warnings(&self) -> &[String] {
+        self.messages.as_ref().map_or(&[], Messages::warnings)
+    }
+
+    /// Reads until a message of each camera was looked into, `most` messages at most; gives the cameras that are passed
+    /// over, and why.
+    pub fn survey(&mut self, most: usize) -> Result<Vec<(Camera, String)>, BagError> {
+        let mut message = Vec::new();
+        for _ in 0..most {
+            if self.states.iter().all(|state| state.examined)
+                || matches!(self.step(&mut message)?, Step::End)
+            {
+                break;
+            }
+        }
+        let cameras = self.cameras.iter().zip(&self.states);
+        let left_out = cameras.filter_map(|(camera, state)| {
+            let why = state.left_out.clone()?;
+            Some((camera.clone(), why))
+        });
+        Ok(left_out.collect())
+    }
+
+    /// Whether there is no frame to come; the next one is read for that, and kept.
+    pub fn is_at_end(&mut self) -> Result<bool, BagError> {
+        if self.ahead.is_none() {
+            let mut message = Vec::new();
+            self.ahead = self.read(&mut message)?.map(|read| (message, read));
+        }
+        Ok(self.ahead.is_none())
+    }
+
+    fn read(&mut self, message: &mut Vec<u8>) -> Result<Option<Read>, BagError> {
+        if let Some((ahead, read)) = self.ahead.take() {
+            *message = ahead;
+            return Ok(Some(read));
+        }
+        loop {
+            match self.step(message)? {
+                Step::Frame(read) => return Ok(Some(read)),
+                Step::PassedOver => {}
+                Step::End => return Ok(None),
+            }
+        }
+    }
+
+    /// Reads one message.
+    fn step(&mut self, message: &mut Vec<u8>) -> Result<Step, BagError> {
+        if self.states.iter().all(|state| state.left_out.is_some()) {
+            return Ok(Step::End);
+        }
+        let Some(messages) = &mut self.messages else {
+            return Ok(Step::End);
+        };
+        let Some(head) = messages.next_into(message)? else {
+            return Ok(Step::End);
+        };
+        self.window.zero_ns.get_or_insert(head.log_time_ns);
+        if self.window.is_before(head.log_time_ns) {
+            return Ok(Step::PassedOver);
+        }
+        if self.window.is_after(head.log_time_ns) {
+            return Ok(Step::End);
+        }
+        let Some(Kind { camera, carries }) = self.kind_of(head) else {
+            return Ok(Step::PassedOver);
+        };
+        let Carries::Images(form) = carries else {
+            return Ok(Step::PassedOver);
+        };
+        if self.states[camera].left_out.is_some() {
+            return Ok(Step::PassedOver);
+        }
+        let unreadable = self.convert(form, message).err();
+        if self.only_pictures && !self.is_taken(camera, form, message) {
+            return Ok(Step::PassedOver);
+        }
+        let transport = match form.is_compressed() {
+            true => Transport::Compressed,
+            false => Transport::Raw,
+        };
+        Ok(Step::Frame(Read {
+            camera,
+            transport,
+            log_time_ns: head.log_time_ns,
+            unreadable,
+        }))
+    }
+
+    /// Whose message it is and what is in it; tells of a topic with several types.
+    fn kind_of(&mut self, head: MessageHead) -> Option<Kind> {
+        if let Some(Some(kind)) = self.kinds.get(head.topic) {
+            return Some(kind.clone());
+        }
+        let messages = self.messages.as_mut()?;
+        let topic = messages.topics().get(head.topic)?;
+        let camera = self.cameras.iter().position(|c| c.topic == topic.name)?;
+        let carries = carries(topic);
+        let types = &mut self.states[camera].types;
+        types.push(described(topic));
+        let tells_of_types = types.len() > 1;
+        let tells = match &carries {
+            Carries::Images(_) if tells_of_types => Some("each is read as what it is".to_owned()),
+            Carries::Images(_) => None,
+            Carries::Unreadable(why) => Some(format!("the last of them is left out: {why}")),
+            Carries::Other => Some("the last of them is no image, and left out".to_owned()),
+        };
+        if let Some(tells) = tells {
+            let (name, types) = (topic.name.clone(), types.join(", "));
+            let text = format!("{name}: has messages of the types {types}; {tells}");
+            messages.warn(text);
+        }
+        let kind = Kind { camera, carries };
+        self.kinds
+            .resize(self.kinds.len().max(head.topic + 1), None);
+        self.kinds[head.topic] = Some(kind.clone());
+        Some(kind)
+    }
+
+    /// Makes `message` the CDR that the pipeline reads; leaves it where it is not what its form says.
+    fn convert(&mut self, form: ImageForm, message: &mut Vec<u8>) -> Result<(), Failure> {
+        if form.is_cdr() {
+            return Ok(());
+        }
+        std::mem::swap(message, &mut self.recorded);
+        form.to_cdr(&self.recorded, message).map_err(|error| {
+            std::mem::swap(message, &mut self.recorded);
+            Failure {
+                reason: "malformed_message",
+                message: error.to_string().into(),
+            }
+        })
+    }
+
+    /// Looks into the first message of a camera that is an image; false where it is no picture, so that the camera is
+    /// passed over.
+    fn is_taken(&mut self, camera: usize, form: ImageForm, message: &[u8]) -> bool {
+        let state = &mut self.states[camera];
+        if state.examined {
+            return true;
+        }
+        let Ok(found) = measurement(form.is_compressed(), message) else {
+            return true;
+        };
+        state.examined = true;
+        let Some(encoding) = found else {
+            return true;
+        };
+        let text = format!(
+            "{}: left out: its images are {encoding}, which is a measurement such as depth and no picture; \
+             name the topics to read with --topic",
+            self.cameras[camera].topic
+        );
+        if let Some(messages) = &mut self.messages {
+            messages.warn(text.clone());
+        }
+        state.left_out = Some(text);
+        false
+    }
+}
+
+/// The type of a topic's messages and how they are serialized.
+fn described(topic: &Topic) -> String {
+    let known = |text: &str| match text {
+        "" => "unknown".to_owned(),
+        text => text.to_owned(),
+    };
+    let (name, serialization) = (&topic.type_name, &topic.serialization_format);
+    format!("{} ({})", known(name), known(serialization))
 }
 
 impl Source for RecordingSource {
     type Error = BagError;
 
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, BagError> {
-        while let Some(head) = self.messages.next_into(&mut frame.message)? {
-            self.window.zero_ns.get_or_insert(head.log_time_ns);
-            if self
-                .window
-                .at(self.window.start)
-                .is_some_and(|start| head.log_time_ns < start)
-            {
-                continue;
-            }
-            if self
-                .window
-                .end
-                .and_then(|end| self.window.at(end))
-                .is_some_and(|end| head.log_time_ns >= end)
-            {
-                return Ok(false);
-            }
-            let Some(camera) = self.camera_of_topic.get(head.topic).copied().flatten() else {
-                continue;
-            };
-            frame.camera = camera;
-            frame.transport = self.cameras[camera].transport;
-            frame.log_time_ns = head.log_time_ns;
-            frame.read_header();
-            return Ok(true);
-        }
-        Ok(false)
+        let Some(read) = self.read(&mut frame.message)? else {
+            return Ok(false);
+        };
+        frame.camera = read.camera;
+        frame.transport = read.transport;
+        frame.log_time_ns = read.log_time_ns;
+        frame.unreadable = read.unreadable;
+        frame.read_header();
+        Ok(true)
     }
 }

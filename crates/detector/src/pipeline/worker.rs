@@ -116,6 +116,9 @@ impl Worker {
     }
 
     fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
+        if let Some(failure) = &frame.unreadable {
+            return Err(failure.clone());
+        }
         let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());

@@ -11,6 +11,7 @@ use shuffledet_msg::{CdrError, Definition, definition};
 /// Writes each frame's detections and latency on topics below the image's, with the image's log time.
 pub struct ResultRecording {
     writer: RecordingWriter,
+    with_images: bool,
     /// By camera.
     topics: Vec<CameraTopics>,
 }
@@ -23,9 +24,31 @@ const RESULTS: Qos = Qos {
 };
 
 struct CameraTopics {
+    name: String,
     detections: TopicId,
     latency: TopicId,
-    images: Option<TopicId>,
+    /// Where images are written: of the camera's transport, and of another one once a message has it.
+    images: Vec<(Transport, TopicId)>,
+}
+
+fn image(transport: Transport) -> &'static Definition {
+    match transport {
+        Transport::Raw => &definition::IMAGE,
+        Transport::Compressed => &definition::COMPRESSED_IMAGE,
+    }
+}
+
+fn add(
+    writer: &mut RecordingWriter,
+    name: &str,
+    definition: &Definition,
+) -> Result<TopicId, BagError> {
+    writer.add_topic(&TopicSpec {
+        name,
+        type_name: definition.name,
+        definition: &definition.schema(),
+        qos: RESULTS,
+    })
 }
 
 /// Why a result could not be recorded.
@@ -49,18 +72,8 @@ impl ResultRecording {
         let topics = cameras
             .iter()
             .map(|camera| {
-                let mut add = |name: &str, definition: &Definition| {
-                    writer.add_topic(&TopicSpec {
-                        name,
-                        type_name: definition.name,
-                        definition: &definition.schema(),
-                        qos: RESULTS,
-                    })
-                };
-                let image = match camera.transport {
-                    Transport::Raw => &definition::IMAGE,
-                    Transport::Compressed => &definition::COMPRESSED_IMAGE,
-                };
+                let mut add =
+                    |name: &str, definition: &Definition| add(&mut writer, name, definition);
                 let topic = &camera.topic;
                 Ok(CameraTopics {
                     detections: add(
@@ -68,11 +81,19 @@ impl ResultRecording {
                         &definition::DETECTION2D_ARRAY,
                     )?,
                     latency: add(&format!("{topic}/latency"), &definition::DIAGNOSTIC_ARRAY)?,
-                    images: with_images.then(|| add(topic, image)).transpose()?,
+                    images: match with_images {
+                        true => vec![(camera.transport, add(topic, image(camera.transport))?)],
+                        false => Vec::new(),
+                    },
+                    name: topic.clone(),
                 })
             })
             .collect::<Result<_, BagError>>()?;
-        Ok(Self { writer, topics })
+        Ok(Self {
+            writer,
+            with_images,
+            topics,
+        })
     }
 
     /// The frame's detections, after its image if images are written.
@@ -83,12 +104,26 @@ impl ResultRecording {
             .write(topics.detections, frame.log_time_ns, detections)
     }
 
-    /// The image of a frame that has no detections to write.
+    /// The image of a frame that has no detections to write; none of a message that could not be made CDR.
     pub fn write_image(&mut self, frame: &Frame) -> Result<(), BagError> {
-        match self.topics[frame.camera].images {
-            Some(images) => self.writer.write(images, frame.log_time_ns, &frame.message),
-            None => Ok(()),
+        if !self.with_images || frame.unreadable.is_some() {
+            return Ok(());
         }
+        let topics = &mut self.topics[frame.camera];
+        let known = topics
+            .images
+            .iter()
+            .find(|(transport, _)| *transport == frame.transport);
+        let topic = match known {
+            Some(&(_, topic)) => topic,
+            None => {
+                let definition = image(frame.transport);
+                let topic = add(&mut self.writer, &topics.name, definition)?;
+                topics.images.push((frame.transport, topic));
+                topic
+            }
+        };
+        self.writer.write(topic, frame.log_time_ns, &frame.message)
     }
 
     /// What became of the frame, and the time of each stage. Called when its detections are written, to time that too.

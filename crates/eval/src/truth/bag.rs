@@ -11,7 +11,7 @@ use super::{Seen, Truth, TruthError, TruthImage};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
-use shuffledet_bag::{Recording, Selection};
+use shuffledet_bag::{Recording, Selection, Topic};
 use shuffledet_core::text;
 use shuffledet_msg::Detection2DArray;
 use shuffledet_msg::detection2d_array::{BoundingBox2D, Detection2D};
@@ -26,8 +26,10 @@ pub fn read(
     camera: &str,
     map: &ClassMap,
 ) -> Result<(Truth, Problems), TruthError> {
-    if let Some(found) = recording.topics().iter().find(|t| t.name == topic)
-        && found.type_name != TYPE
+    let is_truth = |t: &Topic| t.type_name == TYPE;
+    let mut of_name = recording.topics().iter().filter(|t| t.name == topic);
+    if let Some(found) = of_name.clone().next()
+        && !of_name.any(is_truth)
     {
         return Err(TruthError::NotTruth {
             topic: topic.to_owned(),
@@ -42,6 +44,10 @@ pub fn read(
     let (mut bytes, mut problems) = (Vec::new(), Problems::default());
     let (mut arrays, mut stamps) = (Vec::new(), HashSet::new());
     while let Some(head) = messages.next_into(&mut bytes)? {
+        if !messages.topics().get(head.topic).is_some_and(is_truth) {
+            // another type on the same topic
+            continue;
+        }
         match Detection2DArray::parse(&bytes) {
             Ok(array) => {
                 let stamp_ns = array.header.stamp.to_ns();

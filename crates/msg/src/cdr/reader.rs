@@ -1,4 +1,4 @@
-//! From bytes to fields, in either byte order.
+//! From bytes to fields, in either byte order; also those of ROS 1.
 
 use super::{CdrError, ENCAPSULATION, Problem};
 
@@ -8,6 +8,10 @@ pub struct Reader<'a> {
     body: &'a [u8],
     at: usize,
     big_endian: bool,
+    /// As ROS 1 sends messages: without padding, and with strings that do not end in NUL.
+    packed: bool,
+    /// Bytes of the message before `body`.
+    before: usize,
     /// The sequences that are being read and the index in each, for errors.
     scope: Vec<(&'static str, usize)>,
 }
@@ -21,6 +25,8 @@ impl<'a> Reader<'a> {
                     body,
                     at: 0,
                     big_endian: order == 0,
+                    packed: false,
+                    before: ENCAPSULATION,
                     scope: Vec::new(),
                 });
             }
@@ -36,6 +42,19 @@ impl<'a> Reader<'a> {
             offset: 0,
             problem,
         })
+    }
+
+    /// Reads a message of ROS 1: little-endian, without encapsulation and padding.
+    pub fn ros1(message: &'static str, body: &'a [u8]) -> Self {
+        Reader {
+            message,
+            body,
+            at: 0,
+            big_endian: false,
+            packed: true,
+            before: 0,
+            scope: Vec::new(),
+        }
     }
 
     pub fn u8(&mut self, field: &'static str) -> Result<u8, CdrError> {
@@ -73,13 +92,15 @@ impl<'a> Reader<'a> {
     /// A string without its NUL. A length of 0, which some writers use for the empty string, is taken as empty.
     pub fn str(&mut self, field: &'static str) -> Result<&'a str, CdrError> {
         let bytes = self.bytes(field)?;
-        let Some((&last, text)) = bytes.split_last() else {
-            return Ok("");
-        };
         let start = self.at - bytes.len();
-        if last != 0 {
-            return Err(self.error(field, start, Problem::Unterminated(last)));
-        }
+        let text = match bytes.split_last() {
+            _ if self.packed => bytes,
+            None => return Ok(""),
+            Some((0, text)) => text,
+            Some((&last, _)) => {
+                return Err(self.error(field, start, Problem::Unterminated(last)));
+            }
+        };
         std::str::from_utf8(text)
             .map_err(|e| self.error(field, start, Problem::NotUtf8(e.valid_up_to())))
     }
@@ -156,6 +177,7 @@ impl<'a> Reader<'a> {
         len: usize,
         align: usize,
     ) -> Result<&'a [u8], CdrError> {
+        let align = if self.packed { 1 } else { align };
         let start = self.at.next_multiple_of(align);
         let rest = self.body.get(start..).unwrap_or_default();
         let Some(bytes) = rest.get(..len) else {
@@ -177,7 +199,7 @@ impl<'a> Reader<'a> {
         CdrError {
             message: self.message,
             field: path + field,
-            offset: ENCAPSULATION + at,
+            offset: self.before + at,
             problem,
         }
     }

@@ -1,0 +1,105 @@
+//! Journals of SQLite: what a recording that was not closed has beside its database.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What SQLite appends to the database's name: the write-ahead log, and the rollback journal.
+const SUFFIXES: [&str; 2] = ["-wal", "-journal"];
+
+/// The journal beside `database` that is not empty.
+pub(super) fn of(database: &Path) -> Option<PathBuf> {
+    let beside = SUFFIXES.map(|suffix| beside(database, suffix));
+    beside.into_iter().find(|path| !is_empty(path))
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// Also where there is no file.
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |file| file.len() == 0)
+}
+
+/// The index that SQLite makes beside a database, to read its write-ahead log, and leaves there where it cannot write the
+/// database. Dropped after the connection, it goes.
+pub(super) struct MadeIndex(PathBuf);
+
+impl MadeIndex {
+    /// To be called before the database is opened; none where there is an index, which is somebody else's.
+    pub fn of(database: &Path) -> Option<Self> {
+        let index = beside(database, "-shm");
+        let is_there = std::fs::symlink_metadata(&index).is_ok();
+        // Lazily: a value that is made and not returned would be dropped, and take the index with it.
+        (!is_there).then(|| Self(index))
+    }
+}
+
+impl Drop for MadeIndex {
+    fn drop(&mut self) {
+        // It may not have been made; one that cannot be removed does no harm.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Why SQLite must not be let at a journal, or would take it for an empty one without a word.
+pub(super) fn not_one(database: &Path, journal: &Path) -> Option<String> {
+    /// The last bit says in which byte order checksums are.
+    const MAGIC: u32 = 0x377f_0682;
+    if is_empty(database) {
+        return Some(format!(
+            "the database is empty, so its journal {} cannot be replayed (SQLite would delete it)",
+            journal.display()
+        ));
+    }
+    if !journal.to_string_lossy().ends_with(SUFFIXES[0]) {
+        return None;
+    }
+    let mut start = [0; 4];
+    let read = File::open(journal).and_then(|mut file| file.read_exact(&mut start));
+    let is_log = read.is_ok() && u32::from_be_bytes(start) & !1 == MAGIC;
+    (!is_log).then(|| {
+        let journal = journal.display();
+        format!(
+            "its journal {journal} is damaged (it does not begin as a write-ahead log), and messages may be missing"
+        )
+    })
+}
+
+/// Whether the name is that of a journal.
+pub(super) fn is_journal(path: &Path) -> bool {
+    database_of(path).is_some()
+}
+
+/// The database that a journal of this name belongs to.
+pub(super) fn database_of(journal: &Path) -> Option<PathBuf> {
+    let name = journal.file_name()?.to_str()?;
+    let database = SUFFIXES.iter().find_map(|end| name.strip_suffix(end))?;
+    (!database.is_empty()).then(|| journal.with_file_name(database))
+}
+
+/// Why messages may be missing, and how to get them.
+pub(super) fn not_replayed(database: &Path, journal: &Path, why: &str) -> String {
+    let command = format!("sqlite3 {} 'SELECT count(*) FROM messages'", name(database));
+    format!(
+        "its journal {} cannot be replayed ({why}), and messages may be missing; copy both files to a folder that you can \
+         write to, run `{command}` there, and read that copy",
+        journal.display(),
+    )
+}
+
+/// What to do about a damaged database.
+pub(super) fn recover_hint(database: &Path) -> String {
+    format!(
+        "`sqlite3 {} .recover | sqlite3 recovered.db3` may save more of it",
+        database.display()
+    )
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}

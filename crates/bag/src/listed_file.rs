@@ -1,0 +1,135 @@
+//! The files that `metadata.yaml` names, found in the bag folder.
+//!
+//! rosbag2 has written names in several ways: with the bag folder's name before them (version 4), and without the
+//! suffix of compression. A bag folder may have got another name since. So a name is looked for as it stands, and then
+//! by its last part alone; but never outside of the bag folder.
+
+use std::path::{Path, PathBuf};
+
+use super::error::BagError;
+
+const PACKED: &str = ".zstd";
+
+/// The file in `folder` that `name` stands for, if there is one; `metadata` is the file that names it.
+///
+/// # Errors
+/// The name is absolute, or leads out of the folder.
+pub(super) fn existing(
+    folder: &Path,
+    name: &str,
+    metadata: &Path,
+) -> Result<Option<PathBuf>, BagError> {
+    let is_drive = name.as_bytes().get(1) == Some(&b':');
+    if name.starts_with(['/', '\\']) || is_drive || parts(name).any(|part| part == "..") {
+        return Err(BagError::Outside {
+            path: metadata.to_owned(),
+            name: name.to_owned(),
+        });
+    }
+    let whole: PathBuf = parts(name).collect();
+    let candidates = [whole, PathBuf::from(last(name))];
+    let with_and_without_suffix = candidates.into_iter().flat_map(|path| {
+        let mut packed = path.clone().into_os_string();
+        packed.push(PACKED);
+        let text = path.to_string_lossy();
+        let plain = text.strip_suffix(PACKED).map(PathBuf::from);
+        [Some(path), Some(packed.into()), plain]
+    });
+    let paths = with_and_without_suffix
+        .flatten()
+        .map(|path| folder.join(path));
+    // A name of nothing but separators is the folder itself.
+    Ok(paths.into_iter().find(|path| path.is_file()))
+}
+
+/// Whether two names are of one file: the last parts count, without the suffix of compression.
+pub(super) fn same_file(a: &str, b: &str) -> bool {
+    let plain = |name| {
+        let last: &str = last(name);
+        last.strip_suffix(PACKED).unwrap_or(last).to_owned()
+    };
+    plain(a) == plain(b)
+}
+
+/// The names between separators, those of Windows too.
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split(['/', '\\'])
+        .filter(|part| !part.is_empty() && *part != ".")
+}
+
+fn last(name: &str) -> &str {
+    parts(name).last().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_as_rosbag2_has_written_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        fs::create_dir(folder.join("part")).unwrap();
+        for file in ["a_0.mcap.zstd", "b_0.db3", "part/c_0.mcap"] {
+            fs::write(folder.join(file), "").unwrap();
+        }
+        let found = |name| existing(folder, name, Path::new("metadata.yaml")).unwrap();
+        for name in [
+            "a_0.mcap.zstd",
+            "a_0.mcap",
+            "drive/a_0.mcap.zstd",
+            "drive/a_0.mcap",
+            "./a_0.mcap",
+            "old name\\a_0.mcap",
+        ] {
+            assert_eq!(found(name), Some(folder.join("a_0.mcap.zstd")), "{name}");
+        }
+        assert_eq!(found("x/b_0.db3.zstd"), Some(folder.join("b_0.db3")));
+        assert_eq!(found("part/c_0.mcap"), Some(folder.join("part/c_0.mcap")));
+        assert_eq!(found("part\\c_0.mcap"), Some(folder.join("part/c_0.mcap")));
+        for name in ["c_0.mcap", "part", ".", "", "d.mcap"] {
+            assert_eq!(found(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_lead_out_of_the_folder_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x.mcap"), "").unwrap();
+        let inner = folder.path().join("bag");
+        fs::create_dir(&inner).unwrap();
+        for name in [
+            "../x.mcap",
+            "bag/../../x.mcap",
+            "..\\x.mcap",
+            "/etc/passwd",
+            "\\x.mcap",
+            "C:\\x.mcap",
+            "..",
+        ] {
+            let error = existing(&inner, name, Path::new("bag/metadata.yaml")).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("bag/metadata.yaml"), "{error}");
+            assert!(error.contains("outside of the bag folder"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_found_is_in_the_folder(name in "([./\\\\ax:]|\\PC){0,12}") {
+            let folder = tempfile::tempdir().unwrap();
+            let inner = folder.path().join("bag");
+            fs::create_dir(&inner).unwrap();
+            for file in ["a", "x", "bag/a", "bag/x"] {
+                fs::write(folder.path().join(file), "").unwrap();
+            }
+            if let Ok(Some(found)) = existing(&inner, &name, Path::new("m")) {
+                prop_assert!(found.canonicalize().unwrap().starts_with(inner.canonicalize().unwrap()));
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a file is by its first bytes, whatever it is called.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use super::source::Storage;
+
+/// The first bytes of a zstd frame. CDR starts with a zero byte, so the two cannot be confused.
+pub(super) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+pub(super) const SQLITE3: &[u8; 16] = b"SQLite format 3\0";
+/// Of ROS 1's bag files; the version, `V2.0`, follows.
+const ROS1: &[u8] = b"#ROSBAG V";
+
+/// As many bytes as the longest of them has.
+const LONGEST: usize = SQLITE3.len();
+
+/// What the first bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Magic {
+    /// Whether the file is packed with zstd as a whole.
+    pub is_packed: bool,
+    /// What is in the file; none where the bytes are of no kind that is known here.
+    pub kind: Option<Kind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Storage(Storage),
+    Ros1,
+}
+
+impl Magic {
+    /// Reads the first bytes of the file, and of its content where it is packed.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let first = first_bytes(File::open(path)?)?;
+        let is_packed = first.starts_with(&ZSTD);
+        let first = if is_packed {
+            let decoder = zstd::Decoder::with_buffer(BufReader::new(File::open(path)?));
+            // a damaged frame says nothing; that is told when it is read
+            decoder.and_then(first_bytes).unwrap_or_default()
+        } else {
+            first
+        };
+        let kind = match first.as_slice() {
+            bytes if bytes.starts_with(mcap::MAGIC) => Some(Kind::Storage(Storage::Mcap)),
+            bytes if bytes.starts_with(SQLITE3) => Some(Kind::Storage(Storage::Sqlite3)),
+            bytes if bytes.starts_with(ROS1) => Some(Kind::Ros1),
+            _ => None,
+        };
+        Ok(Self { is_packed, kind })
+    }
+}
+
+fn first_bytes(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(LONGEST);
+    from.take(LONGEST as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_their_first_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any.name");
+        let of = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            Magic::of(&path).unwrap()
+        };
+        let plain = |kind| Magic {
+            is_packed: false,
+            kind,
+        };
+        let mcap = Some(Kind::Storage(Storage::Mcap));
+        let sqlite = Some(Kind::Storage(Storage::Sqlite3));
+        assert_eq!(of(b""), plain(None));
+        assert_eq!(of(b"#ROSBAG V2.0\n"), plain(Some(Kind::Ros1)));
+        assert_eq!(of(mcap::MAGIC), plain(mcap));
+        assert_eq!(of(SQLITE3), plain(sqlite));
+        let packed = |kind| Magic {
+            is_packed: true,
+            kind,
+        };
+        let pack = |content: &[u8]| zstd::encode_all(content, 0).unwrap();
+        assert_eq!(of(&pack(mcap::MAGIC)), packed(mcap));
+        assert_eq!(of(&pack(SQLITE3)), packed(sqlite));
+        assert_eq!(of(&pack(b"#ROSBAG V2.0\n")), packed(Some(Kind::Ros1)));
+        assert_eq!(of(&pack(b"text")), packed(None));
+        assert_eq!(of(&ZSTD), packed(None));
+    }
+}

@@ -1,0 +1,191 @@
+//! Which topics of a recording a command reads, and what it says where there is nothing to read.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use shuffledet_bag::{Recording, Topic};
+use shuffledet_detector::pipeline::source::RecordingSource;
+use shuffledet_detector::pipeline::{Camera, ImageTopics};
+
+/// The topics to read.
+pub struct Selected {
+    pub cameras: Vec<Camera>,
+    /// One line for each topic that is not read though it has images: why.
+    pub left_out: Vec<String>,
+    /// Whether the user named them; if not, topics whose messages are no pictures are passed over.
+    named: bool,
+}
+
+/// Nothing was there to work on: no success, though nothing failed. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NothingRead(String);
+
+/// How many messages are read at most to find out what the topics hold. One that shows later is passed over then.
+const SURVEYED: usize = 100;
+
+impl Selected {
+    /// The recording's image topics, or those of them that were asked for.
+    pub fn new(recording: &Recording, wanted: &[String], path: &Path) -> anyhow::Result<Self> {
+        let all = ImageTopics::of(recording);
+        let path = path.display();
+        let unreadable = |topic: &str| all.unreadable.iter().find(|t| t.topic == topic);
+        if let Some(unreadable) = wanted.iter().find_map(|topic| unreadable(topic)) {
+            let (topic, why) = (&unreadable.topic, &unreadable.why);
+            bail!("--topic {topic}: {path} has no images there that can be read: {why}");
+        }
+        if all.cameras.is_empty() {
+            let topics: String = recording.topics().iter().map(listed).collect();
+            bail!(
+                "{path}: no image topics; expected sensor_msgs/msg/Image or CompressedImage, found:{}{}",
+                if topics.is_empty() {
+                    " no topics at all"
+                } else {
+                    &topics
+                },
+                all.unreadable
+                    .iter()
+                    .map(|t| format!("\n{}: {}", t.topic, t.why))
+                    .collect::<String>()
+            );
+        }
+        let mut selected = Self {
+            cameras: Vec::new(),
+            left_out: Vec::new(),
+            named: !wanted.is_empty(),
+        };
+        for topic in wanted {
+            let Some(camera) = all.cameras.iter().find(|camera| camera.topic == *topic) else {
+                let images: Vec<_> = all.cameras.iter().map(|c| c.topic.as_str()).collect();
+                let images = images.join(", ");
+                bail!("--topic {topic}: {path} has no such image topic; it has: {images}");
+            };
+            if !selected.cameras.contains(camera) {
+                selected.cameras.push(camera.clone());
+            }
+        }
+        if wanted.is_empty() {
+            let reasons = all.unreadable.iter();
+            let reasons = reasons.map(|t| format!("{}: left out: {}", t.topic, t.why));
+            selected.left_out.extend(reasons);
+            selected.cameras = all.cameras;
+            selected.leave_out_measurements(recording)?;
+        }
+        Ok(selected)
+    }
+
+    /// Leaves out the topics whose first message is no picture.
+    fn leave_out_measurements(&mut self, recording: &Recording) -> anyhow::Result<()> {
+        let mut heard = self.cameras.clone();
+        // a topic without messages would be waited for
+        heard.retain(|camera| stated_messages(recording, &[camera.topic.as_str()]) != Some(0));
+        if self.cameras.len() < 2 || heard.is_empty() {
+            // what one topic holds shows when it is read
+            return Ok(());
+        }
+        let source = RecordingSource::new(recording, heard, Duration::ZERO, None)?;
+        for (camera, why) in source.only_pictures().survey(SURVEYED)? {
+            self.cameras.retain(|other| *other != camera);
+            self.left_out.push(why);
+        }
+        Ok(())
+    }
+
+    /// The frames of the topics from `start` to `end`.
+    pub fn source(
+        &self,
+        recording: &Recording,
+        start: Duration,
+        end: Option<Duration>,
+    ) -> anyhow::Result<RecordingSource> {
+        let source = RecordingSource::new(recording, self.cameras.clone(), start, end)?;
+        Ok(match self.named {
+            true => source,
+            false => source.only_pictures(),
+        })
+    }
+
+    /// The frames of the topics, of which there must be one; says what is left out.
+    pub fn filled_source(
+        &self,
+        recording: &Recording,
+        path: &Path,
+    ) -> anyhow::Result<RecordingSource> {
+        self.left_out
+            .iter()
+            .for_each(|line| tracing::warn!("{line}"));
+        let mut source = self.source(recording, Duration::ZERO, None)?;
+        if source.is_at_end()? {
+            let warnings = source.warnings();
+            return Err(self
+                .nothing(recording, path, (Duration::ZERO, None), warnings)
+                .into());
+        }
+        Ok(source)
+    }
+
+    /// Why no frame was read, of those recorded from the start to the end of `window`.
+    pub fn nothing(
+        &self,
+        recording: &Recording,
+        path: &Path,
+        (start, end): (Duration, Option<Duration>),
+        warnings: &[String],
+    ) -> NothingRead {
+        let topics: Vec<&str> = self.cameras.iter().map(|c| c.topic.as_str()).collect();
+        let stated = stated_messages(recording, &topics);
+        let span = recording.start_end_ns().map(|(first, last)| {
+            let span_ns = last.saturating_sub(first);
+            Duration::from_nanos(span_ns)
+        });
+        let topics = topics.join(", ");
+        let why = if let Some(end) = end.filter(|end| *end <= start) {
+            format!(
+                "--end {} s is not after --start {} s",
+                end.as_secs_f64(),
+                start.as_secs_f64()
+            )
+        } else if let Some(span) = span.filter(|span| start > *span) {
+            let (start, span) = (start.as_secs_f64(), span.as_secs_f64());
+            format!("--start {start} s is after its last message, {span} s after its first")
+        } else if self.cameras.is_empty() || (warnings.is_empty() && !self.left_out.is_empty()) {
+            "none of its image topics holds pictures, as the warnings say; name one with --topic to have its frames tried"
+                .to_owned()
+        } else if let Some(warning) = warnings.last() {
+            let own_name = format!("{}: ", path.display());
+            warning
+                .strip_prefix(&own_name)
+                .unwrap_or(warning)
+                .to_owned()
+        } else if stated == Some(0) || (start.is_zero() && end.is_none()) {
+            format!("there are no messages on {topics}")
+        } else {
+            format!("there are no messages on {topics} between --start and --end")
+        };
+        NothingRead(format!("{}: no frame was read: {why}", path.display()))
+    }
+}
+
+impl NothingRead {
+    /// Of annotated images none is in the recording at `path`.
+    pub fn of_annotated(path: &Path) -> Self {
+        NothingRead(format!(
+            "{}: none of the annotated images could be read from it; expected messages on the topics and with the stamps \
+             of the annotations",
+            path.display()
+        ))
+    }
+}
+
+/// How many messages the topics have, where the recording says it of each.
+fn stated_messages(recording: &Recording, topics: &[&str]) -> Option<u64> {
+    let of_topics = recording.topics().iter();
+    let of_topics = of_topics.filter(|topic| topics.contains(&topic.name.as_str()));
+    of_topics.map(|topic| topic.message_count).sum()
+}
+
+fn listed(topic: &Topic) -> String {
+    format!("\n  {} ({})", topic.name, topic.type_name)
+}
