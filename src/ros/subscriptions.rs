@@ -1,10 +1,6 @@
-//! Subscribing to the cameras: which topic, with which quality of service, and when.
+//! Subscribing to the cameras: which topics, and with which quality of service.
 
-use std::time::Duration;
-
-use tokio::sync::mpsc::UnboundedSender;
-
-use super::source::{MessageStream, Subscribed};
+use super::intake::MessageStream;
 use super::{Executor, ExecutorGone, qos};
 use crate::config::raw::TransportChoice;
 use crate::config::{CameraConfig, Config};
@@ -63,57 +59,20 @@ pub fn image_topics(
     transports.iter().map(topic).collect()
 }
 
-/// Subscribes to the one of `topics` that has a publisher, as soon as one has; to the only one at once. Gives the one
-/// that it was.
-pub async fn subscribe(
-    executor: &Executor,
-    topics: Vec<ImageTopic>,
-    to: &UnboundedSender<Subscribed>,
-) -> Result<ImageTopic, SubscribeError> {
-    /// How often the graph is looked at.
-    const LOOK: Duration = Duration::from_millis(100);
-    let topic = loop {
-        match topics.as_slice() {
-            [only] => break only.clone(),
-            several => {
-                if let Some(published) = first_published(executor, several)? {
-                    break published;
-                }
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    };
-    let messages = make(executor, &topic)?;
-    let (camera, transport) = (topic.camera, topic.transport);
-    // the pipeline is gone when it was stopped meanwhile: then nobody needs the messages
-    let _ = to.send(Subscribed {
-        camera,
-        transport,
-        messages,
-    });
-    Ok(topic)
-}
-
-fn first_published(
-    executor: &Executor,
-    topics: &[ImageTopic],
-) -> Result<Option<ImageTopic>, ExecutorGone> {
-    for topic in topics {
-        let name = topic.name.clone();
-        let publishers =
-            executor.call(move |node| node.get_publishers_info_by_topic(&name, false))?;
-        if publishers.is_ok_and(|publishers| !publishers.is_empty()) {
-            return Ok(Some(topic.clone()));
-        }
-    }
-    Ok(None)
-}
-
-fn make(executor: &Executor, topic: &ImageTopic) -> Result<MessageStream, SubscribeError> {
-    let type_name = match topic.transport {
+/// The message type of a transport.
+pub fn message_type(transport: Transport) -> &'static str {
+    match transport {
         Transport::Raw => "sensor_msgs/msg/Image",
         Transport::Compressed => "sensor_msgs/msg/CompressedImage",
-    };
+    }
+}
+
+/// Subscribes. r2r ends the subscription at the first message after the stream is dropped.
+pub fn subscribe(
+    executor: &Executor,
+    topic: &ImageTopic,
+) -> Result<MessageStream, SubscribeError> {
+    let type_name = message_type(topic.transport);
     let (name, profile) = (topic.name.clone(), qos::profile(&topic.qos));
     let made = executor.call(move |node| {
         let stream = node.subscribe_raw(&name, type_name, profile);
