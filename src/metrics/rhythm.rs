@@ -37,7 +37,7 @@ const ADOPT_NS: i64 = 60_000_000_000;
 /// A period is another one when it differs from the one known by more than this share of it.
 const OTHER: f64 = 0.2;
 /// The share of the time that single periods take up, at least, for a rhythm to be learnt.
-const COVERED: f64 = 0.3;
+const COVERED: f64 = 0.4;
 /// How far an interval may be from a whole number of periods, in periods.
 const JITTER: f64 = 0.25;
 /// The share of the intervals that are whole periods with a steady camera.
@@ -60,11 +60,8 @@ impl Rhythm {
             return;
         };
         let interval = stamp_ns.saturating_sub(last);
-        let period = expected_hz
-            .map(|hz| (1e9 / hz) as i64)
-            .or(self.period_ns)
-            .filter(|&period| period >= SHORTEST_PERIOD_NS);
-        let longest = period.map_or(FORGET_NS, |period| {
+        let given = expected_hz.map(|hz| (1e9 / hz) as i64);
+        let longest = given.or(self.period_ns).map_or(FORGET_NS, |period| {
             let periods = period.saturating_mul(PAUSE_PERIODS);
             PAUSE_NS.max(periods).min(FORGET_NS)
         });
@@ -82,7 +79,8 @@ impl Rhythm {
             self.intervals_ns.pop_front();
         }
         self.learn(stamp_ns);
-        if let Some(period) = period {
+        let period = given.or(self.period_ns);
+        if let Some(period) = period.filter(|&period| period >= SHORTEST_PERIOD_NS) {
             self.count(interval, period);
         }
     }

@@ -478,7 +478,7 @@ mod tests {
         let found = window.arriving(now, pause).unwrap();
         assert_eq!((found.intervals, found.span), (199, 9950 * MS));
         let found = window.arriving(now + 5000 * MS, pause).unwrap();
-        assert_eq!(found.span, 4950 * MS);
+        assert_eq!(found.span, 5000 * MS);
     }
 
     #[test]

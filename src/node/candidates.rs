@@ -89,8 +89,8 @@ const OTHER_TRANSPORTS: [&str; 4] = ["compresseddepth", "theora", "ffmpeg", "zst
 const DEPTH: [&str; 2] = ["depth", "disparity"];
 /// Words in the last part of a name that say that something was drawn in.
 const OUTPUTS: [&str; 15] = [
-    "annotat", "detect", "dbg", "debug", "overlay", "visual", "result", "heatmap", "mask", "segment", "track", "label",
-    "bbox", "boxes", "output",
+    "annotat", "detect", "dbg", "debug", "overlay", "visual", "result", "heatmap", "mask",
+    "segment", "track", "label", "bbox", "boxes", "output",
 ];
 /// Words in another part of a name that say so.
 const SECTIONS: [&str; 3] = ["annotat", "overlay", "visualiz"];
@@ -176,6 +176,9 @@ mod tests {
         ] {
             assert!(!is_camera_named(name, &raw), "{name}");
         }
-        assert!(is_camera_named("/camera/depth/image_raw", &wanted("/my/depth/image_raw")));
+        assert!(is_camera_named(
+            "/camera/depth/image_raw",
+            &wanted("/my/depth/image_raw")
+        ));
     }
 }

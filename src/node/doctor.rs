@@ -326,8 +326,9 @@ mod tests {
         );
         let text = only(&both(), &[published("/image_raw", JPEG, Qos::RESULTS)]);
         assert!(
-            text.contains("expected sensor_msgs/msg/Image: compressed images belong on NAME/compressed")
-                && text.ends_with("-r /image_raw/compressed:=/image_raw"),
+            text.contains(
+                "expected sensor_msgs/msg/Image: compressed images belong on NAME/compressed"
+            ) && text.ends_with("-r /image_raw/compressed:=/image_raw"),
             "{text}"
         );
         assert!(!text.contains("shared memory"), "{text}");
@@ -366,7 +367,10 @@ mod tests {
     fn a_camera_was_pointed_at_the_other_camera_of_the_node() {
         let left = wanted("left/image_raw", "/left/image_raw", IMAGE);
         let around = Surroundings {
-            others: vec!["/front/image_raw".to_owned(), "/front/image_raw/compressed".to_owned()],
+            others: vec![
+                "/front/image_raw".to_owned(),
+                "/front/image_raw/compressed".to_owned(),
+            ],
             discovery_server: false,
         };
         let text = |topics: &[PublishedTopic]| {
@@ -403,7 +407,10 @@ mod tests {
             detector("/other/picture/compressed", JPEG),
         ];
         let text = only(&both(), &outputs);
-        assert!(text.ends_with("the same ROS_DOMAIN_ID and network"), "{text}");
+        assert!(
+            text.ends_with("the same ROS_DOMAIN_ID and network"),
+            "{text}"
+        );
         // a camera that detects by itself is one, by the name of its pictures
         let smart = detector("/oak/image_raw", IMAGE);
         assert!(only(&both(), &[smart]).ends_with("-r image_raw:=/oak/image_raw"));

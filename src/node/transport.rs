@@ -157,7 +157,15 @@ mod tests {
             (200, Raw, 14),
         ];
         let expected = [
-            Take, Take, Take, Leave, Unsubscribe, Leave, Leave, Take, Take,
+            Take,
+            Take,
+            Take,
+            Leave,
+            Unsubscribe,
+            Leave,
+            Leave,
+            Take,
+            Take,
         ];
         assert_eq!(verdicts(&images), expected);
         // without stamps none can be told from another

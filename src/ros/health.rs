@@ -103,11 +103,7 @@ impl Health {
         }
     }
 
-    fn statuses(
-        &self,
-        doctor: &mut Doctor,
-        told: &mut [Log],
-    ) -> Result<Vec<Status>, ExecutorGone> {
+    fn statuses(&self, doctor: &mut Doctor, told: &mut [Log]) -> Result<Vec<Status>, ExecutorGone> {
         let config = {
             let parameters = self
                 .parameters

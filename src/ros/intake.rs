@@ -334,9 +334,7 @@ mod tests {
         let pushed = (0..10).filter_map(|i| arrivals.push(arrival(0, i)));
         let given_back: Vec<u8> = pushed.map(|superseded| superseded.message[0]).collect();
         assert_eq!(given_back, [0, 1, 2, 3, 4, 5]);
-        let read: Vec<u8> = (0..5)
-            .map(|_| arrivals.pop().unwrap().message[0])
-            .collect();
+        let read: Vec<u8> = (0..5).map(|_| arrivals.pop().unwrap().message[0]).collect();
         assert_eq!(read, [100, 6, 7, 8, 9]);
         arrivals.close();
         assert!(arrivals.pop().is_none());

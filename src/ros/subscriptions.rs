@@ -68,10 +68,7 @@ pub fn message_type(transport: Transport) -> &'static str {
 }
 
 /// Subscribes. r2r ends the subscription at the first message after the stream is dropped.
-pub fn subscribe(
-    executor: &Executor,
-    topic: &ImageTopic,
-) -> Result<MessageStream, SubscribeError> {
+pub fn subscribe(executor: &Executor, topic: &ImageTopic) -> Result<MessageStream, SubscribeError> {
     let type_name = message_type(topic.transport);
     let (name, profile) = (topic.name.clone(), qos::profile(&topic.qos));
     let made = executor.call(move |node| {

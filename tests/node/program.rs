@@ -26,11 +26,16 @@ pub struct Room {
 impl Room {
     /// `None`, and a line that says so, where there is no rclpy.
     pub fn open(test: &str) -> Option<Self> {
+        Self::open_in(test, Vec::new())
+    }
+
+    /// As [`Room::open`], with variables for the peer and for every node.
+    pub fn open_in(test: &str, environment: Vec<(&'static str, PathBuf)>) -> Option<Self> {
         let domain = Domain::take();
         Some(Self {
-            peer: Peer::start(test, &domain)?,
+            peer: Peer::start(test, &domain, &environment)?,
             folder: tempfile::tempdir().unwrap(),
-            environment: Vec::new(),
+            environment,
             domain,
         })
     }

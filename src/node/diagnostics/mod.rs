@@ -12,8 +12,8 @@ use crate::msg::cdr::CdrError;
 use crate::msg::{DiagnosticStatus, HeaderView, Level, Stamp, write_diagnostics};
 
 pub use camera::{CameraFacts, camera_status, notices};
-pub use notices::Told;
 pub use detector::{DetectorFacts, detector_status, resident_bytes};
+pub use notices::Told;
 
 /// The state of one part of the node.
 #[derive(Debug, Clone, PartialEq, Eq)]

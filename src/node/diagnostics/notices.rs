@@ -20,10 +20,7 @@ const FORGOTTEN_AFTER: u32 = 10;
 
 impl Told {
     /// Takes the problems of the next report by their names. Gives those that the log should tell.
-    pub fn news(
-        &mut self,
-        problems: Vec<(&'static str, Level, String)>,
-    ) -> Vec<(Level, String)> {
+    pub fn news(&mut self, problems: Vec<(&'static str, Level, String)>) -> Vec<(Level, String)> {
         for known in self.0.values_mut() {
             known.absent += 1;
         }

@@ -77,10 +77,7 @@ fn advice(facts: &CameraFacts<'_>) -> &'static str {
 }
 
 /// Far fewer frames than should.
-pub(super) fn rate(
-    facts: &CameraFacts<'_>,
-    config: &DiagnosticsConfig,
-) -> Option<(Level, String)> {
+pub(super) fn rate(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Option<(Level, String)> {
     /// What is judged by.
     const LEAST_EXPECTED: f64 = 10.0;
     let (expected_hz, origin) = match (facts.expected_hz, facts.learnt_hz) {

@@ -302,9 +302,21 @@ fn under_use_sim_time_the_advice_is_of_the_clock_topic() {
 #[test]
 fn stamps_far_from_the_clock_are_told_with_the_distance() {
     for (oddity, lag_ms, parts) in [
-        (Oddity::Future, -5000.0, ["ahead of the node's clock", "5000 ms ahead"]),
-        (Oddity::Past, 3.6e6, ["behind the node's clock", "60 minutes behind"]),
-        (Oddity::Past, 1.7e12, ["behind the node's clock", "19676 days behind"]),
+        (
+            Oddity::Future,
+            -5000.0,
+            ["ahead of the node's clock", "5000 ms ahead"],
+        ),
+        (
+            Oddity::Past,
+            3.6e6,
+            ["behind the node's clock", "60 minutes behind"],
+        ),
+        (
+            Oddity::Past,
+            1.7e12,
+            ["behind the node's clock", "19676 days behind"],
+        ),
     ] {
         let mut window = healthy();
         window.recent.oddities[oddity as usize] = 90;
@@ -344,7 +356,8 @@ fn few_frames_were_ok() {
     }
     let (_, message) = judge(100, Some(30.0), Some(10.0));
     assert!(
-        message.starts_with("10.0 frames a second arrive, and 30.0 should, as expected_rate_hz says"),
+        message
+            .starts_with("10.0 frames a second arrive, and 30.0 should, as expected_rate_hz says"),
         "{message}"
     );
     assert_eq!(judge(100, None, None).0, Level::Ok);
