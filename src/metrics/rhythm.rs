@@ -12,13 +12,11 @@ pub struct Rhythm {
     /// The intervals between the last stamps, [`SPAN_NS`] of them or a little more.
     intervals_ns: VecDeque<i64>,
     span_ns: i64,
-    /// Whether the intervals of now are whole periods.
-    steady: bool,
     period_ns: Option<i64>,
     /// Since when the camera is slower than `period_ns` says, by its stamps.
     slower_since_ns: Option<i64>,
     /// Missing frames that may yet turn out as a camera that has become slower.
-    suspected: u64,
+    suspected: f64,
     lost: u64,
 }
 
@@ -87,8 +85,8 @@ impl Rhythm {
 
     /// A frame came that an earlier one had overtaken: it was missed, and is not missing.
     pub fn overtaken(&mut self) {
-        if self.suspected > 0 {
-            self.suspected -= 1;
+        if self.suspected >= 1.0 {
+            self.suspected -= 1.0;
         } else {
             self.lost = self.lost.saturating_sub(1);
         }
@@ -97,8 +95,7 @@ impl Rhythm {
     fn pause(&mut self, interval_ns: i64) {
         self.intervals_ns.clear();
         self.span_ns = 0;
-        self.steady = false;
-        self.suspected = 0;
+        self.suspected = 0.0;
         if interval_ns <= 0 || interval_ns > FORGET_NS {
             self.period_ns = None;
             self.slower_since_ns = None;
@@ -128,36 +125,32 @@ impl Rhythm {
         }
         if slower {
             // it was slower, and lost nothing
-            self.suspected = 0;
+            self.suspected = 0.0;
         }
         self.period_ns = Some(period);
         self.slower_since_ns = None;
     }
 
+    /// Counts periods and frames: a picture that is late and the next one that is soon after it are two in two periods.
     fn count(&mut self, interval_ns: i64, period_ns: i64) {
-        let whole = |interval: i64| {
-            let periods = interval as f64 / period_ns as f64;
-            let nearest = periods.round();
-            (nearest >= 1.0 && (periods - nearest).abs() <= JITTER).then_some(nearest as u64)
+        let periods = |interval: i64| interval as f64 / period_ns as f64;
+        let is_whole = |&&interval: &&i64| {
+            let periods = periods(interval);
+            periods > 0.5 && (periods - periods.round()).abs() <= JITTER
         };
-        let on_time = self
-            .intervals_ns
-            .iter()
-            .filter(|&&i| whole(i).is_some())
-            .count();
+        let whole = self.intervals_ns.iter().filter(is_whole).count();
         let enough = self.intervals_ns.len() >= LEAST_INTERVALS;
-        self.steady = enough && on_time as f64 >= STEADY * self.intervals_ns.len() as f64;
-        match whole(interval_ns) {
-            // two pictures in a row: the camera still takes as many
-            Some(1) => {
-                if self.steady {
-                    self.lost += self.suspected;
-                }
-                self.suspected = 0;
-            }
-            Some(periods) => self.suspected += periods - 1,
-            None => (),
+        let steady = enough && whole as f64 >= STEADY * self.intervals_ns.len() as f64;
+        let missing = periods(interval_ns) - 1.0;
+        if missing.abs() > JITTER {
+            self.suspected += missing;
+            return;
         }
+        // two pictures in a row: the camera still takes as many
+        if steady {
+            self.lost += self.suspected.round().max(0.0) as u64;
+        }
+        self.suspected = 0.0;
     }
 }
 
@@ -253,6 +246,18 @@ mod tests {
         }
         assert_eq!((bursts.rate_hz(), bursts.lost()), (None, 0));
         assert_eq!(chance.lost(), 0);
+    }
+
+    #[test]
+    fn a_picture_that_is_late_is_not_lost() {
+        let mut rhythm = Rhythm::default();
+        for picture in 0..600_i64 {
+            // every fifth waits for the next one
+            let late = if picture % 5 == 4 { 38 } else { 0 };
+            rhythm.stamped((picture * 40 + late) * MS, None);
+        }
+        assert!(near(rhythm.rate_hz(), 25.0), "{:?}", rhythm.rate_hz());
+        assert_eq!(rhythm.lost(), 0);
     }
 
     #[test]
