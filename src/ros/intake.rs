@@ -1,22 +1,20 @@
-//! The thread that takes images off the subscriptions as they come. r2r keeps ten messages of a subscription and throws the
-//! newest away when they are full: whoever reads them must never wait for anything else.
+//! Images as they come. r2r keeps ten messages of a subscription and throws the newest away when they are full, and it wakes
+//! whoever waits for one on the thread that brought it. So the waker itself takes the message: none waits in r2r's queue.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use futures_util::stream::{Stream, StreamExt};
-use tokio::sync::oneshot;
 
 use super::Executor;
 use super::shared::Shared;
 use super::source::RosClock;
-use super::subscriptions::{ImageTopic, subscribe};
+use super::subscriptions::{ImageTopic, SubscribeError, subscribe};
 use crate::msg::HeaderView;
 use crate::node::transport::{Choice, Verdict};
 use crate::pipeline::stamps::StampCheck;
@@ -105,43 +103,23 @@ impl Arrivals {
 /// The subscriptions of all cameras, as long as the node is active.
 pub struct Intake {
     arrivals: Arc<Arrivals>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// How often it is looked whether a camera needs another subscription.
+const LOOK: Duration = Duration::from_millis(100);
+
 impl Intake {
-    /// Subscribes to every camera, and takes what comes.
+    /// Subscribes to every camera, from a thread of its own, which later sees to silent ones.
     pub fn start(executor: &Executor, shared: &Arc<Shared>, clock: &RosClock) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()?;
         let arrivals = Arc::<Arrivals>::default();
-        let (stop, stopped) = oneshot::channel();
-        let listener = |camera| Listener {
-            camera,
-            executor: executor.clone(),
-            shared: Arc::clone(shared),
-            clock: clock.clone(),
-            arrivals: Arc::clone(&arrivals),
-            streams: Vec::new(),
-            choice: Choice::default(),
-            stamps: StampCheck::default(),
-        };
+        let listener = |camera| Listener::new(camera, shared, clock, &arrivals);
         let listeners: Vec<_> = (0..shared.cameras.len()).map(listener).collect();
-        let closing = Arc::clone(&arrivals);
+        let (executor, (stop, stopped)) = (executor.clone(), channel());
         let thread = thread::Builder::new()
             .name("intake".into())
-            .spawn(move || {
-                let listen = join_all(listeners.into_iter().map(Listener::listen));
-                runtime.block_on(async {
-                    tokio::select! {
-                        // told to stop, or dropped
-                        _ = stopped => (),
-                        _ = listen => (),
-                    }
-                });
-                closing.close();
-            })?;
+            .spawn(move || tend(&listeners, &executor, &stopped))?;
         Ok(Self {
             arrivals,
             stop: Some(stop),
@@ -155,105 +133,195 @@ impl Intake {
 }
 
 impl Drop for Intake {
-    /// Lets go of the subscriptions; the pipeline's source ends.
+    /// Lets go of the subscriptions, and ends the pipeline's source.
     fn drop(&mut self) {
         drop(self.stop.take());
         if self.thread.take().is_some_and(|t| t.join().is_err()) {
             tracing::error!(
                 "the intake panicked; this is a mistake in shuffledet, please report it"
             );
-            self.arrivals.close();
         }
+        self.arrivals.close();
     }
 }
 
-/// One camera's subscriptions.
+/// Sees to the subscriptions until it is told to stop.
+fn tend(listeners: &[Arc<Listener>], executor: &Executor, stopped: &Receiver<()>) {
+    for listener in listeners {
+        listener.subscribe(executor);
+    }
+    while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        for listener in listeners {
+            if listener.needs_subscription() {
+                listener.subscribe(executor);
+            }
+        }
+    }
+    for listener in listeners {
+        listener
+            .lock()
+            .subscriptions
+            .iter_mut()
+            .for_each(|s| s.stream = None);
+    }
+}
+
+/// One camera. Its waker takes what its subscriptions bring: messages are only ever taken on the executor's thread.
 struct Listener {
     camera: usize,
-    executor: Executor,
+    topics: Vec<ImageTopic>,
     shared: Arc<Shared>,
     clock: RosClock,
     arrivals: Arc<Arrivals>,
-    /// By the camera's topics: `None` where it is not subscribed to.
-    streams: Vec<Option<MessageStream>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// By topic.
+    subscriptions: Vec<Subscription>,
     choice: Choice,
     stamps: StampCheck,
 }
 
+struct Subscription {
+    /// `None` where there is none.
+    stream: Option<MessageStream>,
+    /// How many messages the middleware keeps, now and at most.
+    depth: usize,
+    most: usize,
+    /// It cannot be made: it is not tried again.
+    refused: bool,
+}
+
+/// The most memory that the middleware may fill with images of one camera that wait to be taken. It bounds how old they
+/// are then, too: as long as it takes to copy so much.
+const MOST_WAITING_BYTES: usize = 64 << 20;
+
 impl Listener {
-    /// Takes the camera's images for ever.
-    async fn listen(mut self) {
+    fn new(
+        camera: usize,
+        shared: &Arc<Shared>,
+        clock: &RosClock,
+        arrivals: &Arc<Arrivals>,
+    ) -> Arc<Self> {
         let topics = {
-            let mut camera = self.shared.camera(self.camera);
+            let mut camera = shared.camera(camera);
             camera.subscribed = None;
             camera.topics.clone()
         };
-        self.streams.resize_with(topics.len(), || None);
-        self.subscribe(&topics);
-        let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
-        tracing::info!("subscribed to {}", names.join(" and "));
-        loop {
-            let (look, silence) = self.next_look(Instant::now());
-            tokio::select! {
-                (index, message) = next(&mut self.streams) => {
-                    self.take(&topics, index, message, silence);
-                }
-                () = tokio::time::sleep(look) => {
-                    if self.choice.silent_for(Instant::now()) > Some(silence) {
-                        self.subscribe(&topics);
-                    }
-                }
-            }
-        }
+        let subscription = |topic: &ImageTopic| Subscription {
+            stream: None,
+            depth: topic.qos.depth,
+            most: topic.qos.depth,
+            refused: false,
+        };
+        let state = State {
+            subscriptions: topics.iter().map(subscription).collect(),
+            choice: Choice::default(),
+            stamps: StampCheck::default(),
+        };
+        Arc::new(Self {
+            camera,
+            topics,
+            shared: Arc::clone(shared),
+            clock: clock.clone(),
+            arrivals: Arc::clone(arrivals),
+            state: Mutex::new(state),
+        })
     }
 
-    /// When to see next whether the camera is silent, and after how long it is.
-    fn next_look(&self, now: Instant) -> (Duration, Duration) {
+    /// Whether the chosen topic has fallen silent, or a subscription is to be made anew.
+    fn needs_subscription(&self) -> bool {
         let silence = self.shared.silence(self.camera);
-        let left = self
-            .choice
-            .silent_for(now)
-            .and_then(|silent| silence.checked_sub(silent))
-            .unwrap_or(silence);
-        // a look too early would find that it is not silent yet
-        (left + Duration::from_millis(10), silence)
+        let state = self.lock();
+        let deeper = |s: &Subscription| s.stream.is_some() && s.depth > s.most;
+        state.subscriptions.iter().any(deeper)
+            || (state.choice.silent_for(Instant::now()) > Some(silence)
+                && state
+                    .subscriptions
+                    .iter()
+                    .any(|s| s.stream.is_none() && !s.refused))
     }
 
-    /// Subscribes to those of `topics` that it is not subscribed to.
-    fn subscribe(&mut self, topics: &[ImageTopic]) {
-        for (topic, stream) in topics.iter().zip(&mut self.streams) {
-            if stream.is_some() {
-                continue;
-            }
-            match subscribe(&self.executor, topic) {
-                Ok(made) => *stream = Some(made),
-                Err(error) => tracing::error!("{error}"),
+    /// Subscribes where there is no subscription, or where one keeps more images than it may.
+    fn subscribe(self: &Arc<Self>, executor: &Executor) {
+        for (index, topic) in self.topics.iter().enumerate() {
+            let depth = {
+                let subscription = &self.lock().subscriptions[index];
+                let fits = subscription.depth <= subscription.most;
+                if subscription.refused || (subscription.stream.is_some() && fits) {
+                    continue;
+                }
+                subscription.most
+            };
+            let mut topic = topic.clone();
+            topic.qos.depth = depth;
+            let listener = Arc::clone(self);
+            let made = executor.call(move |node| {
+                let stream = subscribe(node, &topic)?;
+                {
+                    let subscription = &mut listener.lock().subscriptions[index];
+                    (subscription.stream, subscription.depth) = (Some(stream), depth);
+                }
+                // from now on what it brings wakes the waker
+                listener.drain();
+                Ok::<_, SubscribeError>(())
+            });
+            match made {
+                Ok(Ok(())) => tracing::info!("subscribed to {}", self.topics[index].name),
+                Ok(Err(error)) => {
+                    tracing::error!("{error}");
+                    self.lock().subscriptions[index].refused = true;
+                }
+                // the node is ending
+                Err(_) => return,
             }
         }
     }
 
-    fn take(&mut self, topics: &[ImageTopic], index: usize, message: Vec<u8>, silence: Duration) {
+    /// Takes every message that has come.
+    fn drain(self: &Arc<Self>) {
+        let waker = Waker::from(Arc::clone(self));
+        let mut context = Context::from_waker(&waker);
+        let silence = self.shared.silence(self.camera);
+        let mut state = self.lock();
+        for index in 0..self.topics.len() {
+            while let Some(stream) = &mut state.subscriptions[index].stream
+                && let Poll::Ready(Some(message)) = stream.poll_next_unpin(&mut context)
+            {
+                self.take(&mut state, index, message, silence);
+            }
+        }
+    }
+
+    fn take(&self, state: &mut State, index: usize, message: Vec<u8>, silence: Duration) {
         let (at, now_ns) = (Instant::now(), self.clock.now_ns());
         let header = HeaderView::parse_first(&message);
         // as a frame does whose header cannot be read
         let stamp_ns = header.map_or(now_ns, |header| header.stamp.to_ns());
-        let topic = &topics[index];
-        let before = self.choice.transport();
-        let verdict = self.choice.arrived(topic.transport, stamp_ns, at, silence);
-        if self.choice.transport() != before {
+        let (topic, before) = (&self.topics[index], state.choice.transport());
+        let verdict = state.choice.arrived(topic.transport, stamp_ns, at, silence);
+        if state.choice.transport() != before {
             tracing::info!("images come on {}", topic.name);
             self.shared.camera(self.camera).subscribed = Some(topic.clone());
         }
+        let subscription = &mut state.subscriptions[index];
         match verdict {
             Verdict::Take => (),
             Verdict::Leave => return,
             Verdict::Unsubscribe => {
-                tracing::debug!("images come on {}, too, which is not needed", topic.name);
-                self.streams[index] = None;
+                subscription.stream = None;
                 return;
             }
         }
-        let oddity = self.stamps.check(stamp_ns, now_ns);
+        if !topic.depth_given {
+            let most = (MOST_WAITING_BYTES / message.len().max(1)).max(2);
+            // a little less makes no other subscription
+            if 2 * most < subscription.depth {
+                subscription.most = most;
+            }
+        }
+        let oddity = state.stamps.check(stamp_ns, now_ns);
         self.note(at, stamp_ns, oddity);
         let superseded = self.arrivals.push(Arrival {
             camera: self.camera,
@@ -294,21 +362,17 @@ impl Listener {
             .window
             .record(&frame, &outcome);
     }
+
+    /// What is in it is whole after each message.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// The next message, and the index of its stream. Streams that have ended, as the node's do when it is gone, give none.
-async fn next(streams: &mut [Option<MessageStream>]) -> (usize, Vec<u8>) {
-    poll_fn(|context| {
-        for (index, stream) in streams.iter_mut().enumerate() {
-            if let Some(stream) = stream
-                && let Poll::Ready(Some(message)) = stream.poll_next_unpin(context)
-            {
-                return Poll::Ready((index, message));
-            }
-        }
-        Poll::Pending
-    })
-    .await
+impl Wake for Listener {
+    fn wake(self: Arc<Self>) {
+        self.drain();
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Subscribing to the cameras: which topics, and with which quality of service.
 
 use super::intake::MessageStream;
-use super::{Executor, ExecutorGone, qos};
+use super::qos;
 use crate::config::raw::TransportChoice;
 use crate::config::{CameraConfig, Config};
 use crate::node::arguments::Names;
@@ -16,14 +16,15 @@ pub struct ImageTopic {
     pub transport: Transport,
     pub name: String,
     pub qos: Qos,
+    /// Whether the depth is the user's choice.
+    pub depth_given: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum SubscribeError {
-    #[error(transparent)]
-    Gone(#[from] ExecutorGone),
-    #[error("cannot subscribe to {topic}: {problem}")]
-    Refused { topic: String, problem: r2r::Error },
+#[error("cannot subscribe to {topic}: {problem}")]
+pub struct SubscribeError {
+    topic: String,
+    problem: r2r::Error,
 }
 
 /// The topics that a camera's images may come on: one, or raw and compressed where its transport is `auto`.
@@ -46,12 +47,15 @@ pub fn image_topics(
             Transport::Compressed => names.resolve(&format!("{base}/compressed")),
         };
         let overrides = config.qos_overrides.get(&name);
+        let given = overrides.and_then(|o| o.subscription.as_ref());
+        let depth_given = given.is_some_and(|given| given.depth.is_some());
         match Qos::IMAGES.overridden(overrides, End::Subscription) {
             Ok(qos) => Ok(ImageTopic {
                 camera,
                 transport,
                 name,
                 qos,
+                depth_given,
             }),
             Err(problem) => Err((name, problem)),
         }
@@ -68,15 +72,16 @@ pub fn message_type(transport: Transport) -> &'static str {
 }
 
 /// Subscribes. r2r ends the subscription at the first message after the stream is dropped.
-pub fn subscribe(executor: &Executor, topic: &ImageTopic) -> Result<MessageStream, SubscribeError> {
-    let type_name = message_type(topic.transport);
-    let (name, profile) = (topic.name.clone(), qos::profile(&topic.qos));
-    let made = executor.call(move |node| {
-        let stream = node.subscribe_raw(&name, type_name, profile);
-        stream.map(|stream| Box::new(stream) as MessageStream)
-    })?;
-    made.map_err(|problem| SubscribeError::Refused {
-        topic: topic.name.clone(),
-        problem,
-    })
+pub fn subscribe(
+    node: &mut r2r::Node,
+    topic: &ImageTopic,
+) -> Result<MessageStream, SubscribeError> {
+    let (type_name, profile) = (message_type(topic.transport), qos::profile(&topic.qos));
+    match node.subscribe_raw(&topic.name, type_name, profile) {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(problem) => Err(SubscribeError {
+            topic: topic.name.clone(),
+            problem,
+        }),
+    }
 }
