@@ -50,7 +50,12 @@ struct Waiting {
 }
 
 /// The most images of one camera that wait for the pipeline: it reads them at once unless it is held up.
-const MOST_WAITING: usize = 4;
+const MOST_WAITING: usize = 64;
+/// The most memory that images of one camera take up that wait for the pipeline, or in the middleware to be taken. It bounds
+/// how old they are, too: as long as it takes to copy so much.
+const MOST_WAITING_BYTES: usize = 64 << 20;
+/// So many may wait, however large they are.
+const LEAST_WAITING: usize = 2;
 
 impl Arrivals {
     /// Gives back the oldest image of the same camera where too many wait.
@@ -60,12 +65,13 @@ impl Arrivals {
         waiting.images.push_back(arrival);
         self.changed.notify_one();
         let of_camera = |image: &Arrival| image.camera == camera;
-        let count = waiting
-            .images
-            .iter()
-            .filter(|image| of_camera(image))
-            .count();
-        if count <= MOST_WAITING {
+        let (mut count, mut bytes) = (0, 0);
+        for image in waiting.images.iter().filter(|image| of_camera(image)) {
+            count += 1;
+            bytes += image.message.len();
+        }
+        let too_large = bytes > MOST_WAITING_BYTES && count > LEAST_WAITING;
+        if count <= MOST_WAITING && !too_large {
             return None;
         }
         let oldest = waiting.images.iter().position(of_camera)?;
@@ -193,10 +199,6 @@ struct Subscription {
     refused: bool,
 }
 
-/// The most memory that the middleware may fill with images of one camera that wait to be taken. It bounds how old they
-/// are then, too: as long as it takes to copy so much.
-const MOST_WAITING_BYTES: usize = 64 << 20;
-
 impl Listener {
     fn new(
         camera: usize,
@@ -315,7 +317,7 @@ impl Listener {
             }
         }
         if !topic.depth_given {
-            let most = (MOST_WAITING_BYTES / message.len().max(1)).max(2);
+            let most = (MOST_WAITING_BYTES / message.len().max(1)).max(LEAST_WAITING);
             // a little less makes no other subscription
             if 2 * most < subscription.depth {
                 subscription.most = most;
@@ -379,11 +381,11 @@ impl Wake for Listener {
 mod tests {
     use super::*;
 
-    fn arrival(camera: usize, stamp: u8) -> Arrival {
+    fn arrival(camera: usize, message: Vec<u8>) -> Arrival {
         Arrival {
             camera,
             transport: Transport::Raw,
-            message: vec![stamp],
+            message,
             at: Instant::now(),
             now_ns: 0,
             stamp_lag_ns: None,
@@ -394,13 +396,30 @@ mod tests {
     #[test]
     fn of_a_camera_that_is_not_read_the_newest_wait_and_the_others_are_given_back() {
         let arrivals = Arrivals::default();
-        assert!(arrivals.push(arrival(1, 100)).is_none());
-        let pushed = (0..10).filter_map(|i| arrivals.push(arrival(0, i)));
+        assert!(arrivals.push(arrival(1, vec![100])).is_none());
+        let pushed = (0..70).filter_map(|i| arrivals.push(arrival(0, vec![i])));
         let given_back: Vec<u8> = pushed.map(|superseded| superseded.message[0]).collect();
         assert_eq!(given_back, [0, 1, 2, 3, 4, 5]);
-        let read: Vec<u8> = (0..5).map(|_| arrivals.pop().unwrap().message[0]).collect();
-        assert_eq!(read, [100, 6, 7, 8, 9]);
+        let read: Vec<u8> = (0..65)
+            .map(|_| arrivals.pop().unwrap().message[0])
+            .collect();
+        let expected: Vec<u8> = std::iter::once(100).chain(6..70).collect();
+        assert_eq!(read, expected);
         arrivals.close();
         assert!(arrivals.pop().is_none());
+    }
+
+    #[test]
+    fn of_large_images_two_wait() {
+        let arrivals = Arrivals::default();
+        let large = |first| {
+            let mut message = vec![0; 40 << 20];
+            message[0] = first;
+            arrival(0, message)
+        };
+        assert!(arrivals.push(large(1)).is_none());
+        assert!(arrivals.push(large(2)).is_none());
+        let superseded = arrivals.push(large(3)).unwrap();
+        assert_eq!(superseded.message[0], 1);
     }
 }
