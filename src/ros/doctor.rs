@@ -1,12 +1,15 @@
 //! What the node knows of the topics that a camera's frames could come on.
 
+use std::collections::HashSet;
+
 use r2r::Node;
 use thiserror::Error;
 
 use super::graph::{GraphError, Listener, Topic};
 use super::{Executor, ExecutorGone};
 use crate::ros::qos::offered;
-use shuffledet_node::doctor::{PublishedTopic, Publisher, Wanted, may_be_meant};
+use shuffledet_node::candidates::{is_detection, may_be_meant};
+use shuffledet_node::doctor::{PublishedTopic, Publisher, Wanted};
 
 /// Why nothing is known of the topics.
 #[derive(Debug, Error)]
@@ -55,13 +58,22 @@ impl Doctor {
                 of_type || may_be_meant(&topic.name, wanted)
             })
         };
-        let candidates = self
-            .listener
-            .insert(listener)
-            .topics()?
-            .into_iter()
-            .filter(is_candidate);
-        let mut topics = self.published(candidates.map(|topic| topic.name).collect())?;
+        let known = self.listener.insert(listener).topics()?;
+        let detections = known
+            .iter()
+            .filter(|topic| topic.types.iter().any(|name| is_detection(name)));
+        let detections = self.published(detections.map(|topic| topic.name.clone()).collect())?;
+        let detectors: HashSet<&str> = detections
+            .iter()
+            .flat_map(|topic| &topic.publishers)
+            .filter(|publisher| is_detection(&publisher.message_type))
+            .map(|publisher| publisher.node.as_str())
+            .collect();
+        let candidates = known.iter().filter(|&topic| is_candidate(topic));
+        let mut topics = self.published(candidates.map(|topic| topic.name.clone()).collect())?;
+        for publisher in topics.iter_mut().flat_map(|topic| &mut topic.publishers) {
+            publisher.detects = detectors.contains(publisher.node.as_str());
+        }
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
     }
@@ -98,6 +110,7 @@ fn publishers(node: &Node, name: String) -> r2r::Result<PublishedTopic> {
         ),
         message_type: known.topic_type,
         qos: offered(&known.qos_profile),
+        detects: false,
     });
     Ok(PublishedTopic {
         publishers: publishers.collect(),

@@ -5,15 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use anyhow::ensure;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio::task::JoinHandle as Task;
 
 use super::Executor;
+use super::intake::Intake;
 use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
-use super::subscriptions;
 use shuffledet_detector::Loaded;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::model::ModelDescription;
@@ -32,8 +29,6 @@ pub struct Engine {
     executor: Executor,
     names: Names,
     clock: RosClock,
-    /// Of the thread that waits for topics to appear.
-    control: Handle,
     state: State,
 }
 
@@ -51,8 +46,8 @@ struct Ready {
 
 struct Running {
     stop: Arc<AtomicBool>,
+    intake: Intake,
     pipeline: JoinHandle<Box<Ready>>,
-    subscribing: Vec<Task<()>>,
 }
 
 /// Width of annotated pictures in pixels.
@@ -66,7 +61,6 @@ impl Engine {
         executor: Executor,
         names: Names,
         clock: RosClock,
-        control: Handle,
     ) -> Self {
         Self {
             config: loaded.config.clone(),
@@ -76,7 +70,6 @@ impl Engine {
             executor,
             names,
             clock,
-            control,
             state: State::Unconfigured,
         }
     }
@@ -128,49 +121,23 @@ impl Engine {
     /// Subscribes, and takes frames from then on.
     fn start(&mut self, ready: Box<Ready>) -> std::io::Result<Running> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (subscribed, subscriptions) = unbounded_channel();
-        let source = LiveSource::new(
-            subscriptions,
-            Arc::clone(&self.shared),
-            self.clock.clone(),
-            Arc::clone(&stop),
-        )?;
-        let mut subscribing = Vec::new();
-        for index in 0..self.shared.cameras.len() {
-            let topics = {
-                let mut camera = self.shared.camera(index);
-                camera.subscribed = None;
-                camera.topics.clone()
-            };
-            let to = subscribed.clone();
-            let (executor, shared) = (self.executor.clone(), Arc::clone(&self.shared));
-            subscribing.push(self.control.spawn(async move {
-                match subscriptions::subscribe(&executor, topics, &to).await {
-                    Ok(topic) => {
-                        tracing::info!("subscribed to {}", topic.name);
-                        shared.camera(index).subscribed = Some(topic);
-                    }
-                    Err(error) => tracing::error!("{error}"),
-                }
-            }));
-        }
+        let intake = Intake::start(&self.executor, &self.shared, &self.clock)?;
+        let source = LiveSource::new(intake.arrivals());
         let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
             .spawn(move || take_frames(ready, source, &shared, &stopped))?;
         Ok(Running {
             stop,
+            intake,
             pipeline,
-            subscribing,
         })
     }
 
     /// Finishes the frames in hand. `None` when the pipeline was lost.
     fn stop(running: Running) -> Option<Box<Ready>> {
         running.stop.store(true, Ordering::Relaxed);
-        for task in running.subscribing {
-            task.abort();
-        }
+        drop(running.intake);
         running.pipeline.join().ok()
     }
 

@@ -11,20 +11,28 @@ use r2r::PublisherUntyped;
 use super::doctor::{Doctor, LookError};
 use super::shared::Shared;
 use super::source::RosClock;
+use super::subscriptions::message_type;
 use super::{Executor, ExecutorGone};
 use shuffledet_detector::config::Config;
 use shuffledet_detector::metrics::WindowView;
-use shuffledet_detector::pipeline::Transport;
-use shuffledet_msg::Stamp;
+use shuffledet_msg::{Level, Stamp};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::diagnostics::{
-    self, CameraFacts, DetectorFacts, Status, camera_status, detector_status, resident_bytes,
+    self, CameraFacts, DetectorFacts, Status, Told, camera_status, detector_status, notices,
+    resident_bytes,
 };
-use shuffledet_node::doctor::{Finding, Wanted, examine};
+use shuffledet_node::doctor::{Finding, Surroundings, Wanted, examine};
 use shuffledet_node::lifecycle::{Lifecycle, State};
 use shuffledet_node::parameters::ParameterSet;
 
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// What the log was told of one camera.
+#[derive(Default)]
+struct Log {
+    findings: Vec<Finding>,
+    problems: Told,
+}
 
 /// What the reports are made of.
 pub struct Health {
@@ -72,7 +80,7 @@ impl Health {
 
     fn report(self, stop: &AtomicBool) {
         let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"));
-        let mut told: Vec<Vec<Finding>> = vec![Vec::new(); self.shared.cameras.len()];
+        let mut told: Vec<Log> = self.shared.cameras.iter().map(|_| Log::default()).collect();
         let mut message = Vec::new();
         loop {
             let began = Instant::now();
@@ -95,11 +103,7 @@ impl Health {
         }
     }
 
-    fn statuses(
-        &self,
-        doctor: &mut Doctor,
-        told: &mut [Vec<Finding>],
-    ) -> Result<Vec<Status>, ExecutorGone> {
+    fn statuses(&self, doctor: &mut Doctor, told: &mut [Log]) -> Result<Vec<Status>, ExecutorGone> {
         let config = {
             let parameters = self
                 .parameters
@@ -133,7 +137,7 @@ impl Health {
         config: &Config,
         state: State,
         doctor: &mut Doctor,
-        told: &mut Vec<Finding>,
+        told: &mut Log,
     ) -> Result<Status, ExecutorGone> {
         let camera = &config.cameras[index];
         let idle = match state {
@@ -141,27 +145,36 @@ impl Health {
             State::Active => Some("the camera is disabled"),
             _ => Some("the node is not active"),
         };
-        let (view, topics, subscribed) = {
+        let now = Instant::now();
+        // how long a camera pauses at most that still sends
+        let pause = |expected: Option<f64>| {
+            let period = Duration::try_from_secs_f64(3.0 / expected.unwrap_or(f64::INFINITY));
+            period.unwrap_or(Duration::MAX).max(Duration::from_secs(2))
+        };
+        let (view, topics, subscribed, learnt_hz, lost, arriving) = {
             let mut camera = self.shared.camera(index);
             camera.window.set_length(config.diagnostics.window);
-            let view = camera
-                .window
-                .view(Instant::now(), config.diagnostics.warn_latency);
-            (view, camera.topics.clone(), camera.subscribed.clone())
+            let learnt_hz = camera.rhythm.rate_hz();
+            let pause = pause(camera.expected_hz.or(learnt_hz));
+            (
+                camera.window.view(now, config.diagnostics.warn_latency),
+                camera.topics.clone(),
+                camera.subscribed.clone(),
+                learnt_hz,
+                camera.rhythm.lost(),
+                camera.window.arriving(now, pause),
+            )
         };
         let findings = if idle.is_none() && is_silent(&view, config) {
             let wanted = topics.iter().map(|topic| Wanted {
                 image_topic: camera.image_topic.clone(),
                 topic: topic.name.clone(),
-                message_type: match topic.transport {
-                    Transport::Raw => "sensor_msgs/msg/Image",
-                    Transport::Compressed => "sensor_msgs/msg/CompressedImage",
-                },
+                message_type: message_type(topic.transport),
                 qos: topic.qos,
             });
             let wanted: Vec<Wanted> = wanted.collect();
             match doctor.look(&wanted) {
-                Ok(published) => examine(&wanted, &published),
+                Ok(published) => examine(&wanted, &published, &self.surroundings(index, config)),
                 Err(LookError::Gone(gone)) => return Err(gone),
                 Err(error) => {
                     tracing::warn!(
@@ -174,25 +187,53 @@ impl Health {
         } else {
             Vec::new()
         };
-        if findings != *told {
+        if findings != told.findings {
             for finding in &findings {
                 tracing::warn!("camera {}: {finding}", camera.title());
             }
-            *told = findings;
+            told.findings = findings;
         }
         let topic = subscribed.as_ref().or(topics.first());
-        Ok(camera_status(
-            &CameraFacts {
-                node: &self.names.node,
-                camera: camera.name.as_deref(),
-                topic: topic.map_or("", |topic| &topic.name),
-                idle,
-                deadline: topic.and_then(|topic| topic.qos.deadline),
-                window: &view,
-                findings: told,
-            },
-            &config.diagnostics,
-        ))
+        let facts = CameraFacts {
+            node: &self.names.node,
+            camera: camera.name.as_deref(),
+            topic: topic.map_or("", |topic| &topic.name),
+            idle,
+            deadline: topic.and_then(|topic| topic.qos.deadline),
+            max_age: camera.tuning.max_age,
+            use_sim_time: config.use_sim_time,
+            expected_hz: camera.expected_hz,
+            learnt_hz,
+            lost,
+            arriving,
+            window: &view,
+            findings: &told.findings,
+        };
+        for (level, problem) in told.problems.news(notices(&facts, &config.diagnostics)) {
+            let title = camera.title();
+            if level == Level::Warn {
+                tracing::warn!("camera {title}: {problem}");
+            } else {
+                tracing::error!("camera {title}: {problem}");
+            }
+        }
+        Ok(camera_status(&facts, &config.diagnostics))
+    }
+
+    /// What is around the camera of this index.
+    fn surroundings(&self, index: usize, config: &Config) -> Surroundings {
+        let others = config.cameras.iter().enumerate();
+        let others = others.filter(|&(other, _)| other != index);
+        // raw and compressed are one camera, whichever is taken
+        let topics = others.flat_map(|(_, camera)| {
+            let raw = self.names.resolve(&camera.image_topic);
+            [format!("{raw}/compressed"), raw]
+        });
+        Surroundings {
+            others: topics.collect(),
+            discovery_server: std::env::var_os("ROS_DISCOVERY_SERVER")
+                .is_some_and(|servers| !servers.is_empty()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod executor;
 pub mod exit;
 pub mod graph;
 pub mod health;
+pub mod intake;
 pub mod lifecycle;
 pub mod log;
 pub mod node;

@@ -158,7 +158,6 @@ impl Life {
             executor.clone(),
             names.clone(),
             clock.clone(),
-            control.clone(),
         )));
         let managed = Arc::clone(&lifecycle);
         let services = executor.call(move |node| LifecycleServices::open(node, managed))??;

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
 use super::subscriptions::{self, ImageTopic};
 use shuffledet_core::ModelIdentity;
 use shuffledet_detector::config::{Config, Threads};
-use shuffledet_detector::metrics::Window;
+use shuffledet_detector::metrics::{Rhythm, Window};
 use shuffledet_detector::model::Model;
 use shuffledet_detector::pipeline::{Tuned, Tuning};
 use shuffledet_detector::{Loaded, detect::DetectorSettings};
@@ -27,6 +27,8 @@ pub struct Shared {
     /// Why the node cannot run, if it cannot.
     unable: Mutex<Option<String>>,
     parameters_changed: AtomicU64,
+    /// Milliseconds after which a silent camera is stale.
+    stale_after_ms: AtomicU64,
 }
 
 /// One camera as diagnostics see it.
@@ -34,8 +36,11 @@ pub struct CameraState {
     pub window: Window,
     /// The topics that its images may come on.
     pub topics: Vec<ImageTopic>,
-    /// The one that is subscribed to.
+    /// The one that they do come on.
     pub subscribed: Option<ImageTopic>,
+    pub rhythm: Rhythm,
+    /// Frames a second that should arrive, if that was given.
+    pub expected_hz: Option<f64>,
 }
 
 impl Shared {
@@ -52,6 +57,8 @@ impl Shared {
                 window: Window::new(config.diagnostics.window, deadline, Instant::now()),
                 topics,
                 subscribed: None,
+                rhythm: Rhythm::default(),
+                expected_hz: camera.expected_hz,
             }));
         }
         Ok(Self {
@@ -62,12 +69,18 @@ impl Shared {
             threads: Mutex::new(config.threads),
             unable: Mutex::default(),
             parameters_changed: AtomicU64::new(0),
+            stale_after_ms: AtomicU64::new(ms(config.diagnostics.stale_after)),
         })
     }
 
     /// Puts other settings in force, from the next frame on.
     pub fn tune(&self, config: &Config, detector: &DetectorSettings) {
         let cameras = config.cameras.iter().map(|camera| camera.tuning).collect();
+        for (state, camera) in self.cameras.iter().zip(&config.cameras) {
+            lock(state).expected_hz = camera.expected_hz;
+        }
+        let stale_after_ms = ms(config.diagnostics.stale_after);
+        self.stale_after_ms.store(stale_after_ms, Ordering::Relaxed);
         self.tuning.set(Tuned {
             detector: detector.clone(),
             cameras,
@@ -82,6 +95,16 @@ impl Shared {
 
     pub fn camera(&self, index: usize) -> MutexGuard<'_, CameraState> {
         lock(&self.cameras[index])
+    }
+
+    /// How long a camera's topic brings no image before it is looked for on its other one: as long as makes it stale, but no
+    /// gap between the images of a slow camera.
+    pub fn silence(&self, index: usize) -> Duration {
+        const LEAST: Duration = Duration::from_millis(500);
+        let stale_after = Duration::from_millis(self.stale_after_ms.load(Ordering::Relaxed));
+        let period = self.camera(index).rhythm.rate_hz().map(|hz| 1.0 / hz);
+        let periods = Duration::from_secs_f64(3.0 * period.unwrap_or(0.0));
+        stale_after.max(LEAST).max(periods)
     }
 
     /// The model that is loaded, or was last.
@@ -116,6 +139,10 @@ fn identity(model: &Model) -> ModelIdentity {
         name: model.description.name.clone(),
         sha256: model.sha256.clone(),
     }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What is in them is whole after each change.

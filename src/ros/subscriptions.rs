@@ -1,11 +1,7 @@
-//! Subscribing to the cameras: which topic, with which quality of service, and when.
+//! Subscribing to the cameras: which topics, and with which quality of service.
 
-use std::time::Duration;
-
-use tokio::sync::mpsc::UnboundedSender;
-
-use super::source::{MessageStream, Subscribed};
-use super::{Executor, ExecutorGone, qos};
+use super::intake::MessageStream;
+use super::qos;
 use shuffledet_detector::config::raw::TransportChoice;
 use shuffledet_detector::config::{CameraConfig, Config};
 use shuffledet_detector::pipeline::Transport;
@@ -20,14 +16,15 @@ pub struct ImageTopic {
     pub transport: Transport,
     pub name: String,
     pub qos: Qos,
+    /// Whether the depth is the user's choice.
+    pub depth_given: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum SubscribeError {
-    #[error(transparent)]
-    Gone(#[from] ExecutorGone),
-    #[error("cannot subscribe to {topic}: {problem}")]
-    Refused { topic: String, problem: r2r::Error },
+#[error("cannot subscribe to {topic}: {problem}")]
+pub struct SubscribeError {
+    topic: String,
+    problem: r2r::Error,
 }
 
 /// The topics that a camera's images may come on: one, or raw and compressed where its transport is `auto`.
@@ -50,12 +47,15 @@ pub fn image_topics(
             Transport::Compressed => names.resolve(&format!("{base}/compressed")),
         };
         let overrides = config.qos_overrides.get(&name);
+        let given = overrides.and_then(|o| o.subscription.as_ref());
+        let depth_given = given.is_some_and(|given| given.depth.is_some());
         match Qos::IMAGES.overridden(overrides, End::Subscription) {
             Ok(qos) => Ok(ImageTopic {
                 camera,
                 transport,
                 name,
                 qos,
+                depth_given,
             }),
             Err(problem) => Err((name, problem)),
         }
@@ -63,64 +63,25 @@ pub fn image_topics(
     transports.iter().map(topic).collect()
 }
 
-/// Subscribes to the one of `topics` that has a publisher, as soon as one has; to the only one at once. Gives the one
-/// that it was.
-pub async fn subscribe(
-    executor: &Executor,
-    topics: Vec<ImageTopic>,
-    to: &UnboundedSender<Subscribed>,
-) -> Result<ImageTopic, SubscribeError> {
-    /// How often the graph is looked at.
-    const LOOK: Duration = Duration::from_millis(100);
-    let topic = loop {
-        match topics.as_slice() {
-            [only] => break only.clone(),
-            several => {
-                if let Some(published) = first_published(executor, several)? {
-                    break published;
-                }
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    };
-    let messages = make(executor, &topic)?;
-    let (camera, transport) = (topic.camera, topic.transport);
-    // the pipeline is gone when it was stopped meanwhile: then nobody needs the messages
-    let _ = to.send(Subscribed {
-        camera,
-        transport,
-        messages,
-    });
-    Ok(topic)
-}
-
-fn first_published(
-    executor: &Executor,
-    topics: &[ImageTopic],
-) -> Result<Option<ImageTopic>, ExecutorGone> {
-    for topic in topics {
-        let name = topic.name.clone();
-        let publishers =
-            executor.call(move |node| node.get_publishers_info_by_topic(&name, false))?;
-        if publishers.is_ok_and(|publishers| !publishers.is_empty()) {
-            return Ok(Some(topic.clone()));
-        }
-    }
-    Ok(None)
-}
-
-fn make(executor: &Executor, topic: &ImageTopic) -> Result<MessageStream, SubscribeError> {
-    let type_name = match topic.transport {
+/// The message type of a transport.
+pub fn message_type(transport: Transport) -> &'static str {
+    match transport {
         Transport::Raw => "sensor_msgs/msg/Image",
         Transport::Compressed => "sensor_msgs/msg/CompressedImage",
-    };
-    let (name, profile) = (topic.name.clone(), qos::profile(&topic.qos));
-    let made = executor.call(move |node| {
-        let stream = node.subscribe_raw(&name, type_name, profile);
-        stream.map(|stream| Box::new(stream) as MessageStream)
-    })?;
-    made.map_err(|problem| SubscribeError::Refused {
-        topic: topic.name.clone(),
-        problem,
-    })
+    }
+}
+
+/// Subscribes. r2r ends the subscription at the first message after the stream is dropped.
+pub fn subscribe(
+    node: &mut r2r::Node,
+    topic: &ImageTopic,
+) -> Result<MessageStream, SubscribeError> {
+    let (type_name, profile) = (message_type(topic.transport), qos::profile(&topic.qos));
+    match node.subscribe_raw(&topic.name, type_name, profile) {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(problem) => Err(SubscribeError {
+            topic: topic.name.clone(),
+            problem,
+        }),
+    }
 }

@@ -7,6 +7,7 @@ mod domain;
 mod peer;
 mod program;
 
+mod arrival;
 mod bad_starts;
 mod cameras;
 mod lifecycle;
@@ -14,4 +15,6 @@ mod overload;
 mod parameters;
 mod recordings;
 mod signals;
+mod suggestions;
 mod surroundings;
+mod transport;

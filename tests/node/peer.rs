@@ -42,7 +42,7 @@ fn python(test: &str) -> Option<PathBuf> {
 }
 
 impl Peer {
-    pub fn start(test: &str, domain: &Domain) -> Option<Self> {
+    pub fn start(test: &str, domain: &Domain, environment: &[(&str, PathBuf)]) -> Option<Self> {
         let mut command = Command::new(python(test)?);
         command
             .arg(repository("tests/ros/peer.py"))
@@ -51,6 +51,7 @@ impl Peer {
                 "FASTRTPS_DEFAULT_PROFILES_FILE",
                 repository("tests/ros/fastdds.xml"),
             )
+            .envs(environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         domain.contain(&mut command);

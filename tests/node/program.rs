@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::domain::Domain;
@@ -26,11 +26,16 @@ pub struct Room {
 impl Room {
     /// `None`, and a line that says so, where there is no rclpy.
     pub fn open(test: &str) -> Option<Self> {
+        Self::open_in(test, Vec::new())
+    }
+
+    /// As [`Room::open`], with variables for the peer and for every node.
+    pub fn open_in(test: &str, environment: Vec<(&'static str, PathBuf)>) -> Option<Self> {
         let domain = Domain::take();
         Some(Self {
-            peer: Peer::start(test, &domain)?,
+            peer: Peer::start(test, &domain, &environment)?,
             folder: tempfile::tempdir().unwrap(),
-            environment: Vec::new(),
+            environment,
             domain,
         })
     }
@@ -72,8 +77,12 @@ impl Room {
     #[track_caller]
     pub fn await_state(&mut self, node: &str, state: &str) {
         let limit = Instant::now() + LIMIT;
-        let ask = json!({"do": "lifecycle", "call": "get_state", "node": node, "timeout": LIMIT.as_secs()});
-        while self.peer.ask(ask.clone())["current_state"]["label"] != state {
+        // an answer may be lost while both have not found each other yet
+        let ask = json!({"do": "lifecycle", "call": "get_state", "node": node, "timeout": 5});
+        let is_in = |answer: Result<Value, String>| {
+            answer.is_ok_and(|answer| answer["current_state"]["label"] == state)
+        };
+        while !is_in(self.peer.try_ask(&ask)) {
             assert!(Instant::now() < limit, "{node} is not {state}");
             thread::sleep(Duration::from_millis(20));
         }

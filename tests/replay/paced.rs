@@ -58,6 +58,26 @@ fn frames_that_come_too_fast_are_dropped_and_add_up() {
     }
 }
 
+#[test]
+fn sixteen_of_twenty_five_frames_a_second_were_twelve() {
+    let test = "sixteen_of_twenty_five_frames_a_second_were_twelve";
+    let Some(bag) = recordings::dashcam(test) else {
+        return;
+    };
+    let mut command = replay(&bag);
+    command.args(["--rate", "1", "--json", "--set", "input.max_rate_hz=16"]);
+    let summary = summary(&mut command, 0);
+    let frames = &summary["frames"];
+    assert_eq!(frames["received"], COMPRESSED_FRAMES);
+    let limited = frames["dropped"]["rate_limited"].as_u64().unwrap();
+    let passed = (COMPRESSED_FRAMES - limited) as f64;
+    let due = 16.0 * summary["wall_s"].as_f64().unwrap();
+    assert!(
+        (passed / due - 1.0).abs() < 0.03,
+        "{passed}, expected {due}"
+    );
+}
+
 /// Starts the command, and returns once it has written 1.5 s of a recording into `output`.
 fn started(command: &mut Command, output: &Path) -> Child {
     let child = command

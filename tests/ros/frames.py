@@ -3,6 +3,7 @@
 import sqlite3
 import struct
 import sys
+import zlib
 from pathlib import Path
 
 from rclpy.serialization import serialize_message
@@ -34,9 +35,11 @@ def make_reader():
 
 
 def made(width, height, encoding="bgr8", frame_id="made"):
-    """A raw picture of diagonal stripes; encoding `broken` is a CompressedImage that no decoder takes."""
+    """A raw picture of diagonal stripes; encoding `png` is a grey CompressedImage, `broken` one that no decoder takes."""
     if encoding == "broken":
         image = CompressedImage(format="jpeg", data=b"\xff\xd8 not a picture")
+    elif encoding == "png":
+        image = CompressedImage(format="png", data=png(width, height))
     else:
         step = width * (1 if encoding == "mono8" else 3)
         rows = (bytes((row * 3 + column) & 0xFF for column in range(step)) for row in range(256))
@@ -46,6 +49,18 @@ def made(width, height, encoding="bgr8", frame_id="made"):
         image.data.frombytes(data)
     image.header.frame_id = frame_id
     return serialize_message(image)
+
+
+def png(width, height):
+    """A grey picture, without a library."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes((row + column) & 0xFF for column in range(width)) for row in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
 
 
 # std_msgs/Header comes first: after the encapsulation's four bytes, a little-endian int32 and uint32

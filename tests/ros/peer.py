@@ -108,7 +108,8 @@ class Peer:
              acknowledged_by=None, timeout=TIMEOUT, background=None):  # fmt: skip
         """Publishes images of a bag, over and over if `count` is greater, or made ones, on an advertised topic.
 
-        stamps: keep, now (system time), clock (that of `clock`), or a list, one for each image, in nanoseconds.
+        stamps: keep, now (system time), clock (that of `clock`), a list, one for each image, in nanoseconds, or a number:
+        so many seconds from now.
         acknowledged_by: a topic of detections. Without a rate, each image waits for the detections of its stamp; with
         one, waits at the end until nothing has come for half a second.
         background: a name for `stop`; returns at once.
@@ -163,6 +164,8 @@ class Peer:
     def stamp(self, stamps, index, image):
         if isinstance(stamps, list):
             return stamps[index]
+        if isinstance(stamps, (int, float)):
+            return time.time_ns() + round(stamps * 1e9)
         return {"keep": lambda: frames.stamp_of(image), "now": time.time_ns, "clock": lambda: self.clock_ns}[stamps]()
 
     # --- what goes on in the background -------------------------------------------------------------------------------

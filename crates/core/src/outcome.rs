@@ -18,7 +18,7 @@ pub enum DropReason {
     Superseded,
     /// It was older than the camera's `max_age_ms` when its turn came.
     TooOld,
-    /// It came sooner after the last one than the camera's `max_rate_hz` allows.
+    /// Frames came faster than the camera's `max_rate_hz` allows.
     RateLimited,
     /// Its camera is not enabled.
     Disabled,

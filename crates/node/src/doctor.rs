@@ -2,9 +2,9 @@
 //!
 //! DDS connects nothing where types or policies do not fit, and says nothing about it.
 
-use std::cmp::Reverse;
 use std::fmt;
 
+use super::candidates::{self, Likeness};
 use super::qos::Qos;
 
 /// One of the topics that would bring the camera's frames.
@@ -35,6 +35,17 @@ pub struct Publisher {
     pub message_type: String,
     /// What it offers.
     pub qos: Qos,
+    /// Whether its node publishes detections, too.
+    pub detects: bool,
+}
+
+/// What matters besides the topics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// In full, the topics of the node's other cameras.
+    pub others: Vec<String>,
+    /// Whether a discovery server tells of publishers, and only of those that fit.
+    pub discovery_server: bool,
 }
 
 /// Something that keeps frames away.
@@ -56,11 +67,15 @@ impl fmt::Display for Finding {
 const MOST_NAMED: usize = 3;
 
 /// What the name of a topic of compressed images ends with.
-const COMPRESSED: &str = "/compressed";
+pub(super) const COMPRESSED: &str = "/compressed";
 
 /// Why none of `wanted`, one camera's topics of which any would do, brings frames; never nothing. `published` has at least
 /// the topics that are wanted and those that [`may_be_meant`], with their publishers.
-pub fn examine(wanted: &[Wanted], published: &[PublishedTopic]) -> Vec<Finding> {
+pub fn examine(
+    wanted: &[Wanted],
+    published: &[PublishedTopic],
+    around: &Surroundings,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for wanted in wanted {
         let topic = published.iter().find(|topic| topic.name == wanted.topic);
@@ -74,27 +89,12 @@ pub fn examine(wanted: &[Wanted], published: &[PublishedTopic]) -> Vec<Finding> 
         }
     }
     if findings.is_empty() {
-        findings = lookalikes(wanted, published);
+        findings = lookalikes(wanted, published, around);
     }
     if findings.is_empty() {
-        findings.push(nobody(wanted, published));
+        findings.push(nobody(wanted, published, around));
     }
     findings
-}
-
-/// Whether `name` is another name of what is wanted: the last part is the same, of compressed images the last two.
-pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
-    let least = if wanted.topic.ends_with(COMPRESSED) {
-        2
-    } else {
-        1
-    };
-    name != wanted.topic && shared_parts(name, &wanted.topic) >= least
-}
-
-fn shared_parts(a: &str, b: &str) -> usize {
-    let pairs = a.rsplit('/').zip(b.rsplit('/'));
-    pairs.take_while(|(a, b)| a == b && !a.is_empty()).count()
 }
 
 /// What keeps one publisher of the wanted topic from being heard.
@@ -104,14 +104,7 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
         let (found, expected) = (&publisher.message_type, wanted.message_type);
         findings.push(Finding {
             problem: format!("{node} publishes {found} on {topic}, expected {expected}"),
-            mend: match found.as_str() {
-                "sensor_msgs/msg/Image" | "sensor_msgs/msg/CompressedImage" => {
-                    "raw images belong on NAME and compressed ones on NAME/compressed: remap the \
-                     publisher or set image_topic and transport"
-                        .to_owned()
-                }
-                _ => "set image_topic to a topic of images, or remap".to_owned(),
-            },
+            mend: mend_of_type(found, wanted),
         });
         return;
     }
@@ -123,6 +116,21 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
             ),
             mend: format!("set the parameter {}", mismatch.mend),
         });
+    }
+}
+
+fn mend_of_type(found: &str, wanted: &Wanted) -> String {
+    let topic = &wanted.topic;
+    match found {
+        "sensor_msgs/msg/CompressedImage" => format!(
+            "compressed images belong on NAME/compressed: set input.transport to compressed, and start the node with \
+             --ros-args -r {topic}{COMPRESSED}:={topic}"
+        ),
+        "sensor_msgs/msg/Image" => {
+            "raw images belong on NAME, without /compressed: remap the publisher, or set image_topic and transport"
+                .to_owned()
+        }
+        _ => "set image_topic to a topic of images, or remap".to_owned(),
     }
 }
 
@@ -145,26 +153,24 @@ fn silent(wanted: &Wanted, publishers: &[Publisher]) -> Finding {
 }
 
 /// The topics whose names come nearest to those wanted.
-fn lookalikes(wanted: &[Wanted], published: &[PublishedTopic]) -> Vec<Finding> {
+fn lookalikes(
+    wanted: &[Wanted],
+    published: &[PublishedTopic],
+    around: &Surroundings,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     for wanted in wanted {
         let meant = published.iter().filter(|topic| {
-            let fits = |publisher: &Publisher| publisher.message_type == wanted.message_type;
-            may_be_meant(&topic.name, wanted) && topic.publishers.iter().any(fits)
+            candidates::may_be_meant(&topic.name, wanted)
+                && candidates::is_camera(topic, wanted)
+                && !candidates::is_of_another(&topic.name, wanted, &around.others)
         });
-        found.extend(meant.map(|topic| {
-            (
-                shared_parts(&topic.name, &wanted.topic),
-                wanted,
-                topic.name.as_str(),
-            )
-        }));
+        found.extend(meant.map(|topic| (wanted, topic.name.as_str())));
     }
-    // the nearest first; equally near ones by name, so that the findings do not change from one look to the next
-    found.sort_by_key(|&(shared, _, name)| (Reverse(shared), name));
+    candidates::sort(&mut found);
     let found = found.into_iter().take(MOST_NAMED);
     found
-        .map(|(_, wanted, name)| Finding {
+        .map(|(wanted, name)| Finding {
             problem: format!("nobody publishes {}, but {name} is published", wanted.topic),
             // as with image_transport, the name of compressed images follows that of raw ones
             mend: format!(
@@ -176,30 +182,39 @@ fn lookalikes(wanted: &[Wanted], published: &[PublishedTopic]) -> Vec<Finding> {
         .collect()
 }
 
-fn nobody(wanted: &[Wanted], published: &[PublishedTopic]) -> Finding {
+fn nobody(wanted: &[Wanted], published: &[PublishedTopic], around: &Surroundings) -> Finding {
     let topics: Vec<_> = wanted.iter().map(|wanted| wanted.topic.as_str()).collect();
-    let is_wanted = |publisher: &Publisher| {
-        wanted
+    let mut found = Vec::new();
+    for topic in published {
+        let best = wanted
             .iter()
-            .any(|wanted| publisher.message_type == wanted.message_type)
-    };
-    let mut others: Vec<_> = published
+            .filter(|wanted| {
+                candidates::is_camera(topic, wanted)
+                    && !candidates::is_of_another(&topic.name, wanted, &around.others)
+            })
+            .max_by(|a, b| Likeness::of(&topic.name, a).total_cmp(&Likeness::of(&topic.name, b)));
+        found.extend(best.map(|wanted| (wanted, topic.name.as_str())));
+    }
+    candidates::sort(&mut found);
+    let names: Vec<_> = found
         .iter()
-        .filter(|topic| topic.publishers.iter().any(is_wanted))
-        .map(|topic| topic.name.as_str())
+        .take(MOST_NAMED)
+        .map(|&(_, name)| name)
         .collect();
-    others.sort_unstable();
-    others.truncate(MOST_NAMED);
     Finding {
         problem: format!("nobody publishes {}", topics.join(" or ")),
-        mend: if others.is_empty() {
-            "start the camera's driver, and see that both use the same ROS_DOMAIN_ID and network"
-                .to_owned()
-        } else {
+        mend: if !names.is_empty() {
             format!(
                 "images are published on {}: set image_topic, or remap",
-                others.join(", ")
+                names.join(", ")
             )
+        } else if around.discovery_server {
+            "start the camera's driver; behind a discovery server (ROS_DISCOVERY_SERVER) only a publisher of this name \
+             and type is seen, so compare them with what ROS_SUPER_CLIENT=TRUE ros2 topic list -t shows"
+                .to_owned()
+        } else {
+            "start the camera's driver, and see that both use the same ROS_DOMAIN_ID and network"
+                .to_owned()
         },
     }
 }
@@ -236,12 +251,13 @@ mod tests {
                 node: "/camera_driver".to_owned(),
                 message_type: message_type.to_owned(),
                 qos,
+                detects: false,
             }],
         }
     }
 
     fn texts(wanted: &[Wanted], published: &[PublishedTopic]) -> Vec<String> {
-        let findings = examine(wanted, published);
+        let findings = examine(wanted, published, &Surroundings::default());
         findings.iter().map(Finding::to_string).collect()
     }
 
@@ -310,9 +326,12 @@ mod tests {
         );
         let text = only(&both(), &[published("/image_raw", JPEG, Qos::RESULTS)]);
         assert!(
-            text.contains("expected sensor_msgs/msg/Image: raw images belong"),
+            text.contains(
+                "expected sensor_msgs/msg/Image: compressed images belong on NAME/compressed"
+            ) && text.ends_with("-r /image_raw/compressed:=/image_raw"),
             "{text}"
         );
+        assert!(!text.contains("shared memory"), "{text}");
     }
 
     #[test]
@@ -332,8 +351,8 @@ mod tests {
             texts(std::slice::from_ref(&front), &topics),
             [
                 format!("{nobody} /sensors/front/image_raw {mend}/sensors/front/image_raw"),
-                format!("{nobody} /rear/image_raw {mend}/rear/image_raw"),
                 format!("{nobody} /xfront/image_raw {mend}/xfront/image_raw"),
+                format!("{nobody} /rear/image_raw {mend}/rear/image_raw"),
             ]
         );
         let compressed = published("/front/image_raw/compressed", JPEG, Qos::IMAGES);
@@ -345,14 +364,66 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_last_parts_are_other_names() {
-        let [raw, compressed] = both();
-        assert!(may_be_meant("/front/image_raw", &raw));
-        assert!(!may_be_meant("/image_raw", &raw));
-        assert!(!may_be_meant("/front/ximage_raw", &raw));
-        assert!(may_be_meant("/front/image_raw/compressed", &compressed));
-        assert!(!may_be_meant("/front/image_rect/compressed", &compressed));
-        assert!(!may_be_meant("", &raw));
+    fn a_camera_was_pointed_at_the_other_camera_of_the_node() {
+        let left = wanted("left/image_raw", "/left/image_raw", IMAGE);
+        let around = Surroundings {
+            others: vec![
+                "/front/image_raw".to_owned(),
+                "/front/image_raw/compressed".to_owned(),
+            ],
+            discovery_server: false,
+        };
+        let text = |topics: &[PublishedTopic]| {
+            let findings = examine(std::slice::from_ref(&left), topics, &around);
+            assert_eq!(findings.len(), 1, "{findings:?}");
+            findings[0].to_string()
+        };
+        let front = published("/front/image_raw", IMAGE, Qos::IMAGES);
+        let alone = text(std::slice::from_ref(&front));
+        assert!(!alone.contains("/front/image_raw"), "{alone}");
+        assert!(alone.contains("start the camera's driver"), "{alone}");
+        // another name of the front camera's is not the left one, either
+        let car = [
+            front,
+            published("/car/front/image_raw", IMAGE, Qos::IMAGES),
+            published("/car/left/image_raw", IMAGE, Qos::IMAGES),
+        ];
+        assert!(text(&car).ends_with("-r left/image_raw:=/car/left/image_raw"));
+    }
+
+    #[test]
+    fn a_camera_was_pointed_at_a_detectors_picture() {
+        let detector = |name: &str, message_type: &str| {
+            let mut topic = published(name, message_type, Qos::RESULTS);
+            topic.publishers[0].detects = true;
+            topic
+        };
+        let outputs = [
+            published("/shuffledet/image_annotated", JPEG, Qos::RESULTS),
+            published("/yolo/dbg_image", IMAGE, Qos::RESULTS),
+            published("/camera/image_raw/compressedDepth", JPEG, Qos::RESULTS),
+            published("/camera/depth/image_raw", IMAGE, Qos::RESULTS),
+            detector("/other/picture", IMAGE),
+            detector("/other/picture/compressed", JPEG),
+        ];
+        let text = only(&both(), &outputs);
+        assert!(
+            text.ends_with("the same ROS_DOMAIN_ID and network"),
+            "{text}"
+        );
+        // a camera that detects by itself is one, by the name of its pictures
+        let smart = detector("/oak/image_raw", IMAGE);
+        assert!(only(&both(), &[smart]).ends_with("-r image_raw:=/oak/image_raw"));
+    }
+
+    #[test]
+    fn behind_a_discovery_server_others_are_not_seen() {
+        let around = Surroundings {
+            others: Vec::new(),
+            discovery_server: true,
+        };
+        let text = examine(&both(), &[], &around)[0].to_string();
+        assert!(text.contains("ROS_SUPER_CLIENT"), "{text}");
     }
 
     #[test]

@@ -8,8 +8,10 @@
 //! ```
 
 pub mod arguments;
+pub mod candidates;
 pub mod diagnostics;
 pub mod doctor;
 pub mod lifecycle;
 pub mod parameters;
 pub mod qos;
+pub mod transport;

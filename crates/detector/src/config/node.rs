@@ -13,6 +13,8 @@ pub struct CameraConfig {
     /// Of raw images; that of compressed ones has `/compressed` after it.
     pub image_topic: String,
     pub transport: TransportChoice,
+    /// Frames a second that should arrive, if that is given.
+    pub expected_hz: Option<f64>,
     pub tuning: CameraTuning,
 }
 
@@ -35,6 +37,10 @@ pub struct DiagnosticsConfig {
     pub error_latency: Duration,
     /// Of the received frames, in [0, 1].
     pub warn_dropped: f64,
+    /// Of the expected frames, in [0, 1].
+    pub warn_missing: f64,
+    /// Of the expected frames, in [0, 1].
+    pub error_missing: f64,
     /// Of the received frames, in [0, 1].
     pub error_failed: f64,
 }
@@ -47,6 +53,8 @@ impl From<&RawDiagnostics> for DiagnosticsConfig {
             warn_latency: ms(raw.warn_latency_ms),
             error_latency: ms(raw.error_latency_ms),
             warn_dropped: raw.warn_dropped_percent / 100.0,
+            warn_missing: raw.warn_missing_percent / 100.0,
+            error_missing: raw.error_missing_percent / 100.0,
             error_failed: raw.error_failed_percent / 100.0,
         }
     }
@@ -80,6 +88,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             name: None,
             image_topic: raw.input.image_topic.clone(),
             transport: raw.input.transport,
+            expected_hz: above_zero(raw.input.expected_rate_hz),
             tuning: tuning(&raw.input, &RawCamera::default()),
         }]);
     }
@@ -88,6 +97,11 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
         CameraConfig {
             name: Some(name.clone()),
             transport: camera.transport.unwrap_or(raw.input.transport),
+            expected_hz: above_zero(
+                camera
+                    .expected_rate_hz
+                    .unwrap_or(raw.input.expected_rate_hz),
+            ),
             tuning: tuning(&raw.input, &camera),
             image_topic: camera
                 .image_topic
@@ -102,13 +116,16 @@ pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
     let rate_hz = camera.max_rate_hz.unwrap_or(input.max_rate_hz);
     CameraTuning {
         max_age: Some(ms(camera.max_age_ms.unwrap_or(input.max_age_ms))),
-        // a rate of next to nothing is an interval beyond what a Duration holds
-        min_interval: (rate_hz > 0.0)
-            .then(|| Duration::try_from_secs_f64(1.0 / rate_hz).unwrap_or(Duration::MAX)),
+        max_rate_hz: above_zero(rate_hz),
         priority: camera.priority.unwrap_or(1.0),
         enabled: camera.enabled.unwrap_or(true),
         jpeg_scale: camera.jpeg_scale.unwrap_or(input.jpeg_scale),
     }
+}
+
+/// 0 stands for none.
+fn above_zero(rate_hz: f64) -> Option<f64> {
+    (rate_hz > 0.0).then_some(rate_hz)
 }
 
 /// The schema keeps what comes here within a Duration's range.
@@ -153,13 +170,12 @@ mod tests {
             ..RawCamera::default()
         };
         raw.camera.insert("left".to_owned(), own);
+        raw.input.expected_rate_hz = 25.0;
         let cameras = cameras(&raw).unwrap();
         assert_eq!(cameras[0].image_topic, "front/image_raw");
-        assert_eq!(cameras[0].tuning.min_interval, None);
-        assert_eq!(
-            cameras[1].tuning.min_interval,
-            Some(Duration::from_millis(100))
-        );
+        assert_eq!(cameras[0].tuning.max_rate_hz, None);
+        assert_eq!(cameras[1].expected_hz, Some(25.0));
+        assert_eq!(cameras[1].tuning.max_rate_hz, Some(10.0));
         assert_eq!(cameras[1].tuning.max_age, Some(Duration::from_millis(200)));
     }
 
@@ -168,7 +184,7 @@ mod tests {
         let mut raw = raw(&[]);
         raw.input.max_rate_hz = 1e-300;
         let cameras = cameras(&raw).unwrap();
-        assert_eq!(cameras[0].tuning.min_interval, Some(Duration::MAX));
+        assert_eq!(cameras[0].tuning.max_rate_hz, Some(1e-300));
     }
 
     #[test]

@@ -194,16 +194,23 @@ pub struct RawInput {
     /// The topic of raw images; that of compressed ones has /compressed after it.
     #[schemars(length(min = 1), extend("readOnly" = true))]
     pub image_topic: String,
-    /// Which of the two topics to subscribe to; auto: the one that has a publisher, raw if both have.
+    /// Which of the two topics to take images from. auto: the one on which they come, raw if they come on both; the node
+    /// subscribes to both, drops the one that it does not need, and tries both again when no image has come for
+    /// diagnostics.stale_after_ms (at least half a second, and three of the camera's periods).
     #[schemars(extend("readOnly" = true))]
     pub transport: TransportChoice,
     /// A frame that is older when its turn comes is dropped, in milliseconds: counted from its stamp where the clock
     /// allows it, else from reception. Not applied where replay is lossless.
     #[schemars(range(min = 1.0, max = 60_000.0))]
     pub max_age_ms: f64,
-    /// Frames that come faster are dropped, in frames a second. 0: no limit.
+    /// The mean rate of the frames that are worked on, in frames a second; what comes faster is dropped. Of a camera that
+    /// paused, a second's frames may follow each other faster. 0: no limit.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub max_rate_hz: f64,
+    /// How many frames a second should arrive: /diagnostics warns when far fewer do. 0: as many as the camera's stamps
+    /// tell, once they have told it.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub expected_rate_hz: f64,
     /// How large JPEG images are decoded, of their own width and height: full, half, quarter, eighth. Smaller takes less
     /// time and changes what is detected; `shuffledet eval` shows how much. Detections stay in pixels of the image.
     pub jpeg_scale: JpegScale,
@@ -216,6 +223,7 @@ impl Default for RawInput {
             transport: TransportChoice::Auto,
             max_age_ms: 200.0,
             max_rate_hz: 0.0,
+            expected_rate_hz: 0.0,
             jpeg_scale: JpegScale::Full,
         }
     }
@@ -250,6 +258,10 @@ pub struct RawCamera {
     #[schemars(range(min = 0.0, max = 1000.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate_hz: Option<f64>,
+    /// As input.expected_rate_hz.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_rate_hz: Option<f64>,
     /// As input.jpeg_scale.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jpeg_scale: Option<JpegScale>,
@@ -281,6 +293,12 @@ pub struct RawDiagnostics {
     /// WARN when more of the received frames were dropped, in percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub warn_dropped_percent: f64,
+    /// WARN when more of the expected frames do not arrive (input.expected_rate_hz), in percent.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub warn_missing_percent: f64,
+    /// ERROR when more of them do not arrive, in percent.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub error_missing_percent: f64,
     /// ERROR when more of the received frames failed, in percent. WARN when any failed.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub error_failed_percent: f64,
@@ -294,6 +312,8 @@ impl Default for RawDiagnostics {
             warn_latency_ms: 100.0,
             error_latency_ms: 500.0,
             warn_dropped_percent: 20.0,
+            warn_missing_percent: 20.0,
+            error_missing_percent: 50.0,
             error_failed_percent: 50.0,
         }
     }

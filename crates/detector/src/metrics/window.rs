@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::tally::count;
 use crate::pipeline::Frame;
+use shuffledet_core::{DropReason, Mark, Oddity, Outcome, Stage};
 use shuffledet_core::{FrameCounts, Quantiles};
-use shuffledet_core::{Mark, Oddity, Outcome, Stage};
 
 const STAGES: usize = Stage::ALL.len();
 const ODDITIES: usize = Oddity::ALL.len();
@@ -39,6 +39,17 @@ pub struct Totals {
     /// By position in [`Oddity::ALL`].
     pub oddities: [u64; ODDITIES],
     pub missed_deadlines: u64,
+    /// Frames that were dropped as too old, and whose stamps said so when they came.
+    pub came_old: u64,
+}
+
+/// How frames have come since the camera last paused.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Arriving {
+    /// Intervals between frames.
+    pub intervals: u64,
+    /// From the first of these frames to the last.
+    pub span: Duration,
 }
 
 /// A window as of one instant.
@@ -57,6 +68,8 @@ pub struct WindowView {
     /// How many of the last published frames in a row had a latency above the limit.
     pub late_in_a_row: u64,
     pub since_start: Totals,
+    /// The median of how far stamps were behind the clock when frames came, in milliseconds; negative: ahead of it.
+    pub stamp_lag_ms: Option<f64>,
     /// Since the last frame was received; `None` when none ever was.
     pub silent_for: Option<Duration>,
 }
@@ -70,6 +83,8 @@ struct Sample {
     stages: [u32; STAGES],
     fate: Fate,
     oddity: Option<Oddity>,
+    stamp_lag_ns: Option<i64>,
+    came_old: bool,
 }
 
 /// An [`Outcome`] without its texts.
@@ -136,6 +151,8 @@ impl Window {
                 Outcome::Failed(failure) => Fate::Failed(failure.reason),
             },
             oddity: frame.oddity,
+            stamp_lag_ns: frame.stamp_lag_ns,
+            came_old: *outcome == Outcome::Dropped(DropReason::TooOld) && frame.came_old(),
         };
         self.since_start.count(&sample);
         while let Some(first) = self.samples.front().copied() {
@@ -156,9 +173,11 @@ impl Window {
             .map_or(self.complete_since, |begin| begin.max(self.complete_since));
         let mut recent = Totals::default();
         let (mut received, mut durations) = (0u64, [const { Vec::new() }; STAGES]);
+        let mut lags = Vec::new();
         for sample in self.samples.iter().filter(|sample| sample.ended >= begin) {
             recent.count(sample);
             received += u64::from(sample.received >= begin);
+            lags.extend(sample.stamp_lag_ns);
             for (durations, &stage) in durations.iter_mut().zip(&sample.stages) {
                 if stage != NOT_REACHED {
                     durations.push(stage);
@@ -184,11 +203,36 @@ impl Window {
                 .filter_map(|(stage, durations)| Some((stage, quantiles(durations)?)))
                 .collect(),
             late_in_a_row: self.late_in_a_row(late),
+            stamp_lag_ms: median(&mut lags).map(|ns| ns as f64 / 1e6),
             since_start: self.since_start.clone(),
             silent_for: self
                 .last_received
                 .map(|last| now.saturating_duration_since(last)),
         }
+    }
+
+    /// How frames come, of those in the window as of `now`. Longer than `pause` without one is a pause, and what came before
+    /// says nothing of now. `None` while there is too little to tell a rate by.
+    pub fn arriving(&self, now: Instant, pause: Duration) -> Option<Arriving> {
+        /// A rate is not told by less, unless the window is shorter.
+        const LEAST: Duration = Duration::from_secs(2);
+        let newest = self.samples.back()?.received;
+        let (mut first, mut frames) = (newest, 0);
+        for sample in self.samples.iter().rev() {
+            let gap = first.saturating_duration_since(sample.received);
+            let past = now.saturating_duration_since(sample.received) > self.length;
+            if past || gap > pause {
+                break;
+            }
+            first = first.min(sample.received);
+            frames += 1;
+        }
+        let span = newest.saturating_duration_since(first);
+        let enough = span >= LEAST.min(self.length / 2);
+        enough.then(|| Arriving {
+            intervals: frames - 1,
+            span,
+        })
     }
 
     fn late_in_a_row(&self, late: Duration) -> u64 {
@@ -211,6 +255,7 @@ impl Totals {
             Fate::Dropped(reason) => count(&mut self.frames.dropped, reason),
             Fate::Failed(reason) => count(&mut self.frames.failed, reason),
         }
+        self.came_old += u64::from(sample.came_old);
         if let Some(oddity) = sample.oddity {
             self.oddities[oddity as usize] += 1;
         }
@@ -222,6 +267,11 @@ fn push_bounded(instants: &mut VecDeque<Instant>, at: Instant) {
         instants.pop_front();
     }
     instants.push_back(at);
+}
+
+fn median(values: &mut [i64]) -> Option<i64> {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
 }
 
 /// More than 71 minutes count as that.
@@ -251,7 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use shuffledet_core::{DropReason, Failure, Trace};
+    use shuffledet_core::{Failure, Trace};
 
     const MS: Duration = Duration::from_millis(1);
     const LATE: Duration = Duration::from_millis(100);
@@ -388,6 +438,48 @@ mod tests {
         let recent = window.view(start, LATE).recent;
         assert_eq!(recent.oddities, [0, 0, 0, 1, 0, 0]);
         assert_eq!(recent.frames.dropped["stamp_duplicate"], 1);
+    }
+
+    #[test]
+    fn a_stamp_that_was_old_on_receipt_is_told_from_a_wait() {
+        let start = Instant::now();
+        let mut window = window(start);
+        for (age, lag_ms, waited) in [(300, 300, 10), (0, -5000, 500), (100, 100, 150)] {
+            let mut frame = Frame::new();
+            frame.age_on_receipt = age * MS;
+            frame.stamp_lag_ns = Some(lag_ms * 1_000_000);
+            frame.trace.mark_at(Mark::Received, start);
+            frame.trace.mark_at(Mark::Ordered, start + waited * MS);
+            window.record(&frame, &Outcome::Dropped(DropReason::TooOld));
+        }
+        let view = window.view(start + 1000 * MS, LATE);
+        assert_eq!(view.recent.frames.dropped["too_old"], 3);
+        assert_eq!(view.recent.came_old, 1);
+        assert_eq!(view.stamp_lag_ms, Some(100.0));
+    }
+
+    #[test]
+    fn how_frames_arrive_is_told_from_the_last_pause_on() {
+        let (start, pause) = (Instant::now(), Duration::from_secs(2));
+        let mut window = window(start);
+        assert_eq!(window.arriving(start, pause), None);
+        for i in 0..30 {
+            record(&mut window, start + 100 * i * MS, MS, &Outcome::Published);
+        }
+        let found = window.arriving(start + 3000 * MS, pause).unwrap();
+        assert_eq!((found.intervals, found.span), (29, 2900 * MS));
+        // it comes back after five seconds, faster
+        let back = start + 8000 * MS;
+        record(&mut window, back, MS, &Outcome::Published);
+        assert_eq!(window.arriving(back, pause), None);
+        for i in 1..200 {
+            record(&mut window, back + 50 * i * MS, MS, &Outcome::Published);
+        }
+        let now = back + 9950 * MS;
+        let found = window.arriving(now, pause).unwrap();
+        assert_eq!((found.intervals, found.span), (199, 9950 * MS));
+        let found = window.arriving(now + 5000 * MS, pause).unwrap();
+        assert_eq!(found.span, 5000 * MS);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub struct Frame {
     /// How old the image was when it was received: from its stamp, by the clock that stamps are of. Zero where the
     /// stamp cannot say.
     pub age_on_receipt: Duration,
+    /// Nanoseconds by which the stamp was behind the clock on receipt; negative: ahead of it. `None` where there is no stamp
+    /// or none is looked at.
+    pub stamp_lag_ns: Option<i64>,
     /// What is odd about the stamp, if stamps are looked at.
     pub oddity: Option<Oddity>,
     /// The header's frame; empty as long as no header was read.
@@ -70,6 +73,7 @@ impl Frame {
             trace: Trace::default(),
             stamp: Stamp { sec: 0, nanosec: 0 },
             age_on_receipt: Duration::ZERO,
+            stamp_lag_ns: None,
             oddity: None,
             frame_id: String::new(),
             size: None,
@@ -86,6 +90,7 @@ impl Frame {
         self.trace = Trace::default();
         self.stamp = Stamp { sec: 0, nanosec: 0 };
         self.age_on_receipt = Duration::ZERO;
+        self.stamp_lag_ns = None;
         self.oddity = None;
         self.frame_id.clear();
         self.size = None;
@@ -100,6 +105,11 @@ impl Frame {
             .zip(self.trace.last())
             .map(|(received, last)| last.saturating_duration_since(received));
         self.age_on_receipt + since.unwrap_or_default()
+    }
+
+    /// Whether most of its age was there when it was received: no wait here made it old.
+    pub fn came_old(&self) -> bool {
+        self.age_on_receipt * 2 >= self.age()
     }
 
     /// Takes stamp and frame from the message, so that a frame whose body is damaged still has them; the log time

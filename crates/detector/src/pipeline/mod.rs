@@ -4,6 +4,7 @@ pub mod camera;
 pub mod frame;
 pub mod mailbox;
 pub mod order;
+pub mod rate;
 pub mod run;
 pub mod source;
 pub mod stamps;

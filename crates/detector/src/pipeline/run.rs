@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::mailbox::{Mailboxes, WhenFull};
 use super::order::{Finished, InOrder};
+use super::rate::RateLimit;
 use super::tuning::Follower;
 use super::{Frame, Source, Tuning, Worker};
 use shuffledet_core::{DropReason, Failure, Mark, Outcome};
@@ -214,7 +215,7 @@ impl<S: Source> Reader<'_, S> {
                     .trace
                     .mark_at(Mark::ReadStarted, started.unwrap_or(received));
                 frame.trace.mark_at(Mark::Received, received);
-            } else {
+            } else if frame.trace.at(Mark::Received).is_none() {
                 frame.trace.mark_at(Mark::Received, read);
             }
             let refused = self
@@ -241,15 +242,15 @@ impl<S: Source> Reader<'_, S> {
 /// Which frames are worked on at all, by the settings of their camera.
 struct Admission {
     settings: Follower,
-    /// By camera: when the last frame was let in.
-    last: Vec<Option<Instant>>,
+    /// By camera; `None` of one without a limit.
+    limits: Vec<Option<RateLimit>>,
 }
 
 impl Admission {
     fn new(tuning: &Arc<Tuning>, cameras: usize) -> Self {
         Self {
             settings: Follower::new(Arc::clone(tuning)),
-            last: vec![None; cameras],
+            limits: vec![None; cameras],
         }
     }
 
@@ -269,14 +270,15 @@ impl Admission {
             return Some(DropReason::Disabled);
         }
         let received = frame.trace.at(Mark::Received)?;
-        let last = self.last.get_mut(frame.camera)?;
-        if let (Some(interval), Some(last)) = (camera.min_interval, *last)
-            && received.saturating_duration_since(last) < interval
-        {
-            return Some(DropReason::RateLimited);
-        }
-        *last = Some(received);
-        None
+        let limit = self.limits.get_mut(frame.camera)?;
+        let Some(rate_hz) = camera.max_rate_hz else {
+            *limit = None;
+            return None;
+        };
+        // what was left of another limit says nothing of this one
+        let kept = limit.filter(|kept| kept.rate_hz() == rate_hz);
+        let limit = limit.insert(kept.unwrap_or_else(|| RateLimit::new(rate_hz, received)));
+        (!limit.admits(received)).then_some(DropReason::RateLimited)
     }
 }
 

@@ -14,8 +14,8 @@ pub trait Source: Send {
     /// Why reading ended before the last message.
     type Error: Send;
 
-    /// Fills `frame` with the next message: camera, transport, log time, bytes, and the header read from them. False when
-    /// there is none left.
+    /// Fills `frame` with the next message: camera, transport, log time, bytes, and the header read from them; a live source
+    /// marks when it was received. False when there is none left.
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Self::Error>;
 }
 

@@ -20,8 +20,8 @@ pub struct Tuned {
 pub struct CameraTuning {
     /// A frame that has waited longer is dropped.
     pub max_age: Option<Duration>,
-    /// The least time between two frames that are taken; more come: they are dropped.
-    pub min_interval: Option<Duration>,
+    /// The mean rate of the frames that are taken, above 0; what comes faster is dropped.
+    pub max_rate_hz: Option<f64>,
     /// This camera's share of the work when there is too much of it, as against the other cameras'; above 0.
     pub priority: f64,
     /// Its frames are dropped when not.
@@ -34,7 +34,7 @@ impl CameraTuning {
     /// Takes every frame: what a lossless replay needs.
     pub const EVERY_FRAME: Self = Self {
         max_age: None,
-        min_interval: None,
+        max_rate_hz: None,
         priority: 1.0,
         enabled: true,
         jpeg_scale: JpegScale::Full,

@@ -3,6 +3,7 @@
 
 mod camera;
 mod detector;
+mod notices;
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -10,8 +11,9 @@ use std::fmt::Display;
 use shuffledet_msg::cdr::CdrError;
 use shuffledet_msg::{DiagnosticStatus, HeaderView, Level, Stamp, write_diagnostics};
 
-pub use camera::{CameraFacts, camera_status};
+pub use camera::{CameraFacts, camera_status, notices};
 pub use detector::{DetectorFacts, detector_status, resident_bytes};
+pub use notices::Told;
 
 /// The state of one part of the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,10 @@ struct Problems(Vec<(Level, String)>);
 impl Problems {
     fn add(&mut self, level: Level, problem: String) {
         self.0.push((level, problem));
+    }
+
+    fn extend(&mut self, problem: Option<(Level, String)>) {
+        self.0.extend(problem);
     }
 
     /// The worst level, and every problem, the worst first; `fine` where there is none.

@@ -103,6 +103,7 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             "transport": camera.transport,
             "max_age_ms": own_or_input("max_age_ms"),
             "max_rate_hz": own_or_input("max_rate_hz"),
+            "expected_rate_hz": own_or_input("expected_rate_hz"),
             "jpeg_scale": own_or_input("jpeg_scale"),
             "priority": camera.tuning.priority,
             "enabled": camera.tuning.enabled,

@@ -50,10 +50,11 @@ impl Qos {
         liveliness: Some(Liveliness::Automatic),
         lease: None,
     };
-    /// For images: only the newest is worth having.
+    /// For images: what is lost is not sent again. The node takes them at once and drops what is old itself; the depth is for
+    /// images that come in bursts, which would be lost where nobody counts them. Of large images fewer are kept.
     pub const IMAGES: Self = Self {
         reliability: Some(Reliability::BestEffort),
-        depth: 1,
+        depth: 64,
         ..Self::RESULTS
     };
     /// For what is published once and every later subscription gets.

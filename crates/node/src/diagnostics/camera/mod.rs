@@ -1,18 +1,21 @@
 //! How one camera fares.
 
+mod arrival;
 mod problems;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+pub use arrival::notices;
+use arrival::{clock, rate};
 use problems::{deadlines, drops, failures, latency, silence, stamps};
 
 use super::{Problems, Status, Values};
 use crate::doctor::Finding;
 use shuffledet_core::{Oddity, Stage};
 use shuffledet_detector::config::DiagnosticsConfig;
-use shuffledet_detector::metrics::WindowView;
+use shuffledet_detector::metrics::{Arriving, WindowView};
 use shuffledet_msg::Level;
 
 /// What is known of a camera.
@@ -28,6 +31,18 @@ pub struct CameraFacts<'a> {
     pub idle: Option<&'a str>,
     /// The longest time between two frames that its subscription asks for.
     pub deadline: Option<Duration>,
+    /// The oldest that a frame may be when its turn comes.
+    pub max_age: Option<Duration>,
+    /// Whether the node takes its time from `/clock`.
+    pub use_sim_time: bool,
+    /// Frames a second that should arrive, if that was given.
+    pub expected_hz: Option<f64>,
+    /// Frames a second that the camera sends by its stamps, if they tell.
+    pub learnt_hz: Option<f64>,
+    /// Frames that are missing between the stamps of those that came.
+    pub lost: u64,
+    /// How frames come since the last pause, if that is known.
+    pub arriving: Option<Arriving>,
     pub window: &'a WindowView,
     /// Why no frames come; looked at where none do.
     pub findings: &'a [Finding],
@@ -44,6 +59,8 @@ pub fn camera_status(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Sta
         silence(facts, config, &mut problems);
         failures(window, config, &mut problems);
         latency(window, config, &mut problems);
+        problems.extend(clock(facts, config));
+        problems.extend(rate(facts, config));
         drops(window, config, &mut problems);
         stamps(window, &mut problems);
         deadlines(facts, &mut problems);
@@ -69,6 +86,9 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
     values.number("rate in (Hz)", window.rate_in_hz);
     values.number("rate out (Hz)", window.rate_out_hz);
     values.number("window (s)", window.span.as_secs_f64());
+    if let Some(expected) = facts.expected_hz.or(facts.learnt_hz) {
+        values.number("expected rate (Hz)", expected);
+    }
     if let Some(silent) = window.silent_for {
         values.number("since last frame (s)", silent.as_secs_f64());
     }
@@ -94,11 +114,15 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
     values.add("published", frames.published);
     values.add("dropped", frames.dropped.values().sum::<u64>());
     values.add("failed", frames.failed.values().sum::<u64>());
+    values.add("lost before the node", facts.lost);
     for (reason, count) in &frames.dropped {
         values.add(format!("dropped: {reason}"), count);
     }
     for (reason, count) in &frames.failed {
         values.add(format!("failed: {reason}"), count);
+    }
+    if let Some(lag) = window.stamp_lag_ms {
+        values.number("stamp age on arrival p50 (ms)", lag);
     }
     for (oddity, count) in Oddity::ALL.into_iter().zip(window.since_start.oddities) {
         values.add(oddity.name(), count);

@@ -96,12 +96,18 @@ pub(super) fn latency(window: &WindowView, config: &DiagnosticsConfig, problems:
 
 pub(super) fn drops(window: &WindowView, config: &DiagnosticsConfig, problems: &mut Problems) {
     let frames = &window.recent.frames;
-    let (mut wanted, mut dropped, mut most) = (0, 0, None);
+    let (wanted, mut dropped, mut most) = (wanted_drops(window), 0, None);
     for (reason, &count) in &frames.dropped {
         if WANTED_DROPS.contains(&reason.as_str()) {
-            wanted += count;
             continue;
         }
+        // those that came old are told of with their cause
+        let came_old = if *reason == DropReason::TooOld.name() {
+            window.recent.came_old
+        } else {
+            0
+        };
+        let count = count - came_old;
         dropped += count;
         if most.is_none_or(|(_, most)| count > most) {
             most = Some((reason, count));
@@ -112,26 +118,52 @@ pub(super) fn drops(window: &WindowView, config: &DiagnosticsConfig, problems: &
         return;
     };
     let advice = if reason.starts_with("stamp_") {
-        "see the camera's clock"
+        "see how the camera's driver stamps its pictures"
     } else {
         "lower the camera's rate or take a faster model"
     };
     problems.add(
-        Level::Warn,
+        severity_of_drops(window, dropped, received),
         format!("{dropped} of {received} frames were dropped, most as {reason}: {advice}"),
     );
 }
 
+/// Drops that the parameters ask for.
+pub(super) fn wanted_drops(window: &WindowView) -> u64 {
+    let dropped = &window.recent.frames.dropped;
+    WANTED_DROPS
+        .iter()
+        .filter_map(|&reason| dropped.get(reason))
+        .sum()
+}
+
+/// An error where no frame gets through.
+pub(super) fn severity_of_drops(window: &WindowView, dropped: u64, received: u64) -> Level {
+    /// Fewer frames may be all dropped by chance.
+    const ENOUGH: u64 = 5;
+    let none = window.recent.frames.published == 0 && dropped == received;
+    if none && received >= ENOUGH {
+        Level::Error
+    } else {
+        Level::Warn
+    }
+}
+
 pub(super) fn stamps(window: &WindowView, problems: &mut Problems) {
     let counts = Oddity::ALL.into_iter().zip(window.recent.oddities);
+    // a clock that differs is told of with what it differs by
+    let of_the_clock = [Oddity::Future, Oddity::Past];
     let odd: Vec<_> = counts
-        .filter(|(_, count)| *count > 0)
+        .filter(|(oddity, count)| *count > 0 && !of_the_clock.contains(oddity))
         .map(|(oddity, count)| format!("{} {count}", oddity.name()))
         .collect();
     if !odd.is_empty() {
         problems.add(
             Level::Warn,
-            format!("odd stamps ({}): see the camera's clock", odd.join(", ")),
+            format!(
+                "odd stamps ({}): see how the camera's driver stamps its pictures",
+                odd.join(", ")
+            ),
         );
     }
 }
@@ -147,7 +179,7 @@ pub(super) fn deadlines(facts: &CameraFacts<'_>, problems: &mut Problems) {
 }
 
 /// In [0, 1]; 0 of nothing.
-fn share(count: u64, of: u64) -> f64 {
+pub(super) fn share(count: u64, of: u64) -> f64 {
     if of == 0 {
         0.0
     } else {

@@ -32,6 +32,7 @@ fn healthy() -> WindowView {
             (Stage::Latency, all(20.0)),
         ],
         late_in_a_row: 0,
+        stamp_lag_ms: Some(12.0),
         since_start: totals,
         silent_for: Some(Duration::from_millis(40)),
     }
@@ -44,6 +45,12 @@ fn facts(window: &WindowView) -> CameraFacts<'_> {
         topic: "/front/image_raw",
         idle: None,
         deadline: None,
+        max_age: Some(Duration::from_millis(200)),
+        use_sim_time: false,
+        expected_hz: None,
+        learnt_hz: None,
+        lost: 7,
+        arriving: None,
         window,
         findings: &[],
     }
@@ -85,6 +92,8 @@ fn ok_with_stable_names_and_keys_with_units() {
         ("latency max (ms)", "20.000"),
         ("received", "100"),
         ("dropped", "0"),
+        ("lost before the node", "7"),
+        ("stamp age on arrival p50 (ms)", "12.000"),
         ("stamp_duplicate", "0"),
         ("since last frame (s)", "0.040"),
     ] {
@@ -208,7 +217,7 @@ fn odd_stamps_and_missed_deadlines_warn() {
     window.since_start.oddities = [5; 6];
     assert_eq!(judged(&window).0, Level::Ok);
     window.recent.oddities = [0, 0, 0, 2, 0, 1];
-    let expected = "odd stamps (stamp_duplicate 2, stamp_jump 1): see the camera's clock";
+    let expected = "odd stamps (stamp_duplicate 2, stamp_jump 1): see how the camera's driver stamps its pictures";
     assert_eq!(judged(&window), (Level::Warn, expected.to_owned()));
 
     let mut window = healthy();
@@ -239,4 +248,119 @@ fn a_camera_that_is_not_to_bring_frames_is_ok() {
     });
     let expected = "no frames are taken: the node is inactive";
     assert_eq!((idle.level, &*idle.message), (Level::Ok, expected));
+}
+
+/// All of 100 frames dropped: as too old, those of `came_old` by their stamps.
+fn dropped_as_too_old(came_old: u64, lag_ms: f64) -> WindowView {
+    let mut window = healthy();
+    window.recent.frames.published = 0;
+    window.recent.frames.dropped = counts("too_old", 100);
+    window.recent.came_old = came_old;
+    window.stamp_lag_ms = Some(lag_ms);
+    window
+}
+
+#[test]
+fn stamps_behind_the_clock_were_blamed_on_the_cameras_rate() {
+    for (lag_ms, told) in [(310.0, "310 ms behind"), (5000.0, "5000 ms behind")] {
+        let (level, message) = judged(&dropped_as_too_old(100, lag_ms));
+        assert_eq!(level, Level::Error);
+        for part in [
+            "100 of 100 frames",
+            told,
+            "allows 200 ms",
+            "chrony",
+            "use_sim_time",
+            "input.max_age_ms",
+        ] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(!message.contains("camera's rate"), "{message}");
+    }
+    // some get through
+    let mut window = dropped_as_too_old(60, 210.0);
+    window.recent.frames.published = 40;
+    window.recent.frames.dropped = counts("too_old", 60);
+    assert_eq!(judged(&window).0, Level::Warn);
+    // they became old here
+    let (level, message) = judged(&dropped_as_too_old(0, 10.0));
+    assert_eq!(level, Level::Error);
+    assert!(message.contains("lower the camera's rate"), "{message}");
+}
+
+#[test]
+fn under_use_sim_time_the_advice_is_of_the_clock_topic() {
+    let window = dropped_as_too_old(100, 900.0);
+    let status = status(&CameraFacts {
+        use_sim_time: true,
+        ..facts(&window)
+    });
+    assert!(status.message.contains("/clock runs"), "{}", status.message);
+    assert!(!status.message.contains("chrony"), "{}", status.message);
+}
+
+#[test]
+fn stamps_far_from_the_clock_are_told_with_the_distance() {
+    for (oddity, lag_ms, parts) in [
+        (
+            Oddity::Future,
+            -5000.0,
+            ["ahead of the node's clock", "5000 ms ahead"],
+        ),
+        (
+            Oddity::Past,
+            3.6e6,
+            ["behind the node's clock", "60 minutes behind"],
+        ),
+        (
+            Oddity::Past,
+            1.7e12,
+            ["behind the node's clock", "19676 days behind"],
+        ),
+    ] {
+        let mut window = healthy();
+        window.recent.oddities[oddity as usize] = 90;
+        window.stamp_lag_ms = Some(lag_ms);
+        let (level, message) = judged(&window);
+        assert_eq!(level, Level::Warn);
+        for part in parts {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+}
+
+#[test]
+fn few_frames_were_ok() {
+    let window = healthy();
+    let judge = |intervals, given, learnt| {
+        let status = status(&CameraFacts {
+            expected_hz: given,
+            learnt_hz: learnt,
+            arriving: Some(Arriving {
+                intervals,
+                span: Duration::from_secs(10),
+            }),
+            ..facts(&window)
+        });
+        (status.level, status.message)
+    };
+    for (intervals, level) in [
+        (300, Level::Ok),
+        (241, Level::Ok),
+        (239, Level::Warn),
+        (151, Level::Warn),
+        (149, Level::Error),
+    ] {
+        assert_eq!(judge(intervals, Some(30.0), None).0, level, "{intervals}");
+        assert_eq!(judge(intervals, None, Some(30.0)).0, level, "{intervals}");
+    }
+    let (_, message) = judge(100, Some(30.0), Some(10.0));
+    assert!(
+        message
+            .starts_with("10.0 frames a second arrive, and 30.0 should, as expected_rate_hz says"),
+        "{message}"
+    );
+    assert_eq!(judge(100, None, None).0, Level::Ok);
+    // too few to tell
+    assert_eq!(judge(0, Some(0.9), None).0, Level::Ok);
 }

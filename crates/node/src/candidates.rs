@@ -1,0 +1,184 @@
+//! Which of the topics that others publish may be the camera that is looked for.
+
+use std::cmp::Ordering;
+
+use super::doctor::{COMPRESSED, PublishedTopic, Wanted};
+
+/// How near a name is to the one that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Likeness {
+    /// Parts that are the same, counted from the end.
+    parts: usize,
+    /// Of the letters, in [0, 1].
+    letters: f64,
+}
+
+impl Likeness {
+    pub fn of(name: &str, wanted: &Wanted) -> Self {
+        Self {
+            parts: shared_parts(name, &wanted.topic),
+            letters: strsim::normalized_levenshtein(name, &wanted.topic),
+        }
+    }
+
+    pub fn total_cmp(&self, other: &Self) -> Ordering {
+        let parts = self.parts.cmp(&other.parts);
+        parts.then(self.letters.total_cmp(&other.letters))
+    }
+}
+
+/// Sorts the nearest first; equally near ones by name, so that findings do not change from one look to the next.
+pub fn sort(found: &mut [(&Wanted, &str)]) {
+    found.sort_by(|(a, a_name), (b, b_name)| {
+        let nearer = Likeness::of(b_name, b).total_cmp(&Likeness::of(a_name, a));
+        nearer.then(a_name.cmp(b_name))
+    });
+}
+
+/// Whether `name` is another name of what is wanted: the last part is the same, of compressed images the last two.
+pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
+    let least = if wanted.topic.ends_with(COMPRESSED) {
+        2
+    } else {
+        1
+    };
+    name != wanted.topic && shared_parts(name, &wanted.topic) >= least
+}
+
+/// Whether `name` is a topic of another camera of the node, or another name of it rather than of what is wanted.
+pub fn is_of_another(name: &str, wanted: &Wanted, others: &[String]) -> bool {
+    let shared = shared_parts(name, &wanted.topic);
+    others
+        .iter()
+        .any(|other| other == name || shared_parts(name, other) > shared)
+}
+
+/// Whether the topic may be a camera's that sends the wanted type: no detector's picture, no depth, and no image of a
+/// transport that the node does not read.
+pub fn is_camera(topic: &PublishedTopic, wanted: &Wanted) -> bool {
+    let name = topic.name.to_lowercase();
+    let depth = |name: &str| DEPTH.iter().any(|word| name.contains(word));
+    let mut parts = name.rsplit('/');
+    let last = parts.next().unwrap_or_default();
+    if OTHER_TRANSPORTS.contains(&last) || (depth(&name) && !depth(&wanted.topic.to_lowercase())) {
+        return false;
+    }
+    let base = if last == "compressed" {
+        parts.next().unwrap_or_default()
+    } else {
+        last
+    };
+    let drawn_in = OUTPUTS.iter().any(|word| base.contains(word))
+        || parts.any(|part| SECTIONS.iter().any(|word| part.contains(word)));
+    !drawn_in
+        && topic.publishers.iter().any(|publisher| {
+            let of_camera = !publisher.detects || CAMERA_NAMES.contains(&base);
+            of_camera && publisher.message_type == wanted.message_type
+        })
+}
+
+/// Whether a node that publishes messages of this type is a detector.
+pub fn is_detection(message_type: &str) -> bool {
+    ["Detection", "BoundingBox"]
+        .iter()
+        .any(|word| message_type.contains(word))
+}
+
+/// In lower case, the transports whose messages have the types of images, and hold something else.
+const OTHER_TRANSPORTS: [&str; 4] = ["compresseddepth", "theora", "ffmpeg", "zstd"];
+const DEPTH: [&str; 2] = ["depth", "disparity"];
+/// Words in the last part of a name that say that something was drawn in.
+const OUTPUTS: [&str; 15] = [
+    "annotat", "detect", "dbg", "debug", "overlay", "visual", "result", "heatmap", "mask",
+    "segment", "track", "label", "bbox", "boxes", "output",
+];
+/// Words in another part of a name that say so.
+const SECTIONS: [&str; 3] = ["annotat", "overlay", "visualiz"];
+/// What the pictures of a camera that detects by itself are called, those that nothing was drawn in.
+const CAMERA_NAMES: [&str; 5] = [
+    "image_raw",
+    "image_rect",
+    "image_rect_color",
+    "image_color",
+    "image_mono",
+];
+
+fn shared_parts(a: &str, b: &str) -> usize {
+    let pairs = a.rsplit('/').zip(b.rsplit('/'));
+    pairs.take_while(|(a, b)| a == b && !a.is_empty()).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Publisher;
+    use crate::qos::Qos;
+
+    fn wanted(topic: &str) -> Wanted {
+        Wanted {
+            image_topic: "image_raw".to_owned(),
+            topic: topic.to_owned(),
+            message_type: "sensor_msgs/msg/Image",
+            qos: Qos::IMAGES,
+        }
+    }
+
+    fn is_camera_named(name: &str, wanted: &Wanted) -> bool {
+        let publisher = Publisher {
+            node: "/somebody".to_owned(),
+            message_type: wanted.message_type.to_owned(),
+            qos: Qos::IMAGES,
+            detects: false,
+        };
+        let topic = PublishedTopic {
+            name: name.to_owned(),
+            publishers: vec![publisher],
+        };
+        is_camera(&topic, wanted)
+    }
+
+    #[test]
+    fn only_the_same_last_parts_are_other_names() {
+        let (raw, compressed) = (wanted("/image_raw"), wanted("/image_raw/compressed"));
+        assert!(may_be_meant("/front/image_raw", &raw));
+        assert!(!may_be_meant("/image_raw", &raw));
+        assert!(!may_be_meant("/front/ximage_raw", &raw));
+        assert!(may_be_meant("/front/image_raw/compressed", &compressed));
+        assert!(!may_be_meant("/front/image_rect/compressed", &compressed));
+        assert!(!may_be_meant("", &raw));
+    }
+
+    #[test]
+    fn names_of_cameras_are_told_from_those_of_outputs() {
+        let raw = wanted("/image_raw");
+        for name in [
+            "/front/image_raw",
+            "/usb_cam/image_rect_color",
+            "/camera/color/image_raw/compressed",
+            "/debug_car/image_raw",
+            "/infra1/image_rect_raw",
+        ] {
+            assert!(is_camera_named(name, &raw), "{name}");
+        }
+        for name in [
+            "/shuffledet/image_annotated",
+            "/shuffledet/front/image_annotated",
+            "/yolo/dbg_image",
+            "/yolo/dbg_image/compressed",
+            "/darknet_ros/detection_image",
+            "/detectnet/overlay",
+            "/annotated/image_raw",
+            "/tag_detections_image",
+            "/camera/depth/image_rect_raw",
+            "/stereo/disparity_image",
+            "/image_raw/compressedDepth",
+            "/image_raw/zstd",
+        ] {
+            assert!(!is_camera_named(name, &raw), "{name}");
+        }
+        assert!(is_camera_named(
+            "/camera/depth/image_raw",
+            &wanted("/my/depth/image_raw")
+        ));
+    }
+}

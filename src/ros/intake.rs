@@ -1,0 +1,426 @@
+//! Images as they come. r2r keeps ten messages of a subscription and throws the newest away when they are full, and it wakes
+//! whoever waits for one on the thread that brought it. So the waker itself takes the message: none waits in r2r's queue.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{Stream, StreamExt};
+
+use super::Executor;
+use super::shared::Shared;
+use super::source::RosClock;
+use super::subscriptions::{ImageTopic, SubscribeError, subscribe};
+use shuffledet_core::{DropReason, Mark, Oddity, Outcome};
+use shuffledet_detector::pipeline::stamps::StampCheck;
+use shuffledet_detector::pipeline::{Frame, Transport};
+use shuffledet_msg::HeaderView;
+use shuffledet_node::transport::{Choice, Verdict};
+
+/// The raw messages of one subscription.
+pub type MessageStream = Box<dyn Stream<Item = Vec<u8>> + Unpin + Send>;
+
+/// An image as it came.
+pub struct Arrival {
+    pub camera: usize,
+    pub transport: Transport,
+    pub message: Vec<u8>,
+    pub at: Instant,
+    /// By the node's clock.
+    pub now_ns: i64,
+    /// How far the stamp is behind that; `None` of one that is zero.
+    pub stamp_lag_ns: Option<i64>,
+    pub oddity: Option<Oddity>,
+}
+
+/// Images that the pipeline has not read yet, oldest first.
+#[derive(Default)]
+pub struct Arrivals {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    images: VecDeque<Arrival>,
+    closed: bool,
+}
+
+/// The most images of one camera that wait for the pipeline: it reads them at once unless it is held up.
+const MOST_WAITING: usize = 64;
+/// The most memory that images of one camera take up that wait for the pipeline, or in the middleware to be taken. It bounds
+/// how old they are, too: as long as it takes to copy so much.
+const MOST_WAITING_BYTES: usize = 64 << 20;
+/// So many may wait, however large they are.
+const LEAST_WAITING: usize = 2;
+
+impl Arrivals {
+    /// Gives back the oldest image of the same camera where too many wait.
+    fn push(&self, arrival: Arrival) -> Option<Arrival> {
+        let mut waiting = self.lock();
+        let camera = arrival.camera;
+        waiting.images.push_back(arrival);
+        self.changed.notify_one();
+        let of_camera = |image: &Arrival| image.camera == camera;
+        let (mut count, mut bytes) = (0, 0);
+        for image in waiting.images.iter().filter(|image| of_camera(image)) {
+            count += 1;
+            bytes += image.message.len();
+        }
+        let too_large = bytes > MOST_WAITING_BYTES && count > LEAST_WAITING;
+        if count <= MOST_WAITING && !too_large {
+            return None;
+        }
+        let oldest = waiting.images.iter().position(of_camera)?;
+        waiting.images.remove(oldest)
+    }
+
+    /// The next image as soon as there is one; `None` when no more will come.
+    pub fn pop(&self) -> Option<Arrival> {
+        let mut waiting = self.lock();
+        loop {
+            if waiting.closed {
+                return None;
+            }
+            if let Some(arrival) = waiting.images.pop_front() {
+                return Some(arrival);
+            }
+            waiting = self
+                .changed
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Each change is one push or removal: a thread that panicked has left the queue whole.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The subscriptions of all cameras, as long as the node is active.
+pub struct Intake {
+    arrivals: Arc<Arrivals>,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How often it is looked whether a camera needs another subscription.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Intake {
+    /// Subscribes to every camera, from a thread of its own, which later sees to silent ones.
+    pub fn start(executor: &Executor, shared: &Arc<Shared>, clock: &RosClock) -> io::Result<Self> {
+        let arrivals = Arc::<Arrivals>::default();
+        let listener = |camera| Listener::new(camera, shared, clock, &arrivals);
+        let listeners: Vec<_> = (0..shared.cameras.len()).map(listener).collect();
+        let (executor, (stop, stopped)) = (executor.clone(), channel());
+        let thread = thread::Builder::new()
+            .name("intake".into())
+            .spawn(move || tend(&listeners, &executor, &stopped))?;
+        Ok(Self {
+            arrivals,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    pub fn arrivals(&self) -> Arc<Arrivals> {
+        Arc::clone(&self.arrivals)
+    }
+}
+
+impl Drop for Intake {
+    /// Lets go of the subscriptions, and ends the pipeline's source.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if self.thread.take().is_some_and(|t| t.join().is_err()) {
+            tracing::error!(
+                "the intake panicked; this is a mistake in shuffledet, please report it"
+            );
+        }
+        self.arrivals.close();
+    }
+}
+
+/// Sees to the subscriptions until it is told to stop.
+fn tend(listeners: &[Arc<Listener>], executor: &Executor, stopped: &Receiver<()>) {
+    for listener in listeners {
+        listener.subscribe(executor);
+    }
+    while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        for listener in listeners {
+            if listener.needs_subscription() {
+                listener.subscribe(executor);
+            }
+        }
+    }
+    for listener in listeners {
+        listener
+            .lock()
+            .subscriptions
+            .iter_mut()
+            .for_each(|s| s.stream = None);
+    }
+}
+
+/// One camera. Its waker takes what its subscriptions bring: messages are only ever taken on the executor's thread.
+struct Listener {
+    camera: usize,
+    topics: Vec<ImageTopic>,
+    shared: Arc<Shared>,
+    clock: RosClock,
+    arrivals: Arc<Arrivals>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// By topic.
+    subscriptions: Vec<Subscription>,
+    choice: Choice,
+    stamps: StampCheck,
+}
+
+struct Subscription {
+    /// `None` where there is none.
+    stream: Option<MessageStream>,
+    /// How many messages the middleware keeps, now and at most.
+    depth: usize,
+    most: usize,
+    /// It cannot be made: it is not tried again.
+    refused: bool,
+}
+
+impl Listener {
+    fn new(
+        camera: usize,
+        shared: &Arc<Shared>,
+        clock: &RosClock,
+        arrivals: &Arc<Arrivals>,
+    ) -> Arc<Self> {
+        let topics = {
+            let mut camera = shared.camera(camera);
+            camera.subscribed = None;
+            camera.topics.clone()
+        };
+        let subscription = |topic: &ImageTopic| Subscription {
+            stream: None,
+            depth: topic.qos.depth,
+            most: topic.qos.depth,
+            refused: false,
+        };
+        let state = State {
+            subscriptions: topics.iter().map(subscription).collect(),
+            choice: Choice::default(),
+            stamps: StampCheck::default(),
+        };
+        Arc::new(Self {
+            camera,
+            topics,
+            shared: Arc::clone(shared),
+            clock: clock.clone(),
+            arrivals: Arc::clone(arrivals),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Whether the chosen topic has fallen silent, or a subscription is to be made anew.
+    fn needs_subscription(&self) -> bool {
+        let silence = self.shared.silence(self.camera);
+        let state = self.lock();
+        let deeper = |s: &Subscription| s.stream.is_some() && s.depth > s.most;
+        state.subscriptions.iter().any(deeper)
+            || (state.choice.silent_for(Instant::now()) > Some(silence)
+                && state
+                    .subscriptions
+                    .iter()
+                    .any(|s| s.stream.is_none() && !s.refused))
+    }
+
+    /// Subscribes where there is no subscription, or where one keeps more images than it may.
+    fn subscribe(self: &Arc<Self>, executor: &Executor) {
+        for (index, topic) in self.topics.iter().enumerate() {
+            let depth = {
+                let subscription = &self.lock().subscriptions[index];
+                let fits = subscription.depth <= subscription.most;
+                if subscription.refused || (subscription.stream.is_some() && fits) {
+                    continue;
+                }
+                subscription.most
+            };
+            let mut topic = topic.clone();
+            topic.qos.depth = depth;
+            let listener = Arc::clone(self);
+            let made = executor.call(move |node| {
+                let stream = subscribe(node, &topic)?;
+                {
+                    let subscription = &mut listener.lock().subscriptions[index];
+                    (subscription.stream, subscription.depth) = (Some(stream), depth);
+                }
+                // from now on what it brings wakes the waker
+                listener.drain();
+                Ok::<_, SubscribeError>(())
+            });
+            match made {
+                Ok(Ok(())) => tracing::info!("subscribed to {}", self.topics[index].name),
+                Ok(Err(error)) => {
+                    tracing::error!("{error}");
+                    self.lock().subscriptions[index].refused = true;
+                }
+                // the node is ending
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Takes every message that has come.
+    fn drain(self: &Arc<Self>) {
+        let waker = Waker::from(Arc::clone(self));
+        let mut context = Context::from_waker(&waker);
+        let silence = self.shared.silence(self.camera);
+        let mut state = self.lock();
+        for index in 0..self.topics.len() {
+            while let Some(stream) = &mut state.subscriptions[index].stream
+                && let Poll::Ready(Some(message)) = stream.poll_next_unpin(&mut context)
+            {
+                self.take(&mut state, index, message, silence);
+            }
+        }
+    }
+
+    fn take(&self, state: &mut State, index: usize, message: Vec<u8>, silence: Duration) {
+        let (at, now_ns) = (Instant::now(), self.clock.now_ns());
+        let header = HeaderView::parse_first(&message);
+        // as a frame does whose header cannot be read
+        let stamp_ns = header.map_or(now_ns, |header| header.stamp.to_ns());
+        let (topic, before) = (&self.topics[index], state.choice.transport());
+        let verdict = state.choice.arrived(topic.transport, stamp_ns, at, silence);
+        if state.choice.transport() != before {
+            tracing::info!("images come on {}", topic.name);
+            self.shared.camera(self.camera).subscribed = Some(topic.clone());
+        }
+        let subscription = &mut state.subscriptions[index];
+        match verdict {
+            Verdict::Take => (),
+            Verdict::Leave => return,
+            Verdict::Unsubscribe => {
+                subscription.stream = None;
+                return;
+            }
+        }
+        if !topic.depth_given {
+            let most = (MOST_WAITING_BYTES / message.len().max(1)).max(LEAST_WAITING);
+            // a little less makes no other subscription
+            if 2 * most < subscription.depth {
+                subscription.most = most;
+            }
+        }
+        let oddity = state.stamps.check(stamp_ns, now_ns);
+        self.note(at, stamp_ns, oddity);
+        let superseded = self.arrivals.push(Arrival {
+            camera: self.camera,
+            transport: topic.transport,
+            message,
+            at,
+            now_ns,
+            stamp_lag_ns: (stamp_ns != 0).then(|| now_ns.saturating_sub(stamp_ns)),
+            oddity,
+        });
+        if let Some(superseded) = superseded {
+            self.supersede(&superseded);
+        }
+    }
+
+    /// Tells diagnostics that an image came.
+    fn note(&self, at: Instant, stamp_ns: i64, oddity: Option<Oddity>) {
+        let mut camera = self.shared.camera(self.camera);
+        let expected_hz = camera.expected_hz;
+        camera.window.received(at);
+        match oddity {
+            Some(Oddity::Zero | Oddity::Duplicate) => (),
+            Some(Oddity::OutOfOrder) => camera.rhythm.overtaken(),
+            _ => camera.rhythm.stamped(stamp_ns, expected_hz),
+        }
+    }
+
+    /// Counts an image that the pipeline never read.
+    fn supersede(&self, arrival: &Arrival) {
+        let mut frame = Frame::new();
+        frame.oddity = arrival.oddity;
+        frame.stamp_lag_ns = arrival.stamp_lag_ns;
+        frame.trace.mark_at(Mark::Received, arrival.at);
+        frame.trace.mark(Mark::Ordered);
+        let outcome = Outcome::Dropped(DropReason::Superseded);
+        self.shared
+            .camera(self.camera)
+            .window
+            .record(&frame, &outcome);
+    }
+
+    /// What is in it is whole after each message.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Listener {
+    fn wake(self: Arc<Self>) {
+        self.drain();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(camera: usize, message: Vec<u8>) -> Arrival {
+        Arrival {
+            camera,
+            transport: Transport::Raw,
+            message,
+            at: Instant::now(),
+            now_ns: 0,
+            stamp_lag_ns: None,
+            oddity: None,
+        }
+    }
+
+    #[test]
+    fn of_a_camera_that_is_not_read_the_newest_wait_and_the_others_are_given_back() {
+        let arrivals = Arrivals::default();
+        assert!(arrivals.push(arrival(1, vec![100])).is_none());
+        let pushed = (0..70).filter_map(|i| arrivals.push(arrival(0, vec![i])));
+        let given_back: Vec<u8> = pushed.map(|superseded| superseded.message[0]).collect();
+        assert_eq!(given_back, [0, 1, 2, 3, 4, 5]);
+        let read: Vec<u8> = (0..65)
+            .map(|_| arrivals.pop().unwrap().message[0])
+            .collect();
+        let expected: Vec<u8> = std::iter::once(100).chain(6..70).collect();
+        assert_eq!(read, expected);
+        arrivals.close();
+        assert!(arrivals.pop().is_none());
+    }
+
+    #[test]
+    fn of_large_images_two_wait() {
+        let arrivals = Arrivals::default();
+        let large = |first| {
+            let mut message = vec![0; 40 << 20];
+            message[0] = first;
+            arrival(0, message)
+        };
+        assert!(arrivals.push(large(1)).is_none());
+        assert!(arrivals.push(large(2)).is_none());
+        let superseded = arrivals.push(large(3)).unwrap();
+        assert_eq!(superseded.message[0], 1);
+    }
+}
