@@ -8,11 +8,14 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tempfile::NamedTempFile;
 
+use crate::detect::Loaded;
 use crate::metrics::{Summary, Tally};
 use crate::model::Labels;
 use crate::pipeline::{Annotate, Camera, Frame, Mark, Outcome};
 use crate::report::html::{self, ReplayReport};
-use crate::sink::{CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording};
+use crate::sink::{
+    CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording, write_label_info,
+};
 use crate::whole_file::{beside, keep};
 
 #[derive(Debug, Args)]
@@ -108,8 +111,17 @@ impl OutputArgs {
 
     /// Opens every output of a run over `input`. Nothing is touched where one of them may not be: the recording,
     /// which replaces what is there, comes last, after those that leave nothing behind when they are dropped.
-    pub fn create(&self, input: &Path, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
+    pub fn create(
+        &self,
+        input: &Path,
+        cameras: &[Camera],
+        loaded: &Loaded,
+    ) -> anyhow::Result<Outputs<'_>> {
         self.check(input)?;
+        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
+        let threshold = loaded.settings().least_threshold();
+        let mut label_info = Vec::new();
+        write_label_info(labels, class_ids, threshold, &mut label_info)?;
         let coco = self.detections.as_ref().map(|path| {
             CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
         });
@@ -124,10 +136,9 @@ impl OutputArgs {
             PictureFolder::create(path).with_context(|| format!("--draw {}", path.display()))
         });
         let pictures = pictures.transpose()?;
-        let recording = self
-            .output
-            .as_ref()
-            .map(|path| ResultRecording::create(path, self.force, cameras, self.with_images));
+        let recording = self.output.as_ref().map(|path| {
+            ResultRecording::create(path, self.force, cameras, self.with_images, label_info)
+        });
         let recording = recording.transpose().inspect_err(|_| {
             // goes if it is empty, as it is; if it cannot go, the error that is told matters more
             let _ = new_folder.map(fs::remove_dir);
@@ -139,7 +150,7 @@ impl OutputArgs {
             report,
             pictures,
             previews: PreviewSample::default(),
-            messages: ResultMessages::default(),
+            messages: ResultMessages::new(class_ids.clone()),
         })
     }
 }

@@ -23,6 +23,7 @@ use thiserror::Error;
 use crate::detect::settings::Thresholds;
 use crate::infer::options::OpenVinoPrecision;
 use crate::infer::{Provider, ProviderOptions, SessionOptions};
+use crate::model::class_ids::ClassIdForm;
 use crate::pipeline::CameraTuning;
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawCamera, RawConfig, RawQosOverrides};
@@ -35,6 +36,7 @@ pub struct Config {
     /// A name of the manifest or the path of an ONNX file.
     pub model: String,
     pub thresholds: Thresholds,
+    pub class_id: ClassIdForm,
     pub session: SessionOptions,
     pub threads: Threads,
     /// What a live node may use in place of `threads` if that makes its frames faster.
@@ -136,6 +138,7 @@ impl Config {
         let class_scores = detector.class_score_thresholds.into_iter();
         Ok(Self {
             model: raw.model.name.clone(),
+            class_id: raw.detector.class_id,
             thresholds: Thresholds {
                 // what the schema lets pass is in [0, 1], and stays there when rounded
                 score: detector.score_threshold.map(|score| score as f32),

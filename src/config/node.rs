@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::raw::{RawCamera, RawConfig, RawDiagnostics, RawInput, TransportChoice};
+use super::raw::{
+    RawCamera, RawConfig, RawDiagnostics, RawInput, ReliabilityChoice, TransportChoice,
+};
 use crate::pipeline::CameraTuning;
 
 /// A camera that the node subscribes to.
@@ -13,6 +15,7 @@ pub struct CameraConfig {
     /// Of raw images; that of compressed ones has `/compressed` after it.
     pub image_topic: String,
     pub transport: TransportChoice,
+    pub reliability: ReliabilityChoice,
     pub tuning: CameraTuning,
 }
 
@@ -31,6 +34,8 @@ pub struct DiagnosticsConfig {
     /// What rates and quantiles are taken over.
     pub window: Duration,
     pub stale_after: Duration,
+    /// How long a camera is waited for after activation.
+    pub grace: Duration,
     pub warn_latency: Duration,
     pub error_latency: Duration,
     /// Of the received frames, in [0, 1].
@@ -44,6 +49,7 @@ impl From<&RawDiagnostics> for DiagnosticsConfig {
         Self {
             window: Duration::from_secs_f64(raw.window_s),
             stale_after: ms(raw.stale_after_ms),
+            grace: ms(raw.grace_ms),
             warn_latency: ms(raw.warn_latency_ms),
             error_latency: ms(raw.error_latency_ms),
             warn_dropped: raw.warn_dropped_percent / 100.0,
@@ -80,6 +86,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             name: None,
             image_topic: raw.input.image_topic.clone(),
             transport: raw.input.transport,
+            reliability: raw.input.reliability,
             tuning: tuning(&raw.input, &RawCamera::default()),
         }]);
     }
@@ -88,6 +95,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
         CameraConfig {
             name: Some(name.clone()),
             transport: camera.transport.unwrap_or(raw.input.transport),
+            reliability: camera.reliability.unwrap_or(raw.input.reliability),
             tuning: tuning(&raw.input, &camera),
             image_topic: camera
                 .image_topic
@@ -106,7 +114,7 @@ pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
         min_interval: (rate_hz > 0.0)
             .then(|| Duration::try_from_secs_f64(1.0 / rate_hz).unwrap_or(Duration::MAX)),
         priority: camera.priority.unwrap_or(1.0),
-        enabled: camera.enabled.unwrap_or(true),
+        enabled: camera.enabled.unwrap_or(input.enabled),
         jpeg_scale: camera.jpeg_scale.unwrap_or(input.jpeg_scale),
     }
 }

@@ -13,7 +13,8 @@ use crate::infer::runtime::RuntimeError;
 use crate::infer::{
     Backend, Backoff, InferError, Opening, OrtBackend, Patience, Runtime, SessionOptions, Standing,
 };
-use crate::model::{Labels, Model, ModelError};
+use crate::model::class_ids::ClassIdError;
+use crate::model::{ClassIds, Labels, Model, ModelError};
 use crate::pipeline::{CameraTuning, Tuned, Tuning};
 
 /// A model that is loaded and checked against the parameters.
@@ -21,6 +22,8 @@ pub struct Loaded {
     pub config: Config,
     pub model: Model,
     pub labels: Arc<Labels>,
+    /// What stands for a class in messages.
+    pub class_ids: ClassIds,
     pub runtime: Runtime,
     /// What became of the providers, for all detectors made here.
     pub standing: Arc<Standing>,
@@ -34,6 +37,8 @@ pub enum LoadError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Class(#[from] UnknownClass),
+    #[error(transparent)]
+    ClassId(#[from] ClassIdError),
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     #[error("OpenCV: {0}")]
@@ -51,6 +56,7 @@ impl Loaded {
     pub fn new(config: Config) -> Result<Self, LoadError> {
         let model = Model::load(&config.model)?;
         let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
+        let class_ids = ClassIds::new(&model.description.labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // whole frames are worked on in parallel: threads within an operation on pixels only get in their way
         opencv::core::set_num_threads(1)?;
@@ -59,6 +65,7 @@ impl Loaded {
             config,
             model,
             labels,
+            class_ids,
             runtime,
             standing: Arc::default(),
             settings,

@@ -1,8 +1,8 @@
 //! What the node does in each state of its life: load, warm up, take frames, stop, let go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use anyhow::ensure;
 use tokio::runtime::Handle;
@@ -12,14 +12,14 @@ use tokio::task::JoinHandle as Task;
 use super::Executor;
 use super::results::Results;
 use super::shared::Shared;
-use super::source::{LiveSource, RosClock};
+use super::source::{LiveSource, RosClock, Stop};
 use super::subscriptions;
 use crate::config::Config;
 use crate::detect::Loaded;
 use crate::model::ModelDescription;
 use crate::node::arguments::Names;
 use crate::node::lifecycle::{Managed, Transitioned};
-use crate::pipeline::{Annotate, Pace, Worker, run as run_pipeline};
+use crate::pipeline::{Annotate, Frame, Outcome, Pace, Worker, run as run_pipeline};
 
 /// The managed node.
 pub struct Engine {
@@ -50,7 +50,7 @@ struct Ready {
 }
 
 struct Running {
-    stop: Arc<AtomicBool>,
+    stop: Arc<Stop>,
     pipeline: JoinHandle<Box<Ready>>,
     subscribing: Vec<Task<()>>,
 }
@@ -115,19 +115,21 @@ impl Engine {
             )
         };
         let workers = detectors.into_iter().map(make).collect::<Result<_, _>>()?;
-        let results = Results::create(
+        let (results, label_info) = Results::create(
             &self.executor,
             &self.names,
             &self.config,
             &loaded.model,
+            &loaded.class_ids,
             self.shared.tuning.clone(),
         )?;
+        self.shared.set_label_info(Some(label_info));
         Ok(Box::new(Ready { workers, results }))
     }
 
     /// Subscribes, and takes frames from then on.
     fn start(&mut self, ready: Box<Ready>) -> std::io::Result<Running> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(Stop::default());
         let (subscribed, subscriptions) = unbounded_channel();
         let source = LiveSource::new(
             subscriptions,
@@ -140,6 +142,7 @@ impl Engine {
             let topics = {
                 let mut camera = self.shared.camera(index);
                 camera.subscribed = None;
+                camera.expected_since = Some(Instant::now());
                 camera.topics.clone()
             };
             let to = subscribed.clone();
@@ -167,7 +170,7 @@ impl Engine {
 
     /// Finishes the frames in hand. `None` when the pipeline was lost.
     fn stop(running: Running) -> Option<Box<Ready>> {
-        running.stop.store(true, Ordering::Relaxed);
+        running.stop.ask();
         for task in running.subscribing {
             task.abort();
         }
@@ -181,11 +184,14 @@ impl Engine {
             State::Inactive(ready) => Some(ready),
             State::Active(running) => Self::stop(running),
         };
+        self.shared.set_label_info(None);
         if let Some(ready) = ready {
             ready.results.destroy(&self.executor);
         }
         for index in 0..self.shared.cameras.len() {
-            self.shared.camera(index).subscribed = None;
+            let mut camera = self.shared.camera(index);
+            camera.subscribed = None;
+            camera.expected_since = None;
         }
     }
 }
@@ -195,7 +201,7 @@ fn take_frames(
     mut ready: Box<Ready>,
     mut source: LiveSource,
     shared: &Shared,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Box<Ready> {
     let Ready { workers, results } = &mut *ready;
     let ran = run_pipeline(
@@ -204,10 +210,12 @@ fn take_frames(
         workers,
         Pace::Live,
         None,
-        stop,
+        &stop.asked,
         |frame, outcome| {
-            results.publish(frame, outcome)?;
-            shared.camera(frame.camera).window.record(frame, outcome);
+            // the reader waits for messages, and is woken to end
+            let published = results.publish(frame, outcome);
+            published.inspect_err(|_| stop.ask())?;
+            record(shared, frame, outcome);
             Ok::<(), crate::msg::CdrError>(())
         },
     );
@@ -217,6 +225,47 @@ fn take_frames(
         shared.set_unable(Some(why));
     }
     ready
+}
+
+/// Counts the frame, and logs what became of it: a failure as [`FailureLog`](crate::node::failures::FailureLog) says, and
+/// everything for who debugs.
+fn record(shared: &Shared, frame: &Frame, outcome: &Outcome) {
+    let (sec, nanosec) = (frame.stamp.sec, frame.stamp.nanosec);
+    let (failed, topic) = {
+        let mut camera = shared.camera(frame.camera);
+        camera.window.record(frame, outcome);
+        let failed = match outcome {
+            Outcome::Failed(failure) => {
+                let (reason, text) = (failure.reason, &failure.message);
+                let failures = &mut camera.failures;
+                failures.note(Instant::now(), reason, frame.stamp, text)
+            }
+            _ => None,
+        };
+        let debugged = tracing::enabled!(tracing::Level::DEBUG) || failed.is_some();
+        (failed, debugged.then(|| camera.topic().to_owned()))
+    };
+    let topic = topic.unwrap_or_default();
+    if let Some(line) = failed {
+        tracing::warn!("{topic}: {line}");
+    }
+    match outcome {
+        Outcome::Published => tracing::debug!(
+            "{topic}: stamp {sec}.{nanosec:09}: {} detections",
+            frame.detections.len()
+        ),
+        Outcome::Dropped(reason) => {
+            tracing::debug!(
+                "{topic}: stamp {sec}.{nanosec:09}: dropped: {}",
+                reason.name()
+            );
+        }
+        Outcome::Failed(failure) => tracing::debug!(
+            "{topic}: stamp {sec}.{nanosec:09}: failed: {}: {}",
+            failure.reason,
+            failure.message
+        ),
+    }
 }
 
 impl Managed for Engine {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use r2r::PublisherUntyped;
 
 use super::doctor::{Doctor, LookError};
+use super::error::explained;
 use super::shared::Shared;
 use super::source::RosClock;
 use super::{Executor, ExecutorGone};
@@ -47,6 +48,7 @@ impl HealthThread {
     /// Tells it to end, after the report that it is at: a silent camera's may take half a second.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
     }
 
     /// Waits for its end.
@@ -71,7 +73,8 @@ impl Health {
     }
 
     fn report(self, stop: &AtomicBool) {
-        let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"));
+        let enclave = self.names.arguments.enclave.clone();
+        let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"), enclave);
         let mut told: Vec<Vec<Finding>> = vec![Vec::new(); self.shared.cameras.len()];
         let mut message = Vec::new();
         loop {
@@ -83,14 +86,32 @@ impl Health {
             let written = diagnostics::write(&mut message, stamp, &statuses);
             if let Err(error) = written {
                 tracing::error!("/diagnostics: {error}");
-            } else if let Err(error) = self.publisher.publish_raw(&message) {
+            } else if let Err(error) = explained(|| self.publisher.publish_raw(&message)) {
                 tracing::error!("/diagnostics: not published: {error}");
             }
-            while began.elapsed() < PERIOD {
+            self.log_failures();
+            while let Some(left) = PERIOD.checked_sub(began.elapsed()) {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                thread::sleep(Duration::from_millis(20));
+                // until the next report is due, or the end
+                thread::park_timeout(left);
+            }
+        }
+    }
+
+    /// What was only counted until now of frames that failed.
+    fn log_failures(&self) {
+        for index in 0..self.shared.cameras.len() {
+            let (lines, topic) = {
+                let mut camera = self.shared.camera(index);
+                (
+                    camera.failures.due(Instant::now()),
+                    camera.topic().to_owned(),
+                )
+            };
+            for line in lines {
+                tracing::warn!("{topic}: {line}");
             }
         }
     }
@@ -136,18 +157,28 @@ impl Health {
         told: &mut Vec<Finding>,
     ) -> Result<Status, ExecutorGone> {
         let camera = &config.cameras[index];
-        let idle = match state {
-            State::Active if camera.tuning.enabled => None,
-            State::Active => Some("the camera is disabled"),
-            _ => Some("the node is not active"),
-        };
-        let (view, topics, subscribed) = {
+        let (view, topics, subscribed, expected_for) = {
             let mut camera = self.shared.camera(index);
             camera.window.set_length(config.diagnostics.window);
             let view = camera
                 .window
                 .view(Instant::now(), config.diagnostics.warn_latency);
-            (view, camera.topics.clone(), camera.subscribed.clone())
+            let expected_for = camera.expected_since.map(|since| since.elapsed());
+            (
+                view,
+                camera.topics.clone(),
+                camera.subscribed.clone(),
+                expected_for.unwrap_or_default(),
+            )
+        };
+        // nothing has come since the activation, and nothing had to
+        let awaited = expected_for < config.diagnostics.grace
+            && view.silent_for.is_none_or(|silent| silent > expected_for);
+        let idle = match state {
+            State::Active if !camera.tuning.enabled => Some("the camera is disabled"),
+            State::Active if awaited => Some("the node is active since a moment ago"),
+            State::Active => None,
+            _ => Some("the node is not active"),
         };
         let findings = if idle.is_none() && is_silent(&view, config) {
             let wanted = topics.iter().map(|topic| Wanted {

@@ -7,9 +7,12 @@ use crate::bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, WrittenReco
 use crate::msg::{CdrError, Definition, definition};
 use crate::pipeline::{Camera, Frame, Outcome, Transport};
 
-/// Writes each frame's detections and latency on topics below the image's, with the image's log time.
+/// Writes each frame's detections and latency on topics below the image's, with the image's log time, and before a camera's
+/// first detections the class table.
 pub struct ResultRecording {
     writer: RecordingWriter,
+    /// `vision_msgs/msg/LabelInfo`, as CDR bytes.
+    label_info: Vec<u8>,
     /// By camera.
     topics: Vec<CameraTopics>,
 }
@@ -21,7 +24,17 @@ const RESULTS: Qos = Qos {
     transient_local: false,
 };
 
+/// The class table is latched, as the live node's.
+const LATCHED: Qos = Qos {
+    depth: 1,
+    reliable: true,
+    transient_local: true,
+};
+
 struct CameraTopics {
+    label_info: TopicId,
+    /// Whether the class table was written.
+    labelled: bool,
     detections: TopicId,
     latency: TopicId,
     images: Option<TopicId>,
@@ -38,22 +51,24 @@ pub enum ResultRecordingError {
 
 impl ResultRecording {
     /// Begins a recording at `path` as [`RecordingWriter::create`] does; with the images themselves if asked for.
+    /// `label_info` is the class table of the detections, as CDR bytes.
     pub fn create(
         path: &Path,
         force: bool,
         cameras: &[Camera],
         with_images: bool,
+        label_info: Vec<u8>,
     ) -> Result<Self, BagError> {
         let mut writer = RecordingWriter::create(path, force)?;
         let topics = cameras
             .iter()
             .map(|camera| {
-                let mut add = |name: &str, definition: &Definition| {
+                let mut add = |name: &str, definition: &Definition, qos| {
                     writer.add_topic(&TopicSpec {
                         name,
                         type_name: definition.name,
                         definition: &definition.schema(),
-                        qos: RESULTS,
+                        qos,
                     })
                 };
                 let image = match camera.transport {
@@ -65,19 +80,41 @@ impl ResultRecording {
                     detections: add(
                         &format!("{topic}/detections"),
                         &definition::DETECTION2D_ARRAY,
+                        RESULTS,
                     )?,
-                    latency: add(&format!("{topic}/latency"), &definition::DIAGNOSTIC_ARRAY)?,
-                    images: with_images.then(|| add(topic, image)).transpose()?,
+                    latency: add(
+                        &format!("{topic}/latency"),
+                        &definition::DIAGNOSTIC_ARRAY,
+                        RESULTS,
+                    )?,
+                    images: with_images
+                        .then(|| add(topic, image, RESULTS))
+                        .transpose()?,
+                    label_info: add(
+                        &format!("{topic}/label_info"),
+                        &definition::LABEL_INFO,
+                        LATCHED,
+                    )?,
+                    labelled: false,
                 })
             })
             .collect::<Result<_, BagError>>()?;
-        Ok(Self { writer, topics })
+        Ok(Self {
+            writer,
+            label_info,
+            topics,
+        })
     }
 
     /// The frame's detections, after its image if images are written.
     pub fn write_detections(&mut self, frame: &Frame, detections: &[u8]) -> Result<(), BagError> {
         self.write_image(frame)?;
-        let topics = &self.topics[frame.camera];
+        let topics = &mut self.topics[frame.camera];
+        if !topics.labelled {
+            topics.labelled = true;
+            self.writer
+                .write(topics.label_info, frame.log_time_ns, &self.label_info)?;
+        }
         self.writer
             .write(topics.detections, frame.log_time_ns, detections)
     }
