@@ -92,7 +92,8 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut parameters = Value::Object(serde_json::Map::new());
         if let Some(path) = file {
-            let from_file = tree::from_config_file(&read(path)?, path)?;
+            let mut from_file = tree::from_config_file(&read(path)?, path)?;
+            tree::split_lists(&mut from_file);
             check(&from_file, &path.display().to_string())?;
             tree::merge(&mut parameters, from_file);
         }
@@ -102,7 +103,8 @@ impl Config {
             tree::merge(&mut parameters, named);
         }
         for assignment in assignments {
-            let assigned = tree::from_assignment(assignment)?;
+            let mut assigned = tree::from_assignment(assignment)?;
+            tree::split_lists(&mut assigned);
             check(&assigned, &format!("--set {assignment}"))?;
             tree::merge(&mut parameters, assigned);
         }
@@ -110,7 +112,8 @@ impl Config {
     }
 
     /// The defaults, and over them the parameters of `tree`, which come from `origin`.
-    pub fn from_tree(tree: Value, origin: &str) -> Result<Self, ConfigError> {
+    pub fn from_tree(mut tree: Value, origin: &str) -> Result<Self, ConfigError> {
+        tree::split_lists(&mut tree);
         check(&tree, origin)?;
         let invalid = |problem: String| ConfigError::Invalid {
             origin: origin.to_owned(),
@@ -212,7 +215,10 @@ fn schema() -> Value {
 /// Fails where `path` cannot be read, is no parameter file, or gives a node of the name `node` something wrong.
 pub fn check_ros_file(path: &Path, node: &str) -> Result<(), ConfigError> {
     match tree::from_ros_yaml(&read(path)?, path, node)? {
-        Some(parameters) => check(&parameters, &path.display().to_string()),
+        Some(mut parameters) => {
+            tree::split_lists(&mut parameters);
+            check(&parameters, &path.display().to_string())
+        }
         None => Ok(()),
     }
 }

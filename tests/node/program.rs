@@ -88,7 +88,7 @@ pub struct Node {
 
 impl Node {
     pub fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
+        let id = self.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status();
         assert!(status.unwrap().success());
     }
@@ -103,6 +103,11 @@ impl Node {
             thread::sleep(Duration::from_millis(5));
         }
         None
+    }
+
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub fn log(&self) -> String {
