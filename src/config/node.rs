@@ -44,6 +44,18 @@ pub struct DiagnosticsConfig {
     pub error_failed: f64,
 }
 
+impl DiagnosticsConfig {
+    /// The same for a camera of that rate: it is stale after two of its periods at the earliest.
+    pub fn of_rate(self, expected_hz: Option<f64>) -> Self {
+        let periods = expected_hz.map(|hz| Duration::try_from_secs_f64(2.0 / hz));
+        let least = periods.map_or(Duration::ZERO, |two| two.unwrap_or(Duration::MAX));
+        Self {
+            stale_after: self.stale_after.max(least),
+            ..self
+        }
+    }
+}
+
 impl From<&RawDiagnostics> for DiagnosticsConfig {
     fn from(raw: &RawDiagnostics) -> Self {
         Self {
@@ -169,6 +181,20 @@ mod tests {
             Some(Duration::from_millis(100))
         );
         assert_eq!(cameras[1].tuning.max_age, Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_slow_camera_was_stale_between_two_frames() {
+        let second = Duration::from_secs(1);
+        let diagnostics = DiagnosticsConfig::from(&RawDiagnostics::default());
+        for (rate_hz, expected) in [
+            (None, second),
+            (Some(25.0), second),
+            (Some(0.2), 10 * second),
+            (Some(1e-300), Duration::MAX),
+        ] {
+            assert_eq!(diagnostics.of_rate(rate_hz).stale_after, expected);
+        }
     }
 
     #[test]

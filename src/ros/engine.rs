@@ -1,6 +1,7 @@
 //! What the node does in each state of its life: load, warm up, take frames, stop, let go.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use tokio::task::JoinHandle as Task;
 use super::Executor;
 use super::results::Results;
 use super::shared::Shared;
-use super::source::{LiveSource, RosClock, Stop};
+use super::source::{LiveSource, RosClock};
 use super::subscriptions;
 use crate::config::Config;
 use crate::detect::Loaded;
@@ -50,7 +51,7 @@ struct Ready {
 }
 
 struct Running {
-    stop: Arc<Stop>,
+    stop: Arc<AtomicBool>,
     pipeline: JoinHandle<Box<Ready>>,
     subscribing: Vec<Task<()>>,
 }
@@ -129,7 +130,7 @@ impl Engine {
 
     /// Subscribes, and takes frames from then on.
     fn start(&mut self, ready: Box<Ready>) -> std::io::Result<Running> {
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(AtomicBool::new(false));
         let (subscribed, subscriptions) = unbounded_channel();
         let source = LiveSource::new(
             subscriptions,
@@ -142,7 +143,6 @@ impl Engine {
             let topics = {
                 let mut camera = self.shared.camera(index);
                 camera.subscribed = None;
-                camera.expected_since = Some(Instant::now());
                 camera.topics.clone()
             };
             let to = subscribed.clone();
@@ -170,7 +170,7 @@ impl Engine {
 
     /// Finishes the frames in hand. `None` when the pipeline was lost.
     fn stop(running: Running) -> Option<Box<Ready>> {
-        running.stop.ask();
+        running.stop.store(true, Ordering::Relaxed);
         for task in running.subscribing {
             task.abort();
         }
@@ -189,9 +189,14 @@ impl Engine {
             ready.results.destroy(&self.executor);
         }
         for index in 0..self.shared.cameras.len() {
-            let mut camera = self.shared.camera(index);
-            camera.subscribed = None;
-            camera.expected_since = None;
+            self.shared.camera(index).subscribed = None;
+        }
+    }
+
+    /// Notes since when the cameras' frames are expected.
+    fn expect_frames(&self, since: Instant) {
+        for index in 0..self.shared.cameras.len() {
+            self.shared.camera(index).expected_since = Some(since);
         }
     }
 }
@@ -201,7 +206,7 @@ fn take_frames(
     mut ready: Box<Ready>,
     mut source: LiveSource,
     shared: &Shared,
-    stop: &Stop,
+    stop: &AtomicBool,
 ) -> Box<Ready> {
     let Ready { workers, results } = &mut *ready;
     let ran = run_pipeline(
@@ -210,11 +215,9 @@ fn take_frames(
         workers,
         Pace::Live,
         None,
-        &stop.asked,
+        stop,
         |frame, outcome| {
-            // the reader waits for messages, and is woken to end
-            let published = results.publish(frame, outcome);
-            published.inspect_err(|_| stop.ask())?;
+            results.publish(frame, outcome)?;
             record(shared, frame, outcome);
             Ok::<(), crate::msg::CdrError>(())
         },
@@ -290,6 +293,7 @@ impl Managed for Engine {
         };
         match self.start(ready) {
             Ok(running) => {
+                self.expect_frames(Instant::now());
                 self.state = State::Active(running);
                 Transitioned::Success
             }

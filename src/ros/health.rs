@@ -157,28 +157,21 @@ impl Health {
         told: &mut Vec<Finding>,
     ) -> Result<Status, ExecutorGone> {
         let camera = &config.cameras[index];
-        let (view, topics, subscribed, expected_for) = {
+        let idle = match state {
+            State::Active if !camera.tuning.enabled => Some("the camera is disabled"),
+            State::Active if self.is_awaited(index, config) => {
+                Some("the node was activated a moment ago")
+            }
+            State::Active => None,
+            _ => Some("the node is not active"),
+        };
+        let (view, topics, subscribed) = {
             let mut camera = self.shared.camera(index);
             camera.window.set_length(config.diagnostics.window);
             let view = camera
                 .window
                 .view(Instant::now(), config.diagnostics.warn_latency);
-            let expected_for = camera.expected_since.map(|since| since.elapsed());
-            (
-                view,
-                camera.topics.clone(),
-                camera.subscribed.clone(),
-                expected_for.unwrap_or_default(),
-            )
-        };
-        // nothing has come since the activation, and nothing had to
-        let awaited = expected_for < config.diagnostics.grace
-            && view.silent_for.is_none_or(|silent| silent > expected_for);
-        let idle = match state {
-            State::Active if !camera.tuning.enabled => Some("the camera is disabled"),
-            State::Active if awaited => Some("the node is active since a moment ago"),
-            State::Active => None,
-            _ => Some("the node is not active"),
+            (view, camera.topics.clone(), camera.subscribed.clone())
         };
         let findings = if idle.is_none() && is_silent(&view, config) {
             let wanted = topics.iter().map(|topic| Wanted {
@@ -224,6 +217,18 @@ impl Health {
             },
             &config.diagnostics,
         ))
+    }
+}
+
+impl Health {
+    /// Whether nothing has come since the activation, and nothing had to yet.
+    fn is_awaited(&self, index: usize, config: &Config) -> bool {
+        let camera = self.shared.camera(index);
+        let Some(active_for) = camera.expected_since.map(|since| since.elapsed()) else {
+            return false;
+        };
+        let silent_for = camera.window.silent_for(Instant::now());
+        active_for < config.diagnostics.grace && silent_for.is_none_or(|silent| silent > active_for)
     }
 }
 

@@ -39,7 +39,7 @@ pub struct CameraState {
     pub topics: Vec<ImageTopic>,
     /// The one that is subscribed to.
     pub subscribed: Option<ImageTopic>,
-    /// Since when frames are expected: the last activation.
+    /// The last activation, since when frames are expected.
     pub expected_since: Option<Instant>,
     /// What the log has to tell of failed frames.
     pub failures: FailureLog,

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{SelectAll, Stream, StreamExt};
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::shared::Shared;
@@ -25,20 +24,8 @@ pub struct Subscribed {
 
 type Tagged = Box<dyn Stream<Item = (usize, Transport, Vec<u8>)> + Unpin + Send>;
 
-/// A request to stop, which wakes who waits for messages.
-#[derive(Debug, Default)]
-pub struct Stop {
-    pub asked: AtomicBool,
-    wake: Notify,
-}
-
-impl Stop {
-    pub fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
-        // kept for the one who waits, if nobody does yet
-        self.wake.notify_one();
-    }
-}
+/// How soon a request to stop is seen.
+const POLL: Duration = Duration::from_millis(20);
 
 /// All cameras as one source. r2r holds ten messages of a subscription and throws the newest away when they are full:
 /// they are taken from it as they come, and what is superseded is dropped, and counted, by the mailboxes.
@@ -50,7 +37,7 @@ pub struct LiveSource {
     stamps: Vec<StampCheck>,
     shared: Arc<Shared>,
     clock: RosClock,
-    stop: Arc<Stop>,
+    stop: Arc<AtomicBool>,
 }
 
 /// The node's clock: the system's, or `/clock` under `use_sim_time`.
@@ -71,7 +58,7 @@ impl LiveSource {
         subscribed: UnboundedReceiver<Subscribed>,
         shared: Arc<Shared>,
         clock: RosClock,
-        stop: Arc<Stop>,
+        stop: Arc<AtomicBool>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -97,7 +84,7 @@ impl LiveSource {
         } = self;
         runtime.block_on(async {
             loop {
-                if stop.asked.load(Ordering::Relaxed) {
+                if stop.load(Ordering::Relaxed) {
                     return None;
                 }
                 tokio::select! {
@@ -107,7 +94,7 @@ impl LiveSource {
                         messages.push(Box::new(new.messages.map(tag)));
                     }
                     Some(message) = messages.next(), if !messages.is_empty() => return Some(message),
-                    () = stop.wake.notified() => {}
+                    () = tokio::time::sleep(POLL) => {}
                 }
             }
         })

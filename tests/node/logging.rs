@@ -98,9 +98,7 @@ fn debugging_showed_the_waits_of_rcl_and_no_line_of_our_own() {
             .partition(|line| line.contains("[shuffledet]"));
         assert_eq!(!own.is_empty(), ours, "{arguments:?}: {log}");
         assert_eq!(!others.is_empty(), rcl, "{arguments:?}: {others:#?}");
-        drop(node);
-        room.peer
-            .ask(json!({"do": "await_node", "gone": true, "timeout": 30}));
+        room.finish(node, "/shuffledet");
     }
 }
 
@@ -126,16 +124,14 @@ fn a_level_by_name_missed_a_node_in_a_namespace() {
         ("debug", "debug"),
         ("rcl:=debug", "info"),
     ] {
-        let _node = room.start(&[&arguments[..], &["--log-level", level]].concat());
+        let node = room.start(&[&arguments[..], &["--log-level", level]].concat());
         room.await_state("/car/eye", "unconfigured");
         let found = room.peer.ask(
             json!({"do": "parameters", "call": "get", "node": "/car/eye",
             "names": ["log_level"], "timeout": LIMIT.as_secs()}),
         );
         assert_eq!(found, json!({"log_level": expected}), "{level}");
-        drop(_node);
-        room.peer
-            .ask(json!({"do": "await_node", "node": "/car/eye", "gone": true, "timeout": 30}));
+        room.finish(node, "/car/eye");
     }
 }
 
@@ -158,9 +154,7 @@ fn the_log_was_published_whether_wanted_or_not() {
     let node = room.start_active(&["--disable-rosout-logs", "--disable-stdout-logs"]);
     assert!(!publishes_rosout(&mut room));
     assert_eq!(node.log(), "");
-    drop(node);
-    room.peer
-        .ask(json!({"do": "await_node", "gone": true, "timeout": 30}));
+    room.finish(node, "/shuffledet");
     let node = room.start_active(&["--enable-rosout-logs"]);
     assert!(publishes_rosout(&mut room));
     // transitions are told

@@ -69,6 +69,16 @@ impl Room {
         node
     }
 
+    /// Ends a node, and waits until it is gone from the graph.
+    #[track_caller]
+    pub fn finish(&mut self, mut node: Node, name: &str) {
+        node.signal("TERM");
+        assert!(node.end(LIMIT).is_some(), "{name} does not end");
+        self.peer.ask(
+            json!({"do": "await_node", "node": name, "gone": true, "timeout": LIMIT.as_secs()}),
+        );
+    }
+
     #[track_caller]
     pub fn await_state(&mut self, node: &str, state: &str) {
         let limit = Instant::now() + LIMIT;

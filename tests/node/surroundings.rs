@@ -240,9 +240,7 @@ fn a_camera_that_a_launch_delays_was_stale_at_once() {
     // what is not there in time is told
     let late = room.peer.status(status, |status| status.level == "STALE");
     assert!(late.message.contains("nobody publishes"), "{late:?}");
-    drop(node);
-    room.peer
-        .ask(json!({"do": "await_node", "gone": true, "timeout": 30}));
+    room.finish(node, "/shuffledet");
     let _node = room.start_active(&[
         "-p",
         "diagnostics.grace_ms:=0.0",
@@ -299,8 +297,7 @@ fn classes_are_told_as_the_latched_map_has_them() {
             peer.arrived(topic);
         }
         peer.ask(json!({"do": "withdraw", "topic": images}));
-        drop(node);
-        peer.ask(json!({"do": "await_node", "gone": true, "timeout": 30}));
+        room.finish(node, "/shuffledet");
     }
 }
 
