@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use crate::detect::Loaded;
 use crate::metrics::{Summary, Tally};
 use crate::model::Labels;
+use crate::model::class_ids::ClassIdForm;
 use crate::pipeline::{Annotate, Camera, Frame, Mark, Outcome};
 use crate::report::html::{self, ReplayReport};
 use crate::sink::{
@@ -119,9 +120,14 @@ impl OutputArgs {
     ) -> anyhow::Result<Outputs<'_>> {
         self.check(input)?;
         let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
-        let threshold = loaded.settings().least_threshold();
-        let mut label_info = Vec::new();
-        write_label_info(labels, class_ids, threshold, &mut label_info)?;
+        let label_info = match loaded.config.class_id {
+            ClassIdForm::Name => None,
+            ClassIdForm::Index | ClassIdForm::Coco => {
+                let (threshold, mut table) = (loaded.settings().least_threshold(), Vec::new());
+                write_label_info(labels, class_ids, threshold, &mut table)?;
+                Some(table)
+            }
+        };
         let coco = self.detections.as_ref().map(|path| {
             CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
         });

@@ -34,7 +34,7 @@ pub struct DiagnosticsConfig {
     /// What rates and quantiles are taken over.
     pub window: Duration,
     pub stale_after: Duration,
-    /// How long a camera is waited for after activation.
+    /// How long after activation a camera is waited for before it is looked for.
     pub grace: Duration,
     pub warn_latency: Duration,
     pub error_latency: Duration,

@@ -299,8 +299,8 @@ pub struct RawDiagnostics {
     /// A camera that was silent for longer is stale, in milliseconds.
     #[schemars(range(min = 10.0, max = 600_000.0))]
     pub stale_after_ms: f64,
-    /// How long after activation a camera that has sent nothing yet is waited for before it is stale, in milliseconds: a
-    /// launch may start it later than the node.
+    /// How long after activation a camera that has sent nothing yet is waited for before the log and /diagnostics say why,
+    /// in milliseconds: a launch may start it later than the node.
     #[schemars(range(min = 0.0, max = 600_000.0))]
     pub grace_ms: f64,
     /// WARN when the p99 of the latency from reception to publication is above this, in milliseconds.

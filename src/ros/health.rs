@@ -158,11 +158,8 @@ impl Health {
     ) -> Result<Status, ExecutorGone> {
         let camera = &config.cameras[index];
         let idle = match state {
-            State::Active if !camera.tuning.enabled => Some("the camera is disabled"),
-            State::Active if self.is_awaited(index, config) => {
-                Some("the node was activated a moment ago")
-            }
-            State::Active => None,
+            State::Active if camera.tuning.enabled => None,
+            State::Active => Some("the camera is disabled"),
             _ => Some("the node is not active"),
         };
         let (view, topics, subscribed) = {
@@ -173,7 +170,8 @@ impl Health {
                 .view(Instant::now(), config.diagnostics.warn_latency);
             (view, camera.topics.clone(), camera.subscribed.clone())
         };
-        let findings = if idle.is_none() && is_silent(&view, config) {
+        let examined = idle.is_none() && !self.is_awaited(index, config);
+        let findings = if examined && is_silent(&view, config) {
             let wanted = topics.iter().map(|topic| Wanted {
                 image_topic: camera.image_topic.clone(),
                 topic: topic.name.clone(),
@@ -221,7 +219,7 @@ impl Health {
 }
 
 impl Health {
-    /// Whether nothing has come since the activation, and nothing had to yet.
+    /// Whether nothing has come since the activation, and it is too soon to ask why.
     fn is_awaited(&self, index: usize, config: &Config) -> bool {
         let camera = self.shared.camera(index);
         let Some(active_for) = camera.expected_since.map(|since| since.elapsed()) else {

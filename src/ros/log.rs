@@ -69,7 +69,11 @@ struct RosLayer {
 pub fn spare_others() -> i32 {
     // SAFETY: rcl's logging is configured with the context; the level is one number.
     unsafe {
-        let everyone = r2r_rcl::rcutils_logging_get_default_logger_level();
+        let everyone = match r2r_rcl::rcutils_logging_get_default_logger_level() {
+            // it is not known
+            ..=0 => INFO,
+            level => level,
+        };
         r2r_rcl::rcutils_logging_set_default_logger_level(everyone.max(INFO));
         everyone
     }
@@ -130,7 +134,8 @@ fn ancestors(name: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `None` under `--disable-rosout-logs`. Until Iron, rcl publishes what a node logs; since Jazzy, that is the client library's part, and r2r leaves it out.
+/// `None` under `--disable-rosout-logs`, and until Iron, where rcl publishes what a node logs; since Jazzy, that is the client
+/// library's part, and r2r leaves it out.
 fn rosout(node: &mut r2r::Node) -> r2r::Result<Option<Publisher<Log>>> {
     // SAFETY: reads one flag, which the context has set from the command line.
     if !unsafe { r2r_rcl::rcl_logging_rosout_enabled() } {

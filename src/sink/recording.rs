@@ -7,12 +7,12 @@ use crate::bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, WrittenReco
 use crate::msg::{CdrError, Definition, definition};
 use crate::pipeline::{Camera, Frame, Outcome, Transport};
 
-/// Writes each frame's detections and latency on topics below the image's, with the image's log time, and before a camera's
-/// first detections the class table.
+/// Writes each frame's detections and latency on topics below the image's, with the image's log time; and before a camera's
+/// first detections the class table, where they need one.
 pub struct ResultRecording {
     writer: RecordingWriter,
     /// `vision_msgs/msg/LabelInfo`, as CDR bytes.
-    label_info: Vec<u8>,
+    label_info: Option<Vec<u8>>,
     /// By camera.
     topics: Vec<CameraTopics>,
 }
@@ -32,9 +32,8 @@ const LATCHED: Qos = Qos {
 };
 
 struct CameraTopics {
-    label_info: TopicId,
-    /// Whether the class table was written.
-    labelled: bool,
+    /// Until the class table is written.
+    label_info: Option<TopicId>,
     detections: TopicId,
     latency: TopicId,
     images: Option<TopicId>,
@@ -51,13 +50,13 @@ pub enum ResultRecordingError {
 
 impl ResultRecording {
     /// Begins a recording at `path` as [`RecordingWriter::create`] does; with the images themselves if asked for.
-    /// `label_info` is the class table of the detections, as CDR bytes.
+    /// `label_info` is the class table of the detections, as CDR bytes, where their classes are numbers.
     pub fn create(
         path: &Path,
         force: bool,
         cameras: &[Camera],
         with_images: bool,
-        label_info: Vec<u8>,
+        label_info: Option<Vec<u8>>,
     ) -> Result<Self, BagError> {
         let mut writer = RecordingWriter::create(path, force)?;
         let topics = cameras
@@ -90,12 +89,13 @@ impl ResultRecording {
                     images: with_images
                         .then(|| add(topic, image, RESULTS))
                         .transpose()?,
-                    label_info: add(
-                        &format!("{topic}/label_info"),
-                        &definition::LABEL_INFO,
-                        LATCHED,
-                    )?,
-                    labelled: false,
+                    label_info: label_info
+                        .as_ref()
+                        .map(|_| {
+                            let name = format!("{topic}/label_info");
+                            add(&name, &definition::LABEL_INFO, LATCHED)
+                        })
+                        .transpose()?,
                 })
             })
             .collect::<Result<_, BagError>>()?;
@@ -110,10 +110,8 @@ impl ResultRecording {
     pub fn write_detections(&mut self, frame: &Frame, detections: &[u8]) -> Result<(), BagError> {
         self.write_image(frame)?;
         let topics = &mut self.topics[frame.camera];
-        if !topics.labelled {
-            topics.labelled = true;
-            self.writer
-                .write(topics.label_info, frame.log_time_ns, &self.label_info)?;
+        if let Some((topic, table)) = topics.label_info.take().zip(self.label_info.as_ref()) {
+            self.writer.write(topic, frame.log_time_ns, table)?;
         }
         self.writer
             .write(topics.detections, frame.log_time_ns, detections)
