@@ -160,10 +160,7 @@ fn the_log_was_published_whether_wanted_or_not() {
     // transitions are told
     let log = node.log();
     for told in ["unconfigured to configuring", "activating to active"] {
-        assert!(
-            log.contains(&format!("[INFO] ")) && log.contains(told),
-            "{log}"
-        );
+        assert!(log.contains("[INFO] ") && log.contains(told), "{log}");
     }
 }
 
