@@ -79,7 +79,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     });
     let mut workers = make_workers(&loaded, &tuning, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
-    let mut outputs = args.outputs.create(&args.recording, &cameras)?;
+    let mut outputs = args.outputs.create(&args.recording, &cameras, &loaded)?;
 
     let bar = progress::bar(expected_frames(&recording, &cameras, args), args.quiet);
     let mut tally = Tally::default();

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 
+use super::label_info::LabelInfoTopic;
 use super::subscriptions::{self, ImageTopic};
 use shuffledet_core::ModelIdentity;
 use shuffledet_detector::config::{Config, Threads};
@@ -15,6 +16,7 @@ use shuffledet_detector::pipeline::{Tuned, Tuning};
 use shuffledet_detector::{Loaded, detect::DetectorSettings};
 use shuffledet_infer::Standing;
 use shuffledet_node::arguments::Names;
+use shuffledet_node::failures::FailureLog;
 
 pub struct Shared {
     pub tuning: Arc<Tuning>,
@@ -26,6 +28,8 @@ pub struct Shared {
     threads: Mutex<Threads>,
     /// Why the node cannot run, if it cannot.
     unable: Mutex<Option<String>>,
+    /// While the node is configured.
+    label_info: Mutex<Option<LabelInfoTopic>>,
     parameters_changed: AtomicU64,
 }
 
@@ -36,6 +40,18 @@ pub struct CameraState {
     pub topics: Vec<ImageTopic>,
     /// The one that is subscribed to.
     pub subscribed: Option<ImageTopic>,
+    /// The last activation, since when frames are expected.
+    pub expected_since: Option<Instant>,
+    /// What the log has to tell of failed frames.
+    pub failures: FailureLog,
+}
+
+impl CameraState {
+    /// The full name of the topic that its images come on, or would.
+    pub fn topic(&self) -> &str {
+        let topic = self.subscribed.as_ref().or(self.topics.first());
+        topic.map_or("", |topic| &topic.name)
+    }
 }
 
 impl Shared {
@@ -52,6 +68,8 @@ impl Shared {
                 window: Window::new(config.diagnostics.window, deadline, Instant::now()),
                 topics,
                 subscribed: None,
+                expected_since: None,
+                failures: FailureLog::default(),
             }));
         }
         Ok(Self {
@@ -61,8 +79,18 @@ impl Shared {
             model: Mutex::new(identity(&loaded.model)),
             threads: Mutex::new(config.threads),
             unable: Mutex::default(),
+            label_info: Mutex::default(),
             parameters_changed: AtomicU64::new(0),
         })
+    }
+
+    /// Publishes the class table on `topic`, from now on whenever its threshold changes; on none until the next call.
+    pub fn set_label_info(&self, topic: Option<LabelInfoTopic>) {
+        let mut label_info = lock(&self.label_info);
+        *label_info = topic;
+        if let Some(topic) = &mut *label_info {
+            topic.publish(&self.tuning.get().detector);
+        }
     }
 
     /// Puts other settings in force, from the next frame on.
@@ -72,6 +100,9 @@ impl Shared {
             detector: detector.clone(),
             cameras,
         });
+        if let Some(topic) = &mut *lock(&self.label_info) {
+            topic.publish(detector);
+        }
         self.parameters_changed.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::error::{RosError, explained};
 use super::source::{MessageStream, Subscribed};
 use super::{Executor, ExecutorGone, qos};
 use shuffledet_detector::config::raw::TransportChoice;
@@ -27,7 +28,7 @@ pub enum SubscribeError {
     #[error(transparent)]
     Gone(#[from] ExecutorGone),
     #[error("cannot subscribe to {topic}: {problem}")]
-    Refused { topic: String, problem: r2r::Error },
+    Refused { topic: String, problem: RosError },
 }
 
 /// The topics that a camera's images may come on: one, or raw and compressed where its transport is `auto`.
@@ -50,7 +51,7 @@ pub fn image_topics(
             Transport::Compressed => names.resolve(&format!("{base}/compressed")),
         };
         let overrides = config.qos_overrides.get(&name);
-        match Qos::IMAGES.overridden(overrides, End::Subscription) {
+        match Qos::images(of.reliability).overridden(overrides, End::Subscription) {
             Ok(qos) => Ok(ImageTopic {
                 camera,
                 transport,
@@ -116,7 +117,7 @@ fn make(executor: &Executor, topic: &ImageTopic) -> Result<MessageStream, Subscr
     };
     let (name, profile) = (topic.name.clone(), qos::profile(&topic.qos));
     let made = executor.call(move |node| {
-        let stream = node.subscribe_raw(&name, type_name, profile);
+        let stream = explained(|| node.subscribe_raw(&name, type_name, profile));
         stream.map(|stream| Box::new(stream) as MessageStream)
     })?;
     made.map_err(|problem| SubscribeError::Refused {

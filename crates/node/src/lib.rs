@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod diagnostics;
 pub mod doctor;
+pub mod failures;
 pub mod lifecycle;
 pub mod parameters;
 pub mod qos;
