@@ -1,5 +1,7 @@
 """Starts shuffledet_node. `ros2 launch shuffledet shuffledet.launch.py --show-args` lists the arguments."""
 
+from pathlib import Path
+
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -14,13 +16,29 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "camera",
         default_value="image_raw",
-        description="topic of the camera's images, without /compressed (params_file names those of several cameras)",
+        description="topic of the camera's images, without /compressed, where there is one camera",
+    ),
+    DeclareLaunchArgument(
+        "cameras",
+        default_value="",
+        description="names of several cameras, separated by commas (front,left), each on NAME/image_raw unless params_file "
+        "says otherwise",
+    ),
+    DeclareLaunchArgument(
+        "reliability",
+        default_value="",
+        description="best_effort or reliable: input.reliability, in place of params_file's",
     ),
     DeclareLaunchArgument("model", default_value="", description="model.name, in place of params_file's"),
     DeclareLaunchArgument(
         "provider",
         default_value="",
         description="runtime.providers, separated by commas (tensorrt,cuda,cpu), in place of params_file's",
+    ),
+    DeclareLaunchArgument(
+        "autostart",
+        default_value="",
+        description="true or false: whether the node configures and activates itself; params_file's if empty",
     ),
     DeclareLaunchArgument(
         "use_sim_time", default_value="", description="true or false: take the time from /clock; params_file's if empty"
@@ -33,19 +51,35 @@ ARGUMENTS = [
 
 def start_node(context):
     def argument(name):
-        return LaunchConfiguration(name).perform(context)
+        return LaunchConfiguration(name).perform(context).strip()
 
+    def names(name):
+        return [part.strip() for part in argument(name).split(",") if part.strip()]
+
+    def choice(name, values):
+        value = argument(name).lower()
+        if value not in values:
+            raise ValueError(f"{name}:={value}: expected {' or '.join(values)}")
+        return values[value]
+
+    # launch itself passes over a file that is not there
+    params_file = argument("params_file")
+    if not Path(params_file).is_file():
+        raise FileNotFoundError(f"params_file:={params_file}: no such file")
+
+    truth = {"true": True, "false": False}
     overrides = {}
     if argument("model"):
         overrides["model.name"] = argument("model")
-    if argument("provider"):
-        overrides["runtime.providers"] = argument("provider").split(",")
-    if argument("use_sim_time"):
-        values = {"true": True, "false": False}
-        value = argument("use_sim_time").lower()
-        if value not in values:
-            raise ValueError(f"use_sim_time:={value}: expected true or false")
-        overrides["use_sim_time"] = values[value]
+    if names("provider"):
+        overrides["runtime.providers"] = names("provider")
+    if names("cameras"):
+        overrides["cameras"] = names("cameras")
+    if argument("reliability"):
+        overrides["input.reliability"] = choice("reliability", {"best_effort": "best_effort", "reliable": "reliable"})
+    for name in ("autostart", "use_sim_time"):
+        if argument(name):
+            overrides[name] = choice(name, truth)
 
     camera = argument("camera")
     node = Node(
@@ -53,7 +87,7 @@ def start_node(context):
         executable="shuffledet_node",
         name="shuffledet",
         namespace=argument("namespace"),
-        parameters=[argument("params_file")] + ([overrides] if overrides else []),
+        parameters=[params_file] + ([overrides] if overrides else []),
         remappings=[("image_raw", camera), ("image_raw/compressed", f"{camera}/compressed")],
         ros_arguments=["--log-level", argument("log_level")],
         output="screen",

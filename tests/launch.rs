@@ -80,12 +80,18 @@ fn the_node_starts_with_the_shipped_parameters() {
 
 #[test]
 fn launch_arguments_go_to_the_node() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let parameters = file.path().to_str().unwrap();
+    let params_file = format!("params_file:={parameters}");
     let arguments = [
-        "params_file:=/p.yaml",
+        params_file.as_str(),
         "namespace:=car",
         "camera:=/front/image_rect",
+        "cameras:=front, left",
+        "reliability:=reliable",
         "model:=nanodet_m_416",
-        "provider:=cuda,cpu",
+        "provider:=cuda, cpu",
+        "autostart:=false",
         "use_sim_time:=true",
         "log_level:=shuffledet:=debug",
     ];
@@ -96,7 +102,7 @@ fn launch_arguments_go_to_the_node() {
         };
         let launched = launched.unwrap();
         assert_eq!(
-            command(&launched, 0),
+            command(&launched, 0).replace(parameters, "/p.yaml"),
             "shuffledet/shuffledet_node --ros-args --log-level shuffledet:=debug \
              -r __node:=shuffledet -r __ns:=/car --params-file /p.yaml --params-file FOLDER/launch_params_1.yaml \
              -r image_raw:=/front/image_rect -r image_raw/compressed:=/front/image_rect/compressed",
@@ -104,7 +110,8 @@ fn launch_arguments_go_to_the_node() {
         );
         assert_eq!(
             overrides(&launched),
-            json!({"model.name": "nanodet_m_416", "runtime.providers": ["cuda", "cpu"], "use_sim_time": true}),
+            json!({"model.name": "nanodet_m_416", "runtime.providers": ["cuda", "cpu"], "cameras": ["front", "left"],
+                "input.reliability": "reliable", "autostart": false, "use_sim_time": true}),
             "{file}"
         );
         declared.push(launched.0["arguments"].clone());
@@ -149,6 +156,31 @@ fn launch_refuses_what_it_cannot_use() {
             "shuffledet.launch.py",
             &["use_sim_time:=maybe"],
             "ValueError: use_sim_time:=maybe: expected true or false",
+        ),
+        (
+            "shuffledet.launch.py",
+            &["autostart:=later"],
+            "ValueError: autostart:=later: expected true or false",
+        ),
+        (
+            "shuffledet.launch.xml",
+            &["reliability:=sure"],
+            "ValueError: reliability:=sure: expected best_effort or reliable",
+        ),
+        (
+            "shuffledet.launch.py",
+            &["params_file:=/nowhere/p.yaml"],
+            "FileNotFoundError: params_file:=/nowhere/p.yaml: no such file",
+        ),
+        (
+            "shuffledet.launch.xml",
+            &["params_file:=/nowhere/p.yaml"],
+            "FileNotFoundError: params_file:=/nowhere/p.yaml: no such file",
+        ),
+        (
+            "replay.launch.py",
+            &["bag:=/b", "params_file:=/nowhere/p.yaml"],
+            "FileNotFoundError: params_file:=/nowhere/p.yaml: no such file",
         ),
     ] {
         let Some(launched) = launch("launch_refuses_what_it_cannot_use", file, arguments) else {

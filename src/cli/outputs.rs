@@ -12,10 +12,12 @@ use shuffledet_core::Labels;
 use shuffledet_core::Summary;
 use shuffledet_core::whole_file::{beside, keep};
 use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::Loaded;
 use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::model::class_ids::ClassIdForm;
 use shuffledet_detector::pipeline::{Annotate, Camera, Frame};
 use shuffledet_detector::sink::{
-    CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording,
+    CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording, write_label_info,
 };
 use shuffledet_report::html::{self, ReplayReport};
 
@@ -112,8 +114,22 @@ impl OutputArgs {
 
     /// Opens every output of a run over `input`. Nothing is touched where one of them may not be: the recording,
     /// which replaces what is there, comes last, after those that leave nothing behind when they are dropped.
-    pub fn create(&self, input: &Path, cameras: &[Camera]) -> anyhow::Result<Outputs<'_>> {
+    pub fn create(
+        &self,
+        input: &Path,
+        cameras: &[Camera],
+        loaded: &Loaded,
+    ) -> anyhow::Result<Outputs<'_>> {
         self.check(input)?;
+        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
+        let label_info = match loaded.config.class_id {
+            ClassIdForm::Name => None,
+            ClassIdForm::Index | ClassIdForm::Coco => {
+                let (threshold, mut table) = (loaded.settings().least_threshold(), Vec::new());
+                write_label_info(labels, class_ids, threshold, &mut table)?;
+                Some(table)
+            }
+        };
         let coco = self.detections.as_ref().map(|path| {
             CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
         });
@@ -128,10 +144,9 @@ impl OutputArgs {
             PictureFolder::create(path).with_context(|| format!("--draw {}", path.display()))
         });
         let pictures = pictures.transpose()?;
-        let recording = self
-            .output
-            .as_ref()
-            .map(|path| ResultRecording::create(path, self.force, cameras, self.with_images));
+        let recording = self.output.as_ref().map(|path| {
+            ResultRecording::create(path, self.force, cameras, self.with_images, label_info)
+        });
         let recording = recording.transpose().inspect_err(|_| {
             // goes if it is empty, as it is; if it cannot go, the error that is told matters more
             let _ = new_folder.map(fs::remove_dir);
@@ -143,7 +158,7 @@ impl OutputArgs {
             report,
             pictures,
             previews: PreviewSample::default(),
-            messages: ResultMessages::default(),
+            messages: ResultMessages::new(class_ids.clone()),
         })
     }
 }

@@ -84,7 +84,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let stop = interrupt::listen().context("listening for signals")?;
     // an output without a frame looks like success, and may have replaced one that was
     let is_empty = args.limit != Some(0) && source.is_at_end()?;
-    let outputs = (!is_empty).then(|| args.outputs.create(&args.recording, cameras));
+    let outputs = (!is_empty).then(|| args.outputs.create(&args.recording, cameras, &loaded));
     let mut outputs = outputs.transpose()?;
 
     let bar = progress::bar(expected_frames(&recording, cameras, args), args.quiet);

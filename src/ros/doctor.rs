@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use r2r::Node;
 use thiserror::Error;
 
+use super::error::{RosError, explained};
 use super::graph::{GraphError, Listener, Topic};
 use super::{Executor, ExecutorGone};
 use crate::ros::qos::offered;
@@ -17,7 +18,7 @@ pub enum LookError {
     #[error(transparent)]
     Gone(#[from] ExecutorGone),
     #[error("the topics' publishers: {0}")]
-    Ros(#[from] r2r::Error),
+    Ros(#[from] RosError),
     #[error(transparent)]
     Graph(#[from] GraphError),
 }
@@ -27,14 +28,17 @@ pub struct Doctor {
     executor: Executor,
     /// The node's own full name: what it publishes itself is no camera's.
     own: String,
+    /// The node's, for the listener.
+    enclave: Option<String>,
     listener: Option<Listener>,
 }
 
 impl Doctor {
-    pub fn new(executor: Executor, own: String) -> Self {
+    pub fn new(executor: Executor, own: String, enclave: Option<String>) -> Self {
         Self {
             executor,
             own,
+            enclave,
             listener: None,
         }
     }
@@ -50,7 +54,7 @@ impl Doctor {
         }
         let listener = match self.listener.take() {
             Some(listener) => listener,
-            None => Listener::start()?,
+            None => Listener::start(self.enclave.as_deref())?,
         };
         let is_candidate = |topic: &Topic| {
             wanted.iter().any(|wanted| {
@@ -87,7 +91,7 @@ impl Doctor {
     fn published(&self, names: Vec<String>) -> Result<Vec<PublishedTopic>, LookError> {
         let look = move |node: &mut Node| {
             let topics = names.into_iter().map(|name| publishers(node, name));
-            topics.collect::<r2r::Result<Vec<_>>>()
+            topics.collect::<Result<Vec<_>, _>>()
         };
         let mut topics = self.executor.call(look)??;
         for topic in &mut topics {
@@ -99,8 +103,8 @@ impl Doctor {
     }
 }
 
-fn publishers(node: &Node, name: String) -> r2r::Result<PublishedTopic> {
-    let known = node.get_publishers_info_by_topic(&name, false)?;
+fn publishers(node: &Node, name: String) -> Result<PublishedTopic, RosError> {
+    let known = explained(|| node.get_publishers_info_by_topic(&name, false))?;
     let publishers = known.into_iter().map(|known| Publisher {
         // the root namespace ends with the slash that the others lack
         node: format!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use anyhow::ensure;
 
@@ -11,10 +12,11 @@ use super::intake::Intake;
 use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
+use shuffledet_core::Outcome;
 use shuffledet_detector::Loaded;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::model::ModelDescription;
-use shuffledet_detector::pipeline::{Annotate, Pace, Worker, run as run_pipeline};
+use shuffledet_detector::pipeline::{Annotate, Frame, Pace, Worker, run as run_pipeline};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::lifecycle::{Managed, Transitioned};
 
@@ -108,13 +110,15 @@ impl Engine {
             )
         };
         let workers = detectors.into_iter().map(make).collect::<Result<_, _>>()?;
-        let results = Results::create(
+        let (results, label_info) = Results::create(
             &self.executor,
             &self.names,
             &self.config,
             &loaded.model,
+            &loaded.class_ids,
             self.shared.tuning.clone(),
         )?;
+        self.shared.set_label_info(Some(label_info));
         Ok(Box::new(Ready { workers, results }))
     }
 
@@ -148,11 +152,19 @@ impl Engine {
             State::Inactive(ready) => Some(ready),
             State::Active(running) => Self::stop(running),
         };
+        self.shared.set_label_info(None);
         if let Some(ready) = ready {
             ready.results.destroy(&self.executor);
         }
         for index in 0..self.shared.cameras.len() {
             self.shared.camera(index).subscribed = None;
+        }
+    }
+
+    /// Notes since when the cameras' frames are expected.
+    fn expect_frames(&self, since: Instant) {
+        for index in 0..self.shared.cameras.len() {
+            self.shared.camera(index).expected_since = Some(since);
         }
     }
 }
@@ -174,7 +186,7 @@ fn take_frames(
         stop,
         |frame, outcome| {
             results.publish(frame, outcome)?;
-            shared.camera(frame.camera).window.record(frame, outcome);
+            record(shared, frame, outcome);
             Ok::<(), shuffledet_msg::CdrError>(())
         },
     );
@@ -184,6 +196,47 @@ fn take_frames(
         shared.set_unable(Some(why));
     }
     ready
+}
+
+/// Counts the frame, and logs what became of it: a failure as [`FailureLog`](shuffledet_node::failures::FailureLog) says, and
+/// everything for who debugs.
+fn record(shared: &Shared, frame: &Frame, outcome: &Outcome) {
+    let (sec, nanosec) = (frame.stamp.sec, frame.stamp.nanosec);
+    let (failed, topic) = {
+        let mut camera = shared.camera(frame.camera);
+        camera.window.record(frame, outcome);
+        let failed = match outcome {
+            Outcome::Failed(failure) => {
+                let (reason, text) = (failure.reason, &failure.message);
+                let failures = &mut camera.failures;
+                failures.note(Instant::now(), reason, frame.stamp, text)
+            }
+            _ => None,
+        };
+        let debugged = tracing::enabled!(tracing::Level::DEBUG) || failed.is_some();
+        (failed, debugged.then(|| camera.topic().to_owned()))
+    };
+    let topic = topic.unwrap_or_default();
+    if let Some(line) = failed {
+        tracing::warn!("{topic}: {line}");
+    }
+    match outcome {
+        Outcome::Published => tracing::debug!(
+            "{topic}: stamp {sec}.{nanosec:09}: {} detections",
+            frame.detections.len()
+        ),
+        Outcome::Dropped(reason) => {
+            tracing::debug!(
+                "{topic}: stamp {sec}.{nanosec:09}: dropped: {}",
+                reason.name()
+            );
+        }
+        Outcome::Failed(failure) => tracing::debug!(
+            "{topic}: stamp {sec}.{nanosec:09}: failed: {}: {}",
+            failure.reason,
+            failure.message
+        ),
+    }
 }
 
 impl Managed for Engine {
@@ -208,6 +261,7 @@ impl Managed for Engine {
         };
         match self.start(ready) {
             Ok(running) => {
+                self.expect_frames(Instant::now());
                 self.state = State::Active(running);
                 Transitioned::Success
             }

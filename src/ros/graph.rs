@@ -2,13 +2,15 @@
 //! has two types, which is one of the cases that the doctor is for; so rcl is asked here, through a node of its own that
 //! `ros2 node list` hides.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::ptr;
 use std::thread;
 use std::time::Duration;
 
 use r2r_rcl as rcl;
 use thiserror::Error;
+
+use super::error::said;
 
 /// How long the others' topics are waited for: a new node has to hear of them first.
 const DISCOVERY: Duration = Duration::from_millis(500);
@@ -17,10 +19,11 @@ const NODE: &str = "_shuffledet_graph";
 
 /// rcl refused.
 #[derive(Debug, Error)]
-#[error("rcl cannot list the topics: {step} gave {code}")]
+#[error("rcl cannot list the topics: {step}: {}", said.as_deref().unwrap_or("it does not say why"))]
 pub struct GraphError {
     step: &'static str,
-    code: i32,
+    /// In rcl's words.
+    said: Option<String>,
 }
 
 /// A topic's full name and the types that it has somewhere.
@@ -40,19 +43,25 @@ fn check(step: &'static str, code: i32) -> Result<(), GraphError> {
     if code == rcl::RCL_RET_OK as i32 {
         Ok(())
     } else {
-        Err(GraphError { step, code })
+        Err(GraphError { step, said: said() })
     }
 }
 
 impl Listener {
-    /// Begins to listen, and waits until the others have been heard of: half a second.
-    pub fn start() -> Result<Self, GraphError> {
-        let listener = Self::new()?;
+    /// Begins to listen in `enclave`, and waits until the others have been heard of: half a second. Where ROS security is on,
+    /// a node of no enclave hears of nobody.
+    pub fn start(enclave: Option<&str>) -> Result<Self, GraphError> {
+        let listener = Self::new(enclave)?;
         thread::sleep(DISCOVERY);
         Ok(listener)
     }
 
-    fn new() -> Result<Self, GraphError> {
+    fn new(enclave: Option<&str>) -> Result<Self, GraphError> {
+        let arguments = enclave.map(|enclave| ["node", "--ros-args", "--enclave", enclave]);
+        // the command line was text of C: there is no NUL in it
+        let arguments = arguments.into_iter().flatten().map(CString::new);
+        let arguments: Vec<_> = arguments.map(Result::unwrap_or_default).collect();
+        let pointers: Vec<_> = arguments.iter().map(|text| text.as_ptr()).collect();
         // neither text holds a NUL
         let (name, namespace) = (CString::new(NODE).unwrap_or_default(), CString::default());
         // SAFETY: each structure is zero-initialised by rcl's own function and initialised before it is used; the boxes
@@ -68,7 +77,17 @@ impl Listener {
                 "rcl_init_options_init",
                 rcl::rcl_init_options_init(&mut options, allocator),
             )?;
-            let started = rcl::rcl_init(0, ptr::null(), &options, this.context.as_mut());
+            let started = rcl::rcl_init(
+                // none or four
+                pointers.len() as c_int,
+                if pointers.is_empty() {
+                    ptr::null()
+                } else {
+                    pointers.as_ptr()
+                },
+                &options,
+                this.context.as_mut(),
+            );
             rcl::rcl_init_options_fini(&mut options);
             check("rcl_init", started)?;
             let mut options = rcl::rcl_node_get_default_options();

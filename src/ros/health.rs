@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use r2r::PublisherUntyped;
 
 use super::doctor::{Doctor, LookError};
+use super::error::explained;
 use super::shared::Shared;
 use super::source::RosClock;
 use super::subscriptions::message_type;
@@ -55,6 +56,7 @@ impl HealthThread {
     /// Tells it to end, after the report that it is at: a silent camera's may take half a second.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
     }
 
     /// Waits for its end.
@@ -79,7 +81,8 @@ impl Health {
     }
 
     fn report(self, stop: &AtomicBool) {
-        let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"));
+        let enclave = self.names.arguments.enclave.clone();
+        let mut doctor = Doctor::new(self.executor.clone(), self.names.resolve("~"), enclave);
         let mut told: Vec<Log> = self.shared.cameras.iter().map(|_| Log::default()).collect();
         let mut message = Vec::new();
         loop {
@@ -91,14 +94,32 @@ impl Health {
             let written = diagnostics::write(&mut message, stamp, &statuses);
             if let Err(error) = written {
                 tracing::error!("/diagnostics: {error}");
-            } else if let Err(error) = self.publisher.publish_raw(&message) {
+            } else if let Err(error) = explained(|| self.publisher.publish_raw(&message)) {
                 tracing::error!("/diagnostics: not published: {error}");
             }
-            while began.elapsed() < PERIOD {
+            self.log_failures();
+            while let Some(left) = PERIOD.checked_sub(began.elapsed()) {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                thread::sleep(Duration::from_millis(20));
+                // until the next report is due, or the end
+                thread::park_timeout(left);
+            }
+        }
+    }
+
+    /// What was only counted until now of frames that failed.
+    fn log_failures(&self) {
+        for index in 0..self.shared.cameras.len() {
+            let (lines, topic) = {
+                let mut camera = self.shared.camera(index);
+                (
+                    camera.failures.due(Instant::now()),
+                    camera.topic().to_owned(),
+                )
+            };
+            for line in lines {
+                tracing::warn!("{topic}: {line}");
             }
         }
     }
@@ -165,7 +186,8 @@ impl Health {
                 camera.window.arriving(now, pause),
             )
         };
-        let findings = if idle.is_none() && is_silent(&view, config) {
+        let examined = idle.is_none() && !self.is_awaited(index, config);
+        let findings = if examined && is_silent(&view, config) {
             let wanted = topics.iter().map(|topic| Wanted {
                 image_topic: camera.image_topic.clone(),
                 topic: topic.name.clone(),
@@ -234,6 +256,18 @@ impl Health {
             discovery_server: std::env::var_os("ROS_DISCOVERY_SERVER")
                 .is_some_and(|servers| !servers.is_empty()),
         }
+    }
+}
+
+impl Health {
+    /// Whether nothing has come since the activation, and it is too soon to ask why.
+    fn is_awaited(&self, index: usize, config: &Config) -> bool {
+        let camera = self.shared.camera(index);
+        let Some(active_for) = camera.expected_since.map(|since| since.elapsed()) else {
+            return false;
+        };
+        let silent_for = camera.window.silent_for(Instant::now());
+        active_for < config.diagnostics.grace && silent_for.is_none_or(|silent| silent > active_for)
     }
 }
 

@@ -10,6 +10,7 @@ use r2r::{Node, QosProfile, ServiceRequest, WrappedServiceTypeSupport};
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
+use super::error::{RosError, explained};
 use shuffledet_node::lifecycle::{Lifecycle, Request, State, TRANSITIONS, Transition};
 
 /// A service or the topic could not be made.
@@ -17,7 +18,7 @@ use shuffledet_node::lifecycle::{Lifecycle, Request, State, TRANSITIONS, Transit
 #[error("cannot open {name}: {source}")]
 pub struct OpenError {
     name: &'static str,
-    source: r2r::Error,
+    source: RosError,
 }
 
 type Requests<T> = BoxStream<'static, ServiceRequest<T>>;
@@ -82,8 +83,7 @@ fn open_service<T>(node: &mut Node, name: &'static str) -> Result<Requests<T>, O
 where
     T: WrappedServiceTypeSupport + 'static,
 {
-    let requests = node
-        .create_service::<T>(name, QosProfile::services_default())
+    let requests = explained(|| node.create_service::<T>(name, QosProfile::services_default()))
         .map_err(|source| OpenError { name, source })?;
     Ok(requests.boxed())
 }
@@ -91,8 +91,7 @@ where
 /// Unlike rcl of Jazzy, which leaves them empty, an event says its transition and when it happened by the node's clock.
 fn publish_events(node: &mut Node, lifecycle: &Lifecycle) -> Result<(), OpenError> {
     let name = "~/transition_event";
-    let publisher = node
-        .create_publisher::<msg::TransitionEvent>(name, QosProfile::default())
+    let publisher = explained(|| node.create_publisher(name, QosProfile::default()))
         .map_err(|source| OpenError { name, source })?;
     let clock = node.get_ros_clock();
     lifecycle.observe(move |transition| {
@@ -103,7 +102,7 @@ fn publish_events(node: &mut Node, lifecycle: &Lifecycle) -> Result<(), OpenErro
             start_state: state_message(transition.start),
             goal_state: state_message(transition.goal),
         };
-        if let Err(error) = publisher.publish(&event) {
+        if let Err(error) = explained(|| publisher.publish(&event)) {
             tracing::warn!("cannot publish {name}: {error}");
         }
     });
@@ -141,7 +140,7 @@ fn respond<T: WrappedServiceTypeSupport + 'static>(
     request: ServiceRequest<T>,
     response: T::Response,
 ) {
-    if let Err(error) = request.respond(response) {
+    if let Err(error) = explained(|| request.respond(response)) {
         tracing::warn!("cannot answer a lifecycle request: {error}");
     }
 }

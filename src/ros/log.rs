@@ -1,6 +1,6 @@
 //! `tracing` events as ROS log messages: on the console and in the log file as rcl writes them, and on `/rosout`.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::error::explained;
 use super::source::RosClock;
 use shuffledet_detector::config::raw::LogLevel;
 
@@ -58,17 +59,33 @@ const FATAL: i32 = 50;
 struct RosLayer {
     logger: String,
     threshold: Threshold,
-    /// None where rcl itself publishes what it logs.
+    /// None where rcl itself publishes what it logs, or nothing is to be published.
     rosout: Option<Mutex<Publisher<Log>>>,
     clock: RosClock,
 }
 
-/// From now on, what is logged is logged by ROS under the node's name. To be called before there is another thread.
-pub fn start(node: &mut r2r::Node, clock: RosClock) -> anyhow::Result<Threshold> {
+/// Leaves rcl and the middleware at INFO where `--log-level debug` is for every logger, for they tell of each wait: those
+/// that it names have what it says. Gives the level of every logger. To be called once ROS knows the command line.
+pub fn spare_others() -> i32 {
+    // SAFETY: rcl's logging is configured with the context; the level is one number.
+    unsafe {
+        let everyone = match r2r_rcl::rcutils_logging_get_default_logger_level() {
+            // it is not known
+            ..=0 => INFO,
+            level => level,
+        };
+        r2r_rcl::rcutils_logging_set_default_logger_level(everyone.max(INFO));
+        everyone
+    }
+}
+
+/// From now on, what is logged is logged by ROS under the node's name. `everyone` is the level of loggers that have none of
+/// their own. To be called before there is another thread.
+pub fn start(node: &mut r2r::Node, clock: RosClock, everyone: i32) -> anyhow::Result<Threshold> {
     let logger = node.logger().to_owned();
-    let threshold = take_over(&CString::new(logger.clone())?);
+    let threshold = take_over(&[&logger, &explained(|| node.name())?, PROGRAM], everyone)?;
     let layer = RosLayer {
-        rosout: rosout(node)?.map(Mutex::new),
+        rosout: explained(|| rosout(node))?.map(Mutex::new),
         logger,
         threshold: threshold.clone(),
         clock,
@@ -81,23 +98,49 @@ pub fn start(node: &mut r2r::Node, clock: RosClock) -> anyhow::Result<Threshold>
     Ok(threshold)
 }
 
-/// The level that `--log-level` gave the logger. rcl lets everything pass from then on: its own levels must not be
-/// changed while another thread logs, and ours is to change at run time.
-fn take_over(logger: &CStr) -> Threshold {
-    // SAFETY: the name ends with NUL; rcl's logging is configured with the context; no other thread logs yet.
-    let initial = unsafe {
-        let level = r2r_rcl::rcutils_logging_get_logger_effective_level(logger.as_ptr());
-        r2r_rcl::rcutils_logging_set_logger_level(logger.as_ptr(), DEBUG);
-        if level < 0 { INFO } else { level }
-    };
-    Threshold {
+/// What the node's logger may be called without its namespace or its other name: `--log-level shuffledet:=debug`.
+const PROGRAM: &str = "shuffledet";
+
+/// The level that `--log-level` gave the logger under the first of its `names` that it names, or one above that; else
+/// `everyone`'s. rcl lets everything of the first pass from then on: its own levels must not be changed while another
+/// thread logs, and ours is to change at run time.
+fn take_over(names: &[&str], everyone: i32) -> anyhow::Result<Threshold> {
+    let mut initial = everyone;
+    for name in names.iter().flat_map(|name| ancestors(name)) {
+        let name = CString::new(name)?;
+        // SAFETY: the name ends with NUL; rcl's logging is configured with the context.
+        let level = unsafe { r2r_rcl::rcutils_logging_get_logger_level(name.as_ptr()) };
+        // 0: it has none
+        if level > 0 {
+            initial = level;
+            break;
+        }
+    }
+    if let Some(&logger) = names.first() {
+        let logger = CString::new(logger)?;
+        // SAFETY: as above; no other thread logs yet.
+        unsafe { r2r_rcl::rcutils_logging_set_logger_level(logger.as_ptr(), DEBUG) };
+    }
+    Ok(Threshold {
         initial,
         current: Arc::new(AtomicI32::new(initial)),
-    }
+    })
 }
 
-/// Until Iron, rcl publishes what a node logs; since Jazzy, that is the client library's part, and r2r leaves it out.
+/// `a.b.c`, `a.b`, `a`: a logger without a level has that of the next.
+fn ancestors(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| {
+        name.rsplit_once('.').map(|(above, _)| above)
+    })
+}
+
+/// `None` under `--disable-rosout-logs`, and until Iron, where rcl publishes what a node logs; since Jazzy, that is the client
+/// library's part, and r2r leaves it out.
 fn rosout(node: &mut r2r::Node) -> r2r::Result<Option<Publisher<Log>>> {
+    // SAFETY: reads one flag, which the context has set from the command line.
+    if !unsafe { r2r_rcl::rcl_logging_rosout_enabled() } {
+        return Ok(None);
+    }
     let (name, namespace) = (node.name()?, node.namespace()?);
     let publishers = node.get_publishers_info_by_topic("/rosout", false)?;
     let ours =
@@ -168,5 +211,16 @@ impl Visit for Text {
             "message" => write!(self.0, "{value:?}"),
             name => write!(self.0, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logger_has_the_level_of_those_above_it() {
+        let names: Vec<_> = ancestors("car.front.shuffledet").collect();
+        assert_eq!(names, ["car.front.shuffledet", "car.front", "car"]);
     }
 }

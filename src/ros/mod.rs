@@ -1,12 +1,15 @@
 //! The live node on ROS 2: the only place that names r2r.
 
+pub mod arguments;
 pub mod doctor;
 pub mod engine;
+pub mod error;
 pub mod executor;
 pub mod exit;
 pub mod graph;
 pub mod health;
 pub mod intake;
+pub mod label_info;
 pub mod lifecycle;
 pub mod log;
 pub mod node;

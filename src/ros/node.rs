@@ -13,13 +13,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 
 use super::engine::Engine;
+use super::error::explained;
 use super::executor::{self, Executor, ExecutorThread};
 use super::health::{Health, HealthThread};
 use super::lifecycle::LifecycleServices;
 use super::log::Threshold;
 use super::shared::Shared;
 use super::source::RosClock;
-use super::{exit, log, overrides, parameters};
+use super::{arguments, exit, log, overrides, parameters};
 use shuffledet_detector::config::Config;
 use shuffledet_detector::{Loaded, detect::DetectorSettings};
 use shuffledet_node::arguments::{Names, RosArguments, check_files};
@@ -36,7 +37,7 @@ pub fn run() -> anyhow::Result<Infallible> {
     // from here on a signal waits for us to look
     let mut signals = Signals::listen(&runtime)?;
     let (node, begun) = begin()?;
-    let (executor, executor_thread) = executor::start(node)?;
+    let (executor, mut executor_thread) = executor::start(node)?;
     let life = Life::open(begun, executor, runtime.handle())?;
     let ended = LocalSet::new().block_on(&runtime, async {
         tokio::select! {
@@ -87,20 +88,28 @@ struct Begun {
 
 /// Checks arguments, parameters and model.
 fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
-    let arguments = RosArguments::parse(std::env::args());
+    let words = arguments::collect(std::env::args_os())?;
+    let arguments = RosArguments::parse(words.iter().cloned());
     check_files(&arguments, arguments.node_name(NAME))?;
-    let mut node = create_node()?;
+    let ignored = arguments::check(&words)?;
+    let (mut node, everyone) = create_node()?;
     let names = Names {
-        node: node.name()?,
-        namespace: node.namespace()?,
+        node: explained(|| node.name())?,
+        namespace: explained(|| node.namespace())?,
         arguments,
     };
     let clock = RosClock(node.get_ros_clock());
-    let threshold = log::start(&mut node, clock.clone())?;
+    let threshold = log::start(&mut node, clock.clone(), everyone)?;
+    if !ignored.is_empty() {
+        let ignored = ignored.join(" ");
+        tracing::warn!(
+            "these arguments mean nothing here: {ignored}; those of ROS follow --ros-args"
+        );
+    }
     let config = Config::from_tree(overrides::tree(&node)?, "parameters")?;
     threshold.set(config.log_level);
     if config.use_sim_time {
-        node.get_time_source().enable_sim_time(&mut node)?;
+        explained(|| node.get_time_source().enable_sim_time(&mut node))?;
     }
     let loaded = Loaded::new(config.clone())?;
     let model = loaded.model.description.clone();
@@ -115,17 +124,21 @@ fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
     Ok((node, begun))
 }
 
-/// The context and the node. rcl's refusal of an argument reaches us as a panic of r2r.
-fn create_node() -> anyhow::Result<r2r::Node> {
+/// The context and the node, and the level of every logger. rcl's refusal of the surroundings, as of a `ROS_DOMAIN_ID`,
+/// reaches us as a panic of r2r.
+fn create_node() -> anyhow::Result<(r2r::Node, i32)> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
-    let context = panic::catch_unwind(r2r::Context::create);
+    let context = panic::catch_unwind(|| explained(r2r::Context::create));
     panic::set_hook(hook);
     let context = context.map_err(|panic| {
         let message = panic.downcast_ref::<String>().map_or("", String::as_str);
-        anyhow!("ROS arguments: {message}")
+        anyhow!("ROS: {message}")
     })?;
-    Ok(r2r::Node::create(context?, NAME, "")?)
+    let context = context.context("ROS")?;
+    let everyone = log::spare_others();
+    let node = explained(|| r2r::Node::create(context, NAME, "")).context("the node")?;
+    Ok((node, everyone))
 }
 
 /// The node once it is open.
@@ -159,12 +172,18 @@ impl Life {
             names.clone(),
             clock.clone(),
         )));
+        lifecycle.observe(|transition| {
+            let (start, goal) = (transition.start, transition.goal);
+            tracing::info!("lifecycle: {start} to {goal} ({})", transition.label);
+        });
         let managed = Arc::clone(&lifecycle);
         let services = executor.call(move |node| LifecycleServices::open(node, managed))??;
         control.spawn(services.serve());
         let publisher = executor.call(|node| {
             let (topic, type_name) = ("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
-            node.create_publisher_untyped(topic, type_name, r2r::QosProfile::default())
+            let qos = r2r::QosProfile::default();
+            explained(|| node.create_publisher_untyped(topic, type_name, qos))
+                .context("/diagnostics")
         })??;
         let health = Health {
             executor: executor.clone(),

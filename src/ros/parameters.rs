@@ -14,6 +14,7 @@ use r2r::rcl_interfaces::srv::{
 use r2r::{Clock, Node, Publisher, QosProfile};
 use thiserror::Error;
 
+use super::error::{RosError, explained};
 use super::executor::{Executor, ExecutorGone};
 use super::parameter_messages::{descriptor, from_message, message, parameters};
 use shuffledet_detector::config::Config;
@@ -26,7 +27,7 @@ pub enum ParameterServiceError {
     #[error(transparent)]
     Gone(#[from] ExecutorGone),
     #[error("the parameter services: {0}")]
-    Ros(#[from] r2r::Error),
+    Ros(#[from] RosError),
 }
 
 /// Answers the six parameter services of the node and publishes the events, the first of which declares every parameter,
@@ -41,7 +42,7 @@ pub async fn serve(
     set: Arc<Mutex<ParameterSet>>,
     mut apply: impl FnMut(&Config, &DetectorSettings) -> Result<(), String>,
 ) -> Result<(), ParameterServiceError> {
-    let made = executor.call(|node| {
+    let open = |node: &mut Node| {
         let services = QosProfile::parameters();
         r2r::Result::Ok((
             Events::new(node)?,
@@ -61,7 +62,8 @@ pub async fn serve(
                 services,
             )?,
         ))
-    })?;
+    };
+    let made = executor.call(move |node| explained(|| open(node)))?;
     let (events, mut list, mut get, mut types, mut describe, mut set_each, mut set_all) = made?;
     // a poisoned lock still holds a whole set: it is changed in one step
     let lock = || set.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,37 +101,37 @@ pub async fn serve(
                 let listed = lock().list(&request.message.prefixes, request.message.depth);
                 let (names, prefixes) = (listed.names, listed.prefixes);
                 let result = msg::ListParametersResult { names, prefixes };
-                request.respond(ListParameters::Response { result })
+                explained(|| request.respond(ListParameters::Response { result }))
             }
             Some(request) = get.next() => {
                 let set = lock();
                 let values = request.message.names.iter().map(|name| message(set.get(name)));
                 let values = values.collect();
                 drop(set);
-                request.respond(GetParameters::Response { values })
+                explained(|| request.respond(GetParameters::Response { values }))
             }
             Some(request) = types.next() => {
                 let set = lock();
                 let names = request.message.names.iter();
                 let types = names.map(|name| set.get(name).parameter_type() as u8).collect();
                 drop(set);
-                request.respond(GetParameterTypes::Response { types })
+                explained(|| request.respond(GetParameterTypes::Response { types }))
             }
             Some(request) = describe.next() => {
                 let set = lock();
                 let names = request.message.names.iter();
                 let descriptors = names.map(|name| descriptor(name, set.describe(name))).collect();
                 drop(set);
-                request.respond(DescribeParameters::Response { descriptors })
+                explained(|| request.respond(DescribeParameters::Response { descriptors }))
             }
             Some(mut request) = set_each.next() => {
                 let parameters = std::mem::take(&mut request.message.parameters).into_iter();
                 let results = parameters.map(|parameter| change(vec![parameter])).collect();
-                request.respond(SetParameters::Response { results })
+                explained(|| request.respond(SetParameters::Response { results }))
             }
             Some(mut request) = set_all.next() => {
                 let result = change(std::mem::take(&mut request.message.parameters));
-                request.respond(SetParametersAtomically::Response { result })
+                explained(|| request.respond(SetParametersAtomically::Response { result }))
             }
             else => return Ok(()),
         };
@@ -197,15 +199,16 @@ impl Events {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_now();
-        let published = now.and_then(|now| {
+        let publish = || {
             self.publisher.publish(&msg::ParameterEvent {
-                stamp: Clock::to_builtin_time(&now),
+                stamp: Clock::to_builtin_time(&now?),
                 node: self.node.clone(),
                 new_parameters: parameters(change.new),
                 changed_parameters: parameters(change.changed),
                 deleted_parameters: parameters(change.deleted),
             })
-        });
+        };
+        let published = explained(publish);
         if let Err(error) = published {
             tracing::warn!("/parameter_events: {error}");
         }

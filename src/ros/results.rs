@@ -5,16 +5,16 @@ use std::sync::Arc;
 use r2r::PublisherUntyped;
 use thiserror::Error;
 
+use super::error::{RosError, explained};
+use super::label_info::{self, LabelInfoTopic};
 use super::{Executor, ExecutorGone, qos};
 use shuffledet_core::Labels;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::config::{CameraConfig, Config};
-use shuffledet_detector::model::Model;
+use shuffledet_detector::model::{ClassIds, Model};
 use shuffledet_detector::pipeline::{Frame, Tuning};
 use shuffledet_detector::sink::ResultMessages;
-use shuffledet_msg::{
-    CdrError, CompressedImageView, HeaderView, LabelInfo, VisionClass, VisionInfo, float64,
-};
+use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::qos::{End, Qos, QosError};
 
@@ -45,7 +45,7 @@ pub enum ResultsError {
     #[error(transparent)]
     Gone(#[from] ExecutorGone),
     #[error("cannot publish on {topic}: {problem}")]
-    Publisher { topic: String, problem: r2r::Error },
+    Publisher { topic: String, problem: RosError },
     #[error("qos_overrides of {topic}: {problem}")]
     Qos { topic: String, problem: QosError },
     #[error(transparent)]
@@ -53,14 +53,15 @@ pub enum ResultsError {
 }
 
 impl Results {
-    /// Makes the publishers, and publishes what is latched: the labels, and which model this is.
+    /// Makes the publishers, and publishes which model this is. The class table is for the caller to publish.
     pub fn create(
         executor: &Executor,
         names: &Names,
         config: &Config,
         model: &Model,
+        class_ids: &ClassIds,
         tuning: Arc<Tuning>,
-    ) -> Result<Self, ResultsError> {
+    ) -> Result<(Self, LabelInfoTopic), ResultsError> {
         let publisher = |topic: String, type_name: &'static str, policies: Qos| {
             let overrides = config.qos_overrides.get(&names.resolve(&topic));
             let policies = policies
@@ -70,8 +71,9 @@ impl Results {
                     problem,
                 })?;
             let (name, profile) = (topic.clone(), qos::profile(&policies));
-            let made = executor
-                .call(move |node| node.create_publisher_untyped(&name, type_name, profile))?;
+            let made = executor.call(move |node| {
+                explained(|| node.create_publisher_untyped(&name, type_name, profile))
+            })?;
             made.map_err(|problem| ResultsError::Publisher { topic, problem })
         };
         let of_camera = |camera: &CameraConfig| {
@@ -99,12 +101,10 @@ impl Results {
 
         let mut buffer = Vec::new();
         let label_info = publisher(
-            "~/label_info".to_owned(),
+            label_info::TOPIC.to_owned(),
             "vision_msgs/msg/LabelInfo",
             Qos::LATCHED,
         )?;
-        write_label_info(model, &mut buffer)?;
-        send(&label_info, "~/label_info", &buffer);
         let vision_info = publisher(
             "~/vision_info".to_owned(),
             "vision_msgs/msg/VisionInfo",
@@ -118,14 +118,17 @@ impl Results {
         }
         .write(&mut buffer)?;
         send(&vision_info, "~/vision_info", &buffer);
-        Ok(Self {
+        let labels = &model.description.labels;
+        let classes = LabelInfoTopic::new(label_info.clone(), labels.clone(), class_ids.clone());
+        let results = Self {
             cameras,
             latched: vec![label_info, vision_info],
-            labels: Arc::new(model.description.labels.clone()),
+            labels: Arc::new(labels.clone()),
             tuning,
-            messages: ResultMessages::default(),
+            messages: ResultMessages::new(class_ids.clone()),
             buffer,
-        })
+        };
+        Ok((results, classes))
     }
 
     /// Takes the publishers from the graph.
@@ -209,24 +212,6 @@ impl Results {
     }
 }
 
-fn write_label_info(model: &Model, out: &mut Vec<u8>) -> Result<(), CdrError> {
-    let labels = &model.description.labels;
-    // LabelInfo counts classes in 16 bits; a detector has some hundreds at most
-    let class_map: Vec<_> = (0..=u16::MAX)
-        .zip(labels.names())
-        .map(|(class_id, class_name)| VisionClass {
-            class_id,
-            class_name,
-        })
-        .collect();
-    LabelInfo {
-        header: HeaderView::default(),
-        class_map: class_map.into(),
-        threshold: model.description.score_threshold,
-    }
-    .write(out)
-}
-
 /// Whether anybody subscribes.
 fn is_heard(publisher: &PublisherUntyped) -> bool {
     publisher
@@ -236,7 +221,7 @@ fn is_heard(publisher: &PublisherUntyped) -> bool {
 
 /// A message that the middleware does not take is lost, as one that it loses later is; the log says so.
 fn send(publisher: &PublisherUntyped, topic: &str, message: &[u8]) {
-    if let Err(error) = publisher.publish_raw(message) {
+    if let Err(error) = explained(|| publisher.publish_raw(message)) {
         tracing::error!("{topic}: not published: {error}");
     }
 }

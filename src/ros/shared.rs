@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
+use super::label_info::LabelInfoTopic;
 use super::subscriptions::{self, ImageTopic};
 use shuffledet_core::ModelIdentity;
 use shuffledet_detector::config::{Config, Threads};
@@ -15,6 +16,7 @@ use shuffledet_detector::pipeline::{Tuned, Tuning};
 use shuffledet_detector::{Loaded, detect::DetectorSettings};
 use shuffledet_infer::Standing;
 use shuffledet_node::arguments::Names;
+use shuffledet_node::failures::FailureLog;
 
 pub struct Shared {
     pub tuning: Arc<Tuning>,
@@ -26,6 +28,8 @@ pub struct Shared {
     threads: Mutex<Threads>,
     /// Why the node cannot run, if it cannot.
     unable: Mutex<Option<String>>,
+    /// While the node is configured.
+    label_info: Mutex<Option<LabelInfoTopic>>,
     parameters_changed: AtomicU64,
     /// Milliseconds after which a silent camera is stale.
     stale_after_ms: AtomicU64,
@@ -41,6 +45,18 @@ pub struct CameraState {
     pub rhythm: Rhythm,
     /// Frames a second that should arrive, if that was given.
     pub expected_hz: Option<f64>,
+    /// The last activation, since when frames are expected.
+    pub expected_since: Option<Instant>,
+    /// What the log has to tell of failed frames.
+    pub failures: FailureLog,
+}
+
+impl CameraState {
+    /// The full name of the topic that its images come on, or would.
+    pub fn topic(&self) -> &str {
+        let topic = self.subscribed.as_ref().or(self.topics.first());
+        topic.map_or("", |topic| &topic.name)
+    }
 }
 
 impl Shared {
@@ -59,6 +75,8 @@ impl Shared {
                 subscribed: None,
                 rhythm: Rhythm::default(),
                 expected_hz: camera.expected_hz,
+                expected_since: None,
+                failures: FailureLog::default(),
             }));
         }
         Ok(Self {
@@ -68,9 +86,19 @@ impl Shared {
             model: Mutex::new(identity(&loaded.model)),
             threads: Mutex::new(config.threads),
             unable: Mutex::default(),
+            label_info: Mutex::default(),
             parameters_changed: AtomicU64::new(0),
             stale_after_ms: AtomicU64::new(ms(config.diagnostics.stale_after)),
         })
+    }
+
+    /// Publishes the class table on `topic`, from now on whenever its threshold changes; on none until the next call.
+    pub fn set_label_info(&self, topic: Option<LabelInfoTopic>) {
+        let mut label_info = lock(&self.label_info);
+        *label_info = topic;
+        if let Some(topic) = &mut *label_info {
+            topic.publish(&self.tuning.get().detector);
+        }
     }
 
     /// Puts other settings in force, from the next frame on.
@@ -85,6 +113,9 @@ impl Shared {
             detector: detector.clone(),
             cameras,
         });
+        if let Some(topic) = &mut *lock(&self.label_info) {
+            topic.publish(detector);
+        }
         self.parameters_changed.fetch_add(1, Ordering::Relaxed);
     }
 

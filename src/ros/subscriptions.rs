@@ -1,5 +1,6 @@
 //! Subscribing to the cameras: which topics, and with which quality of service.
 
+use super::error::{RosError, explained};
 use super::intake::MessageStream;
 use super::qos;
 use shuffledet_detector::config::raw::TransportChoice;
@@ -24,7 +25,7 @@ pub struct ImageTopic {
 #[error("cannot subscribe to {topic}: {problem}")]
 pub struct SubscribeError {
     topic: String,
-    problem: r2r::Error,
+    problem: RosError,
 }
 
 /// The topics that a camera's images may come on: one, or raw and compressed where its transport is `auto`.
@@ -49,7 +50,7 @@ pub fn image_topics(
         let overrides = config.qos_overrides.get(&name);
         let given = overrides.and_then(|o| o.subscription.as_ref());
         let depth_given = given.is_some_and(|given| given.depth.is_some());
-        match Qos::IMAGES.overridden(overrides, End::Subscription) {
+        match Qos::images(of.reliability).overridden(overrides, End::Subscription) {
             Ok(qos) => Ok(ImageTopic {
                 camera,
                 transport,
@@ -77,7 +78,7 @@ pub fn subscribe(
     topic: &ImageTopic,
 ) -> Result<MessageStream, SubscribeError> {
     let (type_name, profile) = (message_type(topic.transport), qos::profile(&topic.qos));
-    match node.subscribe_raw(&topic.name, type_name, profile) {
+    match explained(|| node.subscribe_raw(&topic.name, type_name, profile)) {
         Ok(stream) => Ok(Box::new(stream)),
         Err(problem) => Err(SubscribeError {
             topic: topic.name.clone(),

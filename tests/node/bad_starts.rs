@@ -69,6 +69,26 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
             vec!["--params-file", text(&folder)],
             vec![text(&folder), "directory"],
         ),
+        (
+            vec!["--log-levl", "debug"],
+            vec!["ROS arguments", "--log-levl debug"],
+        ),
+        (
+            vec!["-p", "model.name"],
+            vec!["ROS arguments", "model.name"],
+        ),
+        (
+            vec!["--log-level", "shuffledet:=loud"],
+            vec!["ROS arguments", "shuffledet:=loud"],
+        ),
+        (
+            vec!["-p", "detector.class_id:=number"],
+            vec!["class_id", "number"],
+        ),
+        (
+            vec!["-p", "input.reliability:=sure"],
+            vec!["reliability", "sure"],
+        ),
         (vec!["-p", "detector.nms:=0.5"], vec!["nms"]),
         (
             vec!["-p", "runtime.workers:=many"],
@@ -117,5 +137,37 @@ fn a_node_without_its_model_says_how_to_get_it_and_opens_nothing() {
     let error = refusal(&mut room, &["-p", "model.name:=nanodet_m_416"]);
     for part in [text(&folder), "shuffledet models fetch nanodet_m_416"] {
         assert!(error.contains(part), "no {part:?} in {error}");
+    }
+}
+
+#[test]
+fn what_rcl_refused_was_a_code_alone() {
+    let test = "what_rcl_refused_was_a_code_alone";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    // no folder can be made below a file
+    let file = room.file("file", "");
+    room.environment.push(("ROS_LOG_DIR", file.join("log")));
+    let error = refusal(&mut room, &[]);
+    assert!(
+        error.contains(text(&file)) || error.contains("log"),
+        "{error}"
+    );
+    assert!(error.trim() != "RCL_RET_ERROR", "{error}");
+    room.environment.pop();
+    for (arguments, says) in [
+        (["-r", "__node:=a.b"], "a.b"),
+        (["-r", "__ns:=/1a"], "1a"),
+        (["-r", "~/detections:=/a//b"], "/a//b"),
+    ] {
+        let mut node = room.start(&arguments);
+        let ended = node.end(std::time::Duration::from_secs(20));
+        let (status, _) = ended.unwrap_or_else(|| panic!("{arguments:?}: it runs"));
+        assert_eq!(status.code(), Some(1), "{arguments:?}");
+        let log = node.log();
+        let errors = log.lines().find(|line| line.starts_with("error: "));
+        let error = errors.unwrap_or_else(|| panic!("{log}"));
+        assert!(error.contains(says), "{arguments:?}: {error}");
     }
 }

@@ -255,6 +255,90 @@ fn a_cameras_settings_hold_from_the_next_frame_on() {
 }
 
 #[test]
+fn the_threshold_of_the_class_table_was_the_models_own() {
+    let test = "the_threshold_of_the_class_table_was_the_models_own";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start_active(&["-p", "detector.score_threshold:=0.45"]);
+    let peer = &mut room.peer;
+    let info = "/shuffledet/label_info";
+    peer.ask(
+        json!({"do": "subscribe", "topic": info, "type": "vision_msgs/msg/LabelInfo",
+        "qos": {"durability": "transient_local"}}),
+    );
+    let near = |message: &Value, expected: f64| {
+        (message["threshold"].as_f64().unwrap() - expected).abs() < 1e-6
+    };
+    assert!(near(&peer.next(info), 0.45));
+    for (values, expected) in [
+        (json!({"detector.score_threshold": 0.6}), 0.6),
+        // the least of those of the classes that are detected
+        (json!({"detector.class_score_thresholds.car": 0.2}), 0.2),
+        (json!({"detector.classes": ["person"]}), 0.6),
+    ] {
+        assert_eq!(set(peer, values.clone()), [(true, String::new())]);
+        let told = peer.next(info);
+        assert!(near(&told, expected), "{values}: {told:#}");
+    }
+    // who comes later gets the last, and nothing is told twice
+    assert_eq!(
+        set(peer, json!({"detector.max_detections": 7})),
+        [(true, String::new())]
+    );
+    peer.ask(json!({"do": "unsubscribe", "topic": info}));
+    peer.ask(
+        json!({"do": "subscribe", "topic": info, "type": "vision_msgs/msg/LabelInfo",
+        "qos": {"durability": "transient_local"}}),
+    );
+    assert!(near(&peer.next(info), 0.6));
+    assert_eq!(peer.arrived(info), [Value::Null; 0]);
+}
+
+#[test]
+fn the_only_camera_could_not_be_turned_off() {
+    let test = "the_only_camera_could_not_be_turned_off";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start_active(&[
+        "-p",
+        "input.enabled:=false",
+        "-p",
+        "input.max_age_ms:=60000.0",
+    ]);
+    let peer = &mut room.peer;
+    let latency = "/shuffledet/latency";
+    peer.listen(latency, "diagnostic_msgs/msg/DiagnosticArray");
+    peer.listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
+    let status = peer.status("shuffledet: camera", |status| {
+        status.message.contains("disabled")
+    });
+    assert_eq!(status.level, "OK", "{status:?}");
+    peer.ask(
+        json!({"do": "advertise", "topic": "/image_raw", "type": "sensor_msgs/msg/Image",
+        "timeout": 20}),
+    );
+    peer.ask(
+        json!({"do": "play", "topic": "/image_raw", "made": {"width": 64, "height": 48},
+        "count": 100_000, "rate_hz": 20.0, "stamps": "now", "background": "camera"}),
+    );
+    let outcome = |message: &Value| message["status"][0]["message"].as_str().unwrap().to_owned();
+    for (enabled, expected) in [
+        (None, "dropped: camera_disabled"),
+        (Some(true), "published"),
+        (Some(false), "dropped: camera_disabled"),
+    ] {
+        if let Some(enabled) = enabled {
+            let done = set(peer, json!({"input.enabled": enabled}));
+            assert_eq!(done, [(true, String::new())]);
+        }
+        peer.find(latency, |message| outcome(message) == expected);
+    }
+    peer.ask(json!({"do": "stop", "name": "camera"}));
+}
+
+#[test]
 fn the_log_level_changes_while_the_node_runs() {
     let test = "the_log_level_changes_while_the_node_runs";
     let Some(mut room) = Room::open(test) else {

@@ -74,6 +74,16 @@ impl Room {
         node
     }
 
+    /// Ends a node, and waits until it is gone from the graph.
+    #[track_caller]
+    pub fn finish(&mut self, mut node: Node, name: &str) {
+        node.signal("TERM");
+        assert!(node.end(LIMIT).is_some(), "{name} does not end");
+        self.peer.ask(
+            json!({"do": "await_node", "node": name, "gone": true, "timeout": LIMIT.as_secs()}),
+        );
+    }
+
     #[track_caller]
     pub fn await_state(&mut self, node: &str, state: &str) {
         let limit = Instant::now() + LIMIT;
@@ -97,7 +107,7 @@ pub struct Node {
 
 impl Node {
     pub fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
+        let id = self.id().to_string();
         let status = Command::new("kill").args(["-s", name, &id]).status();
         assert!(status.unwrap().success());
     }
@@ -112,6 +122,11 @@ impl Node {
             thread::sleep(Duration::from_millis(5));
         }
         None
+    }
+
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub fn log(&self) -> String {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::peer::stamp_ns;
 use crate::program::Room;
+use crate::support::asset;
 
 const IMAGE: &str = "sensor_msgs/msg/Image";
 
@@ -111,16 +112,22 @@ fn an_enclave_is_taken_as_by_any_node() {
     let Some(mut room) = Room::open(test) else {
         return;
     };
-    let _node = room.start_active(&["--enclave", "/perception/front"]);
-    room.peer.ask(json!({"do": "await_node", "timeout": 20}));
-    let nodes = room.peer.ask(json!({"do": "nodes"}));
-    assert!(
-        nodes
-            .as_array()
-            .unwrap()
-            .contains(&json!(["shuffledet", "/", "/perception/front"])),
-        "{nodes}"
-    );
+    let grace = "diagnostics.grace_ms:=0.0";
+    let _node = room.start_active(&["--enclave", "/perception/front", "-p", grace]);
+    // nobody publishes images: a second context looks for some, in the same enclave
+    for name in ["shuffledet", "_shuffledet_graph"] {
+        let node = format!("/{name}");
+        room.peer
+            .ask(json!({"do": "await_node", "node": node, "timeout": 20}));
+        let nodes = room.peer.ask(json!({"do": "nodes"}));
+        assert!(
+            nodes
+                .as_array()
+                .unwrap()
+                .contains(&json!([name, "/", "/perception/front"])),
+            "{nodes}"
+        );
+    }
 }
 
 #[test]
@@ -208,5 +215,128 @@ fn the_mode_says_what_the_cores_are_used_for() {
             .status(&format!("{name}: detector"), |status| status.level == "OK");
         let found = ["workers", "threads of a worker"].map(|key| status.number(key));
         assert!(expected.contains(&found), "{parameter}: {found:?}");
+    }
+}
+
+#[test]
+fn a_camera_that_a_launch_delays_was_warned_of_at_once() {
+    let test = "a_camera_that_a_launch_delays_was_warned_of_at_once";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let status = "shuffledet: camera";
+    room.peer
+        .listen("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray");
+    let active = |status: &crate::peer::Status| !status.message.contains("not active");
+    let node = room.start_active(&[
+        "-p",
+        "diagnostics.grace_ms:=3000.0",
+        "-p",
+        "input.transport:=raw",
+    ]);
+    let first = room.peer.status(status, active);
+    assert_eq!(first.level, "STALE", "{first:?}");
+    assert!(!first.message.contains("nobody publishes"), "{first:?}");
+    assert_eq!(node.log().matches("[WARN]").count(), 0, "{}", node.log());
+    // what is not there in time is told
+    room.peer
+        .status(status, |status| status.message.contains("nobody publishes"));
+    assert!(node.log().contains("nobody publishes"), "{}", node.log());
+    room.finish(node, "/shuffledet");
+    let _node = room.start_active(&[
+        "-p",
+        "diagnostics.grace_ms:=0.0",
+        "-p",
+        "input.transport:=raw",
+    ]);
+    room.peer.arrived("/diagnostics");
+    let first = room.peer.status(status, active);
+    assert!(first.message.contains("nobody publishes"), "{first:?}");
+}
+
+#[test]
+fn classes_are_told_as_the_latched_map_has_them() {
+    let test = "classes_are_told_as_the_latched_map_has_them";
+    let Some(bag) = asset(test, "bags/dashcam_compressed_mcap") else {
+        return;
+    };
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let images = "/image_raw/compressed";
+    let (info, detections) = ("/shuffledet/label_info", "/shuffledet/detections");
+    for (form, car) in [("name", "car"), ("index", "2"), ("coco", "3")] {
+        let chosen = format!("detector.class_id:={form}");
+        let age = "input.max_age_ms:=60000.0";
+        let node = room.start_active(&["-p", &chosen, "-p", age]);
+        let peer = &mut room.peer;
+        peer.ask(
+            json!({"do": "subscribe", "topic": info, "type": "vision_msgs/msg/LabelInfo",
+            "qos": {"durability": "transient_local"}}),
+        );
+        let map = peer.next(info)["class_map"].clone();
+        peer.listen(detections, "vision_msgs/msg/Detection2DArray");
+        peer.ask(json!({"do": "advertise", "topic": images,
+            "type": "sensor_msgs/msg/CompressedImage", "timeout": 20}));
+        peer.ask(
+            json!({"do": "play", "topic": images, "bag": bag, "count": 1, "stamps": "now",
+            "bag_topic": "/camera/front/image_raw/compressed",
+            "acknowledged_by": detections, "timeout": 20}),
+        );
+        let found = peer.next(detections);
+        let mut told = found["detections"].as_array().unwrap().iter();
+        assert!(
+            told.any(|one| one["results"][0]["hypothesis"]["class_id"] == car),
+            "{form}: {found:#}"
+        );
+        let classes = map.as_array().unwrap();
+        let of_car = classes.iter().find(|class| class["class_name"] == "car");
+        let number = &of_car.unwrap()["class_id"];
+        assert_eq!(classes.len(), 80);
+        assert_eq!(number, if form == "coco" { 3 } else { 2 }, "{form}");
+        for topic in [info, detections] {
+            peer.ask(json!({"do": "unsubscribe", "topic": topic}));
+            peer.arrived(topic);
+        }
+        peer.ask(json!({"do": "withdraw", "topic": images}));
+        room.finish(node, "/shuffledet");
+    }
+}
+
+#[test]
+fn lists_and_reliability_are_taken_from_the_command_line() {
+    let test = "lists_and_reliability_are_taken_from_the_command_line";
+    let Some(mut room) = Room::open(test) else {
+        return;
+    };
+    let _node = room.start_active(&[
+        "-p",
+        "runtime.providers:=openvino, cpu",
+        "-p",
+        "cameras:=front, left",
+        "-p",
+        "input.transport:=raw",
+        "-p",
+        "input.reliability:=reliable",
+        "-p",
+        "camera.left.reliability:=best_effort",
+    ]);
+    let peer = &mut room.peer;
+    let found = peer.ask(json!({"do": "parameters", "call": "get",
+        "names": ["runtime.providers", "cameras", "camera.front.reliability"]}));
+    assert_eq!(
+        found,
+        json!({"runtime.providers": ["openvino", "cpu"], "cameras": ["front", "left"],
+            "camera.front.reliability": "reliable"})
+    );
+    for (topic, expected) in [
+        ("/front/image_raw", "reliable"),
+        ("/left/image_raw", "best_effort"),
+    ] {
+        peer.ask(json!({"do": "advertise", "topic": topic, "type": IMAGE, "timeout": 20}));
+        let endpoints = peer.ask(json!({"do": "endpoints", "topic": topic}));
+        let qos = &endpoints["subscriptions"][0]["qos"];
+        let found = qos["reliability"].as_str().unwrap().to_lowercase();
+        assert_eq!(found, expected, "{topic}: {qos}");
     }
 }

@@ -10,6 +10,7 @@ mod support;
 mod program;
 mod recordings;
 
+mod class_ids;
 mod damaged;
 mod forms;
 mod memory;

@@ -8,7 +8,8 @@ use thiserror::Error;
 use super::detect::settings::UnknownClass;
 use super::detect::{DetectError, Detector, DetectorSettings};
 use crate::config::Config;
-use crate::model::{Model, ModelError, OutputDecoder};
+use crate::model::class_ids::ClassIdError;
+use crate::model::{ClassIds, Model, ModelError, OutputDecoder};
 use crate::pipeline::{CameraTuning, Tuned, Tuning};
 use shuffledet_core::Labels;
 use shuffledet_infer::backend::Profiled;
@@ -22,6 +23,8 @@ pub struct Loaded {
     pub config: Config,
     pub model: Model,
     pub labels: Arc<Labels>,
+    /// What stands for a class in messages.
+    pub class_ids: ClassIds,
     pub runtime: Runtime,
     /// What became of the providers, for all detectors made here.
     pub standing: Arc<Standing>,
@@ -35,6 +38,8 @@ pub enum LoadError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Class(#[from] UnknownClass),
+    #[error(transparent)]
+    ClassId(#[from] ClassIdError),
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     #[error("OpenCV: {0}")]
@@ -52,6 +57,7 @@ impl Loaded {
     pub fn new(config: Config) -> Result<Self, LoadError> {
         let model = Model::load(&config.model)?;
         let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
+        let class_ids = ClassIds::new(&model.description.labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // whole frames are worked on in parallel: threads within an operation on pixels only get in their way
         opencv::core::set_num_threads(1)?;
@@ -60,6 +66,7 @@ impl Loaded {
             config,
             model,
             labels,
+            class_ids,
             runtime,
             standing: Arc::default(),
             settings,

@@ -1,5 +1,5 @@
 //! What of the command line's ROS arguments the node itself must know: parameter files, to tell what is wrong with one
-//! before rcl does, and remappings, to resolve a camera's topic as image_transport does.
+//! before rcl does, remappings, to resolve a camera's topic as image_transport does, and the enclave, for a second context.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,8 @@ use shuffledet_detector::config::{ConfigError, check_ros_file};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RosArguments {
     pub parameter_files: Vec<PathBuf>,
+    /// Where security policies look the node up.
+    pub enclave: Option<String>,
     remaps: Vec<Remap>,
 }
 
@@ -32,6 +34,9 @@ impl RosArguments {
                 "--" => in_ros_args = false,
                 "--params-file" if in_ros_args => {
                     found.parameter_files.extend(args.next().map(PathBuf::from));
+                }
+                "-e" | "--enclave" if in_ros_args => {
+                    found.enclave = args.next().or(found.enclave);
                 }
                 "-r" | "--remap" if in_ros_args => {
                     found
@@ -143,6 +148,13 @@ mod tests {
         assert_eq!(args.parameter_files, [PathBuf::from("a.yaml")]);
         assert_eq!(args.resolve("image_raw", "/", "shuffledet"), "/front/image");
         assert_eq!(args.resolve("x", "/", "shuffledet"), "/x");
+    }
+
+    #[test]
+    fn the_last_enclave_counts() {
+        assert_eq!(parse("n --enclave /a").enclave, None);
+        let args = parse("n --ros-args --enclave /a -e /b/c --enclave");
+        assert_eq!(args.enclave.as_deref(), Some("/b/c"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod arguments;
 pub mod candidates;
 pub mod diagnostics;
 pub mod doctor;
+pub mod failures;
 pub mod lifecycle;
 pub mod parameters;
 pub mod qos;

@@ -1,12 +1,12 @@
 //! The ROS 2 of this environment.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check::{Check, Report};
 
-/// Whether this build has the node.
-const BUILT_WITH_ROS: bool = cfg!(feature = "ros");
+/// The node's program. It may be built beside a command line that is itself without ROS.
+const NODE: &str = "shuffledet_node";
 
 /// Looks at environment variables, and at the folders that they name under `root`.
 pub(super) fn check(
@@ -14,14 +14,17 @@ pub(super) fn check(
     root: &Path,
     report: &mut Report,
 ) {
-    report.add(distribution(environment, BUILT_WITH_ROS));
+    let prefixes = environment("AMENT_PREFIX_PATH").unwrap_or_default();
+    let beside = env::current_exe().ok();
+    let beside = beside.as_deref().and_then(Path::parent);
+    report.add(distribution(
+        environment,
+        node(beside, &prefixes, root).as_deref(),
+    ));
     if environment("ROS_DISTRO").is_none() {
         return;
     }
-    report.add(vision_msgs(
-        &environment("AMENT_PREFIX_PATH").unwrap_or_default(),
-        root,
-    ));
+    report.add(vision_msgs(&prefixes, root));
     report.add(match environment("RMW_IMPLEMENTATION") {
         Some(name) => Check::ok("RMW", name),
         None => Check::ok("RMW", "the distribution's default, mostly rmw_fastrtps_cpp"),
@@ -29,29 +32,48 @@ pub(super) fn check(
     report.add(domain(environment("ROS_DOMAIN_ID").as_deref()));
 }
 
-fn distribution(environment: &dyn Fn(&str) -> Option<String>, built: bool) -> Check {
+/// Where the node is: beside this program, or where colcon installs it, in a folder of `prefixes` (under `root`).
+fn node(beside: Option<&Path>, prefixes: &str, root: &Path) -> Option<PathBuf> {
+    let beside = beside.map(|folder| folder.join(NODE));
+    let installed =
+        env::split_paths(prefixes).map(|prefix| prefix.join("lib/shuffledet").join(NODE));
+    let found = installed.filter(|path| below(root, path).is_file()).take(1);
+    beside
+        .filter(|path| path.is_file())
+        .into_iter()
+        .chain(found)
+        .next()
+}
+
+/// `path` as it is under `root`.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn distribution(environment: &dyn Fn(&str) -> Option<String>, node: Option<&Path>) -> Check {
     const NAME: &str = "ROS 2";
-    match (environment("ROS_DISTRO"), built) {
-        (Some(name), true) => Check::ok(NAME, format!("{name}; this build has the node")),
-        (Some(name), false) => Check::warn(
+    match (environment("ROS_DISTRO"), node) {
+        (Some(name), Some(node)) => {
+            Check::ok(NAME, format!("{name}; the node is {}", node.display()))
+        }
+        (Some(name), None) => Check::warn(
             NAME,
-            format!("{name}; this build is without the node"),
-            "colcon build --packages-select shuffledet, or cargo build --features ros",
+            format!("{name}; there is no {NODE} beside this program or in AMENT_PREFIX_PATH"),
+            "make build, or colcon build --packages-select shuffledet and source its install/setup.bash",
         ),
-        (None, true) => Check::warn(
+        (None, Some(node)) => Check::warn(
             NAME,
-            "none is sourced, and this build has the node",
+            format!("none is sourced, and the node is {}", node.display()),
             "source /opt/ros/DISTRIBUTION/setup.bash",
         ),
-        (None, false) => Check::ok(NAME, "none, and this build needs none"),
+        (None, None) => Check::ok(NAME, "none, and there is no node that needs it"),
     }
 }
 
 fn vision_msgs(prefixes: &str, root: &Path) -> Check {
     const NAME: &str = "vision_msgs";
     let prefixes = env::split_paths(prefixes).filter_map(|prefix| {
-        let below = prefix.strip_prefix("/").unwrap_or(&prefix).to_owned();
-        let package = root.join(below).join("share/vision_msgs/package.xml");
+        let package = below(root, &prefix).join("share/vision_msgs/package.xml");
         package.is_file().then_some(prefix)
     });
     match prefixes.into_iter().next() {
@@ -94,10 +116,29 @@ mod tests {
     fn what_is_sourced_and_built_must_go_together() {
         let sourced = |name: &str| (name == "ROS_DISTRO").then(|| "jazzy".to_owned());
         let bare = |_: &str| None;
-        assert_eq!(distribution(&sourced, true).level, Level::Ok);
-        assert_eq!(distribution(&sourced, false).level, Level::Warn);
-        assert_eq!(distribution(&bare, true).level, Level::Warn);
-        assert_eq!(distribution(&bare, false).level, Level::Ok);
+        let node = Some(Path::new("/ws/shuffledet_node"));
+        assert_eq!(distribution(&sourced, node).level, Level::Ok);
+        assert_eq!(distribution(&sourced, None).level, Level::Warn);
+        assert_eq!(distribution(&bare, node).level, Level::Warn);
+        assert_eq!(distribution(&bare, None).level, Level::Ok);
+    }
+
+    #[test]
+    fn a_node_that_make_built_beside_a_program_without_ros_was_not_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let beside = root.path().join("release");
+        let prefixes = "/opt/ros/jazzy:/ws/install/shuffledet";
+        fs::create_dir_all(&beside).unwrap();
+        assert_eq!(node(Some(&beside), prefixes, root.path()), None);
+        let installed = root.path().join("ws/install/shuffledet/lib/shuffledet");
+        fs::create_dir_all(&installed).unwrap();
+        fs::write(installed.join(NODE), "").unwrap();
+        let found = node(Some(&beside), prefixes, root.path());
+        let expected = Path::new("/ws/install/shuffledet/lib/shuffledet/shuffledet_node");
+        assert_eq!(found.as_deref(), Some(expected));
+        fs::write(beside.join(NODE), "").unwrap();
+        let found = node(Some(&beside), prefixes, root.path());
+        assert_eq!(found, Some(beside.join(NODE)));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::detect::settings::Thresholds;
+use crate::model::class_ids::ClassIdForm;
 use crate::pipeline::CameraTuning;
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawCamera, RawConfig, RawQosOverrides};
@@ -35,6 +36,7 @@ pub struct Config {
     /// A name of the manifest or the path of an ONNX file.
     pub model: String,
     pub thresholds: Thresholds,
+    pub class_id: ClassIdForm,
     pub session: SessionOptions,
     pub threads: Threads,
     /// What a live node may use in place of `threads` if that makes its frames faster.
@@ -90,7 +92,8 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut parameters = Value::Object(serde_json::Map::new());
         if let Some(path) = file {
-            let from_file = tree::from_config_file(&read(path)?, path)?;
+            let mut from_file = tree::from_config_file(&read(path)?, path)?;
+            tree::split_lists(&mut from_file);
             check(&from_file, &path.display().to_string())?;
             tree::merge(&mut parameters, from_file);
         }
@@ -100,7 +103,8 @@ impl Config {
             tree::merge(&mut parameters, named);
         }
         for assignment in assignments {
-            let assigned = tree::from_assignment(assignment)?;
+            let mut assigned = tree::from_assignment(assignment)?;
+            tree::split_lists(&mut assigned);
             check(&assigned, &format!("--set {assignment}"))?;
             tree::merge(&mut parameters, assigned);
         }
@@ -108,7 +112,8 @@ impl Config {
     }
 
     /// The defaults, and over them the parameters of `tree`, which come from `origin`.
-    pub fn from_tree(tree: Value, origin: &str) -> Result<Self, ConfigError> {
+    pub fn from_tree(mut tree: Value, origin: &str) -> Result<Self, ConfigError> {
+        tree::split_lists(&mut tree);
         check(&tree, origin)?;
         let invalid = |problem: String| ConfigError::Invalid {
             origin: origin.to_owned(),
@@ -136,6 +141,7 @@ impl Config {
         let class_scores = detector.class_score_thresholds.into_iter();
         Ok(Self {
             model: raw.model.name.clone(),
+            class_id: raw.detector.class_id,
             thresholds: Thresholds {
                 // what the schema lets pass is in [0, 1], and stays there when rounded
                 score: detector.score_threshold.map(|score| score as f32),
@@ -209,7 +215,10 @@ fn schema() -> Value {
 /// Fails where `path` cannot be read, is no parameter file, or gives a node of the name `node` something wrong.
 pub fn check_ros_file(path: &Path, node: &str) -> Result<(), ConfigError> {
     match tree::from_ros_yaml(&read(path)?, path, node)? {
-        Some(parameters) => check(&parameters, &path.display().to_string()),
+        Some(mut parameters) => {
+            tree::split_lists(&mut parameters);
+            check(&parameters, &path.display().to_string())
+        }
         None => Ok(()),
     }
 }

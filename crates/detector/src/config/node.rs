@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::raw::{RawCamera, RawConfig, RawDiagnostics, RawInput, TransportChoice};
+use super::raw::{
+    RawCamera, RawConfig, RawDiagnostics, RawInput, ReliabilityChoice, TransportChoice,
+};
 use crate::pipeline::CameraTuning;
 
 /// A camera that the node subscribes to.
@@ -15,6 +17,7 @@ pub struct CameraConfig {
     pub transport: TransportChoice,
     /// Frames a second that should arrive, if that is given.
     pub expected_hz: Option<f64>,
+    pub reliability: ReliabilityChoice,
     pub tuning: CameraTuning,
 }
 
@@ -33,6 +36,8 @@ pub struct DiagnosticsConfig {
     /// What rates and quantiles are taken over.
     pub window: Duration,
     pub stale_after: Duration,
+    /// How long after activation a camera is waited for before it is looked for.
+    pub grace: Duration,
     pub warn_latency: Duration,
     pub error_latency: Duration,
     /// Of the received frames, in [0, 1].
@@ -45,11 +50,24 @@ pub struct DiagnosticsConfig {
     pub error_failed: f64,
 }
 
+impl DiagnosticsConfig {
+    /// The same for a camera of that rate: it is stale after two of its periods at the earliest.
+    pub fn of_rate(self, expected_hz: Option<f64>) -> Self {
+        let periods = expected_hz.map(|hz| Duration::try_from_secs_f64(2.0 / hz));
+        let least = periods.map_or(Duration::ZERO, |two| two.unwrap_or(Duration::MAX));
+        Self {
+            stale_after: self.stale_after.max(least),
+            ..self
+        }
+    }
+}
+
 impl From<&RawDiagnostics> for DiagnosticsConfig {
     fn from(raw: &RawDiagnostics) -> Self {
         Self {
             window: Duration::from_secs_f64(raw.window_s),
             stale_after: ms(raw.stale_after_ms),
+            grace: ms(raw.grace_ms),
             warn_latency: ms(raw.warn_latency_ms),
             error_latency: ms(raw.error_latency_ms),
             warn_dropped: raw.warn_dropped_percent / 100.0,
@@ -89,6 +107,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             image_topic: raw.input.image_topic.clone(),
             transport: raw.input.transport,
             expected_hz: above_zero(raw.input.expected_rate_hz),
+            reliability: raw.input.reliability,
             tuning: tuning(&raw.input, &RawCamera::default()),
         }]);
     }
@@ -102,6 +121,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
                     .expected_rate_hz
                     .unwrap_or(raw.input.expected_rate_hz),
             ),
+            reliability: camera.reliability.unwrap_or(raw.input.reliability),
             tuning: tuning(&raw.input, &camera),
             image_topic: camera
                 .image_topic
@@ -118,7 +138,7 @@ pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
         max_age: Some(ms(camera.max_age_ms.unwrap_or(input.max_age_ms))),
         max_rate_hz: above_zero(rate_hz),
         priority: camera.priority.unwrap_or(1.0),
-        enabled: camera.enabled.unwrap_or(true),
+        enabled: camera.enabled.unwrap_or(input.enabled),
         jpeg_scale: camera.jpeg_scale.unwrap_or(input.jpeg_scale),
     }
 }
@@ -177,6 +197,20 @@ mod tests {
         assert_eq!(cameras[1].expected_hz, Some(25.0));
         assert_eq!(cameras[1].tuning.max_rate_hz, Some(10.0));
         assert_eq!(cameras[1].tuning.max_age, Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_slow_camera_was_stale_between_two_frames() {
+        let second = Duration::from_secs(1);
+        let diagnostics = DiagnosticsConfig::from(&RawDiagnostics::default());
+        for (rate_hz, expected) in [
+            (None, second),
+            (Some(25.0), second),
+            (Some(0.2), 10 * second),
+            (Some(1e-300), Duration::MAX),
+        ] {
+            assert_eq!(diagnostics.of_rate(rate_hz).stale_after, expected);
+        }
     }
 
     #[test]

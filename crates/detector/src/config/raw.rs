@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::threads::Mode;
+use crate::model::class_ids::ClassIdForm;
 use shuffledet_image::JpegScale;
 use shuffledet_infer::Provider;
 use shuffledet_infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, XnnpackOptions};
@@ -123,6 +124,11 @@ pub struct RawDetector {
     /// By class name, a score threshold in place of score_threshold.
     #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0.0, "maximum": 1.0}))]
     pub class_score_thresholds: BTreeMap<String, f64>,
+    /// What class_id of a detection's hypothesis says, in messages and recordings. name: the class's name. index: the
+    /// model's own index, from 0. coco: the class's id in the data set, category_id of the model's labels. The class map of
+    /// ~/label_info has the same numbers (of name: the indices).
+    #[schemars(extend("readOnly" = true))]
+    pub class_id: ClassIdForm,
 }
 
 impl Default for RawDetector {
@@ -133,6 +139,7 @@ impl Default for RawDetector {
             max_detections: 100,
             classes: Vec::new(),
             class_score_thresholds: BTreeMap::new(),
+            class_id: ClassIdForm::Name,
         }
     }
 }
@@ -199,6 +206,12 @@ pub struct RawInput {
     /// diagnostics.stale_after_ms (at least half a second, and three of the camera's periods).
     #[schemars(extend("readOnly" = true))]
     pub transport: TransportChoice,
+    /// Whether lost images are sent again. reliable asks for publishers that do so, and hears no others; best_effort hears
+    /// both. qos_overrides of a topic win.
+    #[schemars(extend("readOnly" = true))]
+    pub reliability: ReliabilityChoice,
+    /// Whether frames are worked on.
+    pub enabled: bool,
     /// A frame that is older when its turn comes is dropped, in milliseconds: counted from its stamp where the clock
     /// allows it, else from reception. Not applied where replay is lossless.
     #[schemars(range(min = 1.0, max = 60_000.0))]
@@ -221,6 +234,8 @@ impl Default for RawInput {
         Self {
             image_topic: "image_raw".to_owned(),
             transport: TransportChoice::Auto,
+            reliability: ReliabilityChoice::BestEffort,
+            enabled: true,
             max_age_ms: 200.0,
             max_rate_hz: 0.0,
             expected_rate_hz: 0.0,
@@ -238,6 +253,14 @@ pub enum TransportChoice {
     Auto,
 }
 
+/// What a camera's images are asked for with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReliabilityChoice {
+    BestEffort,
+    Reliable,
+}
+
 /// One of several cameras.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -250,6 +273,10 @@ pub struct RawCamera {
     #[schemars(extend("readOnly" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<TransportChoice>,
+    /// As input.reliability.
+    #[schemars(extend("readOnly" = true))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<ReliabilityChoice>,
     /// As input.max_age_ms.
     #[schemars(range(min = 1.0, max = 60_000.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,7 +296,7 @@ pub struct RawCamera {
     #[schemars(range(min = 0.01, max = 100.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<f64>,
-    /// Whether its frames are worked on. Default: true.
+    /// As input.enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
 }
@@ -284,6 +311,10 @@ pub struct RawDiagnostics {
     /// A camera that was silent for longer is stale, in milliseconds.
     #[schemars(range(min = 10.0, max = 600_000.0))]
     pub stale_after_ms: f64,
+    /// How long after activation a camera that has sent nothing yet is waited for before the log and /diagnostics say why,
+    /// in milliseconds: a launch may start it later than the node.
+    #[schemars(range(min = 0.0, max = 600_000.0))]
+    pub grace_ms: f64,
     /// WARN when the p99 of the latency from reception to publication is above this, in milliseconds.
     #[schemars(range(min = 0.1, max = 60_000.0))]
     pub warn_latency_ms: f64,
@@ -309,6 +340,7 @@ impl Default for RawDiagnostics {
         Self {
             window_s: 10.0,
             stale_after_ms: 1000.0,
+            grace_ms: 5000.0,
             warn_latency_ms: 100.0,
             error_latency_ms: 500.0,
             warn_dropped_percent: 20.0,

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::ConfigError;
+use super::schema::{self, Kind};
 
 /// The node that parameter files speak to.
 const NODE: &str = "shuffledet";
@@ -61,6 +62,31 @@ pub fn from_assignment(assignment: &str) -> Result<Value, ConfigError> {
     Ok(nested(key, value))
 }
 
+/// Makes lists of the texts that stand where `parameters` take a list, at their commas: `cuda, cpu`. Texts in a list whose
+/// values are given lose the spaces around them.
+pub fn split_lists(parameters: &mut Value) {
+    let lists = schema::definitions(|_| Vec::new());
+    for list in lists.iter().filter(|d| d.kind == Kind::StringArray) {
+        let Some(value) = parameters.pointer_mut(&format!("/{}", list.path.join("/"))) else {
+            continue;
+        };
+        match value {
+            Value::String(text) => {
+                let parts = text.split(',').map(str::trim);
+                *value = parts.filter(|part| !part.is_empty()).collect();
+            }
+            Value::Array(texts) if !list.choices.is_empty() => {
+                for text in texts {
+                    if let Value::String(text) = text {
+                        *text = text.trim().to_owned();
+                    }
+                }
+            }
+            _ => (),
+        }
+    }
+}
+
 /// Lays `over` onto `under`, key by key; lists are replaced whole.
 pub fn merge(under: &mut Value, over: Value) {
     match (under, over) {
@@ -111,5 +137,34 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a text",
         Value::Array(_) => "a list",
         Value::Object(_) => "a mapping",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_with_a_space_after_its_comma_was_refused() {
+        let mut tree = json!({
+            "runtime": {"providers": "cuda, cpu", "workers": 2},
+            "detector": {"classes": "traffic light ,car,"},
+            "cameras": ["front", " left"],
+            "model": {"name": "a, b"},
+        });
+        split_lists(&mut tree);
+        let expected = json!({
+            "runtime": {"providers": ["cuda", "cpu"], "workers": 2},
+            "detector": {"classes": ["traffic light", "car"]},
+            "cameras": ["front", " left"],
+            "model": {"name": "a, b"},
+        });
+        assert_eq!(tree, expected);
+        let mut tree = json!({"runtime": {"providers": ["cuda", " cpu "]}, "detector": 3});
+        split_lists(&mut tree);
+        let expected = json!({"runtime": {"providers": ["cuda", "cpu"]}, "detector": 3});
+        assert_eq!(tree, expected);
     }
 }

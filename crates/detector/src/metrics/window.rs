@@ -205,9 +205,7 @@ impl Window {
             late_in_a_row: self.late_in_a_row(late),
             stamp_lag_ms: median(&mut lags).map(|ns| ns as f64 / 1e6),
             since_start: self.since_start.clone(),
-            silent_for: self
-                .last_received
-                .map(|last| now.saturating_duration_since(last)),
+            silent_for: self.silent_for(now),
         }
     }
 
@@ -233,6 +231,12 @@ impl Window {
             intervals: frames - 1,
             span,
         })
+    }
+
+    /// How long nothing has come; `None` as long as nothing ever did.
+    pub fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let last = self.last_received?;
+        Some(now.saturating_duration_since(last))
     }
 
     fn late_in_a_row(&self, late: Duration) -> u64 {

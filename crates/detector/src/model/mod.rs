@@ -1,5 +1,6 @@
 //! What a detector model is: manifest, file, graph, labels, output decoder.
 
+pub mod class_ids;
 pub mod decoder;
 mod download;
 pub mod fetch;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use class_ids::ClassIds;
 pub use decoder::{Family, OutputDecoder};
 pub use manifest::{Manifest, ModelDescription};
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::model::ClassIds;
 use crate::pipeline::Frame;
 use shuffledet_core::Detection;
 use shuffledet_core::Labels;
@@ -12,6 +13,8 @@ use shuffledet_msg::{CdrError, DetectionRef, HeaderView, write_detections};
 /// Builds the messages in buffers that it keeps.
 #[derive(Default)]
 pub struct ResultMessages {
+    /// What stands for a class; its name where there are none.
+    class_ids: Option<ClassIds>,
     detections: Vec<u8>,
     latency: Vec<u8>,
     /// The milliseconds of each stage as text.
@@ -20,13 +23,25 @@ pub struct ResultMessages {
 }
 
 impl ResultMessages {
-    /// `vision_msgs/msg/Detection2DArray` of `frame`, as CDR bytes. Header and stamp are the image's; the class is
-    /// named by its label; boxes are in pixels of the image.
+    /// Messages that tell classes by `class_ids`; by default they tell them by their names.
+    pub fn new(class_ids: ClassIds) -> Self {
+        Self {
+            class_ids: Some(class_ids),
+            ..Self::default()
+        }
+    }
+
+    /// `vision_msgs/msg/Detection2DArray` of `frame`, as CDR bytes. Header and stamp are the image's; boxes are in pixels
+    /// of the image.
     pub fn detections(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
-        let detections = frame
-            .detections
-            .iter()
-            .map(|detection| refer(detection, labels));
+        let class_ids = self.class_ids.as_ref();
+        let detections = frame.detections.iter().map(|detection| {
+            let class = detection.class_id;
+            refer(
+                detection,
+                class_ids.map_or_else(|| labels.name(class), |ids| ids.text(class)),
+            )
+        });
         write_detections(&mut self.detections, header(frame), detections)?;
         Ok(&self.detections)
     }
@@ -85,7 +100,7 @@ fn header(frame: &Frame) -> HeaderView<'_> {
     }
 }
 
-fn refer<'a>(detection: &Detection, labels: &'a Labels) -> DetectionRef<'a> {
+fn refer<'a>(detection: &Detection, class_id: &'a str) -> DetectionRef<'a> {
     let bbox = detection.bbox;
     let (x1, y1, x2, y2) = (
         f64::from(bbox.x1),
@@ -94,7 +109,7 @@ fn refer<'a>(detection: &Detection, labels: &'a Labels) -> DetectionRef<'a> {
         f64::from(bbox.y2),
     );
     DetectionRef {
-        class_id: labels.name(detection.class_id),
+        class_id,
         score: f64::from(detection.score),
         center_x: (x1 + x2) / 2.0,
         center_y: (y1 + y2) / 2.0,
@@ -124,17 +139,19 @@ fn key(stage: Stage) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::class_ids::ClassIdForm;
+    use crate::sink::write_label_info;
     use shuffledet_core::BBox;
     use shuffledet_core::labels::Label;
     use shuffledet_core::{DropReason, Mark};
-    use shuffledet_msg::{Detection2DArray, DiagnosticArray, Stamp};
+    use shuffledet_msg::{Detection2DArray, DiagnosticArray, LabelInfo, Stamp};
 
     fn labels() -> Labels {
-        let label = |name: &str| Label {
+        let label = |(name, category_id): (&str, u32)| Label {
             name: name.to_owned(),
-            category_id: 1,
+            category_id,
         };
-        Labels::new(vec![label("person"), label("car")]).unwrap()
+        Labels::new([("person", 1), ("car", 3)].map(label).into()).unwrap()
     }
 
     fn frame() -> Frame {
@@ -174,6 +191,31 @@ mod tests {
             (bbox.center_x, bbox.center_y, bbox.size_x, bbox.size_y),
             (20.0, 40.0, 20.0, 40.0)
         );
+    }
+
+    #[test]
+    fn a_class_is_told_as_label_info_has_it() {
+        for (form, expected) in [
+            (ClassIdForm::Name, "car"),
+            (ClassIdForm::Index, "1"),
+            (ClassIdForm::Coco, "3"),
+        ] {
+            let (labels, mut map) = (labels(), Vec::new());
+            let class_ids = ClassIds::new(&labels, form).unwrap();
+            write_label_info(&labels, &class_ids, 0.25, &mut map).unwrap();
+            let map = LabelInfo::parse(&map).unwrap();
+            assert_eq!(map.threshold, 0.25);
+            let mut messages = ResultMessages::new(class_ids);
+            let array = messages.detections(&frame(), &labels).unwrap();
+            let array = Detection2DArray::parse(array).unwrap();
+            let told = &array.detections[0].results[0].class_id;
+            assert_eq!(told, expected);
+            let joined = map.class_map.iter().find(|class| match form {
+                ClassIdForm::Name => class.class_name == told,
+                _ => class.class_id.to_string() == *told,
+            });
+            assert_eq!(joined.unwrap().class_name, "car");
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 pub mod camera;
 pub mod coco;
+pub mod label_info;
 pub mod messages;
 pub mod pictures;
 pub mod recording;
 
 pub use camera::{CameraRecording, CameraSpec};
 pub use coco::CocoFile;
+pub use label_info::write_label_info;
 pub use messages::ResultMessages;
 pub use pictures::{PictureFolder, PreviewSample};
 pub use recording::ResultRecording;

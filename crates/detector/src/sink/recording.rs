@@ -8,10 +8,13 @@ use shuffledet_bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, Written
 use shuffledet_core::Outcome;
 use shuffledet_msg::{CdrError, Definition, definition};
 
-/// Writes each frame's detections and latency on topics below the image's, with the image's log time.
+/// Writes each frame's detections and latency on topics below the image's, with the image's log time; and before a camera's
+/// first detections the class table, where they need one.
 pub struct ResultRecording {
     writer: RecordingWriter,
     with_images: bool,
+    /// `vision_msgs/msg/LabelInfo`, as CDR bytes.
+    label_info: Option<Vec<u8>>,
     /// By camera.
     topics: Vec<CameraTopics>,
 }
@@ -23,8 +26,17 @@ const RESULTS: Qos = Qos {
     transient_local: false,
 };
 
+/// The class table is latched, as the live node's.
+const LATCHED: Qos = Qos {
+    depth: 1,
+    reliable: true,
+    transient_local: true,
+};
+
 struct CameraTopics {
     name: String,
+    /// Until the class table is written.
+    label_info: Option<TopicId>,
     detections: TopicId,
     latency: TopicId,
     /// Where images are written: of the camera's transport, and of another one once a message has it.
@@ -42,12 +54,13 @@ fn add(
     writer: &mut RecordingWriter,
     name: &str,
     definition: &Definition,
+    qos: Qos,
 ) -> Result<TopicId, BagError> {
     writer.add_topic(&TopicSpec {
         name,
         type_name: definition.name,
         definition: &definition.schema(),
-        qos: RESULTS,
+        qos,
     })
 }
 
@@ -62,29 +75,47 @@ pub enum ResultRecordingError {
 
 impl ResultRecording {
     /// Begins a recording at `path` as [`RecordingWriter::create`] does; with the images themselves if asked for.
+    /// `label_info` is the class table of the detections, as CDR bytes, where their classes are numbers.
     pub fn create(
         path: &Path,
         force: bool,
         cameras: &[Camera],
         with_images: bool,
+        label_info: Option<Vec<u8>>,
     ) -> Result<Self, BagError> {
         let mut writer = RecordingWriter::create(path, force)?;
         let topics = cameras
             .iter()
             .map(|camera| {
-                let mut add =
-                    |name: &str, definition: &Definition| add(&mut writer, name, definition);
+                let mut add = |name: &str, definition: &Definition, qos| {
+                    add(&mut writer, name, definition, qos)
+                };
                 let topic = &camera.topic;
                 Ok(CameraTopics {
                     detections: add(
                         &format!("{topic}/detections"),
                         &definition::DETECTION2D_ARRAY,
+                        RESULTS,
                     )?,
-                    latency: add(&format!("{topic}/latency"), &definition::DIAGNOSTIC_ARRAY)?,
+                    latency: add(
+                        &format!("{topic}/latency"),
+                        &definition::DIAGNOSTIC_ARRAY,
+                        RESULTS,
+                    )?,
                     images: match with_images {
-                        true => vec![(camera.transport, add(topic, image(camera.transport))?)],
+                        true => vec![(
+                            camera.transport,
+                            add(topic, image(camera.transport), RESULTS)?,
+                        )],
                         false => Vec::new(),
                     },
+                    label_info: label_info
+                        .as_ref()
+                        .map(|_| {
+                            let name = format!("{topic}/label_info");
+                            add(&name, &definition::LABEL_INFO, LATCHED)
+                        })
+                        .transpose()?,
                     name: topic.clone(),
                 })
             })
@@ -92,6 +123,7 @@ impl ResultRecording {
         Ok(Self {
             writer,
             with_images,
+            label_info,
             topics,
         })
     }
@@ -99,7 +131,10 @@ impl ResultRecording {
     /// The frame's detections, after its image if images are written.
     pub fn write_detections(&mut self, frame: &Frame, detections: &[u8]) -> Result<(), BagError> {
         self.write_image(frame)?;
-        let topics = &self.topics[frame.camera];
+        let topics = &mut self.topics[frame.camera];
+        if let Some((topic, table)) = topics.label_info.take().zip(self.label_info.as_ref()) {
+            self.writer.write(topic, frame.log_time_ns, table)?;
+        }
         self.writer
             .write(topics.detections, frame.log_time_ns, detections)
     }

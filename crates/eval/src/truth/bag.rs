@@ -1,9 +1,12 @@
 //! Ground truth that lies in the recording itself: `vision_msgs/msg/Detection2DArray` on a topic, with the stamps of the
 //! images that it is of. An object is of the class of its best hypothesis, and its box, where it is turned, the upright one
 //! around it. Images that no message is of are not evaluated.
+//!
+//! Where a `vision_msgs/msg/LabelInfo` of the same namespace, or of one around it, is recorded, the numbers of its class map
+//! stand for their names.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::checks::checked;
@@ -13,10 +16,12 @@ use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
 use shuffledet_bag::{Recording, Selection, Topic};
 use shuffledet_core::text;
-use shuffledet_msg::Detection2DArray;
+use shuffledet_msg::{Detection2DArray, LabelInfo};
 use shuffledet_msg::detection2d_array::{BoundingBox2D, Detection2D};
+use shuffledet_msg::{Detection2DArray, LabelInfo};
 
 const TYPE: &str = "vision_msgs/msg/Detection2DArray";
+const LABELS: &str = "vision_msgs/msg/LabelInfo";
 
 /// Reads `topic`, the ground truth of the images on `camera`. Categories are the class ids that occur, in the order of
 /// their names, as `map` renames them.
@@ -71,10 +76,13 @@ pub fn read(
         });
     }
     arrays.sort_by_key(|(stamp_ns, _)| *stamp_ns);
+    let names = class_names(recording, topic, &mut problems)?;
 
     let objects = arrays.iter().flat_map(|(_, array)| &array.detections);
-    let names: Vec<Cow<str>> = objects.filter_map(class_of).collect();
-    let categories = numbered(names.iter().filter_map(|name| map.category_of_truth(name)));
+    let classes: Vec<Cow<str>> = objects
+        .filter_map(|object| class_of(object, &names))
+        .collect();
+    let categories = numbered(classes.iter().filter_map(|name| map.category_of_truth(name)));
     let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
     let (mut images, mut next_id) = (Vec::with_capacity(arrays.len()), 0);
     let mut seen = Seen::default();
@@ -84,7 +92,7 @@ pub fn read(
             next_id += 1;
             seen.annotations += 1;
             let place = || format!("{topic} at {stamp_ns} ns");
-            let Some(class) = class_of(detection) else {
+            let Some(class) = class_of(detection, &names) else {
                 let place = format!("{}: an object without a class", place());
                 problems.add(Problem::Malformed, place);
                 continue;
@@ -116,11 +124,59 @@ pub fn read(
     truth.of_something(Path::new(topic), seen, problems)
 }
 
-/// The class of the best hypothesis; of equal ones the first.
-fn class_of(object: &Detection2D) -> Option<Cow<'_, str>> {
+/// The class of the best hypothesis, of equal ones the first: what it says, or the name that `names` has for that.
+fn class_of<'a>(object: &'a Detection2D, names: &'a ClassNames) -> Option<Cow<'a, str>> {
     let best = object.results.iter().rev();
     let best = best.max_by(|a, b| a.score.total_cmp(&b.score))?;
-    Some(text::name(&best.class_id)).filter(|name| !name.is_empty())
+    let told = &best.class_id;
+    let class = names.get(told).unwrap_or(told);
+    Some(text::name(class)).filter(|name| !name.is_empty())
+}
+
+/// By the text of a number.
+type ClassNames = HashMap<String, String>;
+
+/// The class map that belongs to `topic`: that of the nearest namespace. Empty where none is recorded. A number that is the
+/// name of a class stands for itself.
+fn class_names(
+    recording: &Recording,
+    topic: &str,
+    problems: &mut Problems,
+) -> Result<ClassNames, TruthError> {
+    let namespace = |name: &str| {
+        name.rsplit_once('/')
+            .map_or("", |(space, _)| space)
+            .to_owned()
+    };
+    let own = namespace(topic);
+    let around = |space: &str| {
+        let rest = own.strip_prefix(space);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let tables = recording.topics().iter();
+    let tables = tables.filter(|t| t.type_name == LABELS && around(&namespace(&t.name)));
+    let Some(nearest) = tables.max_by_key(|t| namespace(&t.name).len()) else {
+        return Ok(ClassNames::new());
+    };
+    let selection = Selection {
+        topics: vec![nearest.name.clone()],
+        ..Selection::default()
+    };
+    let (mut messages, mut bytes) = (recording.read(&selection)?, Vec::new());
+    let mut names = ClassNames::new();
+    while messages.next_into(&mut bytes)?.is_some() {
+        match LabelInfo::parse(&bytes) {
+            Ok(table) => names.extend(table.class_map.iter().map(|class| {
+                let name = class.class_name.to_owned();
+                (class.class_id.to_string(), name)
+            })),
+            Err(error) => problems.add(Problem::Malformed, format!("{}: {error}", nearest.name)),
+        }
+        bytes.clear();
+    }
+    let known: HashSet<String> = names.values().cloned().collect();
+    names.retain(|number, _| !known.contains(number));
+    Ok(names)
 }
 
 /// Left, top, width and height of what encloses a box, turned or not.
@@ -135,7 +191,9 @@ fn upright(bbox: &BoundingBox2D) -> [f64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shuffledet_bag::{Qos, RecordingWriter, TopicSpec};
     use shuffledet_msg::detection2d_array::ObjectHypothesisWithPose;
+    use shuffledet_msg::{HeaderView, VisionClass, definition};
 
     #[test]
     fn a_turned_box_is_enclosed() {
@@ -173,10 +231,73 @@ mod tests {
                 results,
                 ..Default::default()
             };
-            class_of(&object).map(Cow::into_owned)
+            class_of(&object, &ClassNames::new()).map(Cow::into_owned)
         };
         assert_eq!(class(&[("car", 0.4), ("bus", 0.6)]).as_deref(), Some("bus"));
         assert_eq!(class(&[("car", 0.5), ("bus", 0.5)]).as_deref(), Some("car"));
         assert_eq!(class(&[]), None);
+    }
+
+    /// A recording of the class tables on `tables`, each with the classes that it has.
+    fn recorded(tables: &[(&str, &[(u16, &str)])]) -> (tempfile::TempDir, Recording) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bag");
+        let mut writer = RecordingWriter::create(&path, false).unwrap();
+        for &(name, classes) in tables {
+            let topic = TopicSpec {
+                name,
+                type_name: LABELS,
+                definition: &definition::LABEL_INFO.schema(),
+                qos: Qos {
+                    depth: 1,
+                    reliable: true,
+                    transient_local: true,
+                },
+            };
+            let topic = writer.add_topic(&topic).unwrap();
+            let class = |&(class_id, class_name)| VisionClass {
+                class_id,
+                class_name,
+            };
+            let table = LabelInfo {
+                header: HeaderView::default(),
+                class_map: classes.iter().map(class).collect::<Vec<_>>().into(),
+                threshold: 0.5,
+            };
+            let mut message = Vec::new();
+            table.write(&mut message).unwrap();
+            writer.write(topic, 1, &message).unwrap();
+        }
+        writer.finish().unwrap();
+        let recording = Recording::open(&path).unwrap();
+        (folder, recording)
+    }
+
+    #[test]
+    fn numbers_of_a_class_map_were_taken_for_names() {
+        let (_folder, recording) = recorded(&[
+            ("/eye/label_info", &[(2, "car"), (5, "bus")]),
+            ("/eye/left/label_info", &[(3, "tram"), (4, "3")]),
+            ("/ey/label_info", &[(2, "dog")]),
+        ]);
+        let mut problems = Problems::default();
+        let mut names = |topic| {
+            let names = class_names(&recording, topic, &mut problems).unwrap();
+            let mut names: Vec<_> = names.into_iter().collect();
+            names.sort();
+            names
+        };
+        let own = |names: &[(&str, &str)]| -> Vec<_> {
+            let owned = |&(a, b): &(&str, &str)| (a.to_owned(), b.to_owned());
+            names.iter().map(owned).collect()
+        };
+        assert_eq!(names("/eye/detections"), own(&[("2", "car"), ("5", "bus")]));
+        assert_eq!(
+            names("/eye/front/detections"),
+            own(&[("2", "car"), ("5", "bus")])
+        );
+        // 3 is the name of a class
+        assert_eq!(names("/eye/left/detections"), own(&[("4", "3")]));
+        assert_eq!(names("/eyes/detections"), []);
     }
 }

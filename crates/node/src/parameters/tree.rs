@@ -101,6 +101,7 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
         let parameters = json!({
             "image_topic": camera.image_topic,
             "transport": camera.transport,
+            "reliability": camera.reliability,
             "max_age_ms": own_or_input("max_age_ms"),
             "max_rate_hz": own_or_input("max_rate_hz"),
             "expected_rate_hz": own_or_input("expected_rate_hz"),

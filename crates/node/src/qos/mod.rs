@@ -12,7 +12,7 @@ pub use matching::Mismatch;
 use policy::named;
 pub use policy::{Durability, History, Liveliness, QosError, Reliability};
 
-use shuffledet_detector::config::raw::RawQosOverrides;
+use shuffledet_detector::config::raw::{RawQosOverrides, ReliabilityChoice};
 
 /// The policies of one subscription or publisher. A policy that is `None` is the middleware's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,17 @@ impl Qos {
         depth: 1,
         ..Self::RESULTS
     };
+
+    /// [`Qos::IMAGES`], reliable where that is chosen.
+    pub fn images(reliability: ReliabilityChoice) -> Self {
+        Self {
+            reliability: Some(match reliability {
+                ReliabilityChoice::BestEffort => Reliability::BestEffort,
+                ReliabilityChoice::Reliable => Reliability::Reliable,
+            }),
+            ..Self::IMAGES
+        }
+    }
 
     /// With the policies that `overrides` name for this end of the topic in place of the defaults. As in rclcpp, they stand
     /// under the topic's full name, remapped. `best_available`, which r2r has for some distributions only, is taken as

@@ -1,0 +1,179 @@
+//! What the log says of frames that failed: the first of each reason in full, then how many more, and not too often.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use shuffledet_msg::Stamp;
+
+/// The least time between two lines of one camera and one reason.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The failed frames of one camera, as far as the log has to tell them.
+#[derive(Debug, Default)]
+pub struct FailureLog {
+    by_reason: BTreeMap<&'static str, Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    /// When the last line was written.
+    at: Instant,
+    /// How many failed since then.
+    more: u64,
+    /// The last of those.
+    last: Option<(Stamp, String)>,
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureLine {
+    pub reason: &'static str,
+    /// Of the one that is told in full: the first, or the last of `more`.
+    pub stamp: Stamp,
+    pub text: String,
+    /// How many failed for this reason since the line before; `None` of a frame that is told at once.
+    pub more: Option<(u64, Duration)>,
+}
+
+impl fmt::Display for FailureLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason, text, .. } = self;
+        let (sec, nanosec) = (self.stamp.sec, self.stamp.nanosec);
+        match self.more {
+            None => write!(
+                f,
+                "the frame of stamp {sec}.{nanosec:09} failed: {reason}: {text}"
+            ),
+            Some((more, within)) => write!(
+                f,
+                "{more} more failed within {} s: {reason}; the last of stamp {sec}.{nanosec:09}: {text}",
+                within.as_secs()
+            ),
+        }
+    }
+}
+
+impl FailureLog {
+    /// Notes a frame that failed at `now`. Gives the line where it is to be told at once: nothing was told of its reason for
+    /// ten seconds.
+    pub fn note(
+        &mut self,
+        now: Instant,
+        reason: &'static str,
+        stamp: Stamp,
+        text: &str,
+    ) -> Option<FailureLine> {
+        if let Some(told) = self.by_reason.get_mut(reason)
+            && (told.more > 0 || now.saturating_duration_since(told.at) < PAUSE)
+        {
+            told.more += 1;
+            let (last_stamp, last_text) = told.last.get_or_insert_with(|| (stamp, String::new()));
+            *last_stamp = stamp;
+            last_text.clear();
+            last_text.push_str(text);
+            return None;
+        }
+        let told = Told {
+            at: now,
+            more: 0,
+            last: None,
+        };
+        self.by_reason.insert(reason, told);
+        Some(FailureLine {
+            reason,
+            stamp,
+            text: text.to_owned(),
+            more: None,
+        })
+    }
+
+    /// The lines that are due at `now` on frames that were only counted. To be asked for now and then, whether frames come
+    /// or not.
+    pub fn due(&mut self, now: Instant) -> Vec<FailureLine> {
+        let due = |(&reason, told): (&&'static str, &mut Told)| {
+            let within = now.saturating_duration_since(told.at);
+            if within < PAUSE {
+                return None;
+            }
+            let (stamp, text) = told.last.take()?;
+            let more = std::mem::take(&mut told.more);
+            told.at = now;
+            Some(FailureLine {
+                reason,
+                stamp,
+                text,
+                more: Some((more, within)),
+            })
+        };
+        self.by_reason.iter_mut().filter_map(due).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn stamp(sec: i32) -> Stamp {
+        Stamp { sec, nanosec: 5 }
+    }
+
+    #[test]
+    fn the_log_had_no_details_of_failed_frames() {
+        let (mut log, start) = (FailureLog::default(), Instant::now());
+        let first = log.note(start, "decode_failed", stamp(7), "no JPEG");
+        assert_eq!(
+            first.unwrap().to_string(),
+            "the frame of stamp 7.000000005 failed: decode_failed: no JPEG"
+        );
+        for i in 1..250 {
+            let at = start + i * SECOND / 30;
+            let counted = log.note(at, "decode_failed", stamp(i as i32), "cut off");
+            assert_eq!(counted, None);
+            assert_eq!(log.due(at), []);
+        }
+        let [line] = log.due(start + 10 * SECOND).try_into().unwrap();
+        assert_eq!(
+            line.to_string(),
+            "249 more failed within 10 s: decode_failed; the last of stamp 249.000000005: cut off"
+        );
+        assert_eq!(log.due(start + 30 * SECOND), []);
+    }
+
+    #[test]
+    fn reasons_do_not_hide_each_other() {
+        let (mut log, start) = (FailureLog::default(), Instant::now());
+        for reason in ["decode_failed", "bad_output"] {
+            assert!(log.note(start, reason, stamp(1), "a").is_some());
+            assert!(log.note(start, reason, stamp(2), "b").is_none());
+        }
+        assert_eq!(log.due(start + 10 * SECOND).len(), 2);
+    }
+
+    #[test]
+    fn a_reason_never_has_two_lines_within_ten_seconds() {
+        let (mut log, start) = (FailureLog::default(), Instant::now());
+        let mut told = Vec::new();
+        for tenth in 0..1000 {
+            let now = start + tenth * SECOND / 10;
+            // a frame now and then, and long pauses
+            if tenth % 7 == 0 && tenth % 300 < 150 {
+                told.extend(log.note(now, "panic", stamp(0), "").map(|_| now));
+            }
+            told.extend(log.due(now).iter().map(|_| now));
+        }
+        assert!(told.len() >= 8, "{told:?}");
+        assert!(told.windows(2).all(|pair| pair[1] - pair[0] >= PAUSE));
+    }
+
+    #[test]
+    fn after_a_quiet_time_a_frame_is_told_in_full() {
+        let (mut log, start) = (FailureLog::default(), Instant::now());
+        assert!(log.note(start, "panic", stamp(1), "a").is_some());
+        assert_eq!(log.due(start + 60 * SECOND), []);
+        let again = log.note(start + 60 * SECOND, "panic", stamp(2), "b");
+        assert_eq!(again.unwrap().more, None);
+    }
+}

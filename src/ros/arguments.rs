@@ -1,0 +1,155 @@
+//! The command line as rcl reads it, looked at before r2r does: r2r panics at what rcl refuses, and passes over the ROS
+//! arguments that rcl does not know.
+
+use std::ffi::{CString, OsString, c_char, c_int};
+
+use anyhow::{anyhow, bail};
+use r2r_rcl as rcl;
+
+use super::error::said;
+
+/// The program's arguments as text.
+pub fn collect(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Vec<String>> {
+    let text = |argument: OsString| {
+        let wrong = |argument| anyhow!("argument {argument:?}: expected UTF-8");
+        argument.into_string().map_err(wrong)
+    };
+    arguments.into_iter().map(text).collect()
+}
+
+/// Fails where rcl cannot read `arguments`, the program's name first, or does not know a ROS argument among them. Gives
+/// those that are none of ROS, and so mean nothing here.
+pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
+    let owned: Vec<_> = arguments
+        .iter()
+        .map(|argument| CString::new(argument.as_str()))
+        .collect::<Result<_, _>>()?;
+    let pointers: Vec<*const c_char> = owned.iter().map(|argument| argument.as_ptr()).collect();
+    // SAFETY: `pointers` has as many texts as it is said to have, each ends with NUL and outlives the call, after which
+    // rcl holds copies; what was parsed is finalised below, on every way.
+    let (code, parsed) = unsafe {
+        let mut parsed = rcl::rcl_get_zero_initialized_arguments();
+        let code = rcl::rcl_parse_arguments(
+            c_int::try_from(pointers.len())?,
+            pointers.as_ptr(),
+            rcl::rcutils_get_default_allocator(),
+            &mut parsed,
+        );
+        (code, parsed)
+    };
+    if code != rcl::RCL_RET_OK as i32 {
+        // rcl has let go of what it had parsed
+        let said = said().unwrap_or_else(|| format!("rcl gave {code}"));
+        bail!("ROS arguments: {said}");
+    }
+    let mut parsed = Parsed(parsed);
+    let unknown = parsed.unparsed(
+        rcl::rcl_arguments_get_count_unparsed_ros,
+        rcl::rcl_arguments_get_unparsed_ros,
+    );
+    let others = parsed.unparsed(
+        rcl::rcl_arguments_get_count_unparsed,
+        rcl::rcl_arguments_get_unparsed,
+    );
+    let named = |indices: Vec<usize>| {
+        let at = |index: usize| arguments.get(index).cloned();
+        indices.into_iter().filter_map(at).collect::<Vec<_>>()
+    };
+    let unknown = named(unknown);
+    if !unknown.is_empty() {
+        bail!(
+            "ROS arguments: {} is none that this ROS 2 knows; expected -r, -p, --params-file, --log-level, \
+             --enclave, --disable-rosout-logs or the like",
+            unknown.join(" ")
+        );
+    }
+    // the first is the program's name
+    Ok(named(
+        others.into_iter().filter(|&index| index > 0).collect(),
+    ))
+}
+
+/// What rcl parsed.
+struct Parsed(rcl::rcl_arguments_t);
+
+type Count = unsafe extern "C" fn(*const rcl::rcl_arguments_t) -> c_int;
+type Indices = unsafe extern "C" fn(
+    *const rcl::rcl_arguments_t,
+    rcl::rcl_allocator_t,
+    *mut *mut c_int,
+) -> rcl::rcl_ret_t;
+
+impl Parsed {
+    /// The places of the arguments that rcl left.
+    fn unparsed(&mut self, count: Count, indices: Indices) -> Vec<usize> {
+        // SAFETY: the arguments are parsed; rcl gives an array of as many numbers as it counts, or none, for us to free
+        // with the allocator that it was given.
+        unsafe {
+            let count = usize::try_from(count(&self.0)).unwrap_or_default();
+            let allocator = rcl::rcutils_get_default_allocator();
+            let mut found: *mut c_int = std::ptr::null_mut();
+            if count == 0
+                || indices(&self.0, allocator, &mut found) != rcl::RCL_RET_OK as i32
+                || found.is_null()
+            {
+                return Vec::new();
+            }
+            let list = std::slice::from_raw_parts(found, count);
+            let list = list.iter().filter_map(|&index| usize::try_from(index).ok());
+            let list = list.collect();
+            if let Some(free) = allocator.deallocate {
+                free(found.cast(), allocator.state);
+            }
+            list
+        }
+    }
+}
+
+impl Drop for Parsed {
+    fn drop(&mut self) {
+        // SAFETY: the arguments are parsed, and finalised once.
+        unsafe { rcl::rcl_arguments_fini(&mut self.0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(line: &str) -> Result<Vec<String>, String> {
+        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        check(&words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_rcl_knows_passes() {
+        let line = "node --ros-args -r __node:=eye -p a:=1 --log-level rcl:=debug --disable-rosout-logs \
+                    --enclave /a -- more --ros-args --disable-stdout-logs";
+        assert_eq!(checked(line), Ok(vec!["more".to_owned()]));
+        assert_eq!(checked("node"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_unknown_ros_argument_was_passed_over() {
+        let error = checked("node --ros-args --log-levl debug").unwrap_err();
+        assert!(error.contains("--log-levl debug is none"), "{error}");
+    }
+
+    #[test]
+    fn what_rcl_refuses_is_in_its_words() {
+        let error = checked("node --ros-args -p model.name").unwrap_err();
+        assert!(error.starts_with("ROS arguments: "), "{error}");
+        assert!(error.contains("model.name"), "{error}");
+    }
+
+    #[test]
+    fn an_argument_that_is_no_text_panicked() {
+        use std::os::unix::ffi::OsStringExt;
+        let wrong = OsString::from_vec(vec![b'a', 0xff]);
+        let error = collect(["node".into(), wrong]).unwrap_err().to_string();
+        assert!(
+            error.contains("\\xFF") && error.contains("UTF-8"),
+            "{error}"
+        );
+    }
+}
