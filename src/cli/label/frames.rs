@@ -8,8 +8,7 @@ use super::{file_name, prefixes};
 use crate::bag::Recording;
 use crate::cli::replay::select_cameras;
 use crate::eval::annotations::LabelledImage;
-use crate::image::ImageDecoder;
-use crate::image::jpeg::JpegDecoder;
+use crate::image::size::size_of;
 use crate::msg::{CompressedImageView, ImageView};
 use crate::pipeline::source::RecordingSource;
 use crate::pipeline::{Frame, Source, Transport};
@@ -20,13 +19,9 @@ pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let cameras = select_cameras(&recording, &[], path)?;
     let prefixes = prefixes(&cameras);
     let mut source = RecordingSource::new(&recording, cameras.clone(), Duration::ZERO, None)?;
-    let mut sizes = Sizes {
-        decoder: ImageDecoder::new()?,
-        jpeg: JpegDecoder::new()?,
-    };
     let (mut frame, mut seen, mut frames) = (Frame::new(), HashSet::new(), Vec::new());
     while source.next_into(&mut frame)? {
-        if let Some((width, height)) = sizes.of(&frame)
+        if let Some((width, height)) = size(&frame)
             && seen.insert((frame.camera, frame.stamp))
         {
             let topic = &cameras[frame.camera].topic;
@@ -45,23 +40,12 @@ pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     Ok(frames)
 }
 
-struct Sizes {
-    decoder: ImageDecoder,
-    jpeg: JpegDecoder,
-}
-
-impl Sizes {
-    /// Width and height of a frame; decodes it where nothing says them.
-    fn of(&mut self, frame: &Frame) -> Option<(u32, u32)> {
-        if frame.transport == Transport::Raw {
-            let image = ImageView::parse(&frame.message).ok()?;
-            return Some((image.width, image.height));
-        }
-        let image = CompressedImageView::parse(&frame.message).ok()?;
-        if let Ok(header) = self.jpeg.header(image.data) {
-            return Some((header.width as u32, header.height as u32));
-        }
-        let image = self.decoder.decode_compressed(&image).ok()?;
-        Some((image.width(), image.height()))
+/// Width and height of a frame's image; decodes it where nothing says them.
+fn size(frame: &Frame) -> Option<(u32, u32)> {
+    if frame.transport == Transport::Raw {
+        let image = ImageView::parse(&frame.message).ok()?;
+        return Some((image.width, image.height));
     }
+    let image = CompressedImageView::parse(&frame.message).ok()?;
+    size_of(image.data).ok()
 }

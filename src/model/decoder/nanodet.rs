@@ -2,6 +2,7 @@
 //! and 32 (1 x anchors x classes each), then the sides (1 x anchors x 32 each): left, top, right, bottom, each a
 //! distribution over 8 distances in strides (Generalized Focal Loss, Li et al., 2020).
 
+use super::checks::{BadOutput, check_finite, check_scores};
 use crate::detect::{BBox, Detection};
 
 const STRIDES: [u32; 3] = [8, 16, 32];
@@ -42,8 +43,12 @@ impl NanoDet {
         least: f32,
         threshold: impl Fn(usize) -> f32,
         found: &mut Vec<Detection>,
-    ) {
+    ) -> Result<(), BadOutput> {
         let (scores, sides) = outputs.split_at(STRIDES.len());
+        for (index, (scores, sides)) in scores.iter().zip(sides).enumerate() {
+            check_scores(scores, index, 0)?;
+            check_finite(sides, STRIDES.len() + index, 0)?;
+        }
         for ((&stride, scores), sides) in STRIDES.iter().zip(scores).zip(sides) {
             let (columns, _) = self.grid(stride);
             let anchors = scores
@@ -73,11 +78,12 @@ impl NanoDet {
                 };
                 found.push(Detection {
                     class_id,
-                    score,
+                    score: score.min(1.0),
                     bbox,
                 });
             }
         }
+        Ok(())
     }
 }
 
