@@ -191,7 +191,9 @@ impl Input {
             return Ok(Self::Folder(folder));
         }
         // a GIF may be a video, too
-        let is_gif = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gif"));
+        let is_gif = path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("gif"));
         if is_image(path) && !is_gif && path.exists() {
             bail!(
                 "{}: is an image; expected a video or a folder of images",

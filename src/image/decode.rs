@@ -16,13 +16,19 @@ use crate::msg::{CompressedImageView, ImageView};
 pub enum DecodeError {
     #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
     UnknownEncoding { found: String },
-    #[error("image is in no known format: {format}first bytes {first:02x?}; this OpenCV reads {}", file_format::readable_names())]
+    #[error(
+        "image is in no known format: {format}first bytes {first:02x?}; this OpenCV reads {}",
+        file_format::readable_names()
+    )]
     UnknownFormat {
         /// What the message says, as `format "..", `; empty of a file.
         format: String,
         first: Vec<u8>,
     },
-    #[error("image is {format}, which this OpenCV does not read; it reads {}; convert the image to one of them", file_format::readable_names())]
+    #[error(
+        "image is {format}, which this OpenCV does not read; it reads {}; convert the image to one of them",
+        file_format::readable_names()
+    )]
     UnreadableFormat { format: FileFormat },
     #[error("image of {width}x{height} pixels, {encoding}: {problem}")]
     Geometry {

@@ -55,8 +55,42 @@ impl FileFormat {
         Some(match file {
             [0xff, 0xd8, ..] => Jpeg,
             [0x89, b'P', b'N', b'G', ..] => Png,
-            [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, 12..=124, 0, 0, 0, ..] => Bmp,
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => WebP,
+            [
+                b'B',
+                b'M',
+                _,
+                _,
+                _,
+                _,
+                0,
+                0,
+                0,
+                0,
+                _,
+                _,
+                _,
+                _,
+                12..=124,
+                0,
+                0,
+                0,
+                ..,
+            ] => Bmp,
+            [
+                b'R',
+                b'I',
+                b'F',
+                b'F',
+                _,
+                _,
+                _,
+                _,
+                b'W',
+                b'E',
+                b'B',
+                b'P',
+                ..,
+            ] => WebP,
             [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Tiff,
             [b'G', b'I', b'F', b'8', ..] => Gif,
             [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => of_iso_file(brand)?,
@@ -68,9 +102,8 @@ impl FileFormat {
                 Pnm
             }
             [b'P', b'F' | b'f', b'\n' | b'\r' | b' ', ..] => Pfm,
-            [b'#', b'?', b'R', b'A', b'D' | b'G', ..] | [b'#', b'?', b'R', b'G', b'B', b'E', ..] => {
-                RadianceHdr
-            }
+            [b'#', b'?', b'R', b'A', b'D' | b'G', ..]
+            | [b'#', b'?', b'R', b'G', b'B', b'E', ..] => RadianceHdr,
             [0x76, 0x2f, 0x31, 0x01, ..] => OpenExr,
             [0x59, 0xa6, 0x6a, 0x95, ..] => SunRaster,
             _ => return None,

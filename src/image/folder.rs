@@ -135,7 +135,8 @@ pub fn is_image(path: &Path) -> bool {
 fn begins_as_image(path: &Path) -> bool {
     let mut first = [0; 64];
     let mut read = || File::open(path)?.read(&mut first);
-    path.extension().is_none() && read().is_ok_and(|count| FileFormat::of(&first[..count]).is_some())
+    path.extension().is_none()
+        && read().is_ok_and(|count| FileFormat::of(&first[..count]).is_some())
 }
 
 fn name(path: &Path) -> &[u8] {

@@ -177,7 +177,11 @@ impl Session {
     /// any more has failed. One that does is not to blame, but the model.
     pub fn test_again(&mut self) {
         let provider = self.ladder.current();
-        let Some(reference) = self.reference.as_ref().filter(|_| provider != Provider::Cpu) else {
+        let Some(reference) = self
+            .reference
+            .as_ref()
+            .filter(|_| provider != Provider::Cpu)
+        else {
             return;
         };
         let tolerance = self.backend.tolerance(provider);

@@ -118,7 +118,11 @@ mod tests {
         assert_eq!(orientation(little), Orientation::TurnedLeft);
         assert_eq!(orientation(big), Orientation::TurnedLeft);
         for length in 0..little.len() - 2 {
-            assert_eq!(orientation(&little[..length]), Orientation::Upright, "{length}");
+            assert_eq!(
+                orientation(&little[..length]),
+                Orientation::Upright,
+                "{length}"
+            );
         }
         let far = b"II*\0\xff\xff\xff\xff\x01\0";
         assert_eq!(orientation(far), Orientation::Upright);

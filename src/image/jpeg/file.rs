@@ -212,8 +212,8 @@ struct Component {
 impl Progress {
     /// Takes note of a frame header.
     fn header(&mut self, segment: &Segment<'_>) {
-        let is_frame =
-            (0xc0..=0xcf).contains(&segment.marker) && ![0xc4, 0xc8, 0xcc].contains(&segment.marker);
+        let is_frame = (0xc0..=0xcf).contains(&segment.marker)
+            && ![0xc4, 0xc8, 0xcc].contains(&segment.marker);
         if !is_frame {
             return;
         }

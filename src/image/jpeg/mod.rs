@@ -53,7 +53,9 @@ pub enum JpegError {
     Missing(String),
     #[error("it ends before its last scan")]
     ScanMissing,
-    #[error("it has no end marker, and its arithmetic coding does not show whether its picture is whole")]
+    #[error(
+        "it has no end marker, and its arithmetic coding does not show whether its picture is whole"
+    )]
     Unknown,
 }
 
@@ -75,7 +77,9 @@ impl JpegDecoder {
     /// between its segments or after its picture, is whole; one whose picture lacks data is not.
     pub fn decode(&mut self, file: &[u8], scale: JpegScale) -> Result<BgrView<'_>, DecodeError> {
         let parts = JpegFile::new(file);
-        let orientation = parts.as_ref().map_or(Orientation::Upright, JpegFile::orientation);
+        let orientation = parts
+            .as_ref()
+            .map_or(Orientation::Upright, JpegFile::orientation);
         let (mut jpeg, mut has_end) = (file, true);
         if let Some(parts) = &parts
             && (!file.ends_with(&END_MARKER) || parts.has_strays())
@@ -165,7 +169,8 @@ fn depends_on_what_follows(
 fn printing_to_screen(pixels: &mut Vec<u8>) {
     let count = pixels.len() / 4;
     for index in 0..count {
-        let [cyan, magenta, yellow, black] = std::array::from_fn(|ink| u32::from(pixels[4 * index + ink]));
+        let [cyan, magenta, yellow, black] =
+            std::array::from_fn(|ink| u32::from(pixels[4 * index + ink]));
         // at most `black`, a byte
         let level = |ink: u32| (black - ((255 - ink) * black >> 8)) as u8;
         let bgr = [yellow, magenta, cyan].map(level);
@@ -197,4 +202,3 @@ impl JpegEncoder {
         })
     }
 }
-

@@ -42,10 +42,13 @@ impl<'a> Opened<'a> {
         // no marker is kept: colour profiles are not looked at
         handle.set(raw::TJPARAM_TJPARAM_SAVEMARKERS, 0)?;
         // SAFETY: the handle is alive, and the pointer is that of as many bytes
-        let code = unsafe {
-            raw::tj3DecompressHeader(handle.0, jpeg.as_ptr(), jpeg.len() as raw::size_t)
+        let code =
+            unsafe { raw::tj3DecompressHeader(handle.0, jpeg.as_ptr(), jpeg.len() as raw::size_t) };
+        let side = |param| {
+            u32::try_from(handle.get(param))
+                .ok()
+                .filter(|&side| side > 0)
         };
-        let side = |param| u32::try_from(handle.get(param)).ok().filter(|&side| side > 0);
         let size = side(raw::TJPARAM_TJPARAM_JPEGWIDTH).zip(side(raw::TJPARAM_TJPARAM_JPEGHEIGHT));
         let colours = handle.get(raw::TJPARAM_TJPARAM_COLORSPACE);
         // a new handle has no size before it has read a header; a warning is no reason to give up
@@ -222,10 +225,7 @@ mod tests {
                 "Corrupt JPEG data: found marker 0xd2 instead of RST1",
                 Some(Weight::Missing),
             ),
-            (
-                "Corrupt JPEG data: bad Huffman code",
-                Some(Weight::Other),
-            ),
+            ("Corrupt JPEG data: bad Huffman code", Some(Weight::Other)),
             ("Invalid JPEG file structure: two SOI markers", None),
             ("Unsupported JPEG process: SOF type 0xc5", None),
             ("Bogus Huffman table definition", None),

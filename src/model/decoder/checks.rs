@@ -72,7 +72,10 @@ mod tests {
         for score in [1.01, -0.01, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 7.0] {
             assert!(check_scores(&[score], 0, 0).is_err(), "{score}");
         }
-        assert_eq!(check_finite(&[f32::MAX, f32::MIN, -0.0, 1e-40], 0, 0), Ok(()));
+        assert_eq!(
+            check_finite(&[f32::MAX, f32::MIN, -0.0, 1e-40], 0, 0),
+            Ok(())
+        );
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             assert!(check_finite(&[0.0, value], 0, 0).is_err(), "{value}");
         }
