@@ -201,9 +201,11 @@ fn reads_back(extension: &str) -> opencv::Result<bool> {
     if !imgcodecs::have_image_writer(extension)? {
         return Ok(false);
     }
+    /// Large enough for the wavelets of JPEG 2000.
+    const SIDE: i32 = 64;
     // formats of high dynamic range want floats
     for typ in [CV_8UC3, CV_32FC3] {
-        let picture = Mat::new_rows_cols_with_default(16, 16, typ, Scalar::all(0.5))?;
+        let picture = Mat::new_rows_cols_with_default(SIDE, SIDE, typ, Scalar::all(0.5))?;
         let mut file = Vector::new();
         if let Ok(true) = imgcodecs::imencode_def(extension, &picture, &mut file)
             && let Ok(read) = imgcodecs::imdecode(&file, imgcodecs::IMREAD_COLOR)
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_opencv_writes_is_known_by_its_first_bytes() {
-        let picture = Mat::new_rows_cols_with_default(16, 16, CV_8UC3, Scalar::all(9.0)).unwrap();
+        let picture = Mat::new_rows_cols_with_default(64, 64, CV_8UC3, Scalar::all(9.0)).unwrap();
         for format in readable() {
             let mut file = Vector::new();
             // some take nothing but floats
