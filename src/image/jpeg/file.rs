@@ -30,6 +30,7 @@ struct Segment<'a> {
 const START: u8 = 0xd8;
 const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
+const RESTART_INTERVAL: u8 = 0xdd;
 const APP1: u8 = 0xe1;
 pub const END_MARKER: [u8; 2] = [0xff, END];
 
@@ -63,6 +64,12 @@ impl<'a> JpegFile<'a> {
         applications
             .find_map(|segment| segment.body.strip_prefix(b"Exif\0\0"))
             .map_or(Orientation::Upright, exif::orientation)
+    }
+
+    /// Whether restart markers divide its scans.
+    pub fn has_restarts(&self) -> bool {
+        self.header()
+            .any(|segment| segment.marker == RESTART_INTERVAL)
     }
 
     /// Whether bytes that belong to no segment lie in the header.

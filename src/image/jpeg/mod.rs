@@ -104,11 +104,13 @@ impl JpegDecoder {
         let image = (opened.width, opened.height);
         let (size, channels) = (opened.size(scale), opened.channels);
         let arithmetic = opened.arithmetic;
+        let restarts = parts.as_ref().is_some_and(JpegFile::has_restarts);
         match opened.decode(scale, &mut self.pixels)? {
             Verdict::Whole => {}
+            Verdict::Left if !restarts => {}
             Verdict::Missing(what) => return Err(JpegError::Missing(what).into()),
             // what libjpeg does not tell shows in the pixels
-            Verdict::Warned => {
+            Verdict::Left | Verdict::Warned => {
                 if let Some(parts) = parts.filter(|_| !arithmetic)
                     && depends_on_what_follows(&parts, scale, &self.pixels, &mut self.whole)?
                 {
@@ -157,9 +159,13 @@ fn depends_on_what_follows(
     pixels: &[u8],
     whole: &mut Vec<u8>,
 ) -> Result<bool, JpegError> {
-    /// Any codes will do that are not those of zeros, which libjpeg takes for what is missing.
-    const FILLING: [u8; 256] = [0b0110_1001; 256];
-    file.write_whole(file.end().at(), &FILLING, whole);
+    // any codes will do that are not those of zeros, which libjpeg takes for what is missing
+    let mut filling = vec![0b0110_1001; 64];
+    for restart in (0xd0..=0xd7).cycle().take(32) {
+        filling.extend([0xff, restart]);
+        filling.extend([0b0110_1001; 14]);
+    }
+    file.write_whole(file.end().at(), &filling, whole);
     let mut other = Vec::new();
     Opened::new(whole)?.decode(scale, &mut other)?;
     Ok(other != pixels)

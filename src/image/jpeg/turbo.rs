@@ -23,8 +23,9 @@ pub struct Opened<'a> {
 /// What libjpeg says of a picture that it has decoded. It tells the first warning alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing, or nothing that concerns the pixels.
     Whole,
+    /// Bytes are left before the end marker: more than the picture needs, or fewer, where it has restart markers.
+    Left,
     /// Data of the picture is missing.
     Missing(String),
     /// Another warning; there may be more after it, which libjpeg keeps to itself.
@@ -151,7 +152,7 @@ impl Handle {
     fn verdict(&self) -> Result<Verdict, JpegError> {
         let text = self.text().to_string_lossy();
         match weigh(&text) {
-            Some(Weight::Harmless) => Ok(Verdict::Whole),
+            Some(Weight::Left) => Ok(Verdict::Left),
             Some(Weight::Other) => Ok(Verdict::Warned),
             Some(Weight::Missing) => Ok(Verdict::Missing(text.into_owned())),
             None => Err(self.error()),
@@ -168,8 +169,7 @@ impl Drop for Handle {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
-    /// It comes after the picture's last pixel.
-    Harmless,
+    Left,
     Missing,
     Other,
 }
@@ -181,7 +181,7 @@ fn weigh(text: &str) -> Option<Weight> {
     let text = text.strip_prefix("Corrupt JPEG data: ").unwrap_or(text);
     let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
     if text.ends_with(END_MARKER) {
-        Some(Weight::Harmless)
+        Some(Weight::Left)
     } else if begins(&[
         "premature end of data segment",
         "Premature end of JPEG file",
@@ -214,7 +214,7 @@ mod tests {
         for (text, weight) in [
             (
                 "Corrupt JPEG data: 3 extraneous bytes before marker 0xd9",
-                Some(Weight::Harmless),
+                Some(Weight::Left),
             ),
             (
                 "Corrupt JPEG data: 3 extraneous bytes before marker 0xd3",

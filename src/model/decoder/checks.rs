@@ -19,7 +19,8 @@ pub struct BadOutput {
 
 /// Half precision and fast approximations leave [0, 1] by no more than this; such a score counts as 0 or 1.
 const SLACK: f32 = 1e-3;
-const SCORES: RangeInclusive<f32> = -SLACK..=1.0 + SLACK;
+pub const LOWEST_SCORE: f32 = -SLACK;
+const SCORES: RangeInclusive<f32> = LOWEST_SCORE..=1.0 + SLACK;
 
 /// Fails unless each of `scores`, of which the first is at `offset` of output `output`, is in [0, 1].
 pub fn check_scores(scores: &[f32], output: usize, offset: usize) -> Result<(), BadOutput> {
