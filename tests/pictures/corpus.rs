@@ -111,9 +111,8 @@ pub fn grey(picture: &Mat) -> Mat {
 /// Whole files of every kind, each with its name.
 pub fn files() -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
-    let mut seed = 0;
     // sizes that recur, and some of their own: buffers are used again, grow and shrink
-    for (width, height) in [
+    let sizes = [
         (1, 1),
         (3, 2),
         (8, 8),
@@ -121,7 +120,9 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
         (33, 17),
         (40, 24),
         (48, 48),
-    ] {
+    ];
+    for (index, (width, height)) in sizes.into_iter().enumerate() {
+        let mut seed = 100 * index as u32;
         let mut add = |kind: &str, file: Option<Vec<u8>>| {
             files.extend(file.map(|file| (format!("{kind} {width}x{height}"), file)));
         };
@@ -167,7 +168,6 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
         for extension in [".bmp", ".webp", ".tiff", ".ppm", ".gif", ".jp2", ".avif"] {
             add(extension, encoded(extension, &picture, &[]));
         }
-        seed += 1;
     }
     files.push(("text".to_owned(), b"no picture".to_vec()));
     files.push(("GIF that is none".to_owned(), b"GIF89a and so on".to_vec()));

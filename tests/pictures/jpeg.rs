@@ -115,11 +115,11 @@ fn a_jpeg_whose_picture_lacks_data_is_damaged() {
 fn a_progressive_jpeg_without_its_last_scan_is_damaged() {
     let (width, height) = SIZE;
     let file = encoded(".jpg", &mat(width, height, 3), &PROGRESSIVE).unwrap();
-    let scans = file
+    let mut scans = file
         .windows(2)
         .enumerate()
         .filter(|(_, two)| *two == [0xff, 0xda]);
-    let mut last_tables = file[..scans.last().unwrap().0].windows(2);
+    let mut last_tables = file[..scans.next_back().unwrap().0].windows(2);
     let cut = last_tables.rposition(|two| two == [0xff, 0xc4]).unwrap();
     let told = decode(&file[..cut]).unwrap_err();
     assert!(told.contains("it ends before its last scan"), "{told}");

@@ -86,7 +86,7 @@ fn read(tiff: &[u8]) -> Option<Orientation> {
     };
     let number = |at: usize, length: usize| {
         let bytes = tiff.get(at..at.checked_add(length)?)?.iter();
-        let join = |number: u32, &byte: &u8| number << 8 | u32::from(byte);
+        let join = |number: u32, &byte: &u8| (number << 8) | u32::from(byte);
         Some(match big_endian {
             true => bytes.fold(0, join),
             false => bytes.rev().fold(0, join),

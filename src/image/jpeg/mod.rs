@@ -178,7 +178,7 @@ fn printing_to_screen(pixels: &mut Vec<u8>) {
         let [cyan, magenta, yellow, black] =
             std::array::from_fn(|ink| u32::from(pixels[4 * index + ink]));
         // at most `black`, a byte
-        let level = |ink: u32| (black - ((255 - ink) * black >> 8)) as u8;
+        let level = |ink: u32| (black - (((255 - ink) * black) >> 8)) as u8;
         let bgr = [yellow, magenta, cyan].map(level);
         pixels[3 * index..][..3].copy_from_slice(&bgr);
     }
