@@ -3,10 +3,12 @@
 pub mod bgr;
 pub mod decode;
 pub mod draw;
+pub mod file_format;
 pub mod folder;
 pub mod frame_rate;
 pub mod jpeg;
 pub mod letterbox;
+mod plausible;
 mod resample;
 pub mod size;
 pub mod tensor;
@@ -15,6 +17,7 @@ pub mod video;
 
 pub use bgr::BgrView;
 pub use decode::{DecodeError, ImageDecoder};
+pub use file_format::FileFormat;
 pub use folder::{CompressedFile, ImageFolder, Picture};
 pub use frame_rate::FrameRate;
 pub use jpeg::JpegScale;

@@ -188,7 +188,7 @@ pub(super) fn draw_all(
 ) -> Result<BTreeMap<usize, Vec<u8>>, PictureError> {
     let mut pictures = BTreeMap::new();
     let mut encoder = JpegEncoder::new(JPEG_QUALITY).map_err(DecodeError::from)?;
-    let mut decoder = ImageDecoder::new()?;
+    let mut decoder = ImageDecoder::new();
     let mut draw = |index: u64, image: &BgrView<'_>| {
         for (at, wanted) in wanted.iter().enumerate() {
             if wanted.record.index == index {

@@ -140,7 +140,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         cameras: &cameras,
         prefixes: prefixes(&select_cameras(&recording, &[], &args.recording)?),
         seen: HashSet::new(),
-        decoder: ImageDecoder::new()?,
+        decoder: ImageDecoder::new(),
         encoder: JpegEncoder::new(JPEG_QUALITY)?,
         annotations: empty(
             &loaded.labels,
