@@ -38,7 +38,7 @@ fn pixels() -> Vec<u8> {
 
 fn decode(criterion: &mut Criterion) {
     let pixels = pixels();
-    let mut decoder = ImageDecoder::new().expect("libjpeg-turbo starts");
+    let mut decoder = ImageDecoder::new();
     let view = BgrView::new(WIDTH, HEIGHT, 3 * WIDTH as usize, &pixels).expect("whole rows");
     let jpeg = JpegEncoder::new(90)
         .and_then(|mut encoder| encoder.encode(&view))
@@ -116,7 +116,7 @@ fn infer(criterion: &mut Criterion) {
         criterion.bench_function(&format!("boxes/{name}"), |b| {
             b.iter(|| {
                 found.clear();
-                decoder.decode(&values, 0.25, |_| 0.25, &mut found);
+                decoder.decode(&values, 0.25, |_| 0.25, &mut found).is_ok()
             });
         });
     }

@@ -218,7 +218,7 @@ fn real_case(folder: &Path) -> Case {
     let text = fs::read_to_string(folder.join("instances_coco_part.json")).unwrap();
     let truth: Annotations = serde_json::from_str(&text).unwrap();
     let mut detector = detector("nanodet_m_416", Some(0.001), Some(0.6));
-    let mut decoder = ImageDecoder::new().unwrap();
+    let mut decoder = ImageDecoder::new();
     let labels: Vec<_> = truth
         .categories
         .iter()

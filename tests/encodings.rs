@@ -82,12 +82,12 @@ impl Picture {
             step,
             data,
         };
-        Picture::of(&ImageDecoder::new().unwrap().decode_raw(&image).unwrap())
+        Picture::of(&ImageDecoder::new().decode_raw(&image).unwrap())
     }
 }
 
 fn decode(name: &str, message: &[u8]) -> Picture {
-    let mut decoder = ImageDecoder::new().unwrap();
+    let mut decoder = ImageDecoder::new();
     let picture = if name.starts_with("compressed") {
         decoder.decode_compressed(&CompressedImageView::parse(message).unwrap())
     } else {
@@ -255,7 +255,7 @@ fn yuv_goes_by_either_of_its_names() {
             encoding: theirs,
             ..image
         };
-        let mut decoder = ImageDecoder::new().unwrap();
+        let mut decoder = ImageDecoder::new();
         let renamed = Picture::of(&decoder.decode_raw(&renamed).unwrap());
         assert!(renamed == decode(ours, &messages[ours]), "{theirs}");
     }

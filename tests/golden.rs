@@ -109,7 +109,7 @@ fn goldens_hold(test: &str, model: &str) {
     let text = fs::read_to_string(assets.join(format!("golden/{model}.json"))).unwrap();
     let golden: Golden = serde_json::from_str(&text).unwrap();
     let mut detector = detector(model, Some(golden.conf_threshold), Some(golden.nms_iou));
-    let mut decoder = ImageDecoder::new().unwrap();
+    let mut decoder = ImageDecoder::new();
     assert!(!golden.images.is_empty());
     for image in &golden.images {
         let file = fs::read(assets.join(&image.png)).unwrap();
@@ -184,7 +184,7 @@ fn tensors_hold(test: &str, model: &str, npz: &str) {
         return;
     };
     let golden = unpack(&mut python, &assets.join(npz));
-    let mut decoder = ImageDecoder::new().unwrap();
+    let mut decoder = ImageDecoder::new();
     let mut detector = detector(model, None, None);
     let png = fs::read(assets.join("png/coco_000000000257.png")).unwrap();
     detector

@@ -240,7 +240,7 @@ fn a_video_becomes_jpeg_images_with_camera_info() {
     };
     assert_eq!(counts(&bag), counts(&shared));
     assert_eq!((images.len(), infos.len()), (221, 221));
-    let mut decoder = ImageDecoder::new().unwrap();
+    let mut decoder = ImageDecoder::new();
     for (index, (image, info)) in images.into_iter().zip(infos).enumerate() {
         assert_header(image, index, "front");
         assert_header(info, index, "front");
@@ -355,7 +355,7 @@ fn a_folder_is_taken_in_natural_order_and_jpeg_as_it_is() {
         (views[0].data, views[2].data),
         (second.as_slice(), tenth.as_slice())
     );
-    let mut decoder = ImageDecoder::new().unwrap();
+    let mut decoder = ImageDecoder::new();
     let picture = decoder.decode_compressed(&views[1]).unwrap();
     assert_eq!((picture.width(), picture.height()), (48, 32));
 }

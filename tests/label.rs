@@ -161,7 +161,7 @@ fn other_tools_read_what_is_exported() {
                 .join(image["file_name"].as_str().unwrap()),
         )
         .unwrap();
-        let mut decoder = shuffledet_image::ImageDecoder::new().unwrap();
+        let mut decoder = shuffledet_image::ImageDecoder::new();
         let picture = decoder.decode_file(&jpeg).unwrap();
         assert_eq!(json!(picture.width()), image["width"]);
     }

@@ -22,7 +22,7 @@ use shuffledet_image::{BgrView, ImageDecoder, draw};
 #[command(after_help = "\
 Exit code: 0 when every image was processed, 2 when some could not be, 1 on an error.")]
 pub struct DetectArgs {
-    /// Image files, in any format that OpenCV reads
+    /// Image files, in any format that OpenCV reads, whatever their names
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
 
@@ -72,7 +72,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
         .transpose()?;
     let loaded = args.parameters.load()?;
     let mut detector = loaded.detector()?;
-    let mut decoder = ImageDecoder::new()?;
+    let mut decoder = ImageDecoder::new();
     decoder.set_jpeg_scale(loaded.config.input.jpeg_scale);
     let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
     if let Some(folder) = &args.draw {

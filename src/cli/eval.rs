@@ -120,7 +120,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     };
     let ran = match &data.images {
         Images::Folder(folder) => {
-            let mut source = FileSource::new(folder, &data.truth.images, pending.clone())?;
+            let mut source = FileSource::new(folder, &data.truth.images, pending.clone());
             let source = (&mut source, 1);
             process(
                 &loaded,

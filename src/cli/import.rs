@@ -22,7 +22,7 @@ use shuffledet_report::format;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A folder's .jpg, .jpeg, .png, .bmp, .webp, .tif and .tiff files are taken, frame2 before frame10.
+A folder's images are taken in the formats that OpenCV reads (it may lack WebP, AVIF or GIF), frame2 before frame10.
 JPEG and PNG files go into the recording byte for byte, unless --raw is given.
 An image that cannot be read is named and left out; those after it keep their times.
 Exit code: 0 when every frame was written, 2 when images were left out, 1 on an error,
@@ -193,7 +193,11 @@ impl Input {
             }
             return Ok(Self::Folder(folder));
         }
-        if is_image(path) && path.exists() {
+        // a GIF may be a video, too
+        let is_gif = path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("gif"));
+        if is_image(path) && !is_gif && path.exists() {
             bail!(
                 "{}: is an image; expected a video or a folder of images",
                 path.display()

@@ -215,7 +215,7 @@ fn with_source<T>(
     let images = &data.truth.images;
     match &data.images {
         Images::Folder(folder) => {
-            let mut files = FileSource::new(folder, images, indices)?;
+            let mut files = FileSource::new(folder, images, indices);
             run(&mut |frame| next(&mut files, frame))
         }
         Images::Recording(recording) => {

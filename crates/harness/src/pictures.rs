@@ -40,7 +40,7 @@ pub enum PictureError {
 pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, PictureError> {
     let mut pictures = BTreeMap::new();
     let mut encoder = JpegEncoder::new(JPEG_QUALITY).map_err(DecodeError::from)?;
-    let mut decoder = ImageDecoder::new()?;
+    let mut decoder = ImageDecoder::new();
     let mut draw = |index: u64, image: &BgrView<'_>| {
         for (at, wanted) in wanted.iter().enumerate() {
             if wanted.record.index == index {

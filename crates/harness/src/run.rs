@@ -20,9 +20,8 @@ use shuffledet_detector::pipeline::{
 use shuffledet_eval::record::as_written;
 use shuffledet_eval::subject::EvaluationSettings;
 use shuffledet_eval::{Found, ImageRecord, ImageSource, TruthImage, image_path};
-use shuffledet_image::{DecodeError, ImageDecoder};
 use shuffledet_msg::cdr::CdrError;
-use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
+use shuffledet_msg::{CompressedImageView, HeaderView};
 
 /// How detections of `detector` are counted, with no class map, regions, limit or camera.
 pub fn settings(detector: &DetectorSettings) -> EvaluationSettings {
@@ -140,25 +139,16 @@ pub struct FileSource<'a> {
     folder: &'a Path,
     images: &'a [TruthImage],
     pending: vec::IntoIter<u64>,
-    decoder: ImageDecoder,
 }
 
 impl<'a> FileSource<'a> {
     /// Those of `images` in `folder` whose indices are `pending`.
-    ///
-    /// # Errors
-    /// libjpeg-turbo cannot set up.
-    pub fn new(
-        folder: &'a Path,
-        images: &'a [TruthImage],
-        pending: Vec<u64>,
-    ) -> Result<Self, DecodeError> {
-        Ok(Self {
+    pub fn new(folder: &'a Path, images: &'a [TruthImage], pending: Vec<u64>) -> Self {
+        Self {
             folder,
             images,
             pending: pending.into_iter(),
-            decoder: ImageDecoder::new()?,
-        })
+        }
     }
 }
 
@@ -175,11 +165,7 @@ impl Source for FileSource<'_> {
         frame.transport = Transport::Compressed;
         let source = self.images.get(index as usize).map(|image| &image.source);
         let read = match source {
-            Some(ImageSource::File { file_name }) => wrap(
-                &image_path(self.folder, file_name),
-                &mut self.decoder,
-                frame,
-            ),
+            Some(ImageSource::File { file_name }) => wrap(&image_path(self.folder, file_name), frame),
             _ => Err("is no file, but a message of a recording".to_owned()),
         };
         if let Err(problem) = read {
@@ -190,38 +176,15 @@ impl Source for FileSource<'_> {
     }
 }
 
-/// Makes a message of the file: of JPEG and PNG its very bytes, of anything else its pixels.
-fn wrap(path: &Path, decoder: &mut ImageDecoder, frame: &mut Frame) -> Result<(), String> {
+/// Makes a message of the file's very bytes.
+fn wrap(path: &Path, frame: &mut Frame) -> Result<(), String> {
     let file = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let too_long = |error: CdrError| format!("{}: {error}", path.display());
-    let header = HeaderView::default();
-    let format = match file.as_slice() {
-        [0xff, 0xd8, ..] => "jpeg",
-        [0x89, b'P', b'N', b'G', ..] => "png",
-        other => match decoder.decode_file(other) {
-            Ok(picture) => {
-                frame.transport = Transport::Raw;
-                let image = ImageView {
-                    header,
-                    height: picture.height(),
-                    width: picture.width(),
-                    encoding: "bgr8",
-                    is_bigendian: false,
-                    // a row of a decoded picture is at most 3 * 2^31 bytes, and as a message at most 2^32
-                    step: u32::try_from(picture.step()).unwrap_or(u32::MAX),
-                    data: picture.data(),
-                };
-                return image.write(&mut frame.message).map_err(too_long);
-            }
-            // the pipeline says what is wrong with it
-            Err(_) => "",
-        },
-    };
     let image = CompressedImageView {
-        header,
-        format,
+        header: HeaderView::default(),
+        format: "",
         data: &file,
     };
+    let too_long = |error: CdrError| format!("{}: {error}", path.display());
     image.write(&mut frame.message).map_err(too_long)
 }
 

@@ -18,7 +18,7 @@ use shuffledet_detector::{
 };
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::{Found, ImageRecord, TruthImage};
-use shuffledet_image::{BgrView, DecodeError, ImageDecoder};
+use shuffledet_image::{BgrView, ImageDecoder};
 use shuffledet_infer::InferError;
 
 /// Settings for which the model runs once.
@@ -37,8 +37,6 @@ pub enum SweepError {
     Load(#[from] LoadError),
     #[error(transparent)]
     Infer(#[from] InferError),
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
     #[error("{0}")]
     Source(String),
     #[error("a thread of the sweep panicked; this is a mistake in shuffledet, please report it")]
@@ -127,19 +125,19 @@ struct Lane {
 }
 
 /// One that decodes as the parameters say, which are the same for all groups but for what the grid changes.
-fn decoder(groups: &[Group]) -> Result<ImageDecoder, SweepError> {
-    let mut decoder = ImageDecoder::new()?;
+fn decoder(groups: &[Group]) -> ImageDecoder {
+    let mut decoder = ImageDecoder::new();
     if let Some(group) = groups.first() {
         decoder.set_jpeg_scale(group.loaded.config.input.jpeg_scale);
     }
-    Ok(decoder)
+    decoder
 }
 
 impl Lane {
     fn new(groups: &[Group]) -> Result<Self, SweepError> {
         let detectors = groups.iter().map(|group| group.loaded.detector());
         Ok(Self {
-            decoder: decoder(groups)?,
+            decoder: decoder(groups),
             detectors: detectors.collect::<Result<_, _>>()?,
         })
     }
@@ -172,7 +170,7 @@ impl Lane {
                 ));
             };
             run_group(detector, &image, group, each)
-                .map_err(|error| format!("inference: {error}"))?;
+                .map_err(|error| format!("{}: {error}", error.reason()))?;
         }
         Ok(results)
     }
@@ -216,7 +214,7 @@ pub fn measure(
     stop: &AtomicBool,
 ) -> Result<Vec<Vec<f64>>, SweepError> {
     let mut times = vec![Vec::new(); count];
-    let mut decoder = decoder(groups)?;
+    let mut decoder = decoder(groups);
     for group in groups {
         let mut detector = group.loaded.detector()?;
         let warming = messages.iter().take(1).map(|message| (message, false));

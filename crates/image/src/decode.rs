@@ -1,13 +1,15 @@
 //! From `sensor_msgs/msg/Image` and `CompressedImage` to BGR. The conversions are OpenCV's, chosen as `cv_bridge`
 //! chooses them; bgr8 is not even copied.
 
-use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, Mat};
+use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, Mat, MatTraitConst};
 use opencv::{imgcodecs, imgproc};
 use thiserror::Error;
 
 use super::bgr::{BgrView, BorrowedMat, row_bytes, rows_bytes};
 use super::encoding::compressed_measurement;
-use super::jpeg::{JpegDecoder, JpegScale, has_exif, has_screen_colours};
+use super::file_format::{self, FileFormat};
+use super::jpeg::{JpegDecoder, JpegError, JpegScale};
+use super::plausible::{Implausible, PngHeader};
 use shuffledet_msg::{CompressedImageView, ImageView};
 
 /// Why an image's bytes are not a picture.
@@ -16,9 +18,19 @@ pub enum DecodeError {
     #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
     UnknownEncoding { found: String },
     #[error(
-        "compressed image is neither JPEG nor PNG: format {format:?}, first bytes {first:02x?}"
+        "image is in no known format: {format}first bytes {first:02x?}; this OpenCV reads {}",
+        file_format::readable_names()
     )]
-    UnknownFormat { format: String, first: Vec<u8> },
+    UnknownFormat {
+        /// What the message says, as `format "..", `; empty of a file.
+        format: String,
+        first: Vec<u8>,
+    },
+    #[error(
+        "image is {format}, which this OpenCV does not read; it reads {}; convert the image to one of them",
+        file_format::readable_names()
+    )]
+    UnreadableFormat { format: FileFormat },
     #[error("image of {width}x{height} pixels, {encoding}: {problem}")]
     Geometry {
         width: u32,
@@ -26,14 +38,12 @@ pub enum DecodeError {
         encoding: String,
         problem: String,
     },
-    #[error("image says {width}x{height} pixels, more than its {bytes} compressed bytes can hold")]
-    Implausible {
-        width: u64,
-        height: u64,
-        bytes: usize,
-    },
+    #[error(transparent)]
+    Implausible(#[from] Implausible),
     #[error("damaged JPEG: {0}")]
-    Jpeg(#[from] turbojpeg::Error),
+    Jpeg(#[from] JpegError),
+    #[error("JPEG encoder: {0}")]
+    Encoder(#[from] turbojpeg::Error),
     #[error("damaged {kind}: {problem}")]
     Damaged { kind: &'static str, problem: String },
     #[error("OpenCV: {0}")]
@@ -45,10 +55,13 @@ impl DecodeError {
     pub fn reason(&self) -> &'static str {
         match self {
             DecodeError::UnknownEncoding { .. } => "unknown_encoding",
-            DecodeError::UnknownFormat { .. } => "unknown_format",
+            DecodeError::UnknownFormat { .. } | DecodeError::UnreadableFormat { .. } => {
+                "unknown_format"
+            }
             DecodeError::Geometry { .. } => "wrong_size",
-            DecodeError::Implausible { .. }
+            DecodeError::Implausible(_)
             | DecodeError::Jpeg(_)
+            | DecodeError::Encoder(_)
             | DecodeError::Damaged { .. }
             | DecodeError::OpenCv(_) => "damaged_image",
         }
@@ -122,7 +135,7 @@ fn layout(encoding: &str) -> Option<Layout> {
     })
 }
 
-/// Decodes images one after another into buffers that it keeps.
+/// Decodes images one after another into buffers that it keeps. Nothing of an image reaches the next but their room.
 pub struct ImageDecoder {
     jpeg: JpegDecoder,
     jpeg_scale: JpegScale,
@@ -131,18 +144,16 @@ pub struct ImageDecoder {
 }
 
 impl ImageDecoder {
-    /// # Errors
-    /// libjpeg-turbo cannot set up.
-    pub fn new() -> Result<Self, DecodeError> {
-        Ok(Self {
-            jpeg: JpegDecoder::new()?,
+    pub fn new() -> Self {
+        Self {
+            jpeg: JpegDecoder::new(),
             jpeg_scale: JpegScale::Full,
             converted: Mat::default(),
             grey: Vec::new(),
-        })
+        }
     }
 
-    /// Decodes JPEG at `scale` from now on, but for those that EXIF turns and those in printing colours.
+    /// Decodes JPEG at `scale` from now on.
     pub fn set_jpeg_scale(&mut self, scale: JpegScale) {
         self.jpeg_scale = scale;
     }
@@ -186,8 +197,7 @@ impl ImageDecoder {
         self.converted("image")
     }
 
-    /// The picture of a JPEG or PNG. What the data is decides, not what `format` says; EXIF orientation is applied
-    /// as OpenCV does.
+    /// The picture of a compressed image. What the data is decides, not what `format` says; EXIF orientation is applied.
     pub fn decode_compressed<'a>(
         &'a mut self,
         image: &CompressedImageView<'a>,
@@ -197,54 +207,70 @@ impl ImageDecoder {
             let found = found.to_owned();
             return Err(DecodeError::UnknownEncoding { found });
         }
-        match image.data {
-            [0xff, 0xd8, ..] | [0x89, b'P', b'N', b'G', ..] => self.decode_file(image.data),
-            other => Err(DecodeError::UnknownFormat {
-                format: image.format.to_owned(),
-                first: other.iter().copied().take(8).collect(),
-            }),
-        }
+        self.decode_bytes(image.data, Some(image.format))
     }
 
-    /// The picture of an image file's bytes, in any format that OpenCV reads.
+    /// The picture of an image file's bytes, in any format that OpenCV reads; EXIF orientation is applied.
     pub fn decode_file(&mut self, file: &[u8]) -> Result<BgrView<'_>, DecodeError> {
-        match file {
-            [0xff, 0xd8, ..] => {
-                let header = self.jpeg.header(file)?;
-                check_plausible(header.width as u64, header.height as u64, file.len())?;
-                if has_exif(file) || !has_screen_colours(&header) {
-                    return self.decode_with_opencv(file, "JPEG");
-                }
-                Ok(self.jpeg.decode(file, &header, self.jpeg_scale)?)
-            }
-            [0x89, b'P', b'N', b'G', ..] => {
-                let (width, height) = png_size(file).ok_or_else(|| DecodeError::Damaged {
+        self.decode_bytes(file, None)
+    }
+
+    fn decode_bytes(
+        &mut self,
+        file: &[u8],
+        stated_format: Option<&str>,
+    ) -> Result<BgrView<'_>, DecodeError> {
+        match FileFormat::of(file) {
+            Some(FileFormat::Jpeg) => self.jpeg.decode(file, self.jpeg_scale),
+            Some(FileFormat::Png) => {
+                let header = PngHeader::read(file).ok_or_else(|| DecodeError::Damaged {
                     kind: "PNG",
-                    problem: "it ends within its header".to_owned(),
+                    problem: "it has no header, or one that makes no sense".to_owned(),
                 })?;
-                check_plausible(width, height, file.len())?;
-                self.decode_with_opencv(file, "PNG")
+                header.check(file.len())?;
+                self.decode_with_opencv(file)?;
+                self.converted("PNG")
             }
-            [] => Err(DecodeError::Damaged {
+            Some(format) => {
+                let decoded = self.decode_with_opencv(file);
+                if decoded.is_ok() && !self.converted.empty() {
+                    self.converted(format.name())
+                } else if format.is_readable() {
+                    decoded?;
+                    self.converted(format.name())
+                } else {
+                    Err(DecodeError::UnreadableFormat { format })
+                }
+            }
+            None if file.is_empty() && stated_format.is_none() => Err(DecodeError::Damaged {
                 kind: "image",
                 problem: "it is empty".to_owned(),
             }),
-            _ => self.decode_with_opencv(file, "image"),
+            // there may be formats that OpenCV knows and this does not
+            None => match self.decode_with_opencv(file) {
+                Ok(()) if !self.converted.empty() => self.converted("image"),
+                _ => Err(DecodeError::UnknownFormat {
+                    format: stated_format.map_or(String::new(), |f| format!("format {f:?}, ")),
+                    first: file.iter().copied().take(8).collect(),
+                }),
+            },
         }
     }
 
-    fn decode_with_opencv(
-        &mut self,
-        file: &[u8],
-        kind: &'static str,
-    ) -> Result<BgrView<'_>, DecodeError> {
+    /// Leaves `converted` empty where OpenCV finds no picture.
+    fn decode_with_opencv(&mut self, file: &[u8]) -> opencv::Result<()> {
         // OpenCV leaves the picture before in place where it finds none
         self.converted = Mat::default();
+        if file.is_empty() {
+            return Ok(());
+        }
         let bytes = Mat::from_slice(file)?;
-        let decoded = imgcodecs::imdecode_to(&bytes, imgcodecs::IMREAD_COLOR, &mut self.converted)?;
+        let decoded = imgcodecs::imdecode_to(&bytes, imgcodecs::IMREAD_COLOR, &mut self.converted);
         // the returned header shares `converted`'s pixels when there are any
-        drop(decoded);
-        self.converted(kind)
+        if decoded.map(drop).is_err() {
+            self.converted = Mat::default();
+        }
+        Ok(())
     }
 
     fn converted(&self, kind: &'static str) -> Result<BgrView<'_>, DecodeError> {
@@ -252,6 +278,12 @@ impl ImageDecoder {
             kind,
             problem: "OpenCV finds no picture in it".to_owned(),
         })
+    }
+}
+
+impl Default for ImageDecoder {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -313,32 +345,6 @@ fn geometry(image: &ImageView<'_>, problem: String) -> DecodeError {
     }
 }
 
-/// The densest that PNG (deflate: 1032 to 1) and JPEG (progressive: an end-of-band run for many blocks) become is
-/// about a thousand decoded bytes for each of the file's. Twice that is a lie, and would let a small message
-/// reserve gigabytes.
-const DECODED_BYTES_PER_BYTE: u64 = 2048;
-
-fn check_plausible(width: u64, height: u64, bytes: usize) -> Result<(), DecodeError> {
-    let decoded = width.saturating_mul(height).saturating_mul(3);
-    if decoded > DECODED_BYTES_PER_BYTE.saturating_mul(bytes as u64) {
-        return Err(DecodeError::Implausible {
-            width,
-            height,
-            bytes,
-        });
-    }
-    Ok(())
-}
-
-/// Width and height from the IHDR chunk, which the PNG specification puts first.
-pub(super) fn png_size(file: &[u8]) -> Option<(u64, u64)> {
-    let number = |at: usize| {
-        let bytes = file.get(at..at + 4)?.try_into().ok()?;
-        Some(u64::from(u32::from_be_bytes(bytes)))
-    };
-    Some((number(16)?, number(20)?))
-}
-
 /// Scales 65,535 to 255 and rounds, as `cv_bridge` does. The image's geometry has been checked.
 fn mono16_to_mono8(image: &ImageView<'_>, grey: &mut Vec<u8>) {
     let row = 2 * image.width as usize;
@@ -374,7 +380,7 @@ mod tests {
         for extension in [".bmp", ".png"] {
             let mut file = Vector::new();
             imgcodecs::imencode_def(extension, &picture, &mut file).unwrap();
-            let mut decoder = ImageDecoder::new().unwrap();
+            let mut decoder = ImageDecoder::new();
             assert!(decoder.decode_file(file.as_slice()).is_ok());
             for length in [0, 1, 12, 30] {
                 assert!(

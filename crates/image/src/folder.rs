@@ -1,17 +1,20 @@
 //! The images of a folder, in the order in which people number them.
 
 use std::cmp::Ordering;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::vec;
 
 use thiserror::Error;
 
-use super::{BgrView, DecodeError, ImageDecoder};
+use super::{BgrView, DecodeError, FileFormat, ImageDecoder};
 
-/// The endings of image files, whatever their case.
-pub const IMAGE_EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
+/// The endings of image files, whatever their case. Some are of formats that not every OpenCV reads.
+pub const IMAGE_EXTENSIONS: [&str; 20] = [
+    "jpg", "jpeg", "jpe", "png", "bmp", "webp", "tif", "tiff", "gif", "avif", "heic", "jp2", "jxl",
+    "pbm", "pgm", "ppm", "pnm", "hdr", "exr", "ras",
+];
 
 /// Why an image file is not a picture.
 #[derive(Debug, Error)]
@@ -39,8 +42,8 @@ pub struct CompressedFile<'a> {
     pub bytes: &'a [u8],
 }
 
-/// The files of a folder that [`is_image`] takes and whose names do not begin with a dot, in natural order. What is in
-/// folders within is left out.
+/// The images of a folder, in natural order: files that [`is_image`] takes, and those without an ending that begin like
+/// one. Names that begin with a dot, and what is in folders within, are left out.
 pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, ImageFileError> {
     let failed = |source| ImageFileError::Io {
         path: folder.to_owned(),
@@ -49,7 +52,8 @@ pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, ImageFileError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
-        if is_image(&file) && !name(&file).starts_with(b".") && file.is_file() {
+        let hidden = name(&file).starts_with(b".");
+        if !hidden && file.is_file() && (is_image(&file) || begins_as_image(&file)) {
             files.push(file);
         }
     }
@@ -75,10 +79,7 @@ impl ImageFolder {
             files: images_in(path)?.into_iter(),
             path: PathBuf::new(),
             bytes: Vec::new(),
-            decoder: ImageDecoder::new().map_err(|source| ImageFileError::Decode {
-                path: path.to_owned(),
-                source,
-            })?,
+            decoder: ImageDecoder::new(),
         })
     }
 
@@ -101,9 +102,9 @@ impl ImageFolder {
                 }));
             }
         };
-        let format = match self.bytes.as_slice() {
-            [0xff, 0xd8, ..] => Some("jpeg"),
-            [0x89, b'P', b'N', b'G', ..] => Some("png"),
+        let format = match FileFormat::of(&self.bytes) {
+            Some(FileFormat::Jpeg) => Some("jpeg"),
+            Some(FileFormat::Png) => Some("png"),
             _ => None,
         };
         let bytes = self.bytes.as_slice();
@@ -128,6 +129,14 @@ pub fn is_image(path: &Path) -> bool {
     IMAGE_EXTENSIONS
         .iter()
         .any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// Whether a file without an ending is an image, by its first bytes.
+fn begins_as_image(path: &Path) -> bool {
+    let mut first = [0; 64];
+    let mut read = || File::open(path)?.read(&mut first);
+    path.extension().is_none()
+        && read().is_ok_and(|count| FileFormat::of(&first[..count]).is_some())
 }
 
 fn name(path: &Path) -> &[u8] {
@@ -203,6 +212,21 @@ mod tests {
     fn endings_are_known_in_any_case() {
         assert!(is_image(Path::new("x/a.JPG")) && is_image(Path::new("a.b.tiff")));
         assert!(!is_image(Path::new("jpg")) && !is_image(Path::new("a.jpg.txt")));
+    }
+
+    #[test]
+    fn files_without_an_ending_are_known_by_their_first_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        write("000001", b"\xff\xd8\xff\xe0");
+        write("000002.gif", b"GIF89a");
+        write("README", b"what this is");
+        write("000001.bak", b"\xff\xd8\xff\xe0");
+        write(".hidden", b"\xff\xd8\xff\xe0");
+        write("empty", b"");
+        let found = images_in(folder.path()).unwrap();
+        let names: Vec<_> = found.iter().map(|path| name(path)).collect();
+        assert_eq!(names, [&b"000001"[..], b"000002.gif"]);
     }
 
     proptest! {

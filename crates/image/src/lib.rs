@@ -5,7 +5,7 @@
 //!
 //! let grey = BgrView::new(64, 48, 3 * 64, &[114; 3 * 64 * 48]).expect("the buffer has the size of the picture");
 //! let jpeg = JpegEncoder::new(90)?.encode(&grey)?;
-//! let mut decoder = ImageDecoder::new()?;
+//! let mut decoder = ImageDecoder::new();
 //! let picture = decoder.decode_file(&jpeg)?;
 //! assert_eq!((picture.width(), picture.height()), (64, 48));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -16,11 +16,13 @@ pub mod container;
 pub mod decode;
 pub mod draw;
 pub mod encoding;
+pub mod file_format;
 pub mod folder;
 pub mod frame_rate;
 pub mod frame_times;
 pub mod jpeg;
 pub mod letterbox;
+mod plausible;
 mod resample;
 pub mod size;
 pub mod tensor;
@@ -29,6 +31,7 @@ pub mod video;
 
 pub use bgr::BgrView;
 pub use decode::{DecodeError, ImageDecoder};
+pub use file_format::FileFormat;
 pub use folder::{CompressedFile, ImageFolder, Picture};
 pub use frame_rate::FrameRate;
 pub use frame_times::FrameTimes;

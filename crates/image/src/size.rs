@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::ImageDecoder;
-use super::decode::png_size;
 use super::folder::ImageFileError;
-use super::jpeg::{JpegDecoder, has_exif};
+use super::plausible::PngHeader;
+use super::{DecodeError, FileFormat, ImageDecoder, jpeg};
 
 /// Width and height in pixels.
 pub fn image_size(path: &Path) -> Result<(u32, u32), ImageFileError> {
@@ -14,23 +13,38 @@ pub fn image_size(path: &Path) -> Result<(u32, u32), ImageFileError> {
         path: path.to_owned(),
         source,
     })?;
-    let decode = |source| ImageFileError::Decode {
+    size_of(&file).map_err(|source| ImageFileError::Decode {
         path: path.to_owned(),
         source,
-    };
-    if file.starts_with(b"\x89PNG\r\n\x1a\n")
-        && let Some((width, height)) = png_size(&file)
-    {
-        return Ok((width as u32, height as u32));
+    })
+}
+
+/// Width and height in pixels of the picture in a file's bytes.
+pub fn size_of(file: &[u8]) -> Result<(u32, u32), DecodeError> {
+    match FileFormat::of(file) {
+        Some(FileFormat::Jpeg) => return Ok(jpeg::size(file)?),
+        Some(FileFormat::Png) if !has_exif_chunk(file) => {
+            if let Some(header) = PngHeader::read(file) {
+                return Ok((header.width, header.height));
+            }
+        }
+        _ => {}
     }
-    // EXIF may turn the picture
-    if file.starts_with(b"\xff\xd8")
-        && !has_exif(&file)
-        && let Ok(header) = JpegDecoder::new().and_then(|mut decoder| decoder.header(&file))
-    {
-        return Ok((header.width as u32, header.height as u32));
+    let mut decoder = ImageDecoder::new();
+    let image = decoder.decode_file(file)?;
+    Ok(image.image_size())
+}
+
+/// Whether a PNG says that it is turned, which some versions of OpenCV heed.
+fn has_exif_chunk(png: &[u8]) -> bool {
+    let mut chunks = png.get(8..).unwrap_or_default();
+    while let [a, b, c, d, name @ ..] = chunks {
+        if name.starts_with(b"eXIf") {
+            return true;
+        }
+        // length, name and checksum are four bytes each
+        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        chunks = chunks.get(length.saturating_add(12)..).unwrap_or_default();
     }
-    let mut decoder = ImageDecoder::new().map_err(decode)?;
-    let image = decoder.decode_file(&file).map_err(decode)?;
-    Ok((image.width(), image.height()))
+    false
 }

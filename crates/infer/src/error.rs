@@ -17,6 +17,18 @@ pub struct ShapeMismatch {
     pub found: String,
 }
 
+/// A model's outputs from which nothing can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[error(
+    "the model's output {output} has {value} at position {position}, where {expected} is expected; check the model's weights, precision and execution provider"
+)]
+pub struct BadOutput {
+    pub output: usize,
+    pub position: usize,
+    pub value: f32,
+    pub expected: &'static str,
+}
+
 /// Why a model cannot be loaded or run.
 #[derive(Debug, Error)]
 pub enum InferError {
@@ -42,6 +54,8 @@ pub enum InferError {
         provider: Provider,
         error: ProviderError,
     },
+    #[error("bad output: {0}")]
+    BadOutput(#[from] BadOutput),
     #[error("output {index} of the model has {found} values, expected {expected}")]
     OutputLength {
         index: usize,
@@ -57,6 +71,7 @@ impl InferError {
             InferError::Provider { provider, .. } if *provider != Provider::Cpu => {
                 "provider_failed"
             }
+            InferError::BadOutput(_) => "bad_output",
             _ => "inference",
         }
     }

@@ -32,7 +32,7 @@ mod upgrade;
 
 pub use backend::{ModelFile, OrtBackend};
 pub use backoff::Backoff;
-pub use error::{InferError, ShapeMismatch};
+pub use error::{BadOutput, InferError, ShapeMismatch};
 pub use opening::Opening;
 pub use options::ProviderOptions;
 pub use provider::Provider;

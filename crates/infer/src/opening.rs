@@ -9,7 +9,7 @@ use super::self_test::{Probe, Reference};
 use super::session::{Patience, Session, SessionOptions};
 use super::standing::Standing;
 use super::{InferError, Provider, ProviderError, ShapeMismatch, upgrade};
-use shuffledet_core::InputSpec;
+use shuffledet_core::{Cause, InputSpec};
 
 /// What a session is opened with.
 pub struct Opening<'a> {
@@ -122,9 +122,16 @@ impl Opening<'_> {
 
     fn quick(&self, provider: Provider) -> Result<First, ProviderError> {
         let mut runner = self.backend.build(provider)?;
-        let alone = self.options.providers == [Provider::Cpu];
-        let reference = (!alone).then(|| Reference::take(&mut *runner, self.probe()));
-        Ok((runner, reference.transpose()?))
+        if self.options.providers == [Provider::Cpu] {
+            return Ok((runner, None));
+        }
+        let reference = Reference::take(&mut *runner, self.probe())?;
+        // of the CPU it is the model that says so, and each frame will fail by name
+        if provider != Provider::Cpu && !reference.is_finite() {
+            let text = "its outputs on the test card are not finite numbers";
+            return Err(ProviderError::new(Cause::SelfTestFailed, text));
+        }
+        Ok((runner, Some(reference)))
     }
 
     fn slow(&self, provider: Provider) -> Result<First, ProviderError> {

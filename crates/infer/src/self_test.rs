@@ -37,10 +37,16 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Runs `trusted` on the probe, which warms it up, too.
+    /// Runs `trusted` on the probe, which warms it up, too. There is no better judge of its outputs yet than that they are
+    /// finite, see [`Reference::is_finite`].
     pub fn take(trusted: &mut dyn Runner, probe: Probe) -> Result<Self, ProviderError> {
         let outputs = outputs(trusted, &probe)?;
         Ok(Self { probe, outputs })
+    }
+
+    /// Whether every value that it holds is finite.
+    pub fn is_finite(&self) -> bool {
+        self.outputs.iter().flatten().all(|value| value.is_finite())
     }
 
     /// Runs `runner` on the probe.

@@ -31,15 +31,7 @@ impl Message {
 /// At most `limit` messages of the recording or folder at `path`, at least one.
 pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
     let pictures = if path.is_dir() {
-        let mut images = images_in(path)?;
-        // what a CompressedImage can carry
-        images.retain(|image| {
-            let extension = image.extension().unwrap_or_default();
-            ["jpg", "jpeg", "png"]
-                .iter()
-                .any(|known| extension.eq_ignore_ascii_case(known))
-        });
-        images
+        images_in(path)?
     } else {
         Vec::new()
     };

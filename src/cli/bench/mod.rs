@@ -30,7 +30,7 @@ detections, and after each the bare session.run on the same tensor; ratio is the
 the frames that whole workers in parallel publish a second. --load: of live frames from 1, 2, 4 and 8 cameras, what is
 published and how old it is then, at 10 to 200 percent of that rate; 36 times S.")]
 pub struct BenchArgs {
-    /// A recording, or a folder of JPEG and PNG images
+    /// A recording, or a folder of images
     #[arg(value_name = "BAG|DIR")]
     input: PathBuf,
 

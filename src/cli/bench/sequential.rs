@@ -57,7 +57,7 @@ pub fn measure(
             frame.trace.mark(Mark::Received);
             let outcome = worker.process(&mut frame);
             if let Outcome::Failed(failure) = outcome {
-                bail!("a frame failed: {}", failure.message);
+                bail!("a frame failed: {}: {}", failure.reason, failure.message);
             }
             frame.trace.mark(Mark::Ordered);
             results.detections(&frame, &loaded.labels)?;

@@ -141,7 +141,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         cameras,
         prefixes: prefixes(&ImageTopics::of(&recording).cameras),
         seen: HashSet::new(),
-        decoder: ImageDecoder::new()?,
+        decoder: ImageDecoder::new(),
         encoder: JpegEncoder::new(JPEG_QUALITY)?,
         annotations: empty(
             &loaded.labels,

@@ -8,8 +8,7 @@ use crate::cli::cameras::Selected;
 use shuffledet_bag::Recording;
 use shuffledet_detector::pipeline::{Frame, ImageTopics, Source, Transport};
 use shuffledet_eval::annotations::LabelledImage;
-use shuffledet_image::ImageDecoder;
-use shuffledet_image::jpeg::JpegDecoder;
+use shuffledet_image::size::size_of;
 use shuffledet_msg::{CompressedImageView, ImageView};
 
 /// Every frame of every camera, the first of each stamp; those that are no picture are left out.
@@ -19,13 +18,9 @@ pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let cameras = &selected.cameras;
     let prefixes = prefixes(&ImageTopics::of(&recording).cameras);
     let mut source = selected.filled_source(&recording, path)?;
-    let mut sizes = Sizes {
-        decoder: ImageDecoder::new()?,
-        jpeg: JpegDecoder::new()?,
-    };
     let (mut frame, mut seen, mut frames) = (Frame::new(), HashSet::new(), Vec::new());
     while source.next_into(&mut frame)? {
-        if let Some((width, height)) = sizes.of(&frame)
+        if let Some((width, height)) = size(&frame)
             && seen.insert((frame.camera, frame.stamp))
         {
             let topic = &cameras[frame.camera].topic;
@@ -44,23 +39,12 @@ pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     Ok(frames)
 }
 
-struct Sizes {
-    decoder: ImageDecoder,
-    jpeg: JpegDecoder,
-}
-
-impl Sizes {
-    /// Width and height of a frame; decodes it where nothing says them.
-    fn of(&mut self, frame: &Frame) -> Option<(u32, u32)> {
-        if frame.transport == Transport::Raw {
-            let image = ImageView::parse(&frame.message).ok()?;
-            return Some((image.width, image.height));
-        }
-        let image = CompressedImageView::parse(&frame.message).ok()?;
-        if let Ok(header) = self.jpeg.header(image.data) {
-            return Some((header.width as u32, header.height as u32));
-        }
-        let image = self.decoder.decode_compressed(&image).ok()?;
-        Some((image.width(), image.height()))
+/// Width and height of a frame's image; decodes it where nothing says them.
+fn size(frame: &Frame) -> Option<(u32, u32)> {
+    if frame.transport == Transport::Raw {
+        let image = ImageView::parse(&frame.message).ok()?;
+        return Some((image.width, image.height));
     }
+    let image = CompressedImageView::parse(&frame.message).ok()?;
+    size_of(image.data).ok()
 }

@@ -27,6 +27,16 @@ pub enum DetectError {
     Infer(#[from] InferError),
 }
 
+impl DetectError {
+    /// The name to count by.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            DetectError::Prepare(_) => "preparation",
+            DetectError::Infer(error) => error.reason(),
+        }
+    }
+}
+
 /// Opens a session of `model` on the best provider, however long it takes to build, with what decodes its outputs.
 ///
 /// # Errors
@@ -63,6 +73,8 @@ pub struct OutputReader {
     settings: DetectorSettings,
     detections: Vec<Detection>,
     suppressor: Suppressor,
+    /// Whether the last outputs made no sense.
+    bad_output: bool,
 }
 
 impl Detector {
@@ -92,6 +104,7 @@ impl Detector {
             settings,
             detections: Vec::new(),
             suppressor: Suppressor::default(),
+            bad_output: false,
         };
         Self {
             builder,
@@ -102,6 +115,9 @@ impl Detector {
 
     /// Lets the session change its provider; to be called before each frame.
     pub fn between_frames(&mut self) {
+        if std::mem::take(&mut self.reader.bad_output) {
+            self.session.test_again();
+        }
         self.session.between_frames();
     }
 
@@ -153,13 +169,14 @@ impl OutputReader {
         self.detections.clear();
         let settings = &self.settings;
         let threshold = |class_id: usize| settings.threshold(class_id);
-        self.decoder.decode(
+        let decoded = self.decoder.decode(
             &outputs.values()?,
             settings.least_threshold(),
             threshold,
             &mut self.detections,
         );
-        Ok(())
+        self.bad_output = decoded.is_err();
+        Ok(decoded?)
     }
 
     /// Step 4: the best of overlapping boxes, clipped to the image; what covers nothing of it is left out.

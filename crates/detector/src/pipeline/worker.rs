@@ -70,9 +70,9 @@ impl Worker {
     ) -> Result<Self, DecodeError> {
         let mut settings = Follower::new(tuning);
         detector.set_settings(&settings.current().0.detector);
-        let (decoder, encoder) = (ImageDecoder::new()?, JpegEncoder::new(JPEG_QUALITY)?);
+        let encoder = JpegEncoder::new(JPEG_QUALITY)?;
         Ok(Self {
-            decoder,
+            decoder: ImageDecoder::new(),
             detector,
             labels,
             settings,
@@ -239,7 +239,7 @@ mod tests {
             data,
         };
         image.write(&mut compressed).unwrap();
-        let mut decoder = ImageDecoder::new().unwrap();
+        let mut decoder = ImageDecoder::new();
         let picture = decode(&mut decoder, Transport::Raw, &raw).unwrap();
         assert!(within(&raw, picture.data()));
         let jpeg = CompressedImageView::parse(&compressed).unwrap().data;

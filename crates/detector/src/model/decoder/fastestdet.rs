@@ -1,7 +1,9 @@
 //! FastestDet (github.com/dog-qiuqiu/FastestDet): one output, 1 x (5 + classes) x rows x columns. The channels are
 //! objectness, centre offset x and y, width, height, classes; objectness and classes are probabilities already.
 
+use super::checks::{check_finite, check_scores};
 use shuffledet_core::{BBox, Detection};
+use shuffledet_infer::BadOutput;
 
 const STRIDE: u32 = 16;
 /// The score is objectness^0.6 times class^0.4.
@@ -44,9 +46,13 @@ impl FastestDet {
         least: f32,
         threshold: impl Fn(usize) -> f32,
         found: &mut Vec<Detection>,
-    ) {
+    ) -> Result<(), BadOutput> {
         let (columns, rows) = self.grid();
         let plane = columns * rows;
+        let (sides, classes) = (plane, 5 * plane);
+        check_scores(&output[..sides], 0, 0)?;
+        check_finite(&output[sides..classes], 0, sides)?;
+        check_scores(&output[classes..], 0, classes)?;
         let at = |channel: usize, cell: usize| output[channel * plane + cell];
         // a class probability is at most 1, so the score at most objectness^0.6
         let least_objectness = least.max(0.0).powf(1.0 / OBJECTNESS_POWER) * SLACK;
@@ -57,8 +63,9 @@ impl FastestDet {
             }
             let (class_id, probability) =
                 super::best((0..self.classes).map(|class| at(5 + class, cell)));
+            let [objectness, probability] = [objectness, probability].map(|p| p.clamp(0.0, 1.0));
             let score = objectness.powf(OBJECTNESS_POWER) * probability.powf(CLASS_POWER);
-            if score.is_nan() || score <= threshold(class_id) {
+            if score <= threshold(class_id) {
                 continue;
             }
             let (column, row) = ((cell % columns) as f32, (cell / columns) as f32);
@@ -79,6 +86,7 @@ impl FastestDet {
                 bbox,
             });
         }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a detector's raw outputs to scored boxes in pixels of its input.
 
+mod checks;
 mod fastestdet;
 mod nanodet;
 
@@ -9,7 +10,7 @@ use super::ModelDescription;
 use fastestdet::FastestDet;
 use nanodet::NanoDet;
 use shuffledet_core::Detection;
-use shuffledet_infer::ShapeMismatch;
+use shuffledet_infer::{BadOutput, ShapeMismatch};
 
 /// A way of encoding boxes in output tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,16 +99,19 @@ impl OutputDecoder {
     /// Appends every box whose best class scores more than `threshold(class)` to `found`, in the order of the
     /// anchors. `outputs` have the lengths of [`OutputDecoder::output_lengths`]; `least` is a lower bound of all
     /// thresholds, to discard by before the costly part.
+    ///
+    /// # Errors
+    /// A value is no finite number, or a score not in [0, 1], whether or not it would make a box.
     pub fn decode(
         &self,
         outputs: &[&[f32]],
         least: f32,
         threshold: impl Fn(usize) -> f32,
         found: &mut Vec<Detection>,
-    ) {
+    ) -> Result<(), BadOutput> {
         match self {
             OutputDecoder::FastestDet(decoder) => {
-                decoder.decode(outputs[0], least, threshold, found);
+                decoder.decode(outputs[0], least, threshold, found)
             }
             OutputDecoder::NanoDet(decoder) => decoder.decode(outputs, least, threshold, found),
         }

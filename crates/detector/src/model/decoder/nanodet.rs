@@ -2,7 +2,9 @@
 //! and 32 (1 x anchors x classes each), then the sides (1 x anchors x 32 each): left, top, right, bottom, each a
 //! distribution over 8 distances in strides (Generalized Focal Loss, Li et al., 2020).
 
+use super::checks::{LOWEST_SCORE, check_finite, check_scores};
 use shuffledet_core::{BBox, Detection};
+use shuffledet_infer::BadOutput;
 
 const STRIDES: [u32; 3] = [8, 16, 32];
 const DISTANCES: usize = 8;
@@ -42,21 +44,29 @@ impl NanoDet {
         least: f32,
         threshold: impl Fn(usize) -> f32,
         found: &mut Vec<Detection>,
-    ) {
+    ) -> Result<(), BadOutput> {
         let (scores, sides) = outputs.split_at(STRIDES.len());
-        for ((&stride, scores), sides) in STRIDES.iter().zip(scores).zip(sides) {
+        // infinite where no class is wanted, which is no reason to let more than 1 pass
+        let least = least.min(1.0);
+        for (index, sides) in sides.iter().enumerate() {
+            check_finite(sides, STRIDES.len() + index, 0)?;
+        }
+        let levels = STRIDES.iter().zip(scores).zip(sides).enumerate();
+        for (level, ((&stride, scores), sides)) in levels {
             let (columns, _) = self.grid(stride);
             let anchors = scores
                 .chunks_exact(self.classes)
                 .zip(sides.chunks_exact(4 * DISTANCES));
             for (anchor, (scores, sides)) in anchors.enumerate() {
-                // nearly every anchor ends here, so without a branch for each class
-                if !scores
+                // nearly every anchor ends here, so without a branch for each class; what is no number is not below
+                let is_below = |score: f32| (score <= least) & (score >= LOWEST_SCORE);
+                if scores
                     .iter()
-                    .fold(false, |any, &score| any | (score > least))
+                    .fold(true, |all, &score| all & is_below(score))
                 {
                     continue;
                 }
+                check_scores(scores, level, anchor * self.classes)?;
                 let (class_id, score) = super::best(scores.iter().copied());
                 if score <= threshold(class_id) {
                     continue;
@@ -73,11 +83,12 @@ impl NanoDet {
                 };
                 found.push(Detection {
                     class_id,
-                    score,
+                    score: score.min(1.0),
                     bbox,
                 });
             }
         }
+        Ok(())
     }
 }
 
@@ -91,4 +102,58 @@ fn expected(logits: &[f32]) -> f32 {
         weighted += distance as f32 * weight;
     }
     weighted / sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSES: usize = 80;
+
+    fn decode(change: impl Fn(&mut [Vec<f32>]), least: f32) -> Result<Vec<Detection>, BadOutput> {
+        let decoder = NanoDet::new((64, 64), CLASSES);
+        let shapes = decoder.output_shapes();
+        let count = |shape: &Vec<i64>| shape.iter().product::<i64>() as usize;
+        let mut outputs: Vec<_> = shapes.iter().map(|shape| vec![0.1; count(shape)]).collect();
+        change(&mut outputs);
+        let outputs: Vec<&[f32]> = outputs.iter().map(Vec::as_slice).collect();
+        let mut found = Vec::new();
+        decoder.decode(&outputs, least, |_| least, &mut found)?;
+        Ok(found)
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_does_not_hide_below_the_threshold() {
+        assert_eq!(decode(|_| (), 0.5), Ok(Vec::new()));
+        for least in [0.05, 0.5, f32::INFINITY] {
+            for (output, value) in [
+                (0, f32::NAN),
+                (1, -f32::NAN),
+                (2, f32::INFINITY),
+                (2, f32::NEG_INFINITY),
+                (1, 1.5),
+                (0, -0.2),
+                (3, f32::NAN),
+                (5, f32::INFINITY),
+            ] {
+                let last = |outputs: &mut [Vec<f32>]| {
+                    *outputs[output].last_mut().unwrap() = value;
+                };
+                let error = decode(last, least).unwrap_err().to_string();
+                assert!(
+                    error.contains(&format!("output {output} has {value}")),
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_score_that_rounding_lifts_above_1_is_1() {
+        let found = decode(|outputs| outputs[0][5] = 1.000_1, 0.5).unwrap();
+        assert_eq!(
+            (found.len(), found[0].class_id, found[0].score),
+            (1, 5, 1.0)
+        );
+    }
 }

@@ -1,0 +1,236 @@
+//! One JPEG through libjpeg-turbo, which tells warnings and errors apart by their texts alone.
+//!
+//! Each picture has a decompressor of its own. One that is kept holds what the picture before left in it: tables, a size,
+//! and after an error the middle of a header, from where it goes on with the next picture.
+
+use std::ffi::{CStr, c_int};
+
+use turbojpeg::raw;
+
+use super::{JpegError, JpegScale};
+
+/// A JPEG whose header has been read.
+pub struct Opened<'a> {
+    handle: Handle,
+    jpeg: &'a [u8],
+    pub width: u32,
+    pub height: u32,
+    /// The samples of a pixel that are decoded: 3 (BGR), or 4 (CMYK) of the printing colours.
+    pub channels: usize,
+    pub arithmetic: bool,
+}
+
+/// What libjpeg says of a picture that it has decoded. It tells the first warning alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Whole,
+    /// Bytes are left before the end marker: more than the picture needs, or fewer, where it has restart markers.
+    Left,
+    /// Data of the picture is missing.
+    Missing(String),
+    /// Another warning; there may be more after it, which libjpeg keeps to itself.
+    Warned,
+}
+
+/// As many scans as no encoder makes. Each costs a pass over the picture, however few its bytes.
+const MOST_SCANS: c_int = 500;
+
+impl<'a> Opened<'a> {
+    /// Reads the header.
+    pub fn new(jpeg: &'a [u8]) -> Result<Self, JpegError> {
+        let handle = Handle::new()?;
+        handle.set(raw::TJPARAM_TJPARAM_SCANLIMIT, MOST_SCANS)?;
+        // no marker is kept: colour profiles are not looked at
+        handle.set(raw::TJPARAM_TJPARAM_SAVEMARKERS, 0)?;
+        // SAFETY: the handle is alive, and the pointer is that of as many bytes
+        let code =
+            unsafe { raw::tj3DecompressHeader(handle.0, jpeg.as_ptr(), jpeg.len() as raw::size_t) };
+        let side = |param| {
+            u32::try_from(handle.get(param))
+                .ok()
+                .filter(|&side| side > 0)
+        };
+        let size = side(raw::TJPARAM_TJPARAM_JPEGWIDTH).zip(side(raw::TJPARAM_TJPARAM_JPEGHEIGHT));
+        let colours = handle.get(raw::TJPARAM_TJPARAM_COLORSPACE);
+        // a new handle has no size before it has read a header; a warning is no reason to give up
+        let Some((width, height)) = size.filter(|_| colours >= 0) else {
+            return Err(match code {
+                0 => JpegError::NoPicture,
+                _ => handle.error(),
+            });
+        };
+        let printing = [raw::TJCS_TJCS_CMYK, raw::TJCS_TJCS_YCCK].contains(&(colours as raw::TJCS));
+        Ok(Self {
+            width,
+            height,
+            channels: if printing { 4 } else { 3 },
+            arithmetic: handle.get(raw::TJPARAM_TJPARAM_ARITHMETIC) != 0,
+            handle,
+            jpeg,
+        })
+    }
+
+    /// Width and height when decoded at `scale`.
+    pub fn size(&self, scale: JpegScale) -> (u32, u32) {
+        let divisor = scale.divisor();
+        (self.width.div_ceil(divisor), self.height.div_ceil(divisor))
+    }
+
+    /// Decodes into `pixels`, which is made as long as the picture at `scale` needs.
+    pub fn decode(self, scale: JpegScale, pixels: &mut Vec<u8>) -> Result<Verdict, JpegError> {
+        let factor = raw::tjscalingfactor {
+            num: 1,
+            denom: scale.divisor() as c_int,
+        };
+        // SAFETY: the handle is alive
+        if unsafe { raw::tj3SetScalingFactor(self.handle.0, factor) } != 0 {
+            return Err(self.handle.error());
+        }
+        let (width, height) = self.size(scale);
+        // libjpeg's sides are at most 65,535, so that a row fits a C int and the picture a usize
+        let pitch = width as usize * self.channels;
+        pixels.resize(pitch * height as usize, 0);
+        let format = match self.channels {
+            4 => raw::TJPF_TJPF_CMYK,
+            _ => raw::TJPF_TJPF_BGR,
+        };
+        // SAFETY: the handle is alive; it has read the header of these very bytes, which says what size it writes, and
+        // `pixels` holds that many rows of that many pixels
+        let code = unsafe {
+            raw::tj3Decompress8(
+                self.handle.0,
+                self.jpeg.as_ptr(),
+                self.jpeg.len() as raw::size_t,
+                pixels.as_mut_ptr(),
+                pitch as c_int,
+                format,
+            )
+        };
+        match code {
+            0 => Ok(Verdict::Whole),
+            _ => self.handle.verdict(),
+        }
+    }
+}
+
+/// A decompressor that has seen nothing yet.
+struct Handle(raw::tjhandle);
+
+impl Handle {
+    fn new() -> Result<Self, JpegError> {
+        // SAFETY: takes a number
+        let handle = Self(unsafe { raw::tj3Init(raw::TJINIT_TJINIT_DECOMPRESS as c_int) });
+        if handle.0.is_null() {
+            return Err(handle.error());
+        }
+        Ok(handle)
+    }
+
+    fn get(&self, param: raw::TJPARAM) -> c_int {
+        // SAFETY: the handle is alive
+        unsafe { raw::tj3Get(self.0, param as c_int) }
+    }
+
+    fn set(&self, param: raw::TJPARAM, value: c_int) -> Result<(), JpegError> {
+        // SAFETY: the handle is alive
+        match unsafe { raw::tj3Set(self.0, param as c_int, value) } {
+            0 => Ok(()),
+            _ => Err(self.error()),
+        }
+    }
+
+    /// The text of the call that has just failed: the error's, or that of the first warning where there was no error.
+    fn text(&self) -> &CStr {
+        // SAFETY: a text of the handle or of this thread, which stays until the next call on either
+        unsafe { CStr::from_ptr(raw::tj3GetErrorStr(self.0)) }
+    }
+
+    fn error(&self) -> JpegError {
+        JpegError::Library(self.text().to_string_lossy().into_owned())
+    }
+
+    fn verdict(&self) -> Result<Verdict, JpegError> {
+        let text = self.text().to_string_lossy();
+        match weigh(&text) {
+            Some(Weight::Left) => Ok(Verdict::Left),
+            Some(Weight::Other) => Ok(Verdict::Warned),
+            Some(Weight::Missing) => Ok(Verdict::Missing(text.into_owned())),
+            None => Err(self.error()),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has the handle; null is allowed
+        unsafe { raw::tj3Destroy(self.0) }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Left,
+    Missing,
+    Other,
+}
+
+/// What a text of libjpeg means for the picture; `None` for an error. These are all its warnings (`JWRN_` in its
+/// `jerror.h`); it has a code for them, but forgets it where an error follows.
+fn weigh(text: &str) -> Option<Weight> {
+    const END_MARKER: &str = "bytes before marker 0xd9";
+    let text = text.strip_prefix("Corrupt JPEG data: ").unwrap_or(text);
+    let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
+    if text.ends_with(END_MARKER) {
+        Some(Weight::Left)
+    } else if begins(&[
+        "premature end of data segment",
+        "Premature end of JPEG file",
+        "found marker ",
+        "Inconsistent progression sequence",
+    ]) {
+        Some(Weight::Missing)
+    } else if begins(&[
+        "bad Huffman code",
+        "bad arithmetic code",
+        "bad ICC marker",
+        "Unknown Adobe color transform code",
+        "Warning: unknown JFIF revision number",
+        "Invalid SOS parameters for sequential JPEG",
+        "Application transferred too many scanlines",
+    ]) || text.contains(" extraneous bytes before marker ")
+    {
+        Some(Weight::Other)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_weighed_and_errors_are_none() {
+        for (text, weight) in [
+            (
+                "Corrupt JPEG data: 3 extraneous bytes before marker 0xd9",
+                Some(Weight::Left),
+            ),
+            (
+                "Corrupt JPEG data: 3 extraneous bytes before marker 0xd3",
+                Some(Weight::Other),
+            ),
+            ("Premature end of JPEG file", Some(Weight::Missing)),
+            (
+                "Corrupt JPEG data: found marker 0xd2 instead of RST1",
+                Some(Weight::Missing),
+            ),
+            ("Corrupt JPEG data: bad Huffman code", Some(Weight::Other)),
+            ("Invalid JPEG file structure: two SOI markers", None),
+            ("Unsupported JPEG process: SOF type 0xc5", None),
+            ("Bogus Huffman table definition", None),
+        ] {
+            assert_eq!(weigh(text), weight, "{text}");
+        }
+    }
+}

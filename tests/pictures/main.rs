@@ -1,0 +1,17 @@
+//! Pictures of every kind, whole and damaged: each gives what it gives alone, and what the field sends is read.
+
+#[path = "../support/ended.rs"]
+mod ended;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_output;
+mod corpus;
+mod damage;
+mod formats;
+mod jpeg;
+mod pipeline;
+mod program;
+mod reports;
+mod sequences;
+mod tiny;
