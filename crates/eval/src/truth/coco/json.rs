@@ -175,6 +175,29 @@ impl<'de> Visitor<'de> for CocoVisitor {
     }
 }
 
+/// One of [`KEYS`], or any other. Most keys of a large file are read for nothing: no text is made of them.
+struct Key(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        Ok(Key(KEYS.into_iter().find(|known| *known == key)))
+    }
+}
+
 impl<'de> Deserialize<'de> for Loose {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LooseVisitor)
@@ -224,8 +247,8 @@ impl<'de> Visitor<'de> for LooseVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
         let mut entry = Entry::default();
-        while let Some(key) = map.next_key::<String>()? {
-            match KEYS.iter().find(|known| **known == key) {
+        while let Some(Key(key)) = map.next_key()? {
+            match key {
                 Some(known) => entry.0.push((known, map.next_value()?)),
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
