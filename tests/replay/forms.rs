@@ -295,7 +295,7 @@ fn every_form_of_an_image_gives_the_same_detections() {
     let Some(jpeg) = first_jpeg("every_form_of_an_image_gives_the_same_detections") else {
         return;
     };
-    let mut decoder = ImageDecoder::new().unwrap();
+    let mut decoder = ImageDecoder::new();
     let picture = decoder.decode_file(&jpeg).unwrap();
     let folder = tempdir().unwrap();
     for (name, forms) in [

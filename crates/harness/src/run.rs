@@ -165,7 +165,9 @@ impl Source for FileSource<'_> {
         frame.transport = Transport::Compressed;
         let source = self.images.get(index as usize).map(|image| &image.source);
         let read = match source {
-            Some(ImageSource::File { file_name }) => wrap(&image_path(self.folder, file_name), frame),
+            Some(ImageSource::File { file_name }) => {
+                wrap(&image_path(self.folder, file_name), frame)
+            }
             _ => Err("is no file, but a message of a recording".to_owned()),
         };
         if let Err(problem) = read {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shuffledet_core::Detection;
-use shuffledet_core::{Mark, Oddity, Trace};
+use shuffledet_core::{Failure, Mark, Oddity, Trace};
 use shuffledet_msg::{HeaderView, Stamp};
 
 /// Which message holds the image.

@@ -153,7 +153,7 @@ impl ResultRecording {
             Some(&(_, topic)) => topic,
             None => {
                 let definition = image(frame.transport);
-                let topic = add(&mut self.writer, &topics.name, definition)?;
+                let topic = add(&mut self.writer, &topics.name, definition, RESULTS)?;
                 topics.images.push((frame.transport, topic));
                 topic
             }

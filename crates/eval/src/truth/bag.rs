@@ -16,7 +16,6 @@ use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
 use shuffledet_bag::{Recording, Selection, Topic};
 use shuffledet_core::text;
-use shuffledet_msg::{Detection2DArray, LabelInfo};
 use shuffledet_msg::detection2d_array::{BoundingBox2D, Detection2D};
 use shuffledet_msg::{Detection2DArray, LabelInfo};
 
@@ -82,7 +81,11 @@ pub fn read(
     let classes: Vec<Cow<str>> = objects
         .filter_map(|object| class_of(object, &names))
         .collect();
-    let categories = numbered(classes.iter().filter_map(|name| map.category_of_truth(name)));
+    let categories = numbered(
+        classes
+            .iter()
+            .filter_map(|name| map.category_of_truth(name)),
+    );
     let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
     let (mut images, mut next_id) = (Vec::with_capacity(arrays.len()), 0);
     let mut seen = Seen::default();
