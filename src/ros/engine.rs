@@ -177,6 +177,7 @@ fn take_frames(
     stop: &AtomicBool,
 ) -> Box<Ready> {
     let Ready { workers, results } = &mut *ready;
+    let arrivals = source.arrivals();
     let ran = run_pipeline(
         &mut source,
         &shared.tuning,
@@ -185,7 +186,9 @@ fn take_frames(
         None,
         stop,
         |frame, outcome| {
-            results.publish(frame, outcome)?;
+            // the run ends when its reader does, which waits for an image
+            let published = results.publish(frame, outcome);
+            published.inspect_err(|_| arrivals.close())?;
             record(shared, frame, outcome);
             Ok::<(), shuffledet_msg::CdrError>(())
         },

@@ -186,8 +186,9 @@ impl Health {
                 camera.window.arriving(now, pause),
             )
         };
+        let diagnostics = config.diagnostics.of_rate(camera.expected_hz.or(learnt_hz));
         let examined = idle.is_none() && !self.is_awaited(index, config);
-        let findings = if examined && is_silent(&view, config) {
+        let findings = if examined && is_silent(&view, diagnostics.stale_after) {
             let wanted = topics.iter().map(|topic| Wanted {
                 image_topic: camera.image_topic.clone(),
                 topic: topic.name.clone(),
@@ -231,7 +232,7 @@ impl Health {
             window: &view,
             findings: &told.findings,
         };
-        for (level, problem) in told.problems.news(notices(&facts, &config.diagnostics)) {
+        for (level, problem) in told.problems.news(notices(&facts, &diagnostics)) {
             let title = camera.title();
             if level == Level::Warn {
                 tracing::warn!("camera {title}: {problem}");
@@ -239,7 +240,7 @@ impl Health {
                 tracing::error!("camera {title}: {problem}");
             }
         }
-        Ok(camera_status(&facts, &config.diagnostics))
+        Ok(camera_status(&facts, &diagnostics))
     }
 
     /// What is around the camera of this index.
@@ -271,7 +272,6 @@ impl Health {
     }
 }
 
-fn is_silent(view: &WindowView, config: &Config) -> bool {
-    view.silent_for
-        .is_none_or(|silent| silent > config.diagnostics.stale_after)
+fn is_silent(view: &WindowView, stale_after: Duration) -> bool {
+    view.silent_for.is_none_or(|silent| silent > stale_after)
 }

@@ -96,7 +96,8 @@ impl Arrivals {
         }
     }
 
-    fn close(&self) {
+    /// Ends the pipeline's source: no more images come.
+    pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }

@@ -29,6 +29,10 @@ impl LiveSource {
     pub fn new(arrivals: Arc<Arrivals>) -> Self {
         Self { arrivals }
     }
+
+    pub fn arrivals(&self) -> Arc<Arrivals> {
+        Arc::clone(&self.arrivals)
+    }
 }
 
 impl Source for LiveSource {
