@@ -14,7 +14,7 @@ use proptest::sample::Index;
 
 use shuffledet_detector::config::Config;
 use shuffledet_image::ImageDecoder;
-use shuffledet_image::decode::SUPPORTED;
+use shuffledet_image::encoding::SUPPORTED;
 use shuffledet_msg::{Carries, CompressedImageView, HeaderView, ImageView};
 
 /// The system's allocator, which keeps count by thread: tests that run at the same time do not see each other.

@@ -15,8 +15,12 @@ use serde_json::{Value, json};
 use shuffledet_bag::Recording;
 use shuffledet_core::Labels;
 use shuffledet_core::labels::Label;
-use shuffledet_eval::truth::{Truth, TruthImage, read_bag, read_coco, read_kitti, read_yolo};
+use shuffledet_eval::truth::{
+    ImageFiles, Truth, TruthImage, read_bag, read_coco, read_kitti, read_yolo,
+};
 use shuffledet_eval::{ClassMap, ImageSource, Object, Problem};
+use shuffledet_image::folder::images_in;
+use shuffledet_image::size::image_size;
 use support::asset;
 
 const COCO: &str = "images/instances_coco_part.json";
@@ -26,6 +30,17 @@ fn output(command: &mut Command) -> Vec<u8> {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {errors}");
     output.stdout
+}
+
+/// The images of a folder, as long as the statement that it stands in.
+macro_rules! image_files {
+    ($folder:expr) => {
+        ImageFiles {
+            folder: $folder,
+            files: &images_in($folder).unwrap(),
+            size: &|path| image_size(path).ok(),
+        }
+    };
 }
 
 #[test]
@@ -154,7 +169,7 @@ fn kitti_labels_made_of_coco_are_the_same() {
     let spaced = spaced.map(|c| format!("  {}: {}\n", c.name.replace(' ', "_"), c.name));
     let yaml = format!("truth:\n{}", spaced.collect::<String>());
     let map = class_map(folder.path(), &yaml);
-    let (ours, problems) = read_kitti(&labels, file.parent().unwrap(), &map).unwrap();
+    let (ours, problems) = read_kitti(&labels, image_files!(file.parent().unwrap()), &map).unwrap();
     assert_same(&ours, &truth);
     // the dashcam's frames, which COCO does not list either
     assert_eq!(problems.count(Problem::Unlabelled), problems.total());
@@ -193,7 +208,7 @@ fn yolo_labels_made_of_coco_are_the_same() {
     );
     fs::write(folder.path().join("data.yaml"), data).unwrap();
     let images = file.parent().unwrap();
-    let (ours, problems) = read_yolo(&labels, images, &ClassMap::default()).unwrap();
+    let (ours, problems) = read_yolo(&labels, image_files!(images), &ClassMap::default()).unwrap();
     assert_same(&ours, &truth);
     assert!(problems.total() == 0, "{problems:?}");
     for image in &ours.images {
@@ -210,8 +225,8 @@ fn yolo_labels_made_of_coco_are_the_same() {
     let joined = |name: &str| if name == "bus" { "car" } else { name }.to_owned();
     let names: BTreeMap<_, _> = names.iter().map(|(id, name)| (id, joined(name))).collect();
     let map = class_map(folder.path(), &json!({"truth": names}).to_string());
-    let (ours, _) = read_yolo(&labels, images, &map).unwrap();
-    class_map(folder.path(), "truth: {bus: car}").rename(&mut truth);
+    let (ours, _) = read_yolo(&labels, image_files!(images), &map).unwrap();
+    truth.rename(&class_map(folder.path(), "truth: {bus: car}"));
     assert_same(&ours, &truth);
 }
 

@@ -18,11 +18,14 @@ use shuffledet_core::file_sha256;
 use shuffledet_core::sha256;
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
-use shuffledet_eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
+use shuffledet_eval::truth::{
+    Format, ImageFiles, TruthError, read_bag, read_coco, read_kitti, read_yolo,
+};
 use shuffledet_eval::{ClassMap, ImageSource, Problems, Truth, regions};
 use shuffledet_harness::run::Images;
 use shuffledet_harness::run::settings;
 use shuffledet_image::folder::images_in;
+use shuffledet_image::size::image_size;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ground truth")]
@@ -218,7 +221,8 @@ impl TruthArgs {
             .into_iter()
             .find(|f| Some(f.name()) == self.format.as_deref());
         let format = named.map_or_else(|| Format::guess(path), Ok)?;
-        let images = self.input();
+        let folder = self.input();
+        let size = |path: &Path| image_size(path).ok();
         if self.recording().is_some() && format != Format::Coco {
             bail!(
                 "{}: {} labels name no messages of a recording; expected COCO JSON with topic and stamp_ns",
@@ -228,11 +232,27 @@ impl TruthArgs {
         }
         let (mut truth, mut problems) = match format {
             Format::Coco => read_coco(path)?,
-            Format::Kitti => read_kitti(path, images, map)?,
-            Format::Yolo => read_yolo(path, images, map)?,
+            Format::Kitti => read_kitti(
+                path,
+                ImageFiles {
+                    folder,
+                    files: &images_in(folder)?,
+                    size: &size,
+                },
+                map,
+            )?,
+            Format::Yolo => read_yolo(
+                path,
+                ImageFiles {
+                    folder,
+                    files: &images_in(folder)?,
+                    size: &size,
+                },
+                map,
+            )?,
         };
         if format == Format::Coco {
-            map.rename(&mut truth);
+            truth.rename(map);
             truth.check_renamed(path, &mut problems)?;
         }
         let sha256 = path.is_file().then(|| file_sha256(path)).transpose()?;

@@ -9,7 +9,7 @@ use super::error::{RosError, explained};
 use super::graph::{GraphError, Listener, Topic};
 use super::{Executor, ExecutorGone};
 use crate::ros::qos::offered;
-use shuffledet_node::candidates::{is_detection, may_be_meant};
+use shuffledet_node::doctor::candidates::{is_detection, may_be_meant};
 use shuffledet_node::doctor::{PublishedTopic, Publisher, Wanted};
 
 /// Why nothing is known of the topics.

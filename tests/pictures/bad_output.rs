@@ -18,7 +18,7 @@ use shuffledet_onnx::proto::{
 use crate::corpus::{compressed_message, jpeg};
 use crate::program::{ends, shuffledet};
 use crate::tiny::{self, Change};
-use shuffledet_detector::pipeline::tuning;
+use crate::pipeline::tuning;
 
 fn frame() -> Frame {
     let mut frame = Frame::new();

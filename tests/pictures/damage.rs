@@ -5,7 +5,7 @@ use proptest::sample::{Index, select};
 
 use shuffledet_detector::pipeline::Transport;
 use shuffledet_image::JpegScale;
-use shuffledet_image::decode::SUPPORTED;
+use shuffledet_image::encoding::SUPPORTED;
 use shuffledet_msg::{HeaderView, ImageView};
 
 use crate::corpus::{compressed_message, files, pixels};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shuffledet_core::Placed;
 use shuffledet_detector::detect::Detector;
-use shuffledet_detector::model::{Manifest, ModelDescription};
+use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
 use shuffledet_detector::pipeline::{Annotate, Tuning, Worker};
 use shuffledet_infer::runner::{Shapes, Tensors};
 use shuffledet_infer::{
@@ -92,14 +92,15 @@ pub fn detector(change: Change, providers: &[Provider], tuning: &Tuning) -> Dete
     let opening = Opening {
         backend: Arc::new(Tiny(change)),
         model: "tiny",
-        description: &model,
+        input: &model.input,
         options: &options,
         patience: Patience::Wait,
         backoff: Backoff::default(),
         standing: Arc::default(),
     };
     let settings = tuning.get().detector.clone();
-    Detector::with_session(opening.open().unwrap(), &model, settings)
+    let opened = opening.open(|shapes| OutputDecoder::for_model(&model, shapes));
+    Detector::with_session(opened.unwrap(), &model, settings)
 }
 
 /// A worker that draws every frame, too.

@@ -5,7 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::journal;
-use super::metadata::{NEWEST_VERSION, OLDEST_VERSION};
+
+/// Oldest version of `metadata.yaml` that is read.
+pub const OLDEST_VERSION: i64 = 4;
+
+/// Newest version of `metadata.yaml` that is read.
+pub const NEWEST_VERSION: i64 = 9;
 
 /// Why a recording cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]

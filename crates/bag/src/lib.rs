@@ -43,6 +43,8 @@ mod metadata;
 mod source;
 mod sqlite_file;
 mod sqlite_reader;
+mod storage;
+mod stream;
 mod topics;
 mod writer;
 mod written_metadata;
@@ -53,9 +55,9 @@ use std::path::{Path, PathBuf};
 
 use compression::MessageCompression;
 use error::Warnings;
-use merge::{Findings, Wanted};
 use metadata::Metadata;
 use source::{BagFile, files_in};
+use stream::{Findings, Wanted};
 use topics::{TopicTable, merge_topics};
 
 pub use error::BagError;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use super::source::Storage;
+use super::storage::Storage;
 
 /// The first bytes of a zstd frame. CDR starts with a zero byte, so the two cannot be confused.
 pub(super) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

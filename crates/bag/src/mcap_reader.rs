@@ -14,7 +14,7 @@ use super::error::BagError;
 use super::mcap_chunk::{Content, Entry, Loaded, Unit};
 use super::mcap_file::McapFile;
 use super::mcap_records::channel;
-use super::merge::{Findings, Stream, Wanted};
+use super::stream::{Findings, Stream, Wanted};
 
 /// Content of loaded units that is held in memory, in bytes. A unit that exceeds what is left of
 /// it, which is half at least, goes to a temporary file.

@@ -3,57 +3,14 @@
 //! Files are opened when their first message is due and closed after their last, so that a split
 //! recording costs what one file costs; files that overlap in time are read side by side.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use super::compression::{MessageCompression, decompress_message};
-use super::error::{BagError, Warnings};
+use super::error::BagError;
 use super::source::BagFile;
-use super::topics::TopicTable;
+use super::stream::{Findings, Stream, Wanted};
 use super::{MessageHead, Topic};
-
-/// A selection, resolved against a recording's topics.
-#[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    /// The names of all topics of the recording.
-    pub recorded: HashSet<String>,
-    pub start_ns: u64,
-    /// Exclusive.
-    pub end_ns: Option<u64>,
-}
-
-impl Wanted {
-    pub fn is_recorded(&self, name: &str) -> bool {
-        self.recorded.contains(name)
-    }
-
-    pub fn includes(&self, log_time_ns: u64) -> bool {
-        self.overlaps(log_time_ns, log_time_ns)
-    }
-
-    /// Whether a message logged from `first_ns` to `last_ns` can be wanted.
-    pub fn overlaps(&self, first_ns: u64, last_ns: u64) -> bool {
-        last_ns >= self.start_ns && self.end_ns.is_none_or(|end| first_ns < end)
-    }
-}
-
-/// What reading brings to light.
-#[derive(Debug)]
-pub(super) struct Findings {
-    pub warnings: Warnings,
-    pub topics: TopicTable,
-}
-
-/// The wanted messages of one file in the order of log time.
-pub(super) trait Stream: Send {
-    /// Log time of the next message in nanoseconds, none after the last.
-    fn peek(&mut self, found: &mut Findings) -> Option<u64>;
-
-    /// The next message: its bytes into `data` (cleared first), its topic as the value.
-    ///
-    /// None if this one cannot be read; that was warned of, and the next one may be fine.
-    fn take(&mut self, data: &mut Vec<u8>, found: &mut Findings) -> Option<usize>;
-}
 
 struct Active {
     name: PathBuf,

@@ -12,15 +12,11 @@ use serde_yaml::Value;
 
 use super::Topic;
 use super::compression::MessageCompression;
-use super::error::{BagError, Warnings};
+use super::error::{BagError, NEWEST_VERSION, OLDEST_VERSION, Warnings};
 use super::listed_file::existing;
-use super::source::{BagFile, Storage, files_in};
+use super::source::{BagFile, files_in};
+use super::storage::Storage;
 use super::yaml_size;
-
-/// Oldest version of `metadata.yaml` that is read.
-pub const OLDEST_VERSION: i64 = 4;
-/// Newest version of `metadata.yaml` that is read.
-pub const NEWEST_VERSION: i64 = 9;
 
 /// Name of the file in a bag folder.
 pub(super) const FILE_NAME: &str = "metadata.yaml";

@@ -9,9 +9,10 @@ use super::journal;
 use super::magic::{Kind, Magic};
 use super::mcap_file::McapFile;
 use super::mcap_reader::McapStream;
-use super::merge::{Findings, Stream, Wanted};
 use super::sqlite_file::SqliteFile;
 use super::sqlite_reader::SqliteStream;
+use super::storage::Storage;
+use super::stream::{Findings, Stream, Wanted};
 
 /// The bag files in a folder, all of one storage, by name.
 pub(super) fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
@@ -43,43 +44,6 @@ pub(super) fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
             Err(BagError::MixedStorage { path })
         }
         (Some(_), _) => Ok(files),
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Storage {
-    Mcap,
-    Sqlite3,
-}
-
-impl Storage {
-    /// By the name of rosbag2's plugin.
-    pub fn from_identifier(identifier: &str) -> Option<Self> {
-        match identifier {
-            "mcap" | "rosbag2_storage_mcap" => Some(Self::Mcap),
-            "sqlite3" | "rosbag2_storage_sqlite3" => Some(Self::Sqlite3),
-            _ => None,
-        }
-    }
-
-    pub fn from_extension(path: &Path) -> Option<Self> {
-        let plain = match path.extension()?.to_str()? {
-            "zstd" => Path::new(path.file_stem()?).extension()?.to_str()?,
-            other => other,
-        };
-        match plain {
-            "mcap" => Some(Self::Mcap),
-            "db3" => Some(Self::Sqlite3),
-            _ => None,
-        }
-    }
-
-    /// The name of rosbag2's plugin.
-    pub fn identifier(self) -> &'static str {
-        match self {
-            Self::Mcap => "mcap",
-            Self::Sqlite3 => "sqlite3",
-        }
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use super::compression::PlainFile;
 use super::error::BagError;
 use super::journal::recover_hint;
-use super::merge::{Findings, Stream, Wanted};
 use super::sqlite_file::{Database, SqliteFile, connect, nanoseconds};
+use super::stream::{Findings, Stream, Wanted};
 
 /// Keys that are read at once; where there is no index every page costs a scan of the table.
 const PAGE: usize = 16_384;

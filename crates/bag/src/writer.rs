@@ -14,7 +14,7 @@ use mcap::{Compression, McapError, WriteOptions};
 
 use super::error::BagError;
 use super::metadata;
-use super::source::Storage;
+use super::storage::Storage;
 use super::written_metadata::{self, Qos, WrittenTopic};
 
 /// A chunk ends with the message that brings it to this many bytes, before compression.

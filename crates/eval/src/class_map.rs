@@ -27,7 +27,6 @@ use thiserror::Error;
 
 use super::Category;
 use super::problems::{Problem, Problems};
-use super::truth::Truth;
 use shuffledet_core::Labels;
 use shuffledet_core::{text, text::same_name};
 
@@ -95,35 +94,9 @@ impl ClassMap {
         self.truth.keys().filter_map(|key| key.parse().ok())
     }
 
-    /// Joins and renames the categories of a data set that has them numbered. A joined category has the id of the first.
-    pub fn rename(&self, truth: &mut Truth) {
-        if self.truth.is_empty() {
-            return;
-        }
-        let (mut kept, mut becomes): (Vec<Category>, BTreeMap<u64, Option<u64>>) =
-            Default::default();
-        for category in &truth.categories {
-            let name = self.category_of_truth(&category.name);
-            let id = name.map(|name| match kept.iter().find(|c| c.name == name) {
-                Some(first) => first.id,
-                None => {
-                    kept.push(Category {
-                        id: category.id,
-                        name: name.to_owned(),
-                    });
-                    category.id
-                }
-            });
-            becomes.insert(category.id, id);
-        }
-        truth.categories = kept;
-        for image in &mut truth.images {
-            image.objects.retain_mut(|object| {
-                let id = becomes.get(&object.category_id).copied().flatten();
-                object.category_id = id.unwrap_or(object.category_id);
-                id.is_some()
-            });
-        }
+    /// Whether it says anything of the data set's own classes.
+    pub fn names_truth(&self) -> bool {
+        !self.truth.is_empty()
     }
 
     /// By class of the model, the id of the category that its detections are of; what does not fit is counted.
@@ -273,13 +246,13 @@ pub(super) mod tests {
         Labels::new(names.iter().zip(1..).map(label).collect()).unwrap()
     }
 
-    fn map(yaml: &str) -> Result<ClassMap, ClassMapError> {
+    pub fn map(yaml: &str) -> Result<ClassMap, ClassMapError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, yaml).unwrap();
         ClassMap::read(file.path(), &labels(&["car", "bus", "kite"]))
     }
 
-    fn categories(names: &[&str]) -> Vec<Category> {
+    pub fn categories(names: &[&str]) -> Vec<Category> {
         let category = |(name, id): (&&str, u64)| Category {
             id,
             name: (*name).to_owned(),
@@ -352,13 +325,6 @@ pub(super) mod tests {
         );
         let names: Vec<_> = categories_of.iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names, ["Car", "Tram"]);
-        let mut truth = Truth {
-            categories: categories(&["Car", "Van", "Misc"]),
-            images: Vec::new(),
-            ..Truth::default()
-        };
-        found.rename(&mut truth);
-        assert_eq!(truth.categories, categories(&["Car"]));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Small evaluations and their parts, for tests.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use shuffledet_core::ModelIdentity;
@@ -8,6 +10,7 @@ use shuffledet_core::ModelIdentity;
 use crate::bootstrap::BootstrapSettings;
 use crate::compare::{CompareSettings, LatencyRule};
 use crate::subject::{Dataset, EvaluationSettings, Machine};
+use crate::truth::ImageFiles;
 use crate::{Category, Evaluation, Found, ImageRecord, ImageSource, Object, Problems, Subject};
 
 /// Where the object of each of [`images`] is.
@@ -157,4 +160,37 @@ pub fn noisy_images(count: u64, shift: f64, infer_ms: f64, seed: u64) -> Vec<Ima
             }
         })
         .collect()
+}
+
+/// Files that stand for the images of a folder.
+pub struct StandIns {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+/// The .png and .jpg files of a folder. A file with a text such as `200x100` is a picture of that size; others are none.
+pub fn image_files(folder: &Path) -> StandIns {
+    let entries = fs::read_dir(folder).expect("the test has made the folder");
+    let paths = entries.map(|entry| entry.expect("the test has made the file").path());
+    let is_image = |path: &PathBuf| path.extension().is_some_and(|e| e == "png" || e == "jpg");
+    let mut files: Vec<PathBuf> = paths.filter(is_image).collect();
+    files.sort();
+    StandIns {
+        folder: folder.to_owned(),
+        files,
+    }
+}
+
+impl StandIns {
+    pub fn as_files(&self) -> ImageFiles<'_> {
+        ImageFiles {
+            folder: &self.folder,
+            files: &self.files,
+            size: &|path| {
+                let text = fs::read_to_string(path).ok()?;
+                let (width, height) = text.split_once('x')?;
+                Some((width.parse().ok()?, height.parse().ok()?))
+            },
+        }
+    }
 }

@@ -3,92 +3,14 @@
 
 use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, Mat, MatTraitConst};
 use opencv::{imgcodecs, imgproc};
-use thiserror::Error;
 
 use super::bgr::{BgrView, BorrowedMat, row_bytes, rows_bytes};
 use super::encoding::compressed_measurement;
-use super::file_format::{self, FileFormat};
-use super::jpeg::{JpegDecoder, JpegError, JpegScale};
-use super::plausible::{Implausible, PngHeader};
+use super::error::DecodeError;
+use super::file_format::FileFormat;
+use super::jpeg::{JpegDecoder, JpegScale};
+use super::plausible::PngHeader;
 use shuffledet_msg::{CompressedImageView, ImageView};
-
-/// Why an image's bytes are not a picture.
-#[derive(Debug, Error)]
-pub enum DecodeError {
-    #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
-    UnknownEncoding { found: String },
-    #[error(
-        "image is in no known format: {format}first bytes {first:02x?}; this OpenCV reads {}",
-        file_format::readable_names()
-    )]
-    UnknownFormat {
-        /// What the message says, as `format "..", `; empty of a file.
-        format: String,
-        first: Vec<u8>,
-    },
-    #[error(
-        "image is {format}, which this OpenCV does not read; it reads {}; convert the image to one of them",
-        file_format::readable_names()
-    )]
-    UnreadableFormat { format: FileFormat },
-    #[error("image of {width}x{height} pixels, {encoding}: {problem}")]
-    Geometry {
-        width: u32,
-        height: u32,
-        encoding: String,
-        problem: String,
-    },
-    #[error(transparent)]
-    Implausible(#[from] Implausible),
-    #[error("damaged JPEG: {0}")]
-    Jpeg(#[from] JpegError),
-    #[error("JPEG encoder: {0}")]
-    Encoder(#[from] turbojpeg::Error),
-    #[error("damaged {kind}: {problem}")]
-    Damaged { kind: &'static str, problem: String },
-    #[error("OpenCV: {0}")]
-    OpenCv(#[from] opencv::Error),
-}
-
-impl DecodeError {
-    /// A short name to count by.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            DecodeError::UnknownEncoding { .. } => "unknown_encoding",
-            DecodeError::UnknownFormat { .. } | DecodeError::UnreadableFormat { .. } => {
-                "unknown_format"
-            }
-            DecodeError::Geometry { .. } => "wrong_size",
-            DecodeError::Implausible(_)
-            | DecodeError::Jpeg(_)
-            | DecodeError::Encoder(_)
-            | DecodeError::Damaged { .. }
-            | DecodeError::OpenCv(_) => "damaged_image",
-        }
-    }
-}
-
-/// Every encoding that [`ImageDecoder::decode_raw`] takes.
-pub const SUPPORTED: [&str; 18] = [
-    "bgr8",
-    "rgb8",
-    "bgra8",
-    "rgba8",
-    "mono8",
-    "mono16",
-    "8UC1",
-    "8UC3",
-    "yuv422",
-    "yuv422_yuy2",
-    "nv12",
-    "nv21",
-    "bayer_rggb8",
-    "bayer_bggr8",
-    "bayer_gbrg8",
-    "bayer_grbg8",
-    "uyvy",
-    "yuyv",
-];
 
 /// How an encoding lies in memory and becomes BGR.
 #[derive(Debug, Clone, Copy, PartialEq)]

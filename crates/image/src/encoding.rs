@@ -2,6 +2,28 @@
 
 use shuffledet_msg::{CdrError, CompressedImageView, ImageView};
 
+/// Every encoding that [`ImageDecoder::decode_raw`](super::ImageDecoder::decode_raw) takes.
+pub const SUPPORTED: [&str; 18] = [
+    "bgr8",
+    "rgb8",
+    "bgra8",
+    "rgba8",
+    "mono8",
+    "mono16",
+    "8UC1",
+    "8UC3",
+    "yuv422",
+    "yuv422_yuy2",
+    "nv12",
+    "nv21",
+    "bayer_rggb8",
+    "bayer_bggr8",
+    "bayer_gbrg8",
+    "bayer_grbg8",
+    "uyvy",
+    "yuyv",
+];
+
 /// Whether pixels of this encoding are measured values rather than a picture: what OpenCV types without a colour, as
 /// depth cameras send. `mono16` has the bytes of `16UC1`, and is a picture.
 pub fn is_measurement(encoding: &str) -> bool {
@@ -50,7 +72,6 @@ pub fn measurement(compressed: bool, message: &[u8]) -> Result<Option<&str>, Cdr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::SUPPORTED;
     use shuffledet_msg::HeaderView;
 
     #[test]

@@ -8,7 +8,6 @@
 //! ```
 
 pub mod arguments;
-pub mod candidates;
 pub mod diagnostics;
 pub mod doctor;
 pub mod failures;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::checks::checked;
-use super::{Seen, Truth, TruthError, TruthImage, excuse, label_files};
+use super::{ImageFiles, Seen, Truth, TruthError, TruthImage, excuse, label_files};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
@@ -17,7 +17,11 @@ const NUMBERS: std::ops::RangeInclusive<usize> = 14..=15;
 
 /// Reads the labels in `folder` of the images in `images`; an image without a file of labels is left out. Categories are
 /// the types that occur, in the order of their names, as `map` renames them.
-pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Problems), TruthError> {
+pub fn read(
+    folder: &Path,
+    images: ImageFiles<'_>,
+    map: &ClassMap,
+) -> Result<(Truth, Problems), TruthError> {
     let mut problems = Problems::default();
     let (mut parsed, mut seen) = (Vec::new(), Seen::default());
     for image in label_files::read(folder, images, &mut problems)? {
@@ -142,7 +146,12 @@ mod tests {
         ] {
             fs::write(path(name), text).unwrap();
         }
-        let (truth, problems) = read(folder.path(), folder.path(), &ClassMap::default()).unwrap();
+        let (truth, problems) = read(
+            folder.path(),
+            image_files(folder.path()).as_files(),
+            &ClassMap::default(),
+        )
+        .unwrap();
         let names: Vec<_> = truth.categories.iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names, ["Car", "Pedestrian"]);
         assert_eq!(truth.images.len(), 2, "2.png has no labels");
@@ -167,7 +176,7 @@ mod tests {
         fs::write(&yaml, format!("truth: {{{}}}", all_left_out.join(", "))).unwrap();
         let labels = crate::class_map::tests::labels(&["car"]);
         let map = ClassMap::read(&yaml, &labels).unwrap();
-        let nothing = read(folder.path(), folder.path(), &map);
+        let nothing = read(folder.path(), image_files(folder.path()).as_files(), &map);
         assert!(matches!(nothing, Err(TruthError::NoObjects { .. })));
     }
 
@@ -176,7 +185,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("0.png"), "").unwrap();
         fs::write(folder.path().join("0.txt"), text).unwrap();
-        read(folder.path(), folder.path(), &ClassMap::default())
+        read(
+            folder.path(),
+            image_files(folder.path()).as_files(),
+            &ClassMap::default(),
+        )
     }
 
     #[test]

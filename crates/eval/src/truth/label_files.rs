@@ -8,10 +8,20 @@ use std::path::{Path, PathBuf};
 use super::TruthError;
 use crate::problems::{Problem, Problems};
 use shuffledet_core::text;
-use shuffledet_image::folder::images_in;
 
 /// Stem of a text file that annotation tools put into a folder of labels, and that is no image's.
 pub(super) const CLASSES: &str = "classes";
+
+/// The images of a folder. Whoever reads labels of them says which files are images, and how large they are: that takes
+/// what decodes them.
+#[derive(Clone, Copy)]
+pub struct ImageFiles<'a> {
+    pub folder: &'a Path,
+    /// In the order in which they are evaluated.
+    pub files: &'a [PathBuf],
+    /// Width and height in pixels; `None` of a file that is no picture.
+    pub size: &'a dyn Fn(&Path) -> Option<(u32, u32)>,
+}
 
 /// An image and the text of its labels.
 pub(super) struct Labelled {
@@ -50,16 +60,16 @@ pub(super) fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(lines).filter(|(_, line)| !line.trim().is_empty())
 }
 
-/// The images in `images`, in natural order, with their labels in `folder`. Files of labels without an image are counted.
+/// The images with their labels in `folder`. Files of labels without an image are counted.
 pub(super) fn read(
     folder: &Path,
-    images: &Path,
+    images: ImageFiles<'_>,
     problems: &mut Problems,
 ) -> Result<Vec<Labelled>, TruthError> {
     let mut files = text_files(folder)?;
     let mut labelled: Vec<Labelled> = Vec::new();
     let mut seen = BTreeMap::new();
-    for image in images_in(images)? {
+    for image in images.files {
         let Some(stem) = image.file_stem().map(OsStr::to_owned) else {
             continue;
         };
@@ -80,7 +90,7 @@ pub(super) fn read(
             None => (folder.to_owned(), None),
         };
         labelled.push(Labelled {
-            image,
+            image: image.clone(),
             file_name,
             labels,
             text,
@@ -88,7 +98,7 @@ pub(super) fn read(
     }
     if labelled.is_empty() {
         return Err(TruthError::Empty {
-            path: images.to_owned(),
+            path: images.folder.to_owned(),
             left_out: Problems::default(),
         });
     }
@@ -96,7 +106,7 @@ pub(super) fn read(
         let image = labelled[0].file_name.as_str();
         return Err(TruthError::NoLabelFiles {
             path: folder.to_owned(),
-            found: none_of_an_image(folder, &files, images, image),
+            found: none_of_an_image(folder, &files, images.folder, image),
         });
     }
     for path in files.into_values() {
@@ -171,6 +181,7 @@ pub(super) fn text_files(folder: &Path) -> Result<BTreeMap<OsString, PathBuf>, T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::image_files;
 
     #[test]
     fn images_and_labels_without_each_other_are_told() {
@@ -180,7 +191,8 @@ mod tests {
         fs::create_dir(&labels).unwrap();
         let read = || {
             let mut problems = Problems::default();
-            read(&labels, &images, &mut problems).map(|found| (found, problems))
+            read(&labels, image_files(&images).as_files(), &mut problems)
+                .map(|found| (found, problems))
         };
         assert!(matches!(read(), Err(TruthError::Empty { .. })));
         for name in ["a.b.png", "c.jpg", "c.png", "d.png"] {
@@ -240,7 +252,12 @@ mod tests {
             "\u{feff}1 2\r\n\u{feff}3\r",
         )
         .unwrap();
-        let found = read(folder.path(), folder.path(), &mut Problems::default()).unwrap();
+        let found = read(
+            folder.path(),
+            image_files(folder.path()).as_files(),
+            &mut Problems::default(),
+        )
+        .unwrap();
         let fields: Vec<_> = found[0].lines().map(|line| line.fields.join(",")).collect();
         assert_eq!(fields, ["1,2", "3"]);
     }

@@ -15,15 +15,15 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Category, ImageRecord, ImageSource, Object, Problem, Problems};
+use super::{Category, ClassMap, ImageRecord, ImageSource, Object, Problem, Problems};
 use shuffledet_bag::BagError;
-use shuffledet_image::folder::ImageFileError;
 
 pub use bag::read as read_bag;
 pub use checks::reaches_beyond;
 pub use coco::read as read_coco;
 pub use format::Format;
 pub use kitti::read as read_kitti;
+pub use label_files::ImageFiles;
 pub use yolo::read as read_yolo;
 
 /// A data set: what there is to be found, and in which images.
@@ -120,8 +120,6 @@ pub enum TruthError {
     Names { path: PathBuf, problem: String },
     #[error(transparent)]
     Bag(#[from] BagError),
-    #[error(transparent)]
-    Image(#[from] ImageFileError),
     #[error("{topic}: expected vision_msgs/msg/Detection2DArray as ground truth, found {found}")]
     NotTruth { topic: String, found: String },
     #[error(
@@ -186,6 +184,37 @@ fn reasons(left_out: &Problems) -> String {
 }
 
 impl Truth {
+    /// Joins and renames the categories as `map` says. A joined category has the id of the first.
+    pub fn rename(&mut self, map: &ClassMap) {
+        if !map.names_truth() {
+            return;
+        }
+        let (mut kept, mut becomes): (Vec<Category>, BTreeMap<u64, Option<u64>>) =
+            Default::default();
+        for category in &self.categories {
+            let name = map.category_of_truth(&category.name);
+            let id = name.map(|name| match kept.iter().find(|c| c.name == name) {
+                Some(first) => first.id,
+                None => {
+                    kept.push(Category {
+                        id: category.id,
+                        name: name.to_owned(),
+                    });
+                    category.id
+                }
+            });
+            becomes.insert(category.id, id);
+        }
+        self.categories = kept;
+        for image in &mut self.images {
+            image.objects.retain_mut(|object| {
+                let id = becomes.get(&object.category_id).copied().flatten();
+                object.category_id = id.unwrap_or(object.category_id);
+                id.is_some()
+            });
+        }
+    }
+
     fn has_objects(&self) -> bool {
         self.images.iter().any(|image| !image.objects.is_empty())
     }
@@ -249,4 +278,21 @@ pub(super) fn excuse(categories: &[Category], region: &Object) -> impl Iterator<
         ignore: true,
         ..region.clone()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class_map::tests::{categories, map};
+
+    #[test]
+    fn categories_that_are_joined_have_the_id_of_the_first() {
+        let mut truth = Truth {
+            categories: categories(&["Car", "Van", "Misc"]),
+            images: Vec::new(),
+            ..Truth::default()
+        };
+        truth.rename(&map("truth: {Van: Car, Misc: }").unwrap());
+        assert_eq!(truth.categories, categories(&["Car"]));
+    }
 }

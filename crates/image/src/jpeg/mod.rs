@@ -9,12 +9,12 @@ mod turbo;
 use opencv::core::{CV_8UC3, Mat};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
+use super::BgrView;
 use super::bgr::BorrowedMat;
+use super::error::{DecodeError, JpegError};
 use super::plausible::check_jpeg;
-use super::{BgrView, DecodeError};
 use exif::Orientation;
 use file::{END_MARKER, End, JpegFile};
 use turbo::{Opened, Verdict};
@@ -40,23 +40,6 @@ impl JpegScale {
             JpegScale::Eighth => 8,
         }
     }
-}
-
-/// Why a JPEG is no picture.
-#[derive(Debug, Error)]
-pub enum JpegError {
-    #[error("libjpeg-turbo: {0}")]
-    Library(String),
-    #[error("it ends before its picture begins")]
-    NoPicture,
-    #[error("data of the picture is missing: {0}")]
-    Missing(String),
-    #[error("it ends before its last scan")]
-    ScanMissing,
-    #[error(
-        "it has no end marker, and its arithmetic coding does not show whether its picture is whole"
-    )]
-    Unknown,
 }
 
 /// Decodes one picture after another. Only buffers stay from picture to picture, and each is written anew.

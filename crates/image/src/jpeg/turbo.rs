@@ -7,7 +7,8 @@ use std::ffi::{CStr, c_int};
 
 use turbojpeg::raw;
 
-use super::{JpegError, JpegScale};
+use super::JpegScale;
+use crate::error::JpegError;
 
 /// A JPEG whose header has been read.
 pub struct Opened<'a> {

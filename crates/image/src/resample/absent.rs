@@ -1,6 +1,6 @@
 //! No such pass on this processor.
 
-use crate::tensor::Planes;
+use crate::planes::Planes;
 use crate::{BgrView, Letterbox};
 
 /// Exists on no machine of this kind.

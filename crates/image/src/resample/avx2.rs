@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::taps::{self, Tap};
-use crate::tensor::{Levels, Planes};
+use crate::planes::{Levels, Planes};
 use crate::{BgrView, Letterbox};
 
 /// Pixels that are worked on together.

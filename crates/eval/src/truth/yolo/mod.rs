@@ -12,15 +12,18 @@ use self::names::Classes;
 pub(super) use self::row::class;
 use self::row::row;
 use super::checks::checked;
-use super::{Seen, Truth, TruthError, TruthImage, label_files};
+use super::{ImageFiles, Seen, Truth, TruthError, TruthImage, label_files};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
-use shuffledet_image::size::image_size;
 
 /// Reads the labels in `folder` of the images in `images`. An image without a file of labels has no objects; of one that
 /// is no picture the labels are left out, as they have no size.
-pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Problems), TruthError> {
+pub fn read(
+    folder: &Path,
+    images: ImageFiles<'_>,
+    map: &ClassMap,
+) -> Result<(Truth, Problems), TruthError> {
     let classes = Classes::of(folder, map)?;
     let names = classes.categories.values().filter_map(Option::as_deref);
     let categories = numbered(names);
@@ -29,7 +32,7 @@ pub fn read(folder: &Path, images: &Path, map: &ClassMap) -> Result<(Truth, Prob
     let (mut truth_images, mut next_id, mut seen) = (Vec::new(), 0, Seen::default());
     for (id, image) in (1..).zip(label_files::read(folder, images, &mut problems)?) {
         // one that cannot be read is told of when it is evaluated
-        let (width, height) = image_size(&image.image).unwrap_or_default();
+        let (width, height) = (images.size)(&image.image).unwrap_or_default();
         let mut objects = Vec::new();
         seen.files += u64::from(image.text.is_some());
         for line in image.lines() {
@@ -84,24 +87,21 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    /// The header of a PNG of 200 by 100 pixels, which is all of it that is read.
-    fn png() -> Vec<u8> {
-        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-        png.extend([200u32, 100].iter().flat_map(|side| side.to_be_bytes()));
-        png.extend([8, 2, 0, 0, 0]);
-        png
-    }
+    use crate::fixtures::image_files;
 
     #[test]
     fn shares_become_pixels() {
         let folder = tempfile::tempdir().unwrap();
         let labels = folder.path().join("labels");
         fs::create_dir(&labels).unwrap();
-        fs::write(folder.path().join("a.png"), png()).unwrap();
-        fs::write(folder.path().join("b.png"), png()).unwrap();
+        fs::write(folder.path().join("a.png"), "200x100").unwrap();
+        fs::write(folder.path().join("b.png"), "200x100").unwrap();
         assert!(matches!(
-            read(&labels, folder.path(), &ClassMap::default()),
+            read(
+                &labels,
+                image_files(folder.path()).as_files(),
+                &ClassMap::default()
+            ),
             Err(TruthError::NoNames { .. })
         ));
         fs::write(
@@ -110,7 +110,11 @@ mod tests {
         )
         .unwrap();
         assert!(matches!(
-            read(&labels, folder.path(), &ClassMap::default()),
+            read(
+                &labels,
+                image_files(folder.path()).as_files(),
+                &ClassMap::default()
+            ),
             Err(TruthError::NoLabelFiles { .. })
         ));
         fs::write(
@@ -118,7 +122,12 @@ mod tests {
             "2 0.5 0.5 0.1 0.2\n\n1 0.5 0.5 0.1 0.1\n0 0.5 nan 0.1 0.1\n0 1\n",
         )
         .unwrap();
-        let (truth, problems) = read(&labels, folder.path(), &ClassMap::default()).unwrap();
+        let (truth, problems) = read(
+            &labels,
+            image_files(folder.path()).as_files(),
+            &ClassMap::default(),
+        )
+        .unwrap();
         assert_eq!((truth.images.len(), truth.images[1].objects.len()), (2, 0));
         let [object] = truth.images[0].objects.as_slice() else {
             panic!("{:?}", truth.images[0]);
@@ -148,14 +157,18 @@ mod tests {
     fn labelled(text: &[u8]) -> Result<(Truth, Problems), TruthError> {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        fs::write(path("a.png"), png()).unwrap();
+        fs::write(path("a.png"), "200x100").unwrap();
         fs::write(
             path("data.yaml"),
             "\u{feff}names: [car, Fußga\u{308}nger]\r\n",
         )
         .unwrap();
         fs::write(path("a.txt"), text).unwrap();
-        read(folder.path(), folder.path(), &ClassMap::default())
+        read(
+            folder.path(),
+            image_files(folder.path()).as_files(),
+            &ClassMap::default(),
+        )
     }
 
     #[test]

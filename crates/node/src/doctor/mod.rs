@@ -2,10 +2,13 @@
 //!
 //! DDS connects nothing where types or policies do not fit, and says nothing about it.
 
+pub mod candidates;
+
 use std::fmt;
 
-use super::candidates::{self, Likeness};
-use super::qos::Qos;
+use candidates::Likeness;
+
+use crate::qos::Qos;
 
 /// One of the topics that would bring the camera's frames.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::doctor::{COMPRESSED, PublishedTopic, Wanted};
+use super::{COMPRESSED, PublishedTopic, Wanted};
 
 /// How near a name is to the one that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -110,8 +110,8 @@ fn shared_parts(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Publisher;
     use super::*;
-    use crate::doctor::Publisher;
     use crate::qos::Qos;
 
     fn wanted(topic: &str) -> Wanted {

@@ -1,0 +1,49 @@
+//! The wanted messages of one file, as its storage gives them.
+
+use std::collections::HashSet;
+
+use super::error::Warnings;
+use super::topics::TopicTable;
+
+/// A selection, resolved against a recording's topics.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// The names of all topics of the recording.
+    pub recorded: HashSet<String>,
+    pub start_ns: u64,
+    /// Exclusive.
+    pub end_ns: Option<u64>,
+}
+
+impl Wanted {
+    pub fn is_recorded(&self, name: &str) -> bool {
+        self.recorded.contains(name)
+    }
+
+    pub fn includes(&self, log_time_ns: u64) -> bool {
+        self.overlaps(log_time_ns, log_time_ns)
+    }
+
+    /// Whether a message logged from `first_ns` to `last_ns` can be wanted.
+    pub fn overlaps(&self, first_ns: u64, last_ns: u64) -> bool {
+        last_ns >= self.start_ns && self.end_ns.is_none_or(|end| first_ns < end)
+    }
+}
+
+/// What reading brings to light.
+#[derive(Debug)]
+pub(super) struct Findings {
+    pub warnings: Warnings,
+    pub topics: TopicTable,
+}
+
+/// The wanted messages of one file in the order of log time.
+pub(super) trait Stream: Send {
+    /// Log time of the next message in nanoseconds, none after the last.
+    fn peek(&mut self, found: &mut Findings) -> Option<u64>;
+
+    /// The next message: its bytes into `data` (cleared first), its topic as the value.
+    ///
+    /// None if this one cannot be read; that was warned of, and the next one may be fine.
+    fn take(&mut self, data: &mut Vec<u8>, found: &mut Findings) -> Option<usize>;
+}

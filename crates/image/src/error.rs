@@ -1,0 +1,80 @@
+//! Why bytes are no picture.
+
+use thiserror::Error;
+
+use super::encoding::SUPPORTED;
+use super::file_format::{self, FileFormat};
+use super::plausible::Implausible;
+
+/// Why an image's bytes are not a picture.
+#[derive(Debug, Error)]
+pub enum DecodeError {
+    #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
+    UnknownEncoding { found: String },
+    #[error(
+        "image is in no known format: {format}first bytes {first:02x?}; this OpenCV reads {}",
+        file_format::readable_names()
+    )]
+    UnknownFormat {
+        /// What the message says, as `format "..", `; empty of a file.
+        format: String,
+        first: Vec<u8>,
+    },
+    #[error(
+        "image is {format}, which this OpenCV does not read; it reads {}; convert the image to one of them",
+        file_format::readable_names()
+    )]
+    UnreadableFormat { format: FileFormat },
+    #[error("image of {width}x{height} pixels, {encoding}: {problem}")]
+    Geometry {
+        width: u32,
+        height: u32,
+        encoding: String,
+        problem: String,
+    },
+    #[error(transparent)]
+    Implausible(#[from] Implausible),
+    #[error("damaged JPEG: {0}")]
+    Jpeg(#[from] JpegError),
+    #[error("JPEG encoder: {0}")]
+    Encoder(#[from] turbojpeg::Error),
+    #[error("damaged {kind}: {problem}")]
+    Damaged { kind: &'static str, problem: String },
+    #[error("OpenCV: {0}")]
+    OpenCv(#[from] opencv::Error),
+}
+
+impl DecodeError {
+    /// A short name to count by.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            DecodeError::UnknownEncoding { .. } => "unknown_encoding",
+            DecodeError::UnknownFormat { .. } | DecodeError::UnreadableFormat { .. } => {
+                "unknown_format"
+            }
+            DecodeError::Geometry { .. } => "wrong_size",
+            DecodeError::Implausible(_)
+            | DecodeError::Jpeg(_)
+            | DecodeError::Encoder(_)
+            | DecodeError::Damaged { .. }
+            | DecodeError::OpenCv(_) => "damaged_image",
+        }
+    }
+}
+
+/// Why a JPEG is no picture.
+#[derive(Debug, Error)]
+pub enum JpegError {
+    #[error("libjpeg-turbo: {0}")]
+    Library(String),
+    #[error("it ends before its picture begins")]
+    NoPicture,
+    #[error("data of the picture is missing: {0}")]
+    Missing(String),
+    #[error("it ends before its last scan")]
+    ScanMissing,
+    #[error(
+        "it has no end marker, and its arithmetic coding does not show whether its picture is whole"
+    )]
+    Unknown,
+}
