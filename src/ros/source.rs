@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::intake::Arrivals;
+use super::arrivals::Arrivals;
 use crate::pipeline::{Frame, Mark, Oddity, Source};
 
 /// All cameras as one source.
