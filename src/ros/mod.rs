@@ -1,5 +1,6 @@
 //! The live node on ROS 2: the only place that names r2r.
 
+pub mod arrivals;
 pub mod doctor;
 pub mod engine;
 pub mod executor;
