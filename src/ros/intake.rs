@@ -1,10 +1,9 @@
 //! Images as they come. r2r keeps ten messages of a subscription and throws the newest away when they are full, and it wakes
 //! whoever waits for one on the thread that brought it. So the waker itself takes the message: none waits in r2r's queue.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,101 +11,18 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{Stream, StreamExt};
 
 use super::Executor;
+use super::arrivals::{Arrival, Arrivals, most_waiting};
 use super::shared::Shared;
 use super::source::RosClock;
 use super::subscriptions::{ImageTopic, SubscribeError, subscribe};
 use shuffledet_core::{DropReason, Mark, Oddity, Outcome};
+use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::pipeline::stamps::StampCheck;
-use shuffledet_detector::pipeline::{Frame, Transport};
 use shuffledet_msg::HeaderView;
 use shuffledet_node::transport::{Choice, Verdict};
 
 /// The raw messages of one subscription.
 pub type MessageStream = Box<dyn Stream<Item = Vec<u8>> + Unpin + Send>;
-
-/// An image as it came.
-pub struct Arrival {
-    pub camera: usize,
-    pub transport: Transport,
-    pub message: Vec<u8>,
-    pub at: Instant,
-    /// By the node's clock.
-    pub now_ns: i64,
-    /// How far the stamp is behind that; `None` of one that is zero.
-    pub stamp_lag_ns: Option<i64>,
-    pub oddity: Option<Oddity>,
-}
-
-/// Images that the pipeline has not read yet, oldest first.
-#[derive(Default)]
-pub struct Arrivals {
-    state: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    images: VecDeque<Arrival>,
-    closed: bool,
-}
-
-/// The most images of one camera that wait for the pipeline: it reads them at once unless it is held up.
-const MOST_WAITING: usize = 64;
-/// The most memory that images of one camera take up that wait for the pipeline, or in the middleware to be taken. It bounds
-/// how old they are, too: as long as it takes to copy so much.
-const MOST_WAITING_BYTES: usize = 64 << 20;
-/// So many may wait, however large they are.
-const LEAST_WAITING: usize = 2;
-
-impl Arrivals {
-    /// Gives back the oldest image of the same camera where too many wait.
-    fn push(&self, arrival: Arrival) -> Option<Arrival> {
-        let mut waiting = self.lock();
-        let camera = arrival.camera;
-        waiting.images.push_back(arrival);
-        self.changed.notify_one();
-        let of_camera = |image: &Arrival| image.camera == camera;
-        let (mut count, mut bytes) = (0, 0);
-        for image in waiting.images.iter().filter(|image| of_camera(image)) {
-            count += 1;
-            bytes += image.message.len();
-        }
-        let too_large = bytes > MOST_WAITING_BYTES && count > LEAST_WAITING;
-        if count <= MOST_WAITING && !too_large {
-            return None;
-        }
-        let oldest = waiting.images.iter().position(of_camera)?;
-        waiting.images.remove(oldest)
-    }
-
-    /// The next image as soon as there is one; `None` when no more will come.
-    pub fn pop(&self) -> Option<Arrival> {
-        let mut waiting = self.lock();
-        loop {
-            if waiting.closed {
-                return None;
-            }
-            if let Some(arrival) = waiting.images.pop_front() {
-                return Some(arrival);
-            }
-            waiting = self
-                .changed
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Ends the pipeline's source: no more images come.
-    pub fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
-    }
-
-    /// Each change is one push or removal: a thread that panicked has left the queue whole.
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The subscriptions of all cameras, as long as the node is active.
 pub struct Intake {
@@ -319,7 +235,7 @@ impl Listener {
             }
         }
         if !topic.depth_given {
-            let most = (MOST_WAITING_BYTES / message.len().max(1)).max(LEAST_WAITING);
+            let most = most_waiting(message.len());
             // a little less makes no other subscription
             if 2 * most < subscription.depth {
                 subscription.most = most;
@@ -376,52 +292,5 @@ impl Listener {
 impl Wake for Listener {
     fn wake(self: Arc<Self>) {
         self.drain();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arrival(camera: usize, message: Vec<u8>) -> Arrival {
-        Arrival {
-            camera,
-            transport: Transport::Raw,
-            message,
-            at: Instant::now(),
-            now_ns: 0,
-            stamp_lag_ns: None,
-            oddity: None,
-        }
-    }
-
-    #[test]
-    fn of_a_camera_that_is_not_read_the_newest_wait_and_the_others_are_given_back() {
-        let arrivals = Arrivals::default();
-        assert!(arrivals.push(arrival(1, vec![100])).is_none());
-        let pushed = (0..70).filter_map(|i| arrivals.push(arrival(0, vec![i])));
-        let given_back: Vec<u8> = pushed.map(|superseded| superseded.message[0]).collect();
-        assert_eq!(given_back, [0, 1, 2, 3, 4, 5]);
-        let read: Vec<u8> = (0..65)
-            .map(|_| arrivals.pop().unwrap().message[0])
-            .collect();
-        let expected: Vec<u8> = std::iter::once(100).chain(6..70).collect();
-        assert_eq!(read, expected);
-        arrivals.close();
-        assert!(arrivals.pop().is_none());
-    }
-
-    #[test]
-    fn of_large_images_two_wait() {
-        let arrivals = Arrivals::default();
-        let large = |first| {
-            let mut message = vec![0; 40 << 20];
-            message[0] = first;
-            arrival(0, message)
-        };
-        assert!(arrivals.push(large(1)).is_none());
-        assert!(arrivals.push(large(2)).is_none());
-        let superseded = arrivals.push(large(3)).unwrap();
-        assert_eq!(superseded.message[0], 1);
     }
 }

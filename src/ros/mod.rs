@@ -1,6 +1,7 @@
 //! The live node on ROS 2: the only place that names r2r.
 
 pub mod arguments;
+pub mod arrivals;
 pub mod doctor;
 pub mod engine;
 pub mod error;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::intake::Arrivals;
+use super::arrivals::Arrivals;
 use shuffledet_core::{Mark, Oddity};
 use shuffledet_detector::pipeline::{Frame, Source};
 

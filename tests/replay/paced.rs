@@ -65,7 +65,7 @@ fn sixteen_of_twenty_five_frames_a_second_were_twelve() {
         return;
     };
     let mut command = replay(&bag);
-    command.args(["--rate", "1", "--json", "--set", "input.max_rate_hz=16"]);
+    command.args(["--rate", "1", "--set", "input.max_rate_hz=16"]);
     let summary = summary(&mut command, 0);
     let frames = &summary["frames"];
     assert_eq!(frames["received"], COMPRESSED_FRAMES);
