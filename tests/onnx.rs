@@ -288,7 +288,9 @@ fn a_model_in_the_new_form_is_not_copied() {
         "a_model_in_the_new_form_is_not_copied",
         "fastestdet_352.onnx",
     ) {
-        assert!(matches!(remove_initializer_inputs(&bytes).unwrap(), Cow::Borrowed(same) if same == bytes));
+        assert!(
+            matches!(remove_initializer_inputs(&bytes).unwrap(), Cow::Borrowed(same) if same == bytes)
+        );
     }
 }
 

@@ -111,8 +111,8 @@ pub(super) fn simplify(model: &mut OnnxModel) {
     graph.initializer.extend(all.tensors);
 }
 
-/// LeakyRelu, MaxPool: the largest of values that an increasing function was applied to is that function of the largest,
-/// and there are fewer of them.
+/// Swaps a LeakyRelu and the MaxPool behind it. An increasing function keeps the largest value the largest, and behind
+/// the pooling there are fewer values to compute.
 fn pool_before_activation(candidate: &Candidate<'_>) -> Option<Replacement> {
     let pool = candidate.node();
     if !pool.is("MaxPool") || pool.output.len() != 1 {
@@ -140,7 +140,7 @@ fn pool_before_activation(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// By how much a linear Resize between pixel centres scales height and width; `None` for another.
+/// Returns by how much a linear Resize between pixel centres scales height and width; `None` for another node.
 fn linear_scale(node: &NodeProto, shapes: &InferredShapes<'_>) -> Option<[f64; 2]> {
     let centres = ["half_pixel", "pytorch_half_pixel"];
     if !node.is("Resize")
@@ -171,7 +171,7 @@ fn linear_scale(node: &NodeProto, shapes: &InferredShapes<'_>) -> Option<[f64; 2
     as_told.then_some(scale)
 }
 
-/// A linear Resize to half the size: each pixel is in the middle of four, and so their mean.
+/// Replaces a linear Resize to half the size by an average: each pixel is in the middle of four, and so their mean.
 fn halving_as_average(candidate: &Candidate<'_>) -> Option<Replacement> {
     let node = candidate.node();
     if linear_scale(node, candidate.shapes)? != [0.5, 0.5] {
@@ -193,7 +193,7 @@ fn halving_as_average(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// A linear Resize to twice the size, told by scales: ONNX Runtime knows no blocked form of one told by sizes.
+/// Gives a linear Resize to twice the size by scales: ONNX Runtime knows no blocked form of one told by sizes.
 fn doubling_by_scales(candidate: &Candidate<'_>) -> Option<Replacement> {
     let node = candidate.node();
     if linear_scale(node, candidate.shapes)? != [2.0, 2.0] {
@@ -219,8 +219,8 @@ fn doubling_by_scales(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// [1, C, H, W] to [1, C, HW] to [1, HW, C], as [1, H, W, C] to [1, HW, C]: leaving the blocked layout, ONNX Runtime
-/// writes the channels last for nothing.
+/// Replaces [1, C, H, W] to [1, C, HW] to [1, HW, C] by [1, H, W, C] to [1, HW, C]. ONNX Runtime writes the channels
+/// last at no cost when it leaves its blocked layout.
 fn flat_transpose_first(candidate: &Candidate<'_>) -> Option<Replacement> {
     let transpose = candidate.node();
     if !transpose.is("Transpose") || transpose.ints("perm")? != [0, 2, 1] {
@@ -263,8 +263,8 @@ fn flat_transpose_first(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// A Softmax over channels between two transpositions that also swap height and width: without that swap they move one
-/// axis only, which is quicker, and the values are the same.
+/// Changes two transpositions around a Softmax over channels that also swap height and width. Without that swap they
+/// move one axis only, which is faster, and the values are the same.
 fn softmax_over_channels(candidate: &Candidate<'_>) -> Option<Replacement> {
     let softmax = candidate.node();
     if !softmax.is("Softmax") {

@@ -257,3 +257,26 @@ fn a_convolution_of_unknown_size_blocks() {
         "expected `Conv_0` to be of shape [1, C, H, W], found [1, 4, ?, ?]"
     );
 }
+
+#[test]
+fn moves_that_are_not_known_beforehand_say_so() {
+    let mut graph = TestGraph::new(4);
+    let axis = AttributeProto::from_int("axis", 1);
+    graph.gather("image", &[0, 4]);
+    graph.node("Gather", &["image", "computed"], &[axis]);
+    graph.node("Reshape", &["image", "computed"], &[]);
+    let [.., second] = graph.split("image", [2, 2]);
+    graph.output(&second);
+    let model = graph.parsed();
+    let flow = follow(&model).unwrap();
+    let reasons: Vec<Blocked> = flow.unfollowed.iter().map(|kept| kept.blocked).collect();
+    assert_eq!(
+        reasons,
+        [
+            Blocked::OutOfRange,
+            Blocked::NotConstant,
+            Blocked::UnknownShape
+        ]
+    );
+    assert_eq!(flow.outputs, [(second.as_str(), vec![2, 3])]);
+}
