@@ -12,6 +12,7 @@
 //! manifest); nothing else changes. `docs/performance.md` has what it gains.
 
 mod channels;
+mod limits;
 mod moves;
 mod not_arranged;
 mod rewrite;

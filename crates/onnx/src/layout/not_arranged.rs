@@ -4,6 +4,7 @@ use std::fmt::{Display, Formatter};
 
 use thiserror::Error;
 
+use super::limits::{MAX_AREA, MAX_CHANNELS, MAX_WEIGHTS};
 use super::moves::Blocked;
 use crate::OnnxError;
 use crate::proto::{NodeProto, TensorProto, element_type_name};
@@ -40,8 +41,8 @@ pub enum NotArranged {
     },
     #[error(
         "expected at most {} channels of at most {} pixels, found `{value}` with {channels} of {height}x{width}",
-        super::channels::MAX_CHANNELS,
-        super::channels::MAX_AREA
+        MAX_CHANNELS,
+        MAX_AREA
     )]
     TooLarge {
         value: String,
@@ -61,7 +62,7 @@ pub enum NotArranged {
     ReshapedOutput { output: String },
     #[error(
         "expected float weights, at most {} of them, found `{tensor}` of {element_type} {dims:?} in {node}",
-        super::rewrite::MAX_WEIGHTS
+        MAX_WEIGHTS
     )]
     Weights {
         node: NodeLabel,

@@ -8,17 +8,13 @@ mod operations;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use super::limits::{MAX_AREA, MAX_CHANNELS};
 use super::moves::{Blocked, Mover};
 use super::not_arranged::{NodeLabel, NotArranged};
 use super::view::{Channel, ChannelView};
 use crate::OnnxModel;
 use crate::proto::NodeProto;
 use crate::shapes::InferredShapes;
-
-/// Tensors with more channels, or of more pixels, are not followed: no detector has them, and it bounds what a damaged
-/// file can ask for.
-pub(super) const MAX_CHANNELS: usize = 1 << 14;
-pub(super) const MAX_AREA: u64 = 1 << 22;
 
 /// Operators that [`Mover`] follows where it can.
 const MOVING_OPERATORS: [&str; 6] = ["Concat", "Gather", "Reshape", "Slice", "Split", "Transpose"];

@@ -1,6 +1,7 @@
 //! Convolutions with the rows and columns of their weights in another order.
 
-use super::{GraphWriter, MAX_WEIGHTS};
+use super::GraphWriter;
+use crate::layout::limits::MAX_WEIGHTS;
 use crate::layout::not_arranged::{NodeLabel, NotArranged};
 use crate::proto::{NodeProto, TensorProto};
 

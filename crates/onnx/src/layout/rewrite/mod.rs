@@ -17,9 +17,6 @@ const ALIGNMENT: usize = 4;
 /// Operator sets from this on give Split its lengths as an input.
 const SPLIT_BY_INPUT: i64 = 13;
 
-/// More weights than any detector's convolution has.
-pub(super) const MAX_WEIGHTS: usize = 1 << 26;
-
 /// A tensor of the new graph.
 struct NewTensor {
     name: String,

@@ -1,4 +1,5 @@
 use super::super::channels::follow;
+use super::super::limits::MAX_WEIGHTS;
 use super::super::test_graph::{SIZE, TestGraph, weight};
 use super::*;
 use crate::proto::FLOAT16;
