@@ -143,12 +143,15 @@ fn inspect_says_what_the_detectors_are() {
         shown.contains("24-116-232-464 channels (1.0x)") && shown.contains("578,357,208"),
         "{shown}"
     );
-    let json = run(&["models", "inspect", "--json", onnx.to_str().unwrap()]);
     assert!(
-        serde_json::from_slice::<Value>(&json.stdout)
-            .unwrap()
-            .is_object()
+        shown.contains("\non loading     channels arranged, "),
+        "{shown}"
     );
+    let json = run(&["models", "inspect", "--json", onnx.to_str().unwrap()]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["channel_layout"]["state"], "arranged", "{json}");
+    let nodes = json["channel_layout"]["nodes"].as_u64();
+    assert!(nodes < json["nodes"].as_u64(), "{json}");
     let not_onnx = run(&["models", "inspect", "Cargo.toml.onnx"]);
     assert_eq!(not_onnx.status.code(), Some(1));
 }

@@ -1,9 +1,14 @@
 //! `shuffledet doctor`, as a user runs it.
 
+use std::collections::HashSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use prost::Message;
 use serde_json::Value;
+use shuffledet_detector::model::Model;
+use shuffledet_onnx::proto::{ModelProto, NodeProto};
 
 /// The report, and the exit code.
 fn doctor(arguments: &[&str], environment: &[(&str, &str)]) -> (Value, Option<i32>) {
@@ -114,4 +119,87 @@ fn a_provider_that_is_a_must_fails_where_another_is_a_warning() {
     }
     assert_eq!(level("false"), (Value::from("warn"), Some(0)));
     assert_eq!(level("true"), (Value::from("fail"), Some(2)));
+}
+
+/// FastestDet with an operator within one of its shuffles that computes nothing and cannot be followed.
+fn interrupted_shuffle(folder: &Path) -> PathBuf {
+    let bytes = Model::load("fastestdet_352").unwrap().onnx;
+    let mut model = ModelProto::decode(&*bytes).unwrap();
+    let nodes = &mut model.graph.as_mut().unwrap().node;
+    let reshaped: HashSet<String> = nodes
+        .iter()
+        .filter(|node| node.is("Reshape"))
+        .map(|node| node.output[0].clone())
+        .collect();
+    let at = nodes
+        .iter()
+        .position(|node| node.is("Transpose") && reshaped.contains(&node.input[0]))
+        .unwrap();
+    let identity = NodeProto {
+        op_type: "Identity".into(),
+        input: vec![nodes[at].input[0].clone()],
+        output: vec!["in_between".into()],
+        ..NodeProto::default()
+    };
+    nodes[at].input[0] = "in_between".into();
+    nodes.insert(at, identity);
+    let path = folder.join("interrupted.onnx");
+    fs::write(&path, model.encode_to_vec()).unwrap();
+    fs::write(
+        path.with_extension("yaml"),
+        "family: fastestdet\nlabels: coco\nscore_threshold: 0.25\nnms_iou_threshold: 0.45\n\
+         input: {width: 352, height: 352, colour: bgr, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n",
+    )
+    .unwrap();
+    path
+}
+
+#[test]
+fn a_model_whose_channels_are_not_arranged_says_why() {
+    const REASON: &str =
+        "found the Identity that writes `in_between`: this operator does not only move channels";
+    let folder = tempfile::tempdir().unwrap();
+    let path = interrupted_shuffle(folder.path());
+    let path = path.to_str().unwrap();
+    let shuffledet = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_shuffledet"))
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+
+    let name = format!("model.name={path}");
+    let arguments = ["doctor", "--json", "--log-level", "info", "--set", &name];
+    let output = shuffledet(&arguments);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let model = check(&report, &format!("model {path}"));
+    assert_eq!(model["level"], "ok", "{model}");
+    let found = model["found"].as_str().unwrap();
+    assert!(
+        found.contains("channels not arranged") && found.ends_with(REASON),
+        "{found}"
+    );
+    let shipped = check(&report, "model fastestdet_352")["found"]
+        .as_str()
+        .unwrap();
+    assert!(shipped.ends_with("; channels arranged"), "{shipped}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    let logged = |line: &str| {
+        line.contains("INFO") && line.contains("interrupted.onnx") && line.ends_with(REASON)
+    };
+    assert!(log.lines().any(logged), "{log}");
+
+    let text = shuffledet(&["models", "inspect", path]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    let line = text.lines().find(|line| line.starts_with("on loading"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        line.contains("channels not arranged") && line.ends_with(REASON),
+        "{line}"
+    );
+    let json = shuffledet(&["models", "inspect", "--json", path]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["channel_layout"]["state"], "not_arranged");
+    let reason = json["channel_layout"]["reason"].as_str().unwrap();
+    assert!(reason.ends_with(REASON), "{reason}");
 }

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
-use shuffledet_onnx::inspect::{Inspection, SplitForm, inspect};
+use shuffledet_onnx::inspect::{ChannelLayout, Inspection, SplitForm, inspect};
 use shuffledet_onnx::layout::arrange;
-use shuffledet_onnx::{Model, prepare};
+use shuffledet_onnx::{OnnxModel, remove_initializer_inputs};
 
 /// The bytes of one of the shared models.
 fn asset(test: &str, name: &str) -> Option<(PathBuf, Vec<u8>)> {
@@ -187,7 +187,7 @@ fn prepared_models_compute_the_same() {
     for original in originals {
         let bytes = std::fs::read(&original).unwrap();
         let prepared = tempfile::NamedTempFile::new().unwrap();
-        let Cow::Owned(smaller) = prepare(&bytes).unwrap() else {
+        let Cow::Owned(smaller) = remove_initializer_inputs(&bytes).unwrap() else {
             panic!("{} was not changed", original.display());
         };
         assert_eq!(inspect(&smaller).unwrap().initializers_among_inputs, 0);
@@ -199,11 +199,11 @@ fn prepared_models_compute_the_same() {
 /// The operators of a model after its channels were arranged; computes the same, or the test fails.
 fn operators_arranged(test: &str, original: &Path, block: usize) -> Option<Value> {
     let prepared = std::fs::read(original).unwrap();
-    let prepared = prepare(&prepared).unwrap();
+    let prepared = remove_initializer_inputs(&prepared).unwrap();
     let arranged = arrange(&prepared, block)
-        .unwrap_or_else(|| panic!("{} was not understood", original.display()));
+        .unwrap_or_else(|reason| panic!("{}: {reason}", original.display()));
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&file, arranged).unwrap();
+    std::fs::write(&file, arranged.onnx).unwrap();
     let operators = python(test, "onnx_arranged.py", &[original, file.path()])?;
     Some(serde_json::from_slice(&operators).unwrap())
 }
@@ -253,12 +253,44 @@ fn arranged_networks_of_any_form_compute_the_same() {
 }
 
 #[test]
+fn networks_that_cannot_be_arranged_say_why() {
+    const TEST: &str = "networks_that_cannot_be_arranged_say_why";
+    let Some(folder) = small_models(TEST) else {
+        return;
+    };
+    for (name, expected) in [
+        (
+            "dynamic",
+            "expected `image` to be of shape [1, C, H, W], found [1, 3, ?, ?]",
+        ),
+        (
+            "branch",
+            "expected numbers, texts and tensors as attributes, found another type",
+        ),
+    ] {
+        let inspection = inspect_small(&folder, name);
+        let ChannelLayout::NotArranged { reason } = &inspection.channel_layout else {
+            panic!("{name}: {:?}", inspection.channel_layout);
+        };
+        assert!(reason.starts_with(expected), "{name}: {reason}");
+        let line = format!("on loading     channels not arranged: {reason}\n");
+        assert!(inspection.to_string().ends_with(&line), "{inspection}");
+    }
+    let ChannelLayout::Arranged { nodes } = inspect_small(&folder, "slice").channel_layout else {
+        panic!("the channels of `slice` were not arranged");
+    };
+    assert!(nodes > 50, "{nodes}");
+}
+
+#[test]
 fn a_model_in_the_new_form_is_not_copied() {
     if let Some((_, bytes)) = asset(
         "a_model_in_the_new_form_is_not_copied",
         "fastestdet_352.onnx",
     ) {
-        assert!(matches!(prepare(&bytes).unwrap(), Cow::Borrowed(same) if same == bytes));
+        assert!(
+            matches!(remove_initializer_inputs(&bytes).unwrap(), Cow::Borrowed(same) if same == bytes)
+        );
     }
 }
 
@@ -302,13 +334,13 @@ fn damaged_detectors_never_panic() {
         );
         proptest!(config, |((edits, removed, cut) in damage)| {
             let bytes = damaged(bytes.clone(), &edits, removed, cut);
-            let parsed = Model::parse(&bytes).is_ok();
+            let parsed = OnnxModel::parse(&bytes).is_ok();
             let inspected = inspect(&bytes);
             prop_assert_eq!(parsed, inspected.is_ok());
             if let Ok(inspection) = inspected {
                 prop_assert!(!inspection.to_string().is_empty());
             }
-            if let Ok(prepared) = prepare(&bytes) {
+            if let Ok(prepared) = remove_initializer_inputs(&bytes) {
                 prop_assert!(prepared.len() <= bytes.len() + 10);
                 let _ = arrange(&prepared, 16);
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use shuffledet_core::ProviderFate;
 use shuffledet_core::{Cause, Placed};
 use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
-use shuffledet_infer::runner::{Shapes, Tensors};
+use shuffledet_infer::runner::{Signature, Tensors};
 use shuffledet_infer::session::SessionOptions;
 use shuffledet_infer::{
     Backend, Backoff, InferError, Opening, Patience, Provider, ProviderError, Runner, Session,
@@ -75,7 +75,7 @@ impl Backend for Scripted {
             behaviour,
             runs: 0,
             outputs: vec![vec![0.0; 85 * 22 * 22]],
-            shapes: Shapes {
+            signature: Signature {
                 inputs: vec![SHAPE.map(|side| side as i64).to_vec()],
                 described: "scripted".to_owned(),
                 outputs: vec![vec![1, 85, 22, 22]],
@@ -105,13 +105,13 @@ struct ScriptedRunner {
     behaviour: Behaviour,
     runs: usize,
     outputs: Vec<Vec<f32>>,
-    shapes: Shapes,
+    signature: Signature,
     placement: Vec<Placed>,
 }
 
 impl Runner for ScriptedRunner {
-    fn shapes(&self) -> &Shapes {
-        &self.shapes
+    fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     fn placement(&self) -> &[Placed] {

@@ -10,7 +10,7 @@ use shuffledet_detector::model::ModelDescription;
 use shuffledet_detector::model::OutputDecoder;
 use shuffledet_detector::model::decoder::Family;
 use shuffledet_detector::pipeline::{Annotate, Tuning, Worker};
-use shuffledet_infer::runner::{Shapes, Tensors};
+use shuffledet_infer::runner::{Signature, Tensors};
 use shuffledet_infer::{
     Backend, Backoff, Opening, Patience, Provider, ProviderError, Runner, SessionOptions,
 };
@@ -19,7 +19,7 @@ use shuffledet_infer::{
 #[derive(Clone)]
 struct Written {
     outputs: Vec<Vec<f32>>,
-    shapes: Shapes,
+    signature: Signature,
     pause: Duration,
 }
 
@@ -42,7 +42,7 @@ impl Written {
         let sides = [model.input.height, model.input.width].map(i64::from);
         Self {
             outputs: shapes.iter().map(written).collect(),
-            shapes: Shapes {
+            signature: Signature {
                 inputs: vec![[&[1, 3], &sides[..]].concat()],
                 described: "written beforehand".to_owned(),
                 outputs: shapes,
@@ -63,8 +63,8 @@ impl Backend for Written {
 }
 
 impl Runner for Written {
-    fn shapes(&self) -> &Shapes {
-        &self.shapes
+    fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     fn placement(&self) -> &[Placed] {

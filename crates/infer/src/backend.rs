@@ -15,7 +15,7 @@ use super::self_test::Probe;
 use super::{InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
 use shuffledet_core::{Cause, InputSpec, Placed, locations};
 use shuffledet_onnx as onnx;
-use shuffledet_onnx::layout;
+use shuffledet_onnx::layout::{self, NotArranged};
 
 /// A model as ONNX Runtime needs it.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,9 @@ pub struct OrtBackend {
     runtime: Runtime,
     options: SessionOptions,
     /// The graph as ONNX Runtime gets it.
-    prepared: Vec<u8>,
+    graph: Vec<u8>,
+    /// Why the channels of the graph are not arranged; `None` if they are.
+    not_arranged: Option<NotArranged>,
     model_sha256: String,
     probe: Probe,
     /// Of the TensorRT session that was made last, until it is known whether it is right.
@@ -58,15 +60,31 @@ impl OrtBackend {
         options: &SessionOptions,
         profiled: Profiled,
     ) -> Result<Self, InferError> {
-        let prepared = onnx::prepare(model.onnx).map_err(|source| InferError::Onnx {
-            path: model.path.display().to_string(),
-            source,
-        })?;
-        let arranged = layout::arrange(&prepared, layout::block());
+        let original =
+            onnx::remove_initializer_inputs(model.onnx).map_err(|source| InferError::Onnx {
+                path: model.path.display().to_string(),
+                source,
+            })?;
+        let path = model.path.display();
+        let (graph, not_arranged) = match layout::arrange(&original, layout::block()) {
+            Ok(arranged) => {
+                let (before, after) = (arranged.nodes_before, arranged.nodes_after);
+                tracing::debug!("{path}: channels arranged, {before} nodes became {after}");
+                for kept in &arranged.unfollowed {
+                    tracing::debug!("{path}: {} was kept: {}", kept.node, kept.blocked);
+                }
+                (arranged.onnx, None)
+            }
+            Err(reason) => {
+                tracing::info!("{path}: channels not arranged, inference may be slower: {reason}");
+                (original.into_owned(), Some(reason))
+            }
+        };
         Ok(Self {
             runtime: runtime.clone(),
             options: options.clone(),
-            prepared: arranged.unwrap_or_else(|| prepared.into_owned()),
+            graph,
+            not_arranged,
             model_sha256: model.sha256.to_owned(),
             probe: Probe::new(model.input),
             unproven: Mutex::new(None),
@@ -92,7 +110,12 @@ impl OrtBackend {
         if let Some(prefix) = profile {
             builder = builder.with_profiling(prefix)?;
         }
-        builder.commit_from_memory(&self.prepared)
+        builder.commit_from_memory(&self.graph)
+    }
+
+    /// Returns why the channels of the graph are not arranged; `None` if they are.
+    pub fn not_arranged(&self) -> Option<&NotArranged> {
+        self.not_arranged.as_ref()
     }
 
     /// Runs a session that was made with a profile a few times, and reads it.

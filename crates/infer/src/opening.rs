@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::backoff::Backoff;
 use super::ladder::Ladder;
-use super::runner::{Backend, Runner, Shapes};
+use super::runner::{Backend, Runner, Signature};
 use super::self_test::{Probe, Reference};
 use super::session::{Patience, Session, SessionOptions};
 use super::standing::Standing;
@@ -45,10 +45,10 @@ impl Opening<'_> {
         let (serving, reference) = self
             .first(&mut ladder)
             .ok_or_else(|| no_provider(&ladder))?;
-        let shapes = serving.shapes();
-        check_input(shapes, self.model, self.input)?;
+        let signature = serving.signature();
+        check_input(signature, self.model, self.input)?;
         let (decoder, output_lengths) =
-            outputs(&shapes.outputs).map_err(|source| InferError::Outputs {
+            outputs(&signature.outputs).map_err(|source| InferError::Outputs {
                 model: self.model.to_owned(),
                 source,
             })?;
@@ -150,17 +150,17 @@ impl Opening<'_> {
 type First = (Box<dyn Runner>, Option<Reference>);
 
 /// Whether the model takes one tensor in the form of `input`.
-fn check_input(shapes: &Shapes, model: &str, input: &InputSpec) -> Result<(), InferError> {
+fn check_input(signature: &Signature, model: &str, input: &InputSpec) -> Result<(), InferError> {
     let expected = [1, 3, i64::from(input.height), i64::from(input.width)];
     let fits = |shape: &[i64]| {
         shape.len() == expected.len() && shape.iter().zip(expected).all(|(&s, e)| s == e || s == -1)
     };
-    if matches!(shapes.inputs.as_slice(), [one] if fits(one)) {
+    if matches!(signature.inputs.as_slice(), [one] if fits(one)) {
         return Ok(());
     }
     Err(InferError::Input {
         model: model.to_owned(),
         expected: format!("one of f32 {expected:?}"),
-        found: shapes.described.clone(),
+        found: signature.described.clone(),
     })
 }

@@ -30,8 +30,8 @@ pub trait Backend: Send + Sync {
 
 /// A session on one provider.
 pub trait Runner: Send {
-    /// The dimensions of each input and output, -1 where not fixed; none for what is no f32 tensor.
-    fn shapes(&self) -> &Shapes;
+    /// Returns the dimensions of each input and output: -1 if one is not fixed, none for a value that is no f32 tensor.
+    fn signature(&self) -> &Signature;
 
     /// Which providers run its nodes; empty where that was not measured.
     fn placement(&self) -> &[Placed];
@@ -40,9 +40,9 @@ pub trait Runner: Send {
     fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Tensors<'_>, ProviderError>;
 }
 
-/// The shapes of a model's inputs and outputs.
+/// A model's inputs and outputs: how many there are and their shapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shapes {
+pub struct Signature {
     pub inputs: Vec<Vec<i64>>,
     /// The inputs as an error message shows them.
     pub described: String,
@@ -93,7 +93,7 @@ impl Outputs<'_> {
 pub(super) struct OrtRunner {
     session: OrtSession,
     provider: Provider,
-    shapes: Shapes,
+    signature: Signature,
     pub(super) placement: Vec<Placed>,
 }
 
@@ -101,7 +101,7 @@ impl OrtRunner {
     pub(super) fn new(session: OrtSession, provider: Provider) -> Self {
         let describe = |outlet: &Outlet| format!("{}: {}", outlet.name(), outlet.dtype());
         let described: Vec<_> = session.inputs().iter().map(describe).collect();
-        let shapes = Shapes {
+        let signature = Signature {
             inputs: session.inputs().iter().map(float_shape).collect(),
             described: described.join(", "),
             outputs: session.outputs().iter().map(float_shape).collect(),
@@ -109,7 +109,7 @@ impl OrtRunner {
         Self {
             session,
             provider,
-            shapes,
+            signature,
             placement: Vec::new(),
         }
     }
@@ -121,8 +121,8 @@ impl OrtRunner {
 }
 
 impl Runner for OrtRunner {
-    fn shapes(&self) -> &Shapes {
-        &self.shapes
+    fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     fn placement(&self) -> &[Placed] {

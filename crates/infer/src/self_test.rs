@@ -80,7 +80,7 @@ impl Reference {
 
 /// Every output of `runner` on the probe.
 pub fn outputs(runner: &mut dyn Runner, probe: &Probe) -> Result<Vec<Vec<f32>>, ProviderError> {
-    let count = runner.shapes().outputs.len();
+    let count = runner.signature().outputs.len();
     match runner.run(probe.shape, &probe.tensor)? {
         Tensors::Plain(outputs) => Ok(outputs.to_vec()),
         Tensors::OnnxRuntime(outputs) => (0..count)

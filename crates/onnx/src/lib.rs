@@ -1,7 +1,8 @@
 //! ONNX graphs without ONNX Runtime: reading, shapes, rewriting, and recognising ShuffleNet V2.
 //!
-//! An ONNX file is one protobuf message. [`Model::parse`] reads what an inspection needs. [`prepare()`] edits the encoded
-//! bytes, so that everything unknown here stays as it was. [`layout`] arranges channels so that shuffles vanish.
+//! An ONNX file is one protobuf message. [`OnnxModel::parse`] reads what an inspection needs. [`remove_initializer_inputs`]
+//! edits the encoded bytes, so that fields unknown here stay as they are. [`layout`] arranges channels so that shuffles
+//! vanish.
 //!
 //! Finds the ShuffleNet V2 units of a file:
 //!
@@ -15,20 +16,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod initializers;
 pub mod inspect;
 pub mod layout;
-mod prepare;
 pub mod proto;
 mod shapes;
 
 use prost::Message;
 use thiserror::Error;
 
-pub use prepare::prepare;
+pub use initializers::remove_initializer_inputs;
 use proto::{GraphProto, ModelProto, OperatorSetIdProto};
 
 /// Why bytes are not an ONNX model that can be used.
-#[derive(Debug, Error, PartialEq)]
+#[derive(Debug, Clone, Error, PartialEq)]
 pub enum OnnxError {
     #[error(
         "not an ONNX model: expected a protobuf ModelProto, found bytes that do not decode as one \
@@ -50,7 +51,7 @@ pub enum OnnxError {
 
 /// A decoded ONNX file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Model {
+pub struct OnnxModel {
     /// The version of the file format, not of the operators.
     pub ir_version: i64,
     pub producer_name: String,
@@ -59,17 +60,17 @@ pub struct Model {
     pub graph: GraphProto,
 }
 
-impl Model {
+impl OnnxModel {
     /// Reads a model from the bytes of a `.onnx` file.
     ///
     /// Memory stays within a constant multiple of the input, whatever the bytes claim.
     ///
     /// # Errors
-    /// [`OnnxError::Malformed`] where the bytes are no protobuf message of that form,
-    /// [`OnnxError::Missing`] where they have no IR version or no graph.
-    pub fn parse(bytes: &[u8]) -> Result<Model, OnnxError> {
+    /// [`OnnxError::Malformed`] if the bytes are no protobuf message of that form,
+    /// [`OnnxError::Missing`] if they have no IR version or no graph.
+    pub fn parse(bytes: &[u8]) -> Result<OnnxModel, OnnxError> {
         let model = ModelProto::decode(bytes)?;
-        Ok(Model {
+        Ok(OnnxModel {
             ir_version: model.ir_version.ok_or(NO_IR_VERSION)?,
             producer_name: model.producer_name,
             producer_version: model.producer_version,
@@ -96,24 +97,27 @@ mod tests {
             &b"version https://git-lfs.github.com/spec/v1\n"[..],
             b"\xff\xd8\xff\xe0",
         ] {
-            let error = Model::parse(bytes).unwrap_err();
+            let error = OnnxModel::parse(bytes).unwrap_err();
             assert!(matches!(error, OnnxError::Malformed(_)), "{error}");
         }
-        assert_eq!(Model::parse(b"").unwrap_err(), NO_IR_VERSION);
-        assert_eq!(Model::parse(b"\x08\x07").unwrap_err(), NO_GRAPH);
+        assert_eq!(OnnxModel::parse(b"").unwrap_err(), NO_IR_VERSION);
+        assert_eq!(OnnxModel::parse(b"\x08\x07").unwrap_err(), NO_GRAPH);
     }
 
     #[test]
     fn a_length_beyond_the_file_is_refused() {
         // field 7, length 2^34
         let bytes = [0x3a, 0x80, 0x80, 0x80, 0x80, 0x40];
-        assert!(matches!(Model::parse(&bytes), Err(OnnxError::Malformed(_))));
+        assert!(matches!(
+            OnnxModel::parse(&bytes),
+            Err(OnnxError::Malformed(_))
+        ));
     }
 
     proptest! {
         #[test]
         fn parse_takes_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-            let _ = Model::parse(&bytes);
+            let _ = OnnxModel::parse(&bytes);
         }
     }
 }

@@ -64,7 +64,7 @@ pub struct NodeProto {
     pub domain: String,
 }
 
-/// A named constant of a node; which field holds it follows from the name.
+/// A named constant of a node. Its type says which field holds it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AttributeProto {
     #[prost(string, tag = "1")]
@@ -104,7 +104,7 @@ pub struct TensorProto {
     pub name: String,
     #[prost(bytes = "vec", tag = "9")]
     pub raw_data: Vec<u8>,
-    /// 1 where the content lies in another file.
+    /// 1 if the content lies in another file.
     #[prost(int32, tag = "14")]
     pub data_location: i32,
 }
@@ -130,7 +130,7 @@ pub struct TypeProto {
 pub struct TensorTypeProto {
     #[prost(int32, tag = "1")]
     pub elem_type: i32,
-    /// Absent where not even the rank is known.
+    /// Absent if not even the rank is known.
     #[prost(message, optional, tag = "2")]
     pub shape: Option<TensorShapeProto>,
 }
@@ -159,7 +159,7 @@ pub const FLOAT16: i32 = 10;
 pub const DOUBLE: i32 = 11;
 pub const BFLOAT16: i32 = 16;
 
-/// The schema's name of an element type in lower case, such as `float` or `int64`.
+/// Returns the schema's name of an element type in lower case, such as `float` or `int64`.
 pub fn element_type_name(data_type: i32) -> &'static str {
     match data_type {
         FLOAT => "float",
@@ -190,17 +190,26 @@ pub fn element_type_name(data_type: i32) -> &'static str {
 }
 
 impl NodeProto {
-    /// Whether this is ONNX's own operator of that name.
+    /// Returns whether this is ONNX's own operator of that name.
     pub fn is(&self, op_type: &str) -> bool {
         self.op_type == op_type && self.in_default_domain()
     }
 
-    /// Whether the operator is one of ONNX's own.
+    /// Returns whether the operator is one of ONNX's own.
     pub fn in_default_domain(&self) -> bool {
         matches!(self.domain.as_str(), "" | "ai.onnx")
     }
 
-    /// The name of an input that is there.
+    /// Returns the operator's name, with its domain if that is not ONNX's own: `domain.operator`.
+    pub fn qualified_operator(&self) -> String {
+        if self.in_default_domain() {
+            self.op_type.clone()
+        } else {
+            format!("{}.{}", self.domain, self.op_type)
+        }
+    }
+
+    /// Returns the name of an input; `None` if it is left out.
     pub fn input_name(&self, index: usize) -> Option<&str> {
         self.input
             .get(index)
@@ -208,25 +217,25 @@ impl NodeProto {
             .filter(|name| !name.is_empty())
     }
 
-    /// The attribute of that name.
+    /// Returns the attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         // no operator has nearly so many: bounds what a look-up costs in a damaged file
         self.attribute.iter().take(64).find(|a| a.name == name)
     }
 
-    /// A text attribute; the default where the node does not have it.
+    /// Returns a text attribute; the default if the node does not have it.
     pub fn text<'a>(&'a self, name: &str, default: &'a str) -> &'a str {
         self.attribute(name)
             .map_or(default, |a| std::str::from_utf8(&a.s).unwrap_or_default())
     }
 
-    /// An integer attribute; the default where the node does not have it.
+    /// Returns an integer attribute; the default if the node does not have it.
     pub fn int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name)
             .map_or(default, |a| a.i.unwrap_or_default())
     }
 
-    /// A list attribute; `None` where the node does not have it.
+    /// Returns a list attribute; `None` if the node does not have it.
     pub fn ints(&self, name: &str) -> Option<&[i64]> {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
@@ -238,7 +247,8 @@ const ATTRIBUTE_STRING: i32 = 3;
 const ATTRIBUTE_INTS: i32 = 7;
 
 impl AttributeProto {
-    pub fn of_int(name: &str, value: i64) -> Self {
+    /// Makes an attribute that holds an integer.
+    pub fn from_int(name: &str, value: i64) -> Self {
         Self {
             name: name.to_owned(),
             i: Some(value),
@@ -247,7 +257,8 @@ impl AttributeProto {
         }
     }
 
-    pub fn of_ints(name: &str, values: &[i64]) -> Self {
+    /// Makes an attribute that holds a list of integers.
+    pub fn from_ints(name: &str, values: &[i64]) -> Self {
         Self {
             name: name.to_owned(),
             ints: values.to_vec(),
@@ -256,7 +267,8 @@ impl AttributeProto {
         }
     }
 
-    pub fn of_text(name: &str, value: &str) -> Self {
+    /// Makes an attribute that holds a text.
+    pub fn from_text(name: &str, value: &str) -> Self {
         Self {
             name: name.to_owned(),
             s: value.as_bytes().to_vec(),
@@ -265,14 +277,15 @@ impl AttributeProto {
         }
     }
 
-    /// Whether the whole attribute is in the fields that are declared here: float, int, string, tensor, floats, ints.
-    pub fn is_whole(&self) -> bool {
+    /// Returns whether all of the attribute is in the fields that are declared here: float, int, string, tensor, floats, ints.
+    pub fn is_decoded(&self) -> bool {
         matches!(self.r#type, 1..=4 | 6 | 7)
     }
 }
 
 impl TensorProto {
-    pub fn of_floats(name: String, dims: &[usize], values: &[f32]) -> Self {
+    /// Makes a 32-bit float tensor.
+    pub fn from_floats(name: String, dims: &[usize], values: &[f32]) -> Self {
         Self {
             name,
             dims: dims.iter().map(|&dim| dim as i64).collect(),
@@ -285,7 +298,8 @@ impl TensorProto {
         }
     }
 
-    pub fn of_ints(name: String, values: &[i64]) -> Self {
+    /// Makes a 64-bit integer tensor of rank 1.
+    pub fn from_ints(name: String, values: &[i64]) -> Self {
         Self {
             name,
             dims: vec![values.len() as i64],
@@ -298,25 +312,25 @@ impl TensorProto {
         }
     }
 
-    /// Whether the whole tensor is in the fields that are declared here.
-    pub fn is_whole(&self) -> bool {
+    /// Returns whether all of the tensor is in the fields that are declared here.
+    pub fn is_decoded(&self) -> bool {
         !self.is_external()
             && (matches!(self.data_type, FLOAT | INT32 | INT64) || !self.raw_data.is_empty())
     }
 
-    /// The product of the dimensions; `None` where one is negative or the product overflows.
+    /// Returns the product of the dimensions; `None` if one is negative or the product overflows.
     pub fn elements(&self) -> Option<u64> {
         self.dims.iter().try_fold(1u64, |product, &dim| {
             product.checked_mul(u64::try_from(dim).ok()?)
         })
     }
 
-    /// Whether the content lies in another file.
+    /// Returns whether the content lies in another file.
     pub fn is_external(&self) -> bool {
         self.data_location == 1
     }
 
-    /// The content of an integer tensor of at most `limit` elements that lies in this file.
+    /// Returns the content of an integer tensor of at most `limit` elements that lies in this file.
     pub fn to_ints(&self, limit: usize) -> Option<Vec<i64>> {
         let count = self.small_count(limit)?;
         let values: Vec<i64> = match self.data_type {
@@ -331,7 +345,7 @@ impl TensorProto {
         (values.len() == count).then_some(values)
     }
 
-    /// The content of a 32-bit float tensor of at most `limit` elements that lies in this file.
+    /// Returns the content of a 32-bit float tensor of at most `limit` elements that lies in this file.
     pub fn to_floats(&self, limit: usize) -> Option<Vec<f32>> {
         let count = self.small_count(limit)?;
         let values = match self.data_type {

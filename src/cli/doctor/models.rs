@@ -86,20 +86,31 @@ fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
         ..SessionOptions::default()
     };
     let probe = Probe::new(&model.description.input);
-    let outputs = OrtBackend::new(runtime, model.file(), &options, Profiled::Accelerated)
+    let tried = OrtBackend::new(runtime, model.file(), &options, Profiled::Accelerated)
         .map_err(|error| error.to_string())
         .and_then(|backend| {
             let mut runner = backend.build(Provider::Cpu).map_err(|e| e.to_string())?;
-            self_test::outputs(&mut *runner, &probe).map_err(|e| e.to_string())
+            let outputs = self_test::outputs(&mut *runner, &probe).map_err(|e| e.to_string())?;
+            Ok((outputs, channels(&backend)))
         });
     let mend = format!("shuffledet models fetch {}", model.description.name);
-    let outputs = match outputs {
-        Ok(outputs) => outputs,
+    let (outputs, channels) = match tried {
+        Ok(tried) => tried,
         Err(error) => return Check::fail(title, format!("does not run: {error}"), mend),
     };
     match compare(&model.description.name, &outputs) {
-        Ok(how) => Check::ok(title, format!("sha256 {sha256}…; {how}")),
+        Ok(how) => Check::ok(title, format!("sha256 {sha256}…; {how}; {channels}")),
         Err(problem) => Check::fail(title, format!("self-test failed: {problem}"), mend),
+    }
+}
+
+/// Says whether the channels of the model are arranged for speed, or why not.
+fn channels(backend: &OrtBackend) -> String {
+    match backend.not_arranged() {
+        None => "channels arranged".to_owned(),
+        Some(reason) => {
+            format!("channels not arranged, inference may be slower: {reason}")
+        }
     }
 }
 

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::operator_name;
-use crate::Model;
+use crate::OnnxModel;
 use crate::proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, NodeProto};
-use crate::shapes::Shapes;
+use crate::shapes::InferredShapes;
 
 /// Multiply-adds of one run. Convolutions and matrix products are counted, without their biases;
 /// what is element-wise is not.
@@ -38,7 +37,7 @@ const NOT_COUNTED: [&str; 14] = [
     "SequenceMap",
 ];
 
-pub(super) fn multiply_adds(model: &Model, known: &Shapes) -> MultiplyAdds {
+pub(super) fn multiply_adds(model: &OnnxModel, known: &InferredShapes) -> MultiplyAdds {
     let mut total = MultiplyAdds::default();
     for node in &model.graph.node {
         let count = match node.op_type.as_str() {
@@ -53,34 +52,39 @@ pub(super) fn multiply_adds(model: &Model, known: &Shapes) -> MultiplyAdds {
         };
         match count.and_then(|count| total.count.checked_add(count)) {
             Some(sum) => total.count = sum,
-            None => *total.uncounted.entry(operator_name(node)).or_default() += 1,
+            None => {
+                *total
+                    .uncounted
+                    .entry(node.qualified_operator())
+                    .or_default() += 1
+            }
         }
     }
     total
 }
 
 /// Each output element takes the input channels of its group times the kernel.
-fn conv(node: &NodeProto, known: &Shapes) -> Option<u64> {
+fn conv(node: &NodeProto, known: &InferredShapes) -> Option<u64> {
     let outputs = known.full_shape(node.output.first()?)?;
     let weights = known.full_shape(node.input_name(1)?)?;
     product(outputs)?.checked_mul(product(weights.get(1..)?.to_vec())?)
 }
 
 /// Each input element goes to the output channels of its group times the kernel.
-fn conv_transpose(node: &NodeProto, known: &Shapes) -> Option<u64> {
+fn conv_transpose(node: &NodeProto, known: &InferredShapes) -> Option<u64> {
     let inputs = known.full_shape(node.input_name(0)?)?;
     let weights = known.full_shape(node.input_name(1)?)?;
     product(inputs)?.checked_mul(product(weights.get(1..)?.to_vec())?)
 }
 
-fn gemm(node: &NodeProto, known: &Shapes) -> Option<u64> {
+fn gemm(node: &NodeProto, known: &InferredShapes) -> Option<u64> {
     let outputs = known.full_shape(node.output.first()?)?;
     let a = known.full_shape(node.input_name(0)?)?;
     let inner = a.get(usize::from(node.int("transA", 0) == 0))?;
     product(outputs)?.checked_mul(*inner)
 }
 
-fn matmul(node: &NodeProto, known: &Shapes) -> Option<u64> {
+fn matmul(node: &NodeProto, known: &InferredShapes) -> Option<u64> {
     let outputs = known.full_shape(node.output.first()?)?;
     let a = known.full_shape(node.input_name(0)?)?;
     product(outputs)?.checked_mul(*a.last()?)
@@ -91,7 +95,7 @@ fn product(dims: Vec<u64>) -> Option<u64> {
 }
 
 /// Elements of all initializers of a float type.
-pub(super) fn parameters(model: &Model) -> u64 {
+pub(super) fn parameters(model: &OnnxModel) -> u64 {
     (model.graph.initializer.iter())
         .filter(|t| matches!(t.data_type, FLOAT | FLOAT16 | BFLOAT16 | DOUBLE))
         .filter_map(|t| t.elements())

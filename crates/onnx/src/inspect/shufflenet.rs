@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::units::{Graph, SplitForm, Straight};
-use crate::Model;
-use crate::shapes::Shapes;
+use super::units::{SplitForm, Stride1Unit, UnitIndex};
+use crate::OnnxModel;
+use crate::shapes::InferredShapes;
 
 /// The ShuffleNet V2 structure of a graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,36 +55,36 @@ const WIDTHS: [(&str, u64, [u64; 3]); 4] = [
     ("2.0x", 24, [244, 488, 976]),
 ];
 
-pub(super) fn recognise(model: &Model, known: &Shapes) -> ShuffleNet {
-    let graph = Graph::index(&model.graph, known);
-    let mut downs = Vec::new();
+pub(super) fn recognise(model: &OnnxModel, known: &InferredShapes) -> ShuffleNet {
+    let graph = UnitIndex::new(&model.graph, known);
+    let mut stride_2 = Vec::new();
     // by the value that enters the split, before any shuffle
-    let mut straights: HashMap<&str, Straight> = HashMap::new();
+    let mut stride_1: HashMap<&str, Stride1Unit> = HashMap::new();
     let mut channel_splits = 0;
     for node in &model.graph.node {
-        if let Some(down) = graph.stride_2_unit(node) {
-            downs.push(down);
-        } else if let Some(straight) = graph.stride_1_unit(node) {
+        if let Some(unit) = graph.stride_2_unit(node) {
+            stride_2.push(unit);
+        } else if let Some(unit) = graph.stride_1_unit(node) {
             channel_splits += 1;
-            straights.insert(straight.source, straight);
+            stride_1.insert(unit.source, unit);
         }
     }
 
     let mut stem_channels = None;
     let mut stages = Vec::new();
-    for down in downs {
-        stem_channels.get_or_insert(down.channels_in);
+    for unit in stride_2 {
+        stem_channels.get_or_insert(unit.channels_in);
         let mut stage = Stage {
             stride1_units: 0,
             stride2_units: 1,
-            channels: down.channels,
-            size: graph.size(down.output),
-            kernel: down.kernel,
+            channels: unit.channels,
+            size: graph.size(unit.output),
+            kernel: unit.kernel,
             split: None,
         };
         // each step takes a unit out of the map: the walk ends
-        let mut end = down.output;
-        while let Some(unit) = straights.remove(end) {
+        let mut end = unit.output;
+        while let Some(unit) = stride_1.remove(end) {
             stage.stride1_units += 1;
             stage.split = Some(unit.form);
             end = unit.output;
@@ -92,7 +92,7 @@ pub(super) fn recognise(model: &Model, known: &Shapes) -> ShuffleNet {
         stages.push(stage);
     }
 
-    let loose_units = straights.len();
+    let loose_units = stride_1.len();
     let width = width(stem_channels, &stages);
     ShuffleNet {
         conclusion: conclusion(stem_channels, &stages, loose_units, width),

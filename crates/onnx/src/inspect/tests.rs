@@ -5,8 +5,8 @@ use prost::Message;
 
 use super::*;
 use crate::proto::{
-    AttributeProto, GraphProto, INT64, ModelProto, TensorProto, TensorShapeProto, TensorTypeProto,
-    TypeProto,
+    AttributeProto, GraphProto, INT64, ModelProto, NodeProto, TensorProto, TensorShapeProto,
+    TensorTypeProto, TypeProto,
 };
 
 const OPERATORS: [&str; 34] = [

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Dimension, Inspection, MultiplyAdds, ShuffleNet, Value};
+use super::{ChannelLayout, DeclaredValue, Dimension, Inspection, MultiplyAdds, ShuffleNet};
 
 impl Display for Inspection {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -43,7 +43,8 @@ impl Display for Inspection {
         writeln!(f)?;
         writeln!(f, "parameters     {} (float)", grouped(self.parameters))?;
         writeln!(f, "multiply-adds  {}", self.multiply_adds)?;
-        write!(f, "{}", self.shufflenet)
+        write!(f, "{}", self.shufflenet)?;
+        writeln!(f, "on loading     {}", self.channel_layout)
     }
 }
 
@@ -51,7 +52,7 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "not stated" } else { text }
 }
 
-impl Display for Value {
+impl Display for DeclaredValue {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(
             f,
@@ -65,6 +66,17 @@ impl Display for Value {
                 let dims: Vec<String> = shape.iter().map(Dimension::to_string).collect();
                 write!(f, " [{}]", dims.join(", "))
             }
+        }
+    }
+}
+
+impl Display for ChannelLayout {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            ChannelLayout::Arranged { nodes } => {
+                write!(f, "channels arranged, {nodes} nodes on this machine")
+            }
+            ChannelLayout::NotArranged { reason } => write!(f, "channels not arranged: {reason}"),
         }
     }
 }

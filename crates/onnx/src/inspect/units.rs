@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::proto::{GraphProto, NodeProto};
-use crate::shapes::Shapes;
-use crate::shapes::slices;
+use crate::shapes::InferredShapes;
+use crate::shapes::axis_slices;
 
 /// How a graph writes the channel split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,8 +25,8 @@ pub enum SplitForm {
     Gather,
 }
 
-/// A stride-2 unit.
-pub(super) struct Down<'a> {
+/// A unit of stride 2, which halves height and width.
+pub(super) struct Stride2Unit<'a> {
     pub output: &'a str,
     pub channels_in: u64,
     pub channels: u64,
@@ -34,17 +34,17 @@ pub(super) struct Down<'a> {
     pub kernel: u64,
 }
 
-/// A stride-1 unit.
-pub(super) struct Straight<'a> {
-    /// What enters it, before the shuffle where that stands before the split.
+/// A unit of stride 1.
+pub(super) struct Stride1Unit<'a> {
+    /// The value that enters it, before the shuffle if that stands before the split.
     pub source: &'a str,
     pub output: &'a str,
     pub form: SplitForm,
 }
 
-/// Half of the channels of a value.
-struct Half<'a> {
-    /// The value split, before the shuffle where one construct does both.
+/// A value that is half of the channels of another.
+struct ChannelHalf<'a> {
+    /// The value that is split, before the shuffle where one construct does both.
     whole: &'a str,
     form: SplitForm,
     /// Whether it is the second half; for Gather, the odd channels.
@@ -52,23 +52,24 @@ struct Half<'a> {
     channels: u64,
 }
 
-struct Conv<'a> {
+/// A pointwise or depthwise convolution.
+struct UnitConv<'a> {
     input: &'a str,
     channels_in: u64,
     channels_out: u64,
-    kind: Kind,
+    kind: ConvKind,
 }
 
 #[derive(PartialEq)]
-enum Kind {
+enum ConvKind {
     Pointwise,
     Depthwise { kernel: u64, stride: i64 },
 }
 
-/// The graph's nodes by the values that they make. Values that differ by an activation, a
+/// Finds units by the values that they read and write. Values that differ by an activation, a
 /// normalisation or a quantisation only are one and have the name of the first: the root.
-pub(super) struct Graph<'a> {
-    known: &'a Shapes<'a>,
+pub(super) struct UnitIndex<'a> {
+    known: &'a InferredShapes<'a>,
     producers: HashMap<&'a str, &'a NodeProto>,
     roots: HashMap<&'a str, &'a str>,
     /// From a shuffle's result to what is shuffled, both as roots.
@@ -77,9 +78,10 @@ pub(super) struct Graph<'a> {
     shuffled: HashMap<&'a str, &'a str>,
 }
 
-impl<'a> Graph<'a> {
-    pub fn index(graph: &'a GraphProto, known: &'a Shapes<'a>) -> Graph<'a> {
-        let mut index = Graph {
+impl<'a> UnitIndex<'a> {
+    /// Indexes the nodes of a graph.
+    pub fn new(graph: &'a GraphProto, known: &'a InferredShapes<'a>) -> UnitIndex<'a> {
+        let mut index = UnitIndex {
             known,
             producers: HashMap::new(),
             roots: HashMap::new(),
@@ -108,12 +110,12 @@ impl<'a> Graph<'a> {
         self.roots.get(name).copied().unwrap_or(name)
     }
 
-    /// The node that makes a value, or the value whose root that is.
+    /// Returns the node that makes a value, or the value whose root that is.
     fn producer(&self, name: &'a str) -> Option<&'a NodeProto> {
         self.producers.get(self.root(name)).copied()
     }
 
-    /// What is shuffled and the result, where the node is the last of a channel shuffle:
+    /// Returns the shuffled value and the result if the node is the last of a channel shuffle:
     /// channels regrouped from `[groups, C / groups]` to `[C / groups, groups]`.
     fn shuffle(&self, node: &'a NodeProto) -> Option<(&'a str, &'a str)> {
         let transpose = node
@@ -140,17 +142,17 @@ impl<'a> Graph<'a> {
         is_shuffle.then_some((self.root(first.input_name(0)?), node.output.first()?))
     }
 
-    /// The node that makes the first input, if it is that operator.
+    /// Returns the node that makes the first input, if it is that operator.
     fn input_made_by(&self, node: &'a NodeProto, op_type: &str) -> Option<&'a NodeProto> {
         self.producer(node.input_name(0)?).filter(|n| n.is(op_type))
     }
 
-    /// Channel shuffles in the whole graph.
+    /// Returns the number of channel shuffles in the whole graph.
     pub fn shuffle_count(&self) -> usize {
         self.shuffles.len()
     }
 
-    /// Height and width of a value.
+    /// Returns height and width of a value.
     pub fn size(&self, name: &str) -> Option<[u64; 2]> {
         match self.known.shape(name)?.as_slice() {
             [_, _, Some(height), Some(width)] => Some([*height, *width]),
@@ -158,8 +160,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The convolution that makes a value, if it is a pointwise or a depthwise one.
-    fn conv(&self, name: &'a str) -> Option<Conv<'a>> {
+    /// Returns the convolution that makes a value, if it is a pointwise or a depthwise one.
+    fn conv(&self, name: &'a str) -> Option<UnitConv<'a>> {
         let node = self.producer(name).filter(|n| n.is("Conv"))?;
         let weights = self.known.full_shape(node.input_name(1)?)?;
         let &[channels_out, per_group, height, width] = weights.as_slice() else {
@@ -172,14 +174,14 @@ impl<'a> Graph<'a> {
             Some(_) => return None,
         };
         let kind = match (groups, per_group, height) {
-            (1, _, 1) if width == 1 && stride == 1 => Kind::Pointwise,
-            (_, 1, 3 | 5) if groups == channels_out && height == width => Kind::Depthwise {
+            (1, _, 1) if width == 1 && stride == 1 => ConvKind::Pointwise,
+            (_, 1, 3 | 5) if groups == channels_out && height == width => ConvKind::Depthwise {
                 kernel: height,
                 stride,
             },
             _ => return None,
         };
-        Some(Conv {
+        Some(UnitConv {
             input: self.root(node.input_name(0)?),
             channels_in: per_group.checked_mul(groups)?,
             channels_out,
@@ -187,20 +189,20 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// A depthwise convolution of that stride and the pointwise one behind it, the latter making
+    /// Returns a depthwise convolution of that stride and the pointwise one behind it, the latter making
     /// `name`: what enters them, the kernel's side and the channels that leave.
-    fn depthwise_pointwise(&self, name: &'a str, stride: i64) -> Option<(Conv<'a>, u64, u64)> {
-        let pointwise = self.conv(name).filter(|c| c.kind == Kind::Pointwise)?;
+    fn depthwise_pointwise(&self, name: &'a str, stride: i64) -> Option<(UnitConv<'a>, u64, u64)> {
+        let pointwise = self.conv(name).filter(|c| c.kind == ConvKind::Pointwise)?;
         let depthwise = self.conv(pointwise.input)?;
         match depthwise.kind {
-            Kind::Depthwise { kernel, stride: s } if s == stride => {
+            ConvKind::Depthwise { kernel, stride: s } if s == stride => {
                 Some((depthwise, kernel, pointwise.channels_out))
             }
             _ => None,
         }
     }
 
-    /// The two inputs of a concatenation of channels, and its output.
+    /// Returns the two inputs of a concatenation of channels, and its output.
     fn joined(&self, node: &'a NodeProto) -> Option<([&'a str; 2], &'a str)> {
         let is_joint = node.is("Concat") && matches!(node.int("axis", 0), 1 | -3);
         match node.input.as_slice() {
@@ -209,14 +211,15 @@ impl<'a> Graph<'a> {
         }
     }
 
-    pub fn stride_2_unit(&self, concat: &'a NodeProto) -> Option<Down<'a>> {
+    /// Returns the stride-2 unit that ends in this node.
+    pub fn stride_2_unit(&self, concat: &'a NodeProto) -> Option<Stride2Unit<'a>> {
         let ([a, b], output) = self.joined(concat)?;
         self.shuffled.get(output)?;
         [(a, b), (b, a)].into_iter().find_map(|(short, long)| {
             let (short, kernel, short_channels) = self.depthwise_pointwise(short, 2)?;
             let (long, _, long_channels) = self.depthwise_pointwise(long, 2)?;
-            let first = (self.conv(long.input)).filter(|c| c.kind == Kind::Pointwise)?;
-            (first.input == short.input).then_some(Down {
+            let first = (self.conv(long.input)).filter(|c| c.kind == ConvKind::Pointwise)?;
+            (first.input == short.input).then_some(Stride2Unit {
                 output,
                 channels_in: short.channels_in,
                 channels: short_channels.checked_add(long_channels)?,
@@ -225,11 +228,12 @@ impl<'a> Graph<'a> {
         })
     }
 
-    pub fn stride_1_unit(&self, concat: &'a NodeProto) -> Option<Straight<'a>> {
+    /// Returns the stride-1 unit that ends in this node.
+    pub fn stride_1_unit(&self, concat: &'a NodeProto) -> Option<Stride1Unit<'a>> {
         let ([a, b], output) = self.joined(concat)?;
         [(a, b), (b, a)].into_iter().find_map(|(passing, worked)| {
             let (depthwise, _, channels) = self.depthwise_pointwise(worked, 1)?;
-            let first = (self.conv(depthwise.input)).filter(|c| c.kind == Kind::Pointwise)?;
+            let first = (self.conv(depthwise.input)).filter(|c| c.kind == ConvKind::Pointwise)?;
             let (passing, entering) = (self.half(passing)?, self.half(first.input)?);
             let fits = passing.whole == entering.whole
                 && passing.form == entering.form
@@ -241,7 +245,7 @@ impl<'a> Graph<'a> {
                 _ => self.shuffles.get(passing.whole).copied(),
             };
             let is_shuffled = before.is_some() || self.shuffled.contains_key(output);
-            (fits && is_shuffled).then_some(Straight {
+            (fits && is_shuffled).then_some(Stride1Unit {
                 source: before.unwrap_or(passing.whole),
                 output,
                 form: passing.form,
@@ -249,8 +253,8 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// The value as one of the two halves of another.
-    fn half(&self, name: &'a str) -> Option<Half<'a>> {
+    /// Returns the value as one of the two halves of another.
+    fn half(&self, name: &'a str) -> Option<ChannelHalf<'a>> {
         let root = self.root(name);
         let node = self.producer(root)?;
         let input = node.input_name(0)?;
@@ -261,18 +265,18 @@ impl<'a> Graph<'a> {
             }
             "Slice" => {
                 let shape = self.known.shape(input)?;
-                let cuts = slices(node, self.known, shape)?;
-                let [cut] = cuts.as_slice() else {
+                let slices = axis_slices(node, self.known, shape)?;
+                let [slice] = slices.as_slice() else {
                     return None;
                 };
                 let width = i64::try_from(channels).ok()?;
-                let second = match (cut.start, cut.end) {
+                let second = match (slice.start, slice.end) {
                     (0, end) if end == width => false,
                     (start, _) if start == width => true,
                     _ => return None,
                 };
                 let halves = shape.get(1)?.is_none_or(|all| all / 2 == channels);
-                if cut.axis != 1 || cut.step != 1 || !halves {
+                if slice.axis != 1 || slice.step != 1 || !halves {
                     return None;
                 }
                 (self.root(input), SplitForm::Slice, second)
@@ -288,7 +292,7 @@ impl<'a> Graph<'a> {
             }
             _ => return None,
         };
-        Some(Half {
+        Some(ChannelHalf {
             whole,
             form,
             second,
@@ -297,7 +301,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Operators behind which a value counts as the same.
+/// Returns whether a value counts as the same behind the operator.
 fn passes_through(node: &NodeProto) -> bool {
     node.in_default_domain()
         && matches!(

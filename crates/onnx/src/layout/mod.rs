@@ -4,22 +4,44 @@
 //! shuffle is a transposition, and ONNX Runtime leaves its blocked layout (NCHWc) before it and enters it again behind.
 //! None of it is needed. Which channel goes where is known beforehand, so [`channels`] follows each one from the
 //! convolution that writes it to those that read it, and [`rewrite`] lets convolutions write their channels grouped by
-//! reader, in whole blocks, and read them in the order in which they come: the shuffles are gone into the weights.
-//! [`simplify`] first puts a few operators into forms that ONNX Runtime has faster code for.
+//! reader, in whole blocks, and read them in the order in which they come: the weights contain the shuffles.
+//! [`simplify`] first puts a few operators into forms that ONNX Runtime has faster code for. A graph that cannot be
+//! followed is left as it is, and [`NotArranged`] says why.
 //!
 //! Sums are added up in another order, which changes results in the last bits (below 1e-5 on the models of the
 //! manifest); nothing else changes. `docs/performance.md` has what it gains.
 
 mod channels;
+mod limits;
+mod moves;
+mod not_arranged;
 mod rewrite;
 mod simplify;
+#[cfg(test)]
+mod test_graph;
+mod view;
 
 use prost::Message;
 
-use super::Model;
-use super::proto::ModelProto;
+use super::proto::{GraphProto, ModelProto};
+use super::{NO_GRAPH, NO_IR_VERSION, OnnxError, OnnxModel};
 
-/// Channels in a block of ONNX Runtime's layout on this machine.
+pub use channels::UnfollowedMove;
+pub use moves::Blocked;
+pub use not_arranged::{NodeLabel, NotArranged};
+
+/// A model whose channels are arranged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arranged {
+    /// The encoded model.
+    pub onnx: Vec<u8>,
+    pub nodes_before: usize,
+    pub nodes_after: usize,
+    /// Nodes that move channels and were kept, because the channels cannot be followed through them.
+    pub unfollowed: Vec<UnfollowedMove>,
+}
+
+/// Returns the number of channels in a block of ONNX Runtime's layout on this machine.
 pub fn block() -> usize {
     #[cfg(target_arch = "x86_64")]
     if !std::arch::is_x86_feature_detected!("avx512f") {
@@ -28,35 +50,37 @@ pub fn block() -> usize {
     16
 }
 
-/// The model, encoded, with its channels arranged for blocks of `block`; `None` where it holds something that is not
-/// understood, or no shuffle to be gained by. `prepared` is what [`super::prepare()`] gave.
-pub fn arrange(prepared: &[u8], block: usize) -> Option<Vec<u8>> {
-    let file = ModelProto::decode(prepared).ok()?;
-    let ModelProto {
-        functions,
-        opset_import,
-        ..
-    } = &file;
-    let opset = opset_import
+/// Arranges the channels of a model for blocks of `block`. `onnx` is a model whose initializers are no inputs, as
+/// [`remove_initializer_inputs`](super::remove_initializer_inputs) returns it.
+///
+/// # Errors
+/// The first thing in the graph that cannot be followed or rewritten.
+pub fn arrange(onnx: &[u8], block: usize) -> Result<Arranged, NotArranged> {
+    let file = ModelProto::decode(onnx).map_err(OnnxError::from)?;
+    let opset = file
+        .opset_import
         .iter()
-        .find(|set| set.domain.is_empty())?
+        .find(|set| set.domain.is_empty())
+        .ok_or(NotArranged::NoOperatorSet)?
         .version;
-    if !functions.is_empty() {
-        return None;
+    if !file.functions.is_empty() {
+        let found = file.functions.len();
+        return Err(NotArranged::Functions { found });
     }
-    let mut model = Model {
-        ir_version: file.ir_version?,
+    let mut model = OnnxModel {
+        ir_version: file.ir_version.ok_or(NO_IR_VERSION)?,
         producer_name: file.producer_name,
         producer_version: file.producer_version,
         opset_import: file.opset_import,
-        graph: file.graph?,
+        graph: file.graph.ok_or(NO_GRAPH)?,
     };
-    if !is_understood(&model) {
-        return None;
-    }
+    check_decoded(&model.graph)?;
+    let nodes_before = model.graph.node.len();
     simplify::simplify(&mut model);
-    let traced = channels::trace(&model)?;
-    let graph = rewrite::rewrite(&model, &traced, block, opset)?;
+    let flow = channels::follow(&model)?;
+    let graph = rewrite::rewrite(&model, &flow, block, opset)?;
+    let unfollowed = flow.unfollowed;
+    let nodes_after = graph.node.len();
     let arranged = ModelProto {
         ir_version: Some(model.ir_version),
         producer_name: model.producer_name,
@@ -65,16 +89,36 @@ pub fn arrange(prepared: &[u8], block: usize) -> Option<Vec<u8>> {
         opset_import: model.opset_import,
         functions: Vec::new(),
     };
-    Some(arranged.encode_to_vec())
+    Ok(Arranged {
+        onnx: arranged.encode_to_vec(),
+        nodes_before,
+        nodes_after,
+        unfollowed,
+    })
 }
 
-/// Whether all of it survives decoding and encoding.
-fn is_understood(model: &Model) -> bool {
-    let graph = &model.graph;
-    let nodes = graph.node.iter().all(|node| {
-        node.in_default_domain() && node.attribute.iter().all(|attribute| attribute.is_whole())
-    });
-    nodes
-        && graph.sparse_initializer.is_empty()
-        && graph.initializer.iter().all(|tensor| tensor.is_whole())
+/// Checks that decoding and encoding keeps all of the graph that matters.
+fn check_decoded(graph: &GraphProto) -> Result<(), NotArranged> {
+    for node in &graph.node {
+        if !node.in_default_domain() {
+            return Err(NotArranged::OtherDomain(NodeLabel::new(node)));
+        }
+        if let Some(attribute) = node.attribute.iter().find(|a| !a.is_decoded()) {
+            return Err(NotArranged::Attribute {
+                node: NodeLabel::new(node),
+                attribute: attribute.name.clone(),
+            });
+        }
+    }
+    if !graph.sparse_initializer.is_empty() {
+        let found = graph.sparse_initializer.len();
+        return Err(NotArranged::SparseInitializers { found });
+    }
+    match graph.initializer.iter().find(|tensor| !tensor.is_decoded()) {
+        Some(tensor) => Err(NotArranged::initializer(tensor)),
+        None => Ok(()),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,36 +3,36 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::Model;
+use crate::OnnxModel;
 use crate::proto::{AttributeProto, NodeProto, TensorProto};
-use crate::shapes::Shapes;
+use crate::shapes::InferredShapes;
 
-/// Nodes by what they write, and how often each value is read.
-struct Links<'a> {
+/// Which node writes each value and which nodes read it.
+struct ValueUses<'a> {
     writer: HashMap<&'a str, usize>,
     readers: HashMap<&'a str, Vec<usize>>,
     outputs: HashSet<&'a str>,
 }
 
-impl<'a> Links<'a> {
-    fn of(model: &'a Model) -> Self {
-        let mut links = Links {
+impl<'a> ValueUses<'a> {
+    fn index(model: &'a OnnxModel) -> Self {
+        let mut uses = ValueUses {
             writer: HashMap::new(),
             readers: HashMap::new(),
             outputs: model.graph.output.iter().map(|o| o.name.as_str()).collect(),
         };
         for (index, node) in model.graph.node.iter().enumerate() {
             for output in &node.output {
-                links.writer.insert(output, index);
+                uses.writer.insert(output, index);
             }
             for input in &node.input {
-                links.readers.entry(input).or_default().push(index);
+                uses.readers.entry(input).or_default().push(index);
             }
         }
-        links
+        uses
     }
 
-    /// The node that alone reads `value`, if one does.
+    /// Returns the node that alone reads `value`, if one does.
     fn only_reader(&self, value: &str) -> Option<usize> {
         match self.readers.get(value)?.as_slice() {
             &[reader] if !self.outputs.contains(value) => Some(reader),
@@ -41,34 +41,34 @@ impl<'a> Links<'a> {
     }
 }
 
-/// A node that a rule is tried on, with what is around it.
-struct Place<'a> {
+/// A node that a rule is tried on, with its graph.
+struct Candidate<'a> {
     nodes: &'a [NodeProto],
     index: usize,
-    links: &'a Links<'a>,
-    shapes: &'a Shapes<'a>,
+    uses: &'a ValueUses<'a>,
+    shapes: &'a InferredShapes<'a>,
 }
 
-impl Place<'_> {
+impl Candidate<'_> {
     fn node(&self) -> &NodeProto {
         &self.nodes[self.index]
     }
 }
 
-/// What a rule puts in place of nodes, and the constants that it needs.
+/// The nodes that a rule writes over existing ones, by index, and the constants that they need.
 #[derive(Default)]
-struct Change {
+struct Replacement {
     nodes: Vec<(usize, NodeProto)>,
     tensors: Vec<TensorProto>,
 }
 
-/// Applies every rule once to each place where it fits.
-pub(super) fn simplify(model: &mut Model) {
+/// Applies every rule once to each node that it fits.
+pub(super) fn simplify(model: &mut OnnxModel) {
     let mut changed = HashSet::new();
-    let mut all = Change::default();
+    let mut all = Replacement::default();
     {
-        let links = Links::of(model);
-        let shapes = Shapes::infer(model);
+        let uses = ValueUses::index(model);
+        let shapes = InferredShapes::infer(model);
         for index in 0..model.graph.node.len() {
             let rules = [
                 pool_before_activation,
@@ -77,18 +77,22 @@ pub(super) fn simplify(model: &mut Model) {
                 flat_transpose_first,
                 softmax_over_channels,
             ];
-            let place = Place {
+            let candidate = Candidate {
                 nodes: &model.graph.node,
                 index,
-                links: &links,
+                uses: &uses,
                 shapes: &shapes,
             };
-            let fitting = rules.iter().find_map(|rule| rule(&place));
-            let Some(change) = fitting else { continue };
-            if change.nodes.iter().all(|(at, _)| !changed.contains(at)) {
-                changed.extend(change.nodes.iter().map(|(at, _)| *at));
-                all.nodes.extend(change.nodes);
-                all.tensors.extend(change.tensors);
+            let fitting = rules.iter().find_map(|rule| rule(&candidate));
+            let Some(replacement) = fitting else { continue };
+            if replacement
+                .nodes
+                .iter()
+                .all(|(at, _)| !changed.contains(at))
+            {
+                changed.extend(replacement.nodes.iter().map(|(at, _)| *at));
+                all.nodes.extend(replacement.nodes);
+                all.tensors.extend(replacement.tensors);
             }
         }
     }
@@ -107,18 +111,20 @@ pub(super) fn simplify(model: &mut Model) {
     graph.initializer.extend(all.tensors);
 }
 
-/// LeakyRelu, MaxPool: the largest of values that an increasing function was applied to is that function of the largest,
-/// and there are fewer of them.
-fn pool_before_activation(place: &Place<'_>) -> Option<Change> {
-    let pool = place.node();
+/// Swaps a LeakyRelu and the MaxPool behind it. An increasing function keeps the largest value the largest, and behind
+/// the pooling there are fewer values to compute.
+fn pool_before_activation(candidate: &Candidate<'_>) -> Option<Replacement> {
+    let pool = candidate.node();
     if !pool.is("MaxPool") || pool.output.len() != 1 {
         return None;
     }
     let input = pool.input_name(0)?;
-    let before = *place.links.writer.get(input)?;
-    let activation = &place.nodes[before];
+    let before = *candidate.uses.writer.get(input)?;
+    let activation = &candidate.nodes[before];
     let slope = activation.attribute("alpha").map_or(Some(0.01), |a| a.f)?;
-    if !activation.is("LeakyRelu") || slope <= 0.0 || place.links.only_reader(input)? != place.index
+    if !activation.is("LeakyRelu")
+        || slope <= 0.0
+        || candidate.uses.only_reader(input)? != candidate.index
     {
         return None;
     }
@@ -128,14 +134,14 @@ fn pool_before_activation(place: &Place<'_>) -> Option<Change> {
     let mut second = activation.clone();
     second.input.clone_from(&activation.output);
     second.output.clone_from(&pool.output);
-    Some(Change {
-        nodes: vec![(before, first), (place.index, second)],
-        ..Change::default()
+    Some(Replacement {
+        nodes: vec![(before, first), (candidate.index, second)],
+        ..Replacement::default()
     })
 }
 
-/// By how much a linear Resize between pixel centres scales height and width; `None` for another.
-fn linear_scale(node: &NodeProto, shapes: &Shapes<'_>) -> Option<[f64; 2]> {
+/// Returns by how much a linear Resize between pixel centres scales height and width; `None` for another node.
+fn linear_scale(node: &NodeProto, shapes: &InferredShapes<'_>) -> Option<[f64; 2]> {
     let centres = ["half_pixel", "pytorch_half_pixel"];
     if !node.is("Resize")
         || node.text("mode", "nearest") != "linear"
@@ -165,10 +171,10 @@ fn linear_scale(node: &NodeProto, shapes: &Shapes<'_>) -> Option<[f64; 2]> {
     as_told.then_some(scale)
 }
 
-/// A linear Resize to half the size: each pixel is in the middle of four, and so their mean.
-fn halving_as_average(place: &Place<'_>) -> Option<Change> {
-    let node = place.node();
-    if linear_scale(node, place.shapes)? != [0.5, 0.5] {
+/// Replaces a linear Resize to half the size by an average: each pixel is in the middle of four, and so their mean.
+fn halving_as_average(candidate: &Candidate<'_>) -> Option<Replacement> {
+    let node = candidate.node();
+    if linear_scale(node, candidate.shapes)? != [0.5, 0.5] {
         return None;
     }
     let mean = NodeProto {
@@ -176,21 +182,21 @@ fn halving_as_average(place: &Place<'_>) -> Option<Change> {
         input: vec![node.input.first()?.clone()],
         output: node.output.clone(),
         attribute: vec![
-            AttributeProto::of_ints("kernel_shape", &[2, 2]),
-            AttributeProto::of_ints("strides", &[2, 2]),
+            AttributeProto::from_ints("kernel_shape", &[2, 2]),
+            AttributeProto::from_ints("strides", &[2, 2]),
         ],
         ..NodeProto::default()
     };
-    Some(Change {
-        nodes: vec![(place.index, mean)],
-        ..Change::default()
+    Some(Replacement {
+        nodes: vec![(candidate.index, mean)],
+        ..Replacement::default()
     })
 }
 
-/// A linear Resize to twice the size, told by scales: ONNX Runtime knows no blocked form of one told by sizes.
-fn doubling_by_scales(place: &Place<'_>) -> Option<Change> {
-    let node = place.node();
-    if linear_scale(node, place.shapes)? != [2.0, 2.0] {
+/// Gives a linear Resize to twice the size by scales: ONNX Runtime knows no blocked form of one told by sizes.
+fn doubling_by_scales(candidate: &Candidate<'_>) -> Option<Replacement> {
+    let node = candidate.node();
+    if linear_scale(node, candidate.shapes)? != [2.0, 2.0] {
         return None;
     }
     let (region, scales) = ("layout/no_region", "layout/scales_2x");
@@ -199,38 +205,41 @@ fn doubling_by_scales(place: &Place<'_>) -> Option<Change> {
         input: vec![node.input.first()?.clone(), region.into(), scales.into()],
         output: node.output.clone(),
         attribute: vec![
-            AttributeProto::of_text("mode", "linear"),
-            AttributeProto::of_text("coordinate_transformation_mode", "half_pixel"),
+            AttributeProto::from_text("mode", "linear"),
+            AttributeProto::from_text("coordinate_transformation_mode", "half_pixel"),
         ],
         ..NodeProto::default()
     };
-    Some(Change {
-        nodes: vec![(place.index, doubled)],
+    Some(Replacement {
+        nodes: vec![(candidate.index, doubled)],
         tensors: vec![
-            TensorProto::of_floats(region.into(), &[0], &[]),
-            TensorProto::of_floats(scales.into(), &[4], &[1.0, 1.0, 2.0, 2.0]),
+            TensorProto::from_floats(region.into(), &[0], &[]),
+            TensorProto::from_floats(scales.into(), &[4], &[1.0, 1.0, 2.0, 2.0]),
         ],
     })
 }
 
-/// [1, C, H, W] to [1, C, HW] to [1, HW, C], as [1, H, W, C] to [1, HW, C]: leaving the blocked layout, ONNX Runtime
-/// writes the channels last for nothing.
-fn flat_transpose_first(place: &Place<'_>) -> Option<Change> {
-    let transpose = place.node();
+/// Replaces [1, C, H, W] to [1, C, HW] to [1, HW, C] by [1, H, W, C] to [1, HW, C]. ONNX Runtime writes the channels
+/// last at no cost when it leaves its blocked layout.
+fn flat_transpose_first(candidate: &Candidate<'_>) -> Option<Replacement> {
+    let transpose = candidate.node();
     if !transpose.is("Transpose") || transpose.ints("perm")? != [0, 2, 1] {
         return None;
     }
     let flat = transpose.input_name(0)?;
-    let before = *place.links.writer.get(flat)?;
-    let reshape = &place.nodes[before];
-    if !reshape.is("Reshape") || place.links.only_reader(flat)? != place.index {
+    let before = *candidate.uses.writer.get(flat)?;
+    let reshape = &candidate.nodes[before];
+    if !reshape.is("Reshape") || candidate.uses.only_reader(flat)? != candidate.index {
         return None;
     }
-    let &[1, channels, height, width] = place.shapes.full_shape(reshape.input_name(0)?)?.as_slice()
+    let &[1, channels, height, width] = candidate
+        .shapes
+        .full_shape(reshape.input_name(0)?)?
+        .as_slice()
     else {
         return None;
     };
-    if place.shapes.full_shape(flat)? != [1, channels, height * width] {
+    if candidate.shapes.full_shape(flat)? != [1, channels, height * width] {
         return None;
     }
     let shape = format!("{}/layout_shape", transpose.output.first()?);
@@ -239,7 +248,7 @@ fn flat_transpose_first(place: &Place<'_>) -> Option<Change> {
         op_type: "Transpose".into(),
         input: vec![reshape.input[0].clone()],
         output: reshape.output.clone(),
-        attribute: vec![AttributeProto::of_ints("perm", &[0, 2, 3, 1])],
+        attribute: vec![AttributeProto::from_ints("perm", &[0, 2, 3, 1])],
         ..NodeProto::default()
     };
     let second = NodeProto {
@@ -248,44 +257,44 @@ fn flat_transpose_first(place: &Place<'_>) -> Option<Change> {
         output: transpose.output.clone(),
         ..NodeProto::default()
     };
-    Some(Change {
-        nodes: vec![(before, first), (place.index, second)],
-        tensors: vec![TensorProto::of_ints(shape, &target)],
+    Some(Replacement {
+        nodes: vec![(before, first), (candidate.index, second)],
+        tensors: vec![TensorProto::from_ints(shape, &target)],
     })
 }
 
-/// A Softmax over channels between two transpositions that also swap height and width: without that swap they move one
-/// axis only, which is quicker, and the values are the same.
-fn softmax_over_channels(place: &Place<'_>) -> Option<Change> {
-    let softmax = place.node();
+/// Changes two transpositions around a Softmax over channels that also swap height and width. Without that swap they
+/// move one axis only, which is faster, and the values are the same.
+fn softmax_over_channels(candidate: &Candidate<'_>) -> Option<Replacement> {
+    let softmax = candidate.node();
     if !softmax.is("Softmax") {
         return None;
     }
     let (input, output) = (softmax.input_name(0)?, softmax.output.first()?);
     // the default differs between operator sets
     let axis = softmax.attribute("axis")?.i?;
-    let rank = place.shapes.full_shape(input)?.len();
-    let before = *place.links.writer.get(input)?;
-    let after = place.links.only_reader(output)?;
+    let rank = candidate.shapes.full_shape(input)?.len();
+    let before = *candidate.uses.writer.get(input)?;
+    let after = candidate.uses.only_reader(output)?;
     let swaps = |node: &NodeProto| node.is("Transpose") && node.ints("perm") == Some(&[0, 3, 2, 1]);
-    let nodes = place.nodes;
+    let nodes = candidate.nodes;
     if rank != 4
         || !(axis == 3 || axis == -1)
         || !swaps(&nodes[before])
         || !swaps(&nodes[after])
-        || place.links.only_reader(input)? != place.index
+        || candidate.uses.only_reader(input)? != candidate.index
     {
         return None;
     }
     let turned = |node: &NodeProto, perm: [i64; 4]| NodeProto {
-        attribute: vec![AttributeProto::of_ints("perm", &perm)],
+        attribute: vec![AttributeProto::from_ints("perm", &perm)],
         ..node.clone()
     };
-    Some(Change {
+    Some(Replacement {
         nodes: vec![
             (before, turned(&nodes[before], [0, 2, 3, 1])),
             (after, turned(&nodes[after], [0, 3, 1, 2])),
         ],
-        ..Change::default()
+        ..Replacement::default()
     })
 }

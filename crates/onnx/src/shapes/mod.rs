@@ -1,4 +1,4 @@
-//! Shapes of a graph's values, and the small integer tensors that shapes are computed from.
+//! InferredShapes of a graph's values, and the small integer tensors that shapes are computed from.
 //!
 //! One pass over the nodes in their (topological) order, so that no graph, however damaged,
 //! takes longer than its size. A dimension may stay unknown while its neighbours are known.
@@ -9,9 +9,9 @@ mod windows;
 
 use std::collections::HashMap;
 
-pub(crate) use slices::slices;
+pub(crate) use slices::axis_slices;
 
-use crate::Model;
+use crate::OnnxModel;
 use crate::proto::{NodeProto, TensorProto, ValueInfoProto};
 
 /// Dimensions of a value; `None` where one is not known.
@@ -25,19 +25,18 @@ pub(crate) type Ints = Vec<Option<i64>>;
 const MAX_RANK: usize = 16;
 const MAX_LIST: usize = 64;
 
-/// What is known of each value by its name.
+/// The shapes, and the contents of short constants, that are known of the values of a graph, by name.
 #[derive(Default)]
-pub(crate) struct Shapes<'a> {
+pub(crate) struct InferredShapes<'a> {
     shapes: HashMap<&'a str, Shape>,
     ints: HashMap<&'a str, Ints>,
     floats: HashMap<&'a str, Vec<f32>>,
 }
 
-impl<'a> Shapes<'a> {
-    /// Infers what follows from the graph's inputs and initializers. An input's first dimension
-    /// is the batch: 1 where it is symbolic. What cannot be inferred is taken from the shapes
-    /// that the file declares, if it does.
-    pub fn infer(model: &'a Model) -> Shapes<'a> {
+impl<'a> InferredShapes<'a> {
+    /// Infers shapes from the graph's inputs and initializers. An input's first dimension is the batch: 1 if it
+    /// is symbolic. Shapes that cannot be inferred are taken from those that the file declares.
+    pub fn infer(model: &'a OnnxModel) -> InferredShapes<'a> {
         let graph = &model.graph;
         let declared: HashMap<&str, Shape> = graph
             .value_info
@@ -46,7 +45,7 @@ impl<'a> Shapes<'a> {
             .filter_map(|info| Some((info.name.as_str(), declared_shape(info)?)))
             .collect();
 
-        let mut known = Shapes::default();
+        let mut known = InferredShapes::default();
         for info in &graph.input {
             if let Some(shape) = declared_shape(info) {
                 known.set_shape(&info.name, Some(shape));
@@ -93,7 +92,7 @@ impl<'a> Shapes<'a> {
         }
     }
 
-    /// The integers that come out of a node which computes a shape from shapes.
+    /// Returns the integers that a node computes if it computes a shape from shapes.
     fn folded(&self, node: &NodeProto) -> Option<Ints> {
         let first = node.input_name(0)?;
         match node.op_type.as_str() {
@@ -141,7 +140,7 @@ impl<'a> Shapes<'a> {
         }
     }
 
-    /// An element-wise operation on two lists of one length, or a list and a single element.
+    /// Applies an element-wise operation to two lists of one length, or a list and a single element.
     fn combined(&self, node: &NodeProto, f: impl Fn(i64, i64) -> Option<i64>) -> Option<Ints> {
         let a = self.list(node.input_name(0)?)?;
         let b = self.list(node.input_name(1)?)?;
@@ -156,27 +155,27 @@ impl<'a> Shapes<'a> {
         Some((0..length).map(|i| f(at(a, i)?, at(b, i)?)).collect())
     }
 
-    /// The dimensions of a value whose rank is known.
+    /// Returns the dimensions of a value whose rank is known.
     pub fn shape(&self, name: &str) -> Option<&Shape> {
         self.shapes.get(name)
     }
 
-    /// The dimensions of a value that are all known.
+    /// Returns the dimensions of a value that are all known.
     pub fn full_shape(&self, name: &str) -> Option<Vec<u64>> {
         self.shape(name)?.iter().copied().collect()
     }
 
-    /// The elements of a short integer tensor, known or not.
+    /// Returns the elements of a short integer tensor, known or not.
     pub fn list(&self, name: &str) -> Option<&Ints> {
         self.ints.get(name)
     }
 
-    /// The elements of a short integer tensor that are all known.
+    /// Returns the elements of a short integer tensor that are all known.
     pub fn full_list(&self, name: &str) -> Option<Vec<i64>> {
         self.list(name)?.iter().copied().collect()
     }
 
-    /// A list that older operator sets give as an attribute and newer ones as an input.
+    /// Returns a list that older operator sets give as an attribute and newer ones as an input.
     pub fn setting(&self, node: &NodeProto, attribute: &str, input: usize) -> Option<Vec<i64>> {
         match node.ints(attribute) {
             Some(list) => (list.len() <= MAX_LIST).then(|| list.to_vec()),
@@ -184,7 +183,7 @@ impl<'a> Shapes<'a> {
         }
     }
 
-    /// The elements of a short constant of 32-bit floats.
+    /// Returns the elements of a short constant of 32-bit floats.
     pub fn floats(&self, name: &str) -> Option<&[f32]> {
         self.floats.get(name).map(Vec::as_slice)
     }
@@ -216,7 +215,7 @@ impl<'a> Shapes<'a> {
     }
 }
 
-/// The shape that a file declares for a value. A first dimension without a number is the batch.
+/// Returns the shape that a file declares for a value. A first dimension without a number is the batch.
 fn declared_shape(info: &ValueInfoProto) -> Option<Shape> {
     let dims = &info
         .r#type

@@ -3,20 +3,23 @@
 //! The rules are those of the ONNX operator specification; arithmetic is checked, and what
 //! does not add up is unknown.
 
-use super::slices::slices;
+use super::slices::axis_slices;
 use super::windows::{conv_transpose, windowed};
-use super::{Shape, Shapes};
+use super::{InferredShapes, Shape};
 use crate::proto::NodeProto;
 
-/// The shapes of a node's outputs in order, as far as they follow from its inputs.
-pub(super) fn output_shapes(node: &NodeProto, known: &Shapes) -> Option<Vec<Option<Shape>>> {
+/// Returns the shapes of a node's outputs in order, as far as they follow from its inputs.
+pub(super) fn output_shapes(
+    node: &NodeProto,
+    known: &InferredShapes,
+) -> Option<Vec<Option<Shape>>> {
     if node.op_type == "Split" {
         return split(node, known);
     }
     Some(vec![output_shape(node, known)])
 }
 
-fn output_shape(node: &NodeProto, known: &Shapes) -> Option<Shape> {
+fn output_shape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
     let input = |index: usize| known.shape(node.input_name(index)?);
     match node.op_type.as_str() {
         "Relu"
@@ -128,8 +131,8 @@ fn output_shape(node: &NodeProto, known: &Shapes) -> Option<Shape> {
         }
         "Slice" => {
             let mut shape = input(0)?.clone();
-            for cut in slices(node, known, &shape)? {
-                shape[cut.axis] = cut.length;
+            for slice in axis_slices(node, known, &shape)? {
+                shape[slice.axis] = slice.length;
             }
             Some(shape)
         }
@@ -195,19 +198,19 @@ pub(super) fn times(dim: Option<u64>, factor: u64) -> Option<u64> {
     dim?.checked_mul(factor)
 }
 
-/// The product of dimensions that are all known.
+/// Returns the product of dimensions that are all known.
 fn product(dims: &[Option<u64>]) -> Option<u64> {
     dims.iter().try_fold(1u64, |p, d| p.checked_mul((*d)?))
 }
 
-/// An axis that may count from the end, as an index.
+/// Returns an axis, which may count from the end, as an index.
 pub(super) fn axis_within(axis: i64, rank: usize) -> Option<usize> {
     let from_end = if axis < 0 { rank as i64 } else { 0 };
     let axis = usize::try_from(axis.checked_add(from_end)?).ok()?;
     (axis < rank).then_some(axis)
 }
 
-/// Multidirectional broadcasting.
+/// Returns the shape of a multidirectional broadcast.
 fn broadcast(a: &[Option<u64>], b: &[Option<u64>]) -> Option<Shape> {
     let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
     let mut shape = long.to_vec();
@@ -239,7 +242,7 @@ fn matmul(a: &[Option<u64>], b: &[Option<u64>]) -> Option<Shape> {
     Some(shape)
 }
 
-fn reshape(node: &NodeProto, known: &Shapes) -> Option<Shape> {
+fn reshape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
     let input = node.input_name(0).and_then(|name| known.shape(name));
     // operator set 1 has the target as an attribute
     let target = match node.ints("shape") {
@@ -273,7 +276,7 @@ fn reshape(node: &NodeProto, known: &Shapes) -> Option<Shape> {
     Some(shape)
 }
 
-fn squeeze(node: &NodeProto, known: &Shapes) -> Option<Shape> {
+fn squeeze(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
     let shape = known.shape(node.input_name(0)?)?;
     let Some(axes) = known.setting(node, "axes", 1) else {
         // without axes every 1 goes, which takes knowing them all
@@ -288,7 +291,7 @@ fn squeeze(node: &NodeProto, known: &Shapes) -> Option<Shape> {
     Some(kept.map(|(_, dim)| *dim).collect())
 }
 
-fn unsqueeze(node: &NodeProto, known: &Shapes) -> Option<Shape> {
+fn unsqueeze(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
     let mut rest = known.shape(node.input_name(0)?)?.iter().copied();
     let axes = known.setting(node, "axes", 1)?;
     let rank = rest.len() + axes.len();
@@ -315,7 +318,7 @@ fn reduce(node: &NodeProto, shape: &[Option<u64>], axes: &[i64]) -> Option<Shape
     Some(dims.map(|(&d, r)| if r { Some(1) } else { d }).collect())
 }
 
-fn resize(node: &NodeProto, known: &Shapes) -> Option<Shape> {
+fn resize(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
     let shape = known.shape(node.input_name(0)?)?;
     if let Some(sizes) = node.input_name(3) {
         let sizes = known.list(sizes)?.iter();
@@ -337,7 +340,7 @@ fn resize(node: &NodeProto, known: &Shapes) -> Option<Shape> {
     Some(shape.iter().zip(scales).map(scaled).collect())
 }
 
-fn split(node: &NodeProto, known: &Shapes) -> Option<Vec<Option<Shape>>> {
+fn split(node: &NodeProto, known: &InferredShapes) -> Option<Vec<Option<Shape>>> {
     let shape = known.shape(node.input_name(0)?)?;
     let axis = axis_within(node.int("axis", 0), shape.len())?;
     let parts = node.output.len();
@@ -367,7 +370,7 @@ fn split(node: &NodeProto, known: &Shapes) -> Option<Vec<Option<Shape>>> {
     Some(sizes.into_iter().map(part).collect())
 }
 
-/// For `a >= 0` and `b > 0`.
+/// Divides and rounds up, for `a >= 0` and `b > 0`.
 pub(super) fn div_ceil(a: i128, b: i128) -> i128 {
     a / b + i128::from(a % b != 0)
 }

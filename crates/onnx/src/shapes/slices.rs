@@ -1,35 +1,39 @@
-//! What Slice leaves of a shape.
+//! The part of a shape that Slice keeps.
 
 use std::ops::Range;
 
-use super::Shapes;
+use super::InferredShapes;
 use super::operators::{axis_within, div_ceil};
 use crate::proto::NodeProto;
 
-/// What a Slice leaves of one axis.
-pub(crate) struct Cut {
+/// The indices that a Slice keeps of one axis.
+pub(crate) struct AxisSlice {
     pub axis: usize,
     pub start: i64,
     pub end: i64,
     pub step: i64,
-    /// `None` where the axis's size is not known.
+    /// `None` if the axis's size is not known.
     pub length: Option<u64>,
 }
 
-impl Cut {
-    /// The indices that are left of an axis of `count`.
+impl AxisSlice {
+    /// Returns the indices that are kept of an axis of `count`; `None` if the step is zero.
     pub fn indices(&self, count: usize) -> Option<Vec<usize>> {
         let count = i128::try_from(count).ok()?;
         let last = if self.step < 0 { count - 1 } else { count };
         let first = clamp_index(self.start, count, 0, last);
-        let length = cut_length(count, self.start, self.end, self.step)?;
+        let length = slice_length(count, self.start, self.end, self.step)?;
         let index = |k: u64| usize::try_from(first + i128::from(k) * i128::from(self.step)).ok();
         (0..length).map(index).collect()
     }
 }
 
-/// A Slice's cuts as written, with the lengths that they leave of `shape`.
-pub(crate) fn slices(node: &NodeProto, known: &Shapes, shape: &[Option<u64>]) -> Option<Vec<Cut>> {
+/// Returns a Slice's axes as written, with the lengths that it keeps of `shape`.
+pub(crate) fn axis_slices(
+    node: &NodeProto,
+    known: &InferredShapes,
+    shape: &[Option<u64>],
+) -> Option<Vec<AxisSlice>> {
     let starts = known.setting(node, "starts", 1)?;
     let ends = known.setting(node, "ends", 2)?;
     let axes = match (known.setting(node, "axes", 3), node.input_name(3)) {
@@ -48,8 +52,8 @@ pub(crate) fn slices(node: &NodeProto, known: &Shapes, shape: &[Option<u64>]) ->
         .map(|i| {
             let axis = axis_within(axes[i], shape.len())?;
             let (start, end, step) = (starts[i], ends[i], steps[i]);
-            let length = shape[axis].and_then(|n| cut_length(n.into(), start, end, step));
-            Some(Cut {
+            let length = shape[axis].and_then(|n| slice_length(n.into(), start, end, step));
+            Some(AxisSlice {
                 axis,
                 start,
                 end,
@@ -60,25 +64,29 @@ pub(crate) fn slices(node: &NodeProto, known: &Shapes, shape: &[Option<u64>]) ->
         .collect()
 }
 
-/// The indices that a Slice in steps of 1 leaves of a list of `length` elements.
-pub(crate) fn slice_of_list(node: &NodeProto, known: &Shapes, length: u64) -> Option<Range<usize>> {
-    let cut = slices(node, known, &[Some(length)])?.pop()?;
-    if cut.step != 1 {
+/// Returns the indices that a Slice in steps of 1 keeps of a list of `length` elements.
+pub(crate) fn slice_of_list(
+    node: &NodeProto,
+    known: &InferredShapes,
+    length: u64,
+) -> Option<Range<usize>> {
+    let slice = axis_slices(node, known, &[Some(length)])?.pop()?;
+    if slice.step != 1 {
         return None;
     }
-    let from = clamp_index(cut.start, length.into(), 0, length.into());
+    let from = clamp_index(slice.start, length.into(), 0, length.into());
     let from = usize::try_from(from).ok()?;
-    Some(from..from.checked_add(usize::try_from(cut.length?).ok()?)?)
+    Some(from..from.checked_add(usize::try_from(slice.length?).ok()?)?)
 }
 
-/// An index that may count from the end, brought into `low..=high`.
+/// Returns an index, which may count from the end, brought into `low..=high`.
 fn clamp_index(index: i64, length: i128, low: i128, high: i128) -> i128 {
     let index = i128::from(index);
     let index = if index < 0 { index + length } else { index };
     index.max(low).min(high)
 }
 
-fn cut_length(length: i128, start: i64, end: i64, step: i64) -> Option<u64> {
+fn slice_length(length: i128, start: i64, end: i64, step: i64) -> Option<u64> {
     let count = match step {
         0 => return None,
         1.. => {

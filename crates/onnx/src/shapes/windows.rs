@@ -4,7 +4,7 @@ use super::Shape;
 use super::operators::{div_ceil, times};
 use crate::proto::NodeProto;
 
-/// A convolution's or a pooling's output: `[N, channels, ...]`.
+/// Returns a convolution's or a pooling's output: `[N, channels, ...]`.
 pub(super) fn windowed(
     node: &NodeProto,
     input: &[Option<u64>],
@@ -24,7 +24,7 @@ pub(super) fn windowed(
     Some(shape)
 }
 
-/// How many places a window takes along one side. The numbers come from 64-bit attributes, so
+/// Returns how many positions a window takes along one side. The numbers come from 64-bit attributes, so
 /// that no step overflows 128 bits.
 fn window_positions(
     node: &NodeProto,
@@ -92,7 +92,7 @@ pub(super) fn conv_transpose(
     Some(shape)
 }
 
-/// An element of a list attribute; the default where the node has no such attribute.
+/// Returns an element of a list attribute; the default if the node has no such attribute.
 fn list_item(node: &NodeProto, name: &str, index: usize, default: i64) -> Option<i128> {
     match node.ints(name) {
         Some(list) => list.get(index).copied().map(i128::from),

@@ -1,4 +1,4 @@
-//! A model without the graph inputs that are also initializers.
+//! Removes the graph inputs that are also initializers.
 //!
 //! Exporters of the time of IR version 3, where it was required, list every weight among the
 //! graph's inputs. ONNX Runtime then has to take weights for values that a caller may override,
@@ -29,24 +29,24 @@ const INITIALIZERS_ALONE: u64 = 4;
 /// without the one that later versions require.
 const OPSET_NAMED: u64 = 3;
 
-/// The same model without those graph inputs that are also initializers; the very bytes where
-/// there are none. Of subgraphs nothing is changed, and nothing of models of IR version 1 and 2.
+/// Returns the model without those graph inputs that are also initializers; the same bytes if there are none. Subgraphs
+/// are not changed, nor are models of IR version 1 and 2.
 ///
 /// # Errors
-/// [`OnnxError::Malformed`], [`OnnxError::Missing`] or [`OnnxError::SeveralGraphs`] where the
-/// bytes are no model; [`OnnxError::ExternalData`] where an initializer is in another file, since
+/// [`OnnxError::Malformed`], [`OnnxError::Missing`] or [`OnnxError::SeveralGraphs`] if the
+/// bytes are no model; [`OnnxError::ExternalData`] if an initializer is in another file, since
 /// a session made from bytes has no folder to look in.
-pub fn prepare(bytes: &[u8]) -> Result<Cow<'_, [u8]>, OnnxError> {
+pub fn remove_initializer_inputs(bytes: &[u8]) -> Result<Cow<'_, [u8]>, OnnxError> {
     let mut ir_version = None;
     let mut graph = None;
     for field in fields(bytes) {
         let field = field?;
         match (field.number, field.value) {
-            (MODEL_IR_VERSION, Value::Varint(version)) => ir_version = Some(version),
-            (MODEL_GRAPH, Value::Bytes(_)) if graph.is_some() => {
+            (MODEL_IR_VERSION, FieldValue::Varint(version)) => ir_version = Some(version),
+            (MODEL_GRAPH, FieldValue::Bytes(_)) if graph.is_some() => {
                 return Err(OnnxError::SeveralGraphs);
             }
-            (MODEL_GRAPH, Value::Bytes(content)) => graph = Some(content),
+            (MODEL_GRAPH, FieldValue::Bytes(content)) => graph = Some(content),
             _ => {}
         }
     }
@@ -62,11 +62,11 @@ pub fn prepare(bytes: &[u8]) -> Result<Cow<'_, [u8]>, OnnxError> {
     for field in fields(bytes) {
         let field = field?;
         match (field.number, field.value) {
-            (MODEL_IR_VERSION, Value::Varint(version)) => {
+            (MODEL_IR_VERSION, FieldValue::Varint(version)) => {
                 encode_key(MODEL_IR_VERSION, WireType::Varint, &mut model);
                 encode_varint(version.max(INITIALIZERS_ALONE), &mut model);
             }
-            (MODEL_GRAPH, Value::Bytes(_)) => {
+            (MODEL_GRAPH, FieldValue::Bytes(_)) => {
                 encode_key(MODEL_GRAPH, WireType::LengthDelimited, &mut model);
                 encode_varint(graph.len() as u64, &mut model);
                 model.extend_from_slice(&graph);
@@ -77,14 +77,14 @@ pub fn prepare(bytes: &[u8]) -> Result<Cow<'_, [u8]>, OnnxError> {
     Ok(Cow::Owned(model))
 }
 
-/// The edited graph; `None` where no input is an initializer.
+/// Returns the edited graph; `None` if no input is an initializer.
 fn without_initializers_among_inputs(graph: &[u8]) -> Result<Option<Vec<u8>>, OnnxError> {
     let mut initializers = HashSet::new();
     let mut inputs = Vec::new();
     for field in fields(graph) {
         let field = field?;
         match (field.number, field.value) {
-            (GRAPH_INITIALIZER, Value::Bytes(content)) => {
+            (GRAPH_INITIALIZER, FieldValue::Bytes(content)) => {
                 let tensor = TensorProto::decode(content)?;
                 if tensor.is_external() {
                     return Err(OnnxError::ExternalData {
@@ -93,7 +93,7 @@ fn without_initializers_among_inputs(graph: &[u8]) -> Result<Option<Vec<u8>>, On
                 }
                 initializers.insert(tensor.name);
             }
-            (GRAPH_INPUT, Value::Bytes(content)) => {
+            (GRAPH_INPUT, FieldValue::Bytes(content)) => {
                 inputs.push(ValueInfoProto::decode(content)?.name);
             }
             _ => {}
@@ -107,7 +107,7 @@ fn without_initializers_among_inputs(graph: &[u8]) -> Result<Option<Vec<u8>>, On
     let mut inputs = inputs.iter();
     for field in fields(graph) {
         let field = field?;
-        let is_input = field.number == GRAPH_INPUT && matches!(field.value, Value::Bytes(_));
+        let is_input = field.number == GRAPH_INPUT && matches!(field.value, FieldValue::Bytes(_));
         if is_input
             && inputs
                 .next()
@@ -123,18 +123,18 @@ fn without_initializers_among_inputs(graph: &[u8]) -> Result<Option<Vec<u8>>, On
 /// One field of an encoded message.
 struct Field<'a> {
     number: u32,
-    value: Value<'a>,
+    value: FieldValue<'a>,
     /// The whole field: key, length and content.
     encoded: &'a [u8],
 }
 
-enum Value<'a> {
+enum FieldValue<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
     Other,
 }
 
-/// The fields of an encoded message in order, up to the first that is damaged.
+/// Returns the fields of an encoded message in order, up to the first that is damaged.
 fn fields(message: &[u8]) -> impl Iterator<Item = Result<Field<'_>, DecodeError>> {
     let mut rest = message;
     std::iter::from_fn(move || {
@@ -153,17 +153,17 @@ fn next_field<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, DecodeError> {
     let start = *rest;
     let (number, wire_type) = decode_key(rest)?;
     let value = match wire_type {
-        WireType::Varint => Value::Varint(decode_varint(rest)?),
+        WireType::Varint => FieldValue::Varint(decode_varint(rest)?),
         WireType::LengthDelimited => {
             let mut content = *rest;
             let length = decode_varint(&mut content)?;
             // checks the length against what is there
             skip_field(wire_type, number, rest, DecodeContext::default())?;
-            Value::Bytes(&content[..length as usize])
+            FieldValue::Bytes(&content[..length as usize])
         }
         _ => {
             skip_field(wire_type, number, rest, DecodeContext::default())?;
-            Value::Other
+            FieldValue::Other
         }
     };
     Ok(Field {
@@ -177,7 +177,7 @@ fn next_field<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, DecodeError> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Model;
+    use super::super::OnnxModel;
     use super::super::proto::{GraphProto, ModelProto, NodeProto};
     use super::*;
 
@@ -217,16 +217,22 @@ mod tests {
             let mut expected = old_style(after);
             expected.graph.as_mut().unwrap().input.pop();
             let bytes = old_style(before).encode_to_vec();
-            let prepared = prepare(&bytes).unwrap();
-            assert_eq!(prepared, expected.encode_to_vec());
-            assert!(matches!(prepare(&prepared).unwrap(), Cow::Borrowed(_)));
+            let edited = remove_initializer_inputs(&bytes).unwrap();
+            assert_eq!(edited, expected.encode_to_vec());
+            assert!(matches!(
+                remove_initializer_inputs(&edited).unwrap(),
+                Cow::Borrowed(_)
+            ));
         }
     }
 
     #[test]
     fn a_model_without_operator_sets_stays_as_it_is() {
         let bytes = old_style(2).encode_to_vec();
-        assert!(matches!(prepare(&bytes).unwrap(), Cow::Borrowed(_)));
+        assert!(matches!(
+            remove_initializer_inputs(&bytes).unwrap(),
+            Cow::Borrowed(_)
+        ));
     }
 
     #[test]
@@ -237,9 +243,9 @@ mod tests {
         let mut bytes = unknown.to_vec();
         bytes.extend(old_style(6).encode_to_vec());
         bytes.extend_from_slice(unknown);
-        let prepared = prepare(&bytes).unwrap();
-        assert!(prepared.starts_with(unknown) && prepared.ends_with(unknown));
-        assert_eq!(Model::parse(&prepared).unwrap().graph.input.len(), 1);
+        let edited = remove_initializer_inputs(&bytes).unwrap();
+        assert!(edited.starts_with(unknown) && edited.ends_with(unknown));
+        assert_eq!(OnnxModel::parse(&edited).unwrap().graph.input.len(), 1);
     }
 
     #[test]
@@ -247,7 +253,7 @@ mod tests {
         let mut model = old_style(6);
         model.graph.as_mut().unwrap().initializer[0].data_location = 1;
         assert_eq!(
-            prepare(&model.encode_to_vec()),
+            remove_initializer_inputs(&model.encode_to_vec()),
             Err(OnnxError::ExternalData { tensor: "w".into() })
         );
     }
@@ -256,17 +262,20 @@ mod tests {
     fn two_graphs_are_refused() {
         let mut bytes = old_style(6).encode_to_vec();
         bytes.extend(old_style(6).encode_to_vec());
-        assert_eq!(prepare(&bytes), Err(OnnxError::SeveralGraphs));
+        assert_eq!(
+            remove_initializer_inputs(&bytes),
+            Err(OnnxError::SeveralGraphs)
+        );
     }
 
     proptest! {
         #[test]
-        fn prepare_takes_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-            let _ = prepare(&bytes);
+        fn removal_takes_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+            let _ = remove_initializer_inputs(&bytes);
         }
 
         #[test]
-        fn prepare_is_idempotent_on_mutated_models(
+        fn removal_is_idempotent_on_mutated_models(
             edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
             version in 1i64..9,
         ) {
@@ -275,9 +284,9 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
-            if let Ok(prepared) = prepare(&bytes) {
-                prop_assert!(prepared.len() <= bytes.len() + 10);
-                prop_assert_eq!(prepare(&prepared).unwrap(), prepared.as_ref());
+            if let Ok(edited) = remove_initializer_inputs(&bytes) {
+                prop_assert!(edited.len() <= bytes.len() + 10);
+                prop_assert_eq!(remove_initializer_inputs(&edited).unwrap(), edited.as_ref());
             }
         }
     }
