@@ -126,6 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fixtures::image_files;
 
     #[test]
     fn lines_become_objects_and_regions() {
