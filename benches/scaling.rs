@@ -2,9 +2,7 @@
 //! the workers share, reader, mailboxes, order and publisher. Prints the frames a second of 1 to 64 workers over those of
 //! one, and over their number.
 
-#[path = "../tests/support/written.rs"]
-mod written;
-
+use shuffledet_testing::written;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

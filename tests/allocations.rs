@@ -1,9 +1,7 @@
 //! What a frame asks of the heap once the buffers have grown: nothing. The model's run is left out, of which ONNX Runtime
 //! and its bindings have their own allocations; outputs that were written beforehand stand in for it.
 
-#[path = "support/written.rs"]
-mod written;
-
+use shuffledet_testing::written;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::peer::{Peer, Status};
 use crate::program::{Node, Room};
-use crate::support::asset;
+use shuffledet_testing::asset;
 
 const IMAGE: &str = "sensor_msgs/msg/Image";
 const TOPIC: &str = "/image_raw";

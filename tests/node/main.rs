@@ -1,8 +1,5 @@
 //! `shuffledet_node` on a real ROS 2: the program, and an rclpy peer in another process. Each test has a domain of its own.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod domain;
 mod peer;
 mod program;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::peer::Peer;
 use crate::program::Room;
-use crate::support::asset;
+use shuffledet_testing::asset;
 
 const IMAGES: &str = "/image_raw/compressed";
 

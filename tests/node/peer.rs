@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::domain::Domain;
-use crate::support::repository;
+use shuffledet_testing::repository;
 
 /// The longest that anything may take.
 pub const LIMIT: Duration = Duration::from_secs(30);

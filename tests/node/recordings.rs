@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::peer::{Peer, stamp_ns};
 use crate::program::{Room, text};
-use crate::support::asset;
+use shuffledet_testing::asset;
 
 /// A detection: label, score, and left, top, width and height in pixels.
 type Box2d = (String, f64, [f64; 4]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::peer::{LIMIT, stamp_ns};
 use crate::program::Room;
-use crate::support::asset;
+use shuffledet_testing::asset;
 
 const IMAGES: &str = "/image_raw/compressed";
 

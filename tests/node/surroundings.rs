@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::peer::stamp_ns;
 use crate::program::Room;
-use crate::support::asset;
+use shuffledet_testing::asset;
 
 const IMAGE: &str = "sensor_msgs/msg/Image";
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::peer::{Peer, Status};
 use crate::program::Room;
-use crate::support::repository;
+use shuffledet_testing::repository;
 
 const RAW: [&str; 2] = ["/image_raw", "sensor_msgs/msg/Image"];
 const COMPRESSED: [&str; 2] = ["/image_raw/compressed", "sensor_msgs/msg/CompressedImage"];

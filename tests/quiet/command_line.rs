@@ -8,11 +8,11 @@ use clap::CommandFactory;
 use serde_json::json;
 use shuffledet::cli::Cli;
 
-use crate::ended::Ended;
 use crate::home::Home;
-use crate::support::{asset, repository};
 use crate::trace::Trace;
 use crate::watch::{Network, Watch};
+use shuffledet_testing::ended::Ended;
+use shuffledet_testing::{asset, repository};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shuffledet");
 

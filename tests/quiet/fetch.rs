@@ -6,11 +6,11 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::thread;
 
-use crate::ended::Ended;
 use crate::home::Home;
-use crate::support::repository;
 use crate::trace::Trace;
 use crate::watch::{Network, Watch};
+use shuffledet_testing::ended::Ended;
+use shuffledet_testing::repository;
 
 const FILE: &str = "fastestdet_352.onnx";
 

@@ -4,10 +4,10 @@ use std::env;
 
 use shuffledet_infer::Runtime;
 
-use crate::ended::Ended;
 use crate::home::Home;
 use crate::trace::{Trace, is_of_lttng};
 use crate::watch::{Network, Watch};
+use shuffledet_testing::ended::Ended;
 
 /// Set in that process.
 const CHILD: &str = "SHUFFLEDET_QUIET_CHILD";

@@ -3,13 +3,6 @@
 //! Everything runs under strace, in a home of its own, and where the system allows it in a network namespace without a
 //! route. `docs/security.md` lists what is found here.
 
-#[path = "../support/ended.rs"]
-mod ended;
-#[path = "../support/python.rs"]
-mod python;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod home;
 mod trace;
 mod watch;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::home::Home;
-use crate::python::python;
-use crate::support::repository;
 use crate::watch::{Network, Watch};
+use shuffledet_testing::python::python;
+use shuffledet_testing::repository;
 
 /// Every Python file of the repository's own folders.
 fn scripts() -> Vec<PathBuf> {

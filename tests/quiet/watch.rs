@@ -5,9 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::ended::Ended;
 use crate::home::Home;
 use crate::trace::{CALLS, Trace};
+use shuffledet_testing::ended::Ended;
 
 /// Whether a program is cut off from the network.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,8 @@
+//! The libraries together, against independent implementations: bags, pictures, models, figures.
+
+mod bag;
+mod coco_figures;
+mod encodings;
+mod golden;
+mod onnx;
+mod providers;

@@ -1,0 +1,165 @@
+//! Labels out to people and back, as a user does it.
+
+use shuffledet_testing::{self as support, python};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::asset;
+
+const TEST: &str = "labels_go_out_and_come_back";
+
+fn label(arguments: &[&str], code: i32) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_shuffledet"))
+        .arg("label")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+    errors
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn labels_go_out_and_come_back() {
+    let Some(bag) = asset(TEST, "bags/dashcam_compressed_mcap") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (bag, out) = (bag.to_str().unwrap().to_owned(), path("out"));
+    let export = ["export", &bag, "--output", &out, "--every", "50"];
+    label(&export, 0);
+    assert!(label(&export, 1).contains("--force"));
+    let exported = read(&folder.path().join("out/annotations/instances_default.json"));
+    let images = exported["images"].as_array().unwrap();
+    assert_eq!(images.len(), 5);
+    let annotations = exported["annotations"].as_array().unwrap();
+    assert!(annotations.len() > 20 && annotations.iter().all(|a| a["score"].is_f64()));
+    // the recording's own bytes
+    let first = images[0]["file_name"].as_str().unwrap();
+    let first = fs::read(folder.path().join("out/images").join(first)).unwrap();
+    assert!(first.starts_with(b"\xff\xd8") && first.ends_with(b"\xff\xd9"));
+
+    // what a labelling tool does to it
+    let mut corrected = exported.clone();
+    for image in corrected["images"].as_array_mut().unwrap() {
+        let id = image["id"].as_u64().unwrap() + 100;
+        let name = format!("upload/3f2a-{}", image["file_name"].as_str().unwrap());
+        *image = json!({"id": id, "file_name": name, "width": image["width"], "height": image["height"]});
+    }
+    for annotation in corrected["annotations"].as_array_mut().unwrap() {
+        annotation["image_id"] = json!(annotation["image_id"].as_u64().unwrap() + 100);
+        annotation.as_object_mut().unwrap().remove("score");
+    }
+    corrected["annotations"].as_array_mut().unwrap().remove(0);
+    fs::write(path("corrected.json"), corrected.to_string()).unwrap();
+    let (file, labels) = (path("corrected.json"), path("labels.json"));
+    label(&["import", &file, "--export", &out, "--output", &labels], 0);
+    let labels = read(Path::new(&labels));
+    assert_eq!(labels["images"], exported["images"]);
+    let kept = labels["annotations"].as_array().unwrap();
+    assert_eq!(kept.len(), annotations.len() - 1);
+    assert_eq!(kept[0]["bbox"], annotations[1]["bbox"]);
+
+    // without the folder of the export
+    let again = path("again.json");
+    label(
+        &["import", &file, "--recording", &bag, "--output", &again],
+        0,
+    );
+    let again = read(Path::new(&again));
+    for (ours, exported) in (again["images"].as_array().unwrap().iter()).zip(images) {
+        for key in [
+            "file_name",
+            "width",
+            "height",
+            "topic",
+            "stamp_ns",
+            "frame_id",
+        ] {
+            assert_eq!(ours[key], exported[key], "{key}");
+        }
+    }
+    assert_eq!(again["annotations"].as_array().unwrap().len(), kept.len());
+
+    corrected["images"][0]["file_name"] = json!("another.jpg");
+    corrected["images"][1]["width"] = json!(7);
+    fs::write(path("corrected.json"), corrected.to_string()).unwrap();
+    let told = label(&["import", &file, "--export", &out], 2);
+    for part in ["another.jpg", "another size", "7x540"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told = label(&["import", &file, "--export", &out, "--strict"], 1);
+    assert!(told.contains("another.jpg"), "{told}");
+    label(&["import", &file], 1);
+
+    // fewer frames, of fewer detections, in place of those
+    let (few, other) = (path("other.json"), path("out/images/mine.jpg"));
+    fs::write(&other, "").unwrap();
+    let again = [
+        "--every",
+        "100",
+        "--score-threshold",
+        "0.6",
+        "--limit",
+        "2",
+        "--force",
+    ];
+    label(&[&export[..4], &again].concat(), 0);
+    let few_exported = read(&folder.path().join("out/annotations/instances_default.json"));
+    assert_eq!(few_exported["images"].as_array().unwrap().len(), 2);
+    let scores = few_exported["annotations"].as_array().unwrap();
+    assert!(scores.iter().all(|a| a["score"].as_f64().unwrap() >= 0.6));
+    assert_eq!(
+        fs::read_dir(folder.path().join("out/images"))
+            .unwrap()
+            .count(),
+        3
+    );
+    fs::write(&few, few_exported.to_string()).unwrap();
+    label(&["import", &few, "--export", &out], 0);
+    assert!(label(&["export", &bag, "--output", &bag], 1).contains("is in the recording"));
+}
+
+#[test]
+fn other_tools_read_what_is_exported() {
+    const TEST: &str = "other_tools_read_what_is_exported";
+    let (Some(bag), Some(mut python)) = (
+        asset(TEST, "bags/dashcam_raw_sqlite3"),
+        python::python(TEST),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let (bag, out_text) = (bag.to_str().unwrap(), out.to_str().unwrap());
+    label(&["export", bag, "--output", out_text, "--limit", "3"], 0);
+    python.arg(support::repository("tests/reference/coco_objects.py"));
+    let file = out.join("annotations/instances_default.json");
+    let output = python.arg(&file).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let exported = read(&file);
+    assert_eq!(found["images"].as_object().unwrap().len(), 3);
+    let objects = found["images"].as_object().unwrap().values();
+    let count: usize = objects.map(|image| image.as_array().unwrap().len()).sum();
+    assert!(count > 0);
+    assert_eq!(count, exported["annotations"].as_array().unwrap().len());
+    for image in exported["images"].as_array().unwrap() {
+        let jpeg = fs::read(
+            out.join("images")
+                .join(image["file_name"].as_str().unwrap()),
+        )
+        .unwrap();
+        let mut decoder = shuffledet_image::ImageDecoder::new();
+        let picture = decoder.decode_file(&jpeg).unwrap();
+        assert_eq!(json!(picture.width()), image["width"]);
+    }
+}

@@ -1,0 +1,15 @@
+//! The programs from end to end: what they print, write and answer.
+
+mod commands;
+mod compare;
+mod doctor;
+mod eval;
+mod fleet;
+mod import;
+mod label;
+mod launch;
+mod pictures;
+mod replay;
+mod report_html;
+mod truth;
+mod videos;

@@ -1,0 +1,112 @@
+//! A model so small that thousands of sequences go through whole workers: every value of its outputs depends on the picture.
+
+use std::sync::Arc;
+
+use shuffledet_core::Placed;
+use shuffledet_detector::detect::Detector;
+use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
+use shuffledet_detector::pipeline::{Annotate, Tuning, Worker};
+use shuffledet_infer::runner::{Signature, Tensors};
+use shuffledet_infer::{
+    Backend, Backoff, Opening, Patience, Provider, ProviderError, Runner, SessionOptions,
+};
+
+/// Of its input, which is as wide as high.
+const SIDE: u32 = 32;
+
+/// What a session does to outputs that are right.
+pub type Change = fn(Provider, &mut [f32]);
+
+pub fn unchanged(_: Provider, _: &mut [f32]) {}
+
+/// FastestDet with a small input.
+pub fn model() -> ModelDescription {
+    let manifest = Manifest::shipped().unwrap();
+    let entry = manifest.model("fastestdet_352").unwrap();
+    let mut model = manifest.describe(entry).unwrap();
+    (model.input.width, model.input.height) = (SIDE, SIDE);
+    model
+}
+
+pub struct Tiny(pub Change);
+
+struct Session {
+    provider: Provider,
+    change: Change,
+    signature: Signature,
+    outputs: Vec<Vec<f32>>,
+}
+
+impl Backend for Tiny {
+    fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError> {
+        let cells = i64::from(SIDE / 16);
+        let shape = vec![1, 85, cells, cells];
+        Ok(Box::new(Session {
+            provider,
+            change: self.0,
+            outputs: vec![vec![0.0; (85 * cells * cells) as usize]],
+            signature: Signature {
+                inputs: vec![vec![1, 3, i64::from(SIDE), i64::from(SIDE)]],
+                described: "tiny".to_owned(),
+                outputs: vec![shape],
+            },
+        }))
+    }
+
+    fn tolerance(&self, _: Provider) -> f64 {
+        0.01
+    }
+}
+
+impl Runner for Session {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn placement(&self) -> &[Placed] {
+        &[]
+    }
+
+    fn run(&mut self, _: [usize; 4], tensor: &[f32]) -> Result<Tensors<'_>, ProviderError> {
+        let output = &mut self.outputs[0];
+        output.fill(0.0);
+        let count = output.len();
+        for (index, value) in tensor.iter().enumerate() {
+            output[index % count] += value * (index % 7 + 1) as f32;
+        }
+        output
+            .iter_mut()
+            .for_each(|value| *value = value.abs().fract());
+        (self.change)(self.provider, output);
+        Ok(Tensors::Plain(&self.outputs))
+    }
+}
+
+pub fn detector(change: Change, providers: &[Provider], tuning: &Tuning) -> Detector {
+    let model = model();
+    let options = SessionOptions {
+        providers: providers.to_vec(),
+        intra_op_threads: 1,
+        ..SessionOptions::default()
+    };
+    let opening = Opening {
+        backend: Arc::new(Tiny(change)),
+        model: "tiny",
+        input: &model.input,
+        options: &options,
+        patience: Patience::Wait,
+        backoff: Backoff::default(),
+        standing: Arc::default(),
+    };
+    let settings = tuning.get().detector.clone();
+    let opened = opening.open(|shapes| OutputDecoder::for_model(&model, shapes));
+    Detector::with_session(opened.unwrap(), &model, settings)
+}
+
+/// A worker that draws every frame, too.
+pub fn worker(change: Change, providers: &[Provider], tuning: &Arc<Tuning>) -> Worker {
+    let labels = Arc::new(model().labels);
+    let annotate = Annotate::All { max_width: 30 };
+    let detector = detector(change, providers, tuning);
+    Worker::new(detector, labels, Arc::clone(tuning), annotate).unwrap()
+}

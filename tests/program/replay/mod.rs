@@ -1,0 +1,15 @@
+//! `shuffledet replay` from end to end: the program, real recordings, and what it leaves behind.
+
+mod program;
+mod recordings;
+
+mod class_ids;
+mod damaged;
+mod forms;
+mod memory;
+mod paced;
+mod providers;
+mod refused;
+mod reports;
+mod selection;
+mod whole;
