@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{Category, ClassAccuracy, Evaluation, Figures};
+use super::{Category, ClassAccuracy, Evaluation, Figure, Figures};
 use shuffledet_core::Quantiles;
 use shuffledet_core::Stage;
 
@@ -17,7 +17,7 @@ pub struct Budget(Vec<Condition>);
 
 #[derive(Debug, Clone, PartialEq)]
 struct Condition {
-    figure: Figure,
+    figure: Metric,
     comparison: Comparison,
     limit: f64,
     /// `map50 >= 0.31`
@@ -26,7 +26,7 @@ struct Condition {
 
 /// What can be asked for.
 #[derive(Debug, Clone, PartialEq)]
-enum Figure {
+enum Metric {
     Coco(&'static str),
     Class {
         class: String,
@@ -92,57 +92,61 @@ pub enum BudgetError {
 }
 
 /// Names of figures, and what they are.
-type Named<T> = (&'static str, fn(&T) -> f64);
+type Named<T> = (&'static str, fn(&T) -> Option<f64>);
 
 const COCO: [Named<Figures>; 15] = [
-    ("map", |f| f.ap),
-    ("map50", |f| f.ap50),
-    ("map75", |f| f.ap75),
-    ("ap", |f| f.ap),
-    ("ap50", |f| f.ap50),
-    ("ap75", |f| f.ap75),
-    ("aps", |f| f.ap_small),
-    ("apm", |f| f.ap_medium),
-    ("apl", |f| f.ap_large),
-    ("ar1", |f| f.ar1),
-    ("ar10", |f| f.ar10),
-    ("ar100", |f| f.ar100),
-    ("ars", |f| f.ar_small),
-    ("arm", |f| f.ar_medium),
-    ("arl", |f| f.ar_large),
+    ("map", |f| f[Figure::Ap]),
+    ("map50", |f| f[Figure::Ap50]),
+    ("map75", |f| f[Figure::Ap75]),
+    ("ap", |f| f[Figure::Ap]),
+    ("ap50", |f| f[Figure::Ap50]),
+    ("ap75", |f| f[Figure::Ap75]),
+    ("aps", |f| f[Figure::ApSmall]),
+    ("apm", |f| f[Figure::ApMedium]),
+    ("apl", |f| f[Figure::ApLarge]),
+    ("ar1", |f| f[Figure::Ar1]),
+    ("ar10", |f| f[Figure::Ar10]),
+    ("ar100", |f| f[Figure::Ar100]),
+    ("ars", |f| f[Figure::ArSmall]),
+    ("arm", |f| f[Figure::ArMedium]),
+    ("arl", |f| f[Figure::ArLarge]),
 ];
 
 const CLASS: [Named<ClassAccuracy>; 12] = [
-    ("ap", |c| c.ap),
-    ("ap50", |c| c.ap50),
-    ("ap75", |c| c.ap75),
-    ("aps", |c| c.ap_small),
-    ("apm", |c| c.ap_medium),
-    ("apl", |c| c.ap_large),
-    ("ar100", |c| c.ar100),
+    ("ap", |c| c.figures[Figure::Ap]),
+    ("ap50", |c| c.figures[Figure::Ap50]),
+    ("ap75", |c| c.figures[Figure::Ap75]),
+    ("aps", |c| c.figures[Figure::ApSmall]),
+    ("apm", |c| c.figures[Figure::ApMedium]),
+    ("apl", |c| c.figures[Figure::ApLarge]),
+    ("ar100", |c| c.figures[Figure::Ar100]),
     ("f1", |c| c.f1),
     ("best_threshold", |c| c.best_threshold),
     ("precision", |c| c.precision),
     ("recall", |c| c.recall),
-    ("instances", |c| c.instances as f64),
+    ("instances", |c| Some(c.instances as f64)),
 ];
 
 const QUANTILES: [Named<Quantiles>; 5] = [
-    ("min", |q| q.min),
-    ("p50", |q| q.p50),
-    ("p90", |q| q.p90),
-    ("p99", |q| q.p99),
-    ("max", |q| q.max),
+    ("min", |q| Some(q.min)),
+    ("p50", |q| Some(q.p50)),
+    ("p90", |q| Some(q.p90)),
+    ("p99", |q| Some(q.p99)),
+    ("max", |q| Some(q.max)),
 ];
 
 const RUN: [Named<Evaluation>; 7] = [
-    ("received", |e| e.frames.received as f64),
-    ("published", |e| e.frames.published as f64),
-    ("dropped", |e| e.frames.dropped.values().sum::<u64>() as f64),
-    ("failed", |e| e.frames.failed.values().sum::<u64>() as f64),
-    ("problems", |e| e.problems.total() as f64),
-    ("fps", |e| e.throughput.fps),
-    ("wall_s", |e| e.throughput.wall_s),
+    ("received", |e| Some(e.frames.received as f64)),
+    ("published", |e| Some(e.frames.published as f64)),
+    ("dropped", |e| {
+        Some(e.frames.dropped.values().sum::<u64>() as f64)
+    }),
+    ("failed", |e| {
+        Some(e.frames.failed.values().sum::<u64>() as f64)
+    }),
+    ("problems", |e| Some(e.problems.total() as f64)),
+    ("fps", |e| Some(e.throughput.fps)),
+    ("wall_s", |e| Some(e.throughput.wall_s)),
 ];
 
 const COMPARISONS: [(&str, Comparison); 6] = [
@@ -189,7 +193,7 @@ impl Budget {
     /// Fails where a condition is about a class that the data set does not have.
     pub fn check_classes(&self, path: &Path, categories: &[Category]) -> Result<(), BudgetError> {
         for condition in &self.0 {
-            if let Figure::Class { class, .. } = &condition.figure
+            if let Metric::Class { class, .. } = &condition.figure
                 && !categories.iter().any(|category| category.name == *class)
             {
                 let known: Vec<&str> = categories.iter().map(|c| c.name.as_str()).collect();
@@ -237,7 +241,7 @@ impl Condition {
         let limit =
             limit.ok_or_else(|| format!("expected a number after {sign}, found {number:?}"))?;
         Ok(Self {
-            figure: Figure::parse(name)?,
+            figure: Metric::parse(name)?,
             comparison: *comparison,
             limit,
             text: format!("{name} {sign} {number}"),
@@ -256,15 +260,15 @@ impl Condition {
     }
 }
 
-impl Figure {
+impl Metric {
     /// The figure of that name, whatever its case. The name of a class may hold dots and spaces.
     fn parse(name: &str) -> Result<Self, String> {
         let lower = name.to_lowercase();
         if let Some((figure, _)) = named(&COCO, &lower) {
-            return Ok(Figure::Coco(figure));
+            return Ok(Metric::Coco(figure));
         }
         if let Some((figure, _)) = named(&RUN, &lower) {
-            return Ok(Figure::Run(figure));
+            return Ok(Metric::Run(figure));
         }
         if let Some((class, figure)) = name
             .strip_prefix("class.")
@@ -274,7 +278,7 @@ impl Figure {
             let (figure, _) =
                 known.ok_or_else(|| unknown("figure of a class", figure, names(&CLASS)))?;
             let class = class.to_owned();
-            return Ok(Figure::Class { class, figure });
+            return Ok(Metric::Class { class, figure });
         }
         if let Some((quantile, stage)) = lower.split_once('.')
             && let Some((quantile, _)) = named(&QUANTILES, quantile)
@@ -284,7 +288,7 @@ impl Figure {
                 .into_iter()
                 .find(|known| stage.strip_suffix("_ms") == Some(known.name()));
             let stage = known.ok_or_else(|| unknown("stage", stage, stages().join(", ")))?;
-            return Ok(Figure::Latency { quantile, stage });
+            return Ok(Metric::Latency { quantile, stage });
         }
         let figures = [names(&COCO), names(&RUN)].join(", ");
         let others = "class.NAME.FIGURE, p99.STAGE_ms (min, p50, p90, p99 or max)";
@@ -293,19 +297,17 @@ impl Figure {
 
     fn of(&self, evaluation: &Evaluation) -> Option<f64> {
         let accuracy = &evaluation.accuracy;
-        let value = match self {
-            Figure::Coco(name) => named(&COCO, name)?.1(&accuracy.figures),
-            Figure::Run(name) => named(&RUN, name)?.1(evaluation),
-            Figure::Latency { quantile, stage } => {
+        match self {
+            Metric::Coco(name) => named(&COCO, name)?.1(&accuracy.figures),
+            Metric::Run(name) => named(&RUN, name)?.1(evaluation),
+            Metric::Latency { quantile, stage } => {
                 named(&QUANTILES, quantile)?.1(evaluation.latency_ms.get(stage)?)
             }
-            Figure::Class { class, figure } => {
+            Metric::Class { class, figure } => {
                 let class = accuracy.per_class.iter().find(|c| c.name == *class)?;
                 named(&CLASS, figure)?.1(class)
             }
-        };
-        // how figures say that there is nothing to measure
-        (value >= 0.0).then_some(value)
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::format::{count, counted, figure, fraction, ms_column, utc};
 use super::html::{ReportError, embedded_json, page};
 use shuffledet_core::Stage;
 use shuffledet_eval::compare::{ChangeKind, ChangedImage, Verdict};
-use shuffledet_eval::{Comparison, Interval};
+use shuffledet_eval::{Comparison, DifferenceInterval, Interval};
 
 const TEMPLATE: &str = include_str!("comparison.html");
 const IMAGES_SHOWN: usize = 200;
@@ -187,23 +187,18 @@ fn key_figures(comparison: &Comparison) -> Vec<(String, &'static str)> {
 
 impl<'a> Row<'a> {
     fn of(name: &'a str, objects: String, interval: &Interval, verdict: Verdict) -> Self {
-        let Interval {
-            a,
-            b,
-            difference,
-            low,
-            high,
-        } = interval;
-        let defined = *a >= 0.0 && *b >= 0.0;
-        let signed = |text: String| if defined { text } else { "–".to_owned() };
+        let differing = |text: fn(&DifferenceInterval) -> String| {
+            let difference = interval.difference.as_ref();
+            difference.map_or_else(|| "–".to_owned(), text)
+        };
         Row {
             name,
             objects,
             cells: [
-                fraction(*a),
-                fraction(*b),
-                signed(format!("{difference:+.4}")),
-                signed(format!("{low:+.4} to {high:+.4}")),
+                fraction(interval.a),
+                fraction(interval.b),
+                differing(|d| format!("{:+.4}", d.value)),
+                differing(|d| format!("{:+.4} to {:+.4}", d.low, d.high)),
             ],
             verdict: verdict.text(),
             tag: tag(verdict),

@@ -16,7 +16,7 @@ use super::sum;
 use super::time_axis::{NARROW, WIDE};
 use shuffledet_core::Bin;
 use shuffledet_eval::budget::Verdict;
-use shuffledet_eval::{DistanceBand, Evaluation};
+use shuffledet_eval::{DistanceBand, Evaluation, Figure};
 
 const TEMPLATE: &str = include_str!("evaluation.html");
 /// Classes with a curve of their own.
@@ -163,7 +163,7 @@ impl<'a> Page<'a> {
                 .map(|(i, class)| LegendRow {
                     class: format!("c{i}"),
                     label: class.name.clone(),
-                    count: fraction(class.ap50),
+                    count: fraction(class.figures[Figure::Ap50]),
                 })
                 .collect(),
             small_curves: classes
@@ -172,7 +172,7 @@ impl<'a> Page<'a> {
                 .map(|class| {
                     (
                         class.name.as_str(),
-                        fraction(class.ap50),
+                        fraction(class.figures[Figure::Ap50]),
                         small_curve(class),
                     )
                 })
@@ -183,12 +183,12 @@ impl<'a> Page<'a> {
                     name: &class.name,
                     objects: count(class.instances as u64),
                     cells: [
-                        class.ap,
-                        class.ap50,
-                        class.ap75,
-                        class.ap_small,
-                        class.ap_medium,
-                        class.ap_large,
+                        class.figures[Figure::Ap],
+                        class.figures[Figure::Ap50],
+                        class.figures[Figure::Ap75],
+                        class.figures[Figure::ApSmall],
+                        class.figures[Figure::ApMedium],
+                        class.figures[Figure::ApLarge],
                         class.f1,
                         class.best_threshold,
                         class.precision,
@@ -300,9 +300,9 @@ fn headline(evaluation: &Evaluation) -> String {
 fn key_figures(evaluation: &Evaluation) -> Vec<(String, &'static str)> {
     let all = &evaluation.accuracy.figures;
     let mut figures = vec![
-        (short_fraction(all.ap), "mAP, IoU 0.50 to 0.95"),
-        (short_fraction(all.ap50), "mAP at IoU 0.50"),
-        (short_fraction(all.ar100), "average recall"),
+        (short_fraction(all[Figure::Ap]), "mAP, IoU 0.50 to 0.95"),
+        (short_fraction(all[Figure::Ap50]), "mAP at IoU 0.50"),
+        (short_fraction(all[Figure::Ar100]), "average recall"),
         (figure(evaluation.throughput.fps), "images per second"),
     ];
     if let Some(total) = evaluation.latency_ms.get(&shuffledet_core::Stage::Total) {
@@ -313,34 +313,29 @@ fn key_figures(evaluation: &Evaluation) -> Vec<(String, &'static str)> {
 
 fn coco(evaluation: &Evaluation) -> [[(&'static str, String, &'static str); 6]; 2] {
     let all = &evaluation.accuracy.figures;
-    let cell = |name, value, meaning| (name, fraction(value), meaning);
-    [
-        [
-            cell("AP", all.ap, "IoU 0.50 to 0.95"),
-            cell("AP50", all.ap50, "IoU 0.50"),
-            cell("AP75", all.ap75, "IoU 0.75"),
-            cell("APs", all.ap_small, "small, to 32²"),
-            cell("APm", all.ap_medium, "medium"),
-            cell("APl", all.ap_large, "large, from 96²"),
-        ],
-        [
-            cell("AR1", all.ar1, "1 detection"),
-            cell("AR10", all.ar10, "10 detections"),
-            cell("AR100", all.ar100, "all"),
-            cell("ARs", all.ar_small, "small, to 32²"),
-            cell("ARm", all.ar_medium, "medium"),
-            cell("ARl", all.ar_large, "large, from 96²"),
-        ],
-    ]
+    let cell = |figure: Figure| (figure.name(), fraction(all[figure]), meaning(figure));
+    let [precision, recall] = [0, 6].map(|first| std::array::from_fn(|at| Figure::ALL[first + at]));
+    [precision.map(cell), recall.map(cell)]
+}
+
+/// What is averaged, below the name of a figure.
+fn meaning(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Ap => "IoU 0.50 to 0.95",
+        Figure::Ap50 => "IoU 0.50",
+        Figure::Ap75 => "IoU 0.75",
+        Figure::ApSmall | Figure::ArSmall => "small, to 32²",
+        Figure::ApMedium | Figure::ArMedium => "medium",
+        Figure::ApLarge | Figure::ArLarge => "large, from 96²",
+        Figure::Ar1 => "1 detection",
+        Figure::Ar10 => "10 detections",
+        Figure::Ar100 => "all",
+    }
 }
 
 /// For a column of many.
-fn short_fraction(value: f64) -> String {
-    if value < 0.0 {
-        fraction(value)
-    } else {
-        format!("{value:.3}")
-    }
+fn short_fraction(value: Option<f64>) -> String {
+    value.map_or_else(|| fraction(None), |value| format!("{value:.3}"))
 }
 
 #[cfg(test)]

@@ -21,13 +21,9 @@ pub fn figure(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// A share of one with four decimals; a dash for one below 0, which says that there is none.
-pub fn fraction(value: f64) -> String {
-    if value < 0.0 {
-        "–".to_owned()
-    } else {
-        format!("{value:.4}")
-    }
+/// Formats a share of one with four decimals; an undefined one is a dash.
+pub fn fraction(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
 }
 
 /// A count with a comma between thousands.

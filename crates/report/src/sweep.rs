@@ -163,11 +163,11 @@ mod tests {
     fn outcome(times: &[Option<f64>]) -> SweepOutcome {
         let setting = |(at, p50): (usize, &Option<f64>)| SettingOutcome {
             parameters: [(format!("model.{HOSTILE}"), json!(HOSTILE))].into(),
-            f1: at as f64 / 10.0,
-            precision: 0.5,
-            recall: 0.5,
-            ap: -1.0,
-            ap50: -1.0,
+            f1: Some(at as f64 / 10.0),
+            precision: Some(0.5),
+            recall: Some(0.5),
+            ap: None,
+            ap50: None,
             detections: 3,
             latency_ms: p50.map(|p50| Latency { p50, p99: p50 }),
             pareto: false,

@@ -13,7 +13,9 @@ pub use latency::{LatencyRow, LatencyRule};
 pub use pairs::{CompareError, Images};
 
 use super::subject::{Difference, differing};
-use super::{BootstrapSettings, Evaluation, ImageRecord, Interval, paired_bootstrap};
+use super::{
+    BootstrapSettings, DifferenceInterval, Evaluation, ImageRecord, Interval, paired_bootstrap,
+};
 use pairs::Pairs;
 use shuffledet_core::ModelIdentity;
 
@@ -61,7 +63,7 @@ impl Verdict {
         let agreement = 0.5_f64.powi(images.saturating_sub(1).min(1000) as i32);
         match interval.is_significant() {
             _ if agreement > chance => Verdict::TooFewImages,
-            true if interval.difference > 0.0 => Verdict::Better,
+            true if interval.difference.is_some_and(|d| d.value > 0.0) => Verdict::Better,
             true => Verdict::Worse,
             false => Verdict::NoDifference,
         }
@@ -259,16 +261,21 @@ impl Comparison {
     /// The rows that are worse, each in a few words.
     pub fn regressions(&self) -> Vec<String> {
         let worse = |verdict: Verdict| verdict == Verdict::Worse;
-        let accuracy = |name: &str, i: &Interval| {
-            let (a, b, low, high) = (i.a, i.b, i.low, i.high);
-            format!("{name}: {a:.4} to {b:.4}, a difference of {low:+.4} to {high:+.4}")
+        let accuracy = |name: &str, interval: &Interval| {
+            let Interval { a, b, difference } = interval;
+            // what is worse has all three
+            let (a, b, DifferenceInterval { low, high, .. }) =
+                (a.as_ref()?, b.as_ref()?, difference.as_ref()?);
+            Some(format!(
+                "{name}: {a:.4} to {b:.4}, a difference of {low:+.4} to {high:+.4}"
+            ))
         };
         let figures = self.figures.iter().filter(|row| worse(row.verdict));
         let mut lines: Vec<String> = figures
-            .map(|row| accuracy(&row.name, &row.interval))
+            .filter_map(|row| accuracy(&row.name, &row.interval))
             .collect();
         let classes = self.per_class.iter().filter(|row| worse(row.verdict));
-        lines.extend(classes.map(|row| accuracy(&format!("AP of {}", row.name), &row.ap)));
+        lines.extend(classes.filter_map(|row| accuracy(&format!("AP of {}", row.name), &row.ap)));
         if worse(self.failures.verdict) {
             let FailureRow { a, b, .. } = self.failures;
             lines.push(format!("images that could not be processed: {a} to {b}"));
