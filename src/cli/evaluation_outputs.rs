@@ -12,7 +12,7 @@ use shuffledet_core::whole_file;
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{Budget, Evaluation};
 use shuffledet_harness::pictures::draw;
-use shuffledet_harness::run::Images;
+use shuffledet_harness::images::Images;
 use shuffledet_report::evaluation::{EvaluationReport, render};
 use shuffledet_report::evaluation_table::{EvaluationTable, VerdictLines};
 use shuffledet_report::mistakes::pictures;

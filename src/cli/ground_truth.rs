@@ -19,7 +19,7 @@ use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
 use shuffledet_eval::truth::{Format, TruthError, read_bag, read_coco, read_kitti, read_yolo};
 use shuffledet_eval::{ClassMap, ImageSource, Problems, Truth, regions};
-use shuffledet_harness::run::Images;
+use shuffledet_harness::images::Images;
 use shuffledet_harness::run::settings;
 use shuffledet_image::folder::images_in;
 

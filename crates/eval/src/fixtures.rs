@@ -8,7 +8,7 @@ use shuffledet_core::ModelIdentity;
 use crate::bootstrap::BootstrapSettings;
 use crate::compare::{CompareSettings, LatencyRule};
 use crate::subject::{Dataset, EvaluationSettings, Machine};
-use crate::{Category, Evaluation, Found, ImageRecord, ImageSource, Object, Problems, Subject};
+use crate::{Category, Evaluation, Failure, Found, ImageRecord, ImageSource, Object, Problems, Subject};
 
 /// Where the object of each of [`images`] is.
 pub const BOX: [f64; 4] = [10.0, 20.0, 30.0, 40.0];
@@ -60,7 +60,7 @@ pub fn images() -> Vec<ImageRecord> {
         })
         .collect();
     images[2] = ImageRecord {
-        failure: Some("image_missing: 2.jpg: gone".to_owned()),
+        failure: Some(Failure::missing("2.jpg: gone".to_owned())),
         annotated_size: Some([9, 9]),
         ..image(2, Vec::new(), Vec::new())
     };

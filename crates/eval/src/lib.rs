@@ -75,7 +75,7 @@ pub use join::join;
 pub use journal::{Journal, JournalError};
 pub use problems::{Problem, Problems};
 pub use rank_test::{RankTest, rank_test};
-pub use record::{Category, Found, ImageRecord, ImageSource, Object};
+pub use record::{Category, Failure, Found, ImageRecord, ImageSource, Object};
 pub use settings::AccuracySettings;
 pub use shard::Shard;
 pub use subject::Subject;

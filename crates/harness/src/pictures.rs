@@ -8,9 +8,9 @@ use opencv::core::{Mat, Point, Rect, Scalar, Size};
 use opencv::imgproc;
 use thiserror::Error;
 
-use super::run::{Images, MessageSource};
+use super::images::{Images, MessageReader, NextImage};
 use shuffledet_bag::BagError;
-use shuffledet_detector::pipeline::{Frame, Source, Transport};
+use shuffledet_detector::pipeline::{Frame, Transport};
 use shuffledet_eval::ImageSource;
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder};
@@ -72,8 +72,8 @@ pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, Pi
         }
         Some(Images::Recording(recording)) => {
             let mut frame = Frame::new();
-            let mut messages = MessageSource::new(recording, sources)?;
-            while messages.next_into(&mut frame)? {
+            let mut messages = MessageReader::new(recording, sources)?;
+            while messages.next_image(&mut frame)? == NextImage::Read {
                 let message = &frame.message;
                 let image = match frame.transport {
                     Transport::Raw => ImageView::parse(message)
@@ -83,8 +83,8 @@ pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, Pi
                         .ok()
                         .map(|m| decoder.decode_compressed(&m)),
                 };
-                if let Some(Ok(image)) = image {
-                    draw(frame.sequence, &image)?;
+                if let (Some(index), Some(Ok(image))) = (frame.image, image) {
+                    draw(index, &image)?;
                 }
             }
         }

@@ -67,7 +67,7 @@ struct Page<'a> {
     false_positive_count: String,
     miss_count: String,
     problems: Vec<(String, &'static str, String)>,
-    failures: Vec<(String, &'a str)>,
+    failures: Vec<(String, String)>,
     failures_more: Option<String>,
     stages: Vec<StageRow>,
     configuration: String,
@@ -221,7 +221,7 @@ impl<'a> Page<'a> {
             failures: evaluation
                 .images
                 .iter()
-                .filter_map(|image| Some((image.source.title(), image.failure.as_deref()?)))
+                .filter_map(|image| Some((image.source.title(), image.failure.as_ref()?.to_string())))
                 .take(FAILURES_SHOWN)
                 .collect(),
             failures_more: positive(failed.saturating_sub(FAILURES_SHOWN as u64)),
@@ -370,7 +370,7 @@ mod tests {
         evaluation.accuracy.per_class[0].name = hostile.clone();
         evaluation.accuracy.per_class[1].name = hostile.clone();
         evaluation.accuracy.confusion.labels[0] = hostile.clone();
-        evaluation.images[2].failure = Some(hostile.clone());
+        evaluation.images[2].failure = Some(hostile.clone().into());
         let subject = &mut evaluation.subject;
         subject.model.name = hostile.clone();
         subject.model.sha256 = hostile.clone();

@@ -289,7 +289,7 @@ class 1              4   1.0000   1.0000   1.0000     ";
         evaluation.accuracy.per_class[0].name = long.clone();
         evaluation.subject.dataset.annotations = long.clone();
         evaluation.subject.provider = long.clone();
-        evaluation.images[2].failure = Some(long);
+        evaluation.images[2].failure = Some(long.into());
         let table = shown(&evaluation);
         assert!(!table.contains('\x1b'));
         for line in table.lines() {

@@ -205,7 +205,7 @@ fn what_appeared_vanished_and_moved_is_told_with_its_image() {
 fn more_failures_are_worse() {
     let a = of(noisy_images(10, 5.0, 20.0, 1));
     let mut failed = noisy_images(10, 5.0, 20.0, 1);
-    failed[0].failure = Some("damaged: ends early".to_owned());
+    failed[0].failure = Some("damaged: ends early".to_owned().into());
     failed[0].stages_ms.clear();
     let worse = compared(&a, &of(failed));
     assert_eq!(

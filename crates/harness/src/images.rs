@@ -1,0 +1,278 @@
+//! The images of a data set as frames: files of a folder, or messages of a recording.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::vec;
+
+use thiserror::Error;
+
+use shuffledet_bag::{BagError, Recording};
+use shuffledet_detector::pipeline::source::RecordingSource;
+use shuffledet_detector::pipeline::{Camera, Frame, Source, Transport};
+use shuffledet_eval::{ImageSource, TruthImage};
+use shuffledet_image::{DecodeError, ImageDecoder};
+use shuffledet_msg::cdr::CdrError;
+use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
+
+/// Where the images are.
+#[derive(Debug)]
+pub enum Images {
+    Folder(PathBuf),
+    Recording(Recording),
+}
+
+/// An image that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// In the data set.
+    pub index: u64,
+    /// Why, as a text.
+    pub reason: String,
+}
+
+impl Missing {
+    /// No message has the stamp of the image.
+    pub fn not_in_recording(index: u64) -> Self {
+        let reason = "not in the recording".to_owned();
+        Missing { index, reason }
+    }
+}
+
+/// What reading the next image gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextImage {
+    /// The frame holds the image, and [`Frame::image`] its index.
+    Read,
+    Missing(Missing),
+    /// There is none left.
+    End,
+}
+
+/// Why the images cannot be opened.
+#[derive(Debug, Error)]
+pub enum ImagesError {
+    #[error(transparent)]
+    Bag(#[from] BagError),
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// Reads images of a data set one after another.
+pub enum ImageReader<'a> {
+    Files(FileReader<'a>),
+    Messages(MessageReader),
+}
+
+impl<'a> ImageReader<'a> {
+    /// Opens those of `truth`, a data set whose images are in `images`, that have the indices `pending`.
+    ///
+    /// # Errors
+    /// The recording cannot be opened, or libjpeg-turbo cannot be set up.
+    pub fn new(
+        images: &'a Images,
+        truth: &'a [TruthImage],
+        pending: &[u64],
+    ) -> Result<Self, ImagesError> {
+        Ok(match images {
+            Images::Folder(folder) => {
+                ImageReader::Files(FileReader::new(folder, truth, pending.to_vec())?)
+            }
+            Images::Recording(recording) => {
+                let sources = pending
+                    .iter()
+                    .filter_map(|&index| Some((index, &truth.get(index as usize)?.source)));
+                ImageReader::Messages(MessageReader::new(recording, sources)?)
+            }
+        })
+    }
+
+    /// Fills `frame` with the next image.
+    pub fn next_image(&mut self, frame: &mut Frame) -> Result<NextImage, BagError> {
+        match self {
+            ImageReader::Files(files) => Ok(files.next_image(frame)),
+            ImageReader::Messages(messages) => messages.next_image(frame),
+        }
+    }
+
+    /// Returns the number of topics that the images are on; files are as on one.
+    pub fn cameras(&self) -> usize {
+        match self {
+            ImageReader::Files(_) => 1,
+            ImageReader::Messages(messages) => messages.pending.len(),
+        }
+    }
+
+    /// Returns what was wrong with the recording so far.
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            ImageReader::Files(_) => &[],
+            ImageReader::Messages(messages) => messages.messages.warnings(),
+        }
+    }
+}
+
+/// Reads image files as messages.
+pub struct FileReader<'a> {
+    folder: &'a Path,
+    images: &'a [TruthImage],
+    pending: vec::IntoIter<u64>,
+    decoder: ImageDecoder,
+}
+
+impl<'a> FileReader<'a> {
+    fn new(
+        folder: &'a Path,
+        images: &'a [TruthImage],
+        pending: Vec<u64>,
+    ) -> Result<Self, DecodeError> {
+        Ok(Self {
+            folder,
+            images,
+            pending: pending.into_iter(),
+            decoder: ImageDecoder::new()?,
+        })
+    }
+
+    fn next_image(&mut self, frame: &mut Frame) -> NextImage {
+        let Some(index) = self.pending.next() else {
+            return NextImage::End;
+        };
+        frame.image = Some(index);
+        frame.camera = 0;
+        frame.transport = Transport::Compressed;
+        let source = self.images.get(index as usize).map(|image| &image.source);
+        let read = match source {
+            Some(ImageSource::File { file_name }) => {
+                wrap(&self.folder.join(file_name), &mut self.decoder, frame)
+            }
+            _ => Err("is no file, but a message of a recording".to_owned()),
+        };
+        match read {
+            Ok(()) => NextImage::Read,
+            Err(reason) => NextImage::Missing(Missing { index, reason }),
+        }
+    }
+}
+
+/// Makes a message of the file: of JPEG and PNG its very bytes, of anything else its pixels.
+fn wrap(path: &Path, decoder: &mut ImageDecoder, frame: &mut Frame) -> Result<(), String> {
+    let file = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let too_long = |error: CdrError| format!("{}: {error}", path.display());
+    let header = HeaderView::default();
+    let format = match file.as_slice() {
+        [0xff, 0xd8, ..] => "jpeg",
+        [0x89, b'P', b'N', b'G', ..] => "png",
+        other => match decoder.decode_file(other) {
+            Ok(picture) => {
+                frame.transport = Transport::Raw;
+                let image = ImageView {
+                    header,
+                    height: picture.height(),
+                    width: picture.width(),
+                    encoding: "bgr8",
+                    is_bigendian: false,
+                    // a row of a decoded picture is at most 3 * 2^31 bytes, and as a message at most 2^32
+                    step: u32::try_from(picture.step()).unwrap_or(u32::MAX),
+                    data: picture.data(),
+                };
+                return image.write(&mut frame.message).map_err(too_long);
+            }
+            // the pipeline says what is wrong with it
+            Err(_) => "",
+        },
+    };
+    let image = CompressedImageView {
+        header,
+        format,
+        data: &file,
+    };
+    image.write(&mut frame.message).map_err(too_long)
+}
+
+/// Reads the messages of a recording that are annotated and passes over the others.
+pub struct MessageReader {
+    messages: RecordingSource,
+    /// By camera, the index of the image of each stamp that is still to come.
+    pending: Vec<HashMap<i64, u64>>,
+}
+
+impl MessageReader {
+    /// Opens the images of `pending`, each with its index. Topics that the recording does not have as images are left
+    /// out, and their images missing.
+    pub(super) fn new<'a>(
+        recording: &Recording,
+        pending: impl IntoIterator<Item = (u64, &'a ImageSource)>,
+    ) -> Result<Self, BagError> {
+        let mut by_topic: HashMap<&str, HashMap<i64, u64>> = HashMap::new();
+        for (index, source) in pending {
+            if let ImageSource::Message { topic, stamp_ns } = source {
+                by_topic.entry(topic).or_default().insert(*stamp_ns, index);
+            }
+        }
+        let cameras = recording.topics().iter().filter_map(Camera::of);
+        let (mut annotated, mut stamps) = (Vec::new(), Vec::new());
+        for camera in cameras {
+            if let Some(pending) = by_topic.remove(camera.topic.as_str()) {
+                annotated.push(camera);
+                stamps.push(pending);
+            }
+        }
+        Ok(Self {
+            messages: RecordingSource::new(recording, annotated, Duration::ZERO, None)?,
+            pending: stamps,
+        })
+    }
+
+    pub(super) fn next_image(&mut self, frame: &mut Frame) -> Result<NextImage, BagError> {
+        while self.pending.iter().any(|stamps| !stamps.is_empty()) {
+            if !self.messages.next_into(frame)? {
+                return Ok(NextImage::End);
+            }
+            let stamps = &mut self.pending[frame.camera];
+            if let Some(index) = stamps.remove(&frame.stamp.to_ns()) {
+                frame.image = Some(index);
+                return Ok(NextImage::Read);
+            }
+        }
+        Ok(NextImage::End)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> TruthImage {
+        TruthImage {
+            id: 7,
+            source: ImageSource::File {
+                file_name: name.to_owned(),
+            },
+            width: 2,
+            height: 1,
+            objects: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_missing_and_the_next_one_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("b.jpg"), [0xff, 0xd8, 1, 2]).unwrap();
+        let truth = [file("a.jpg"), file("b.jpg")];
+        let images = Images::Folder(folder.path().to_owned());
+        let mut reader = ImageReader::new(&images, &truth, &[0, 1]).unwrap();
+        let mut frame = Frame::new();
+        let NextImage::Missing(missing) = reader.next_image(&mut frame).unwrap() else {
+            panic!("a.jpg is not there");
+        };
+        assert_eq!(missing.index, 0);
+        assert!(missing.reason.contains("a.jpg: No such file"), "{missing:?}");
+        assert!(frame.frame_id.is_empty() && frame.message.is_empty());
+        assert_eq!(reader.next_image(&mut frame).unwrap(), NextImage::Read);
+        assert_eq!((frame.image, frame.sequence), (Some(1), 0));
+        assert_eq!(CompressedImageView::parse(&frame.message).unwrap().data, [0xff, 0xd8, 1, 2]);
+        assert_eq!(reader.next_image(&mut frame).unwrap(), NextImage::End);
+    }
+}
