@@ -7,10 +7,11 @@ pub mod run;
 pub mod source;
 pub mod stamps;
 pub mod tuning;
+pub mod variants;
 pub mod worker;
 
 pub use frame::{Annotated, Frame, Transport};
 pub use run::{Pace, RunError, run};
 pub use source::{Camera, Source};
 pub use tuning::{CameraTuning, Tuned, Tuning};
-pub use worker::{Annotate, Worker};
+pub use worker::{Annotate, FrameWorker, Worker};
