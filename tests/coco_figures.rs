@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use detector::detector;
 use shuffledet_eval::{
-    AccuracySettings, Category, Figure, Found, ImageRecord, ImageSource, Object, accuracy,
+    AccuracySettings, Category, DetectionResult, Figure, ImageRecord, ImageSource, Object, accuracy,
 };
 use shuffledet_image::ImageDecoder;
 
@@ -170,7 +170,7 @@ fn random_case(seed: u64) -> Case {
             }
             let own = image.objects.get(near).map(|object| object.category_id);
             let any = ids[rng.usize(0..ids.len())];
-            image.detections.push(Found {
+            image.detections.push(DetectionResult {
                 category_id: own.filter(|_| rng.u8(0..4) > 0).unwrap_or(any),
                 bbox,
                 score: f64::from(rng.u8(1..10)) / 10.0,
@@ -244,7 +244,7 @@ fn real_case(folder: &Path) -> Case {
                 .collect(),
             detections: found
                 .iter()
-                .map(|d| Found {
+                .map(|d| DetectionResult {
                     category_id: labels[d.class_id],
                     bbox: [d.bbox.x1, d.bbox.y1, d.bbox.width(), d.bbox.height()].map(f64::from),
                     score: f64::from(d.score),
@@ -314,12 +314,12 @@ fn large_case() -> Case {
         for number in 0..100 {
             let object = image.objects.get(number / 3);
             let found = match object {
-                Some(object) => Found {
+                Some(object) => DetectionResult {
                     category_id: object.category_id,
                     bbox: object.bbox.map(|side| side + 8.0 * rng.f64() - 4.0),
                     score: rng.f64(),
                 },
-                None => Found {
+                None => DetectionResult {
                     category_id: rng.u64(1..=80),
                     bbox: bbox(rng),
                     score: rng.f64() * rng.f64(),

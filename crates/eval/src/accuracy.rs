@@ -133,18 +133,18 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{category, found, image, object};
-    use crate::{Found, Object};
+    use crate::{DetectionResult, Object};
 
     const SQUARE: [f64; 4] = [10.0, 10.0, 50.0, 50.0];
 
-    fn of(categories: &[Category], images: &[ImageRecord]) -> Accuracy {
+    fn accuracy_of(categories: &[Category], images: &[ImageRecord]) -> Accuracy {
         let images: Vec<_> = images.iter().collect();
         accuracy(categories, &images, &AccuracySettings::default())
     }
 
     #[test]
     fn where_there_is_nothing_nothing_is_said() {
-        let ours = of(
+        let ours = accuracy_of(
             &[category(1)],
             &[image(1, vec![], vec![found(1, SQUARE, 0.9)])],
         );
@@ -164,7 +164,7 @@ mod tests {
             (ours.per_class[0].f1, ours.per_class[0].curve.len()),
             (None, 0)
         );
-        assert_eq!(of(&[], &[]).figures[Figure::Ap], None);
+        assert_eq!(accuracy_of(&[], &[]).figures[Figure::Ap], None);
         let again: Accuracy = serde_json::from_value(json).unwrap();
         assert_eq!(again, ours);
     }
@@ -182,7 +182,7 @@ mod tests {
                 found(1, away(600.0), 0.2),
             ],
         )];
-        let ours = of(&[category(1)], &images);
+        let ours = accuracy_of(&[category(1)], &images);
         // precision 1/2 at recalls 0 to 0.5, 51 of 101
         let figures = ours.figures;
         assert!((figures[Figure::Ap].unwrap() - 51.0 / 202.0).abs() < 1e-12);
@@ -206,7 +206,7 @@ mod tests {
             vec![object(1, SQUARE)],
             vec![found(1, SQUARE, 0.5), found(1, [400.0; 4], 0.5)],
         )];
-        let class = &of(&[category(1)], &images).per_class[0];
+        let class = &accuracy_of(&[category(1)], &images).per_class[0];
         assert_eq!(
             (class.best_threshold, class.precision, class.recall),
             (Some(0.25), Some(0.5), Some(1.0))
@@ -224,7 +224,7 @@ mod tests {
                 found(1, SQUARE, 0.9),
             ],
         )];
-        let ours = of(&[category(1)], &images);
+        let ours = accuracy_of(&[category(1)], &images);
         assert_eq!(ours.figures[Figure::Ar100], Some(0.5));
     }
 
@@ -243,7 +243,7 @@ mod tests {
         })
     }
 
-    fn any_found() -> impl Strategy<Value = Found> {
+    fn any_found() -> impl Strategy<Value = DetectionResult> {
         let score = (1_u8..20).prop_map(|n| f64::from(n) / 20.0);
         (1_u64..4, any_bbox(), score).prop_map(|(class, bbox, score)| found(class, bbox, score))
     }
@@ -266,7 +266,7 @@ mod tests {
     proptest! {
         #[test]
         fn figures_are_shares_or_undefined(images in any_images()) {
-            let ours = serde_json::to_value(of(&classes(), &images)).unwrap();
+            let ours = serde_json::to_value(accuracy_of(&classes(), &images)).unwrap();
             for (key, value) in ours.as_object().unwrap().iter().take(12) {
                 let value = value.as_f64().unwrap();
                 prop_assert!(value == -1.0 || (0.0..=1.0).contains(&value), "{key} {value}");
@@ -280,7 +280,7 @@ mod tests {
                 let objects = image.objects.iter().filter(|o| !o.iscrowd && !o.ignore);
                 image.detections = objects.map(|o| found(o.category_id, o.bbox, 1.0)).collect();
             }
-            let ours = of(&classes(), &images).figures;
+            let ours = accuracy_of(&classes(), &images).figures;
             for figure in [Figure::Ap, Figure::Ar100, Figure::ApSmall, Figure::ApMedium] {
                 let is_perfect = ours[figure].is_none_or(|value| (value - 1.0).abs() < 1e-12);
                 prop_assert!(is_perfect, "{figure:?} {ours:?}");
@@ -289,10 +289,10 @@ mod tests {
 
         #[test]
         fn one_more_at_the_end_takes_nothing_away(images in any_images(), more in any_found()) {
-            let before = of(&classes(), &images).figures;
+            let before = accuracy_of(&classes(), &images).figures;
             let mut images = images;
-            images[0].detections.push(Found { score: 0.01, ..more });
-            let after = of(&classes(), &images).figures;
+            images[0].detections.push(DetectionResult { score: 0.01, ..more });
+            let after = accuracy_of(&classes(), &images).figures;
             for figure in [Figure::Ap, Figure::Ap50] {
                 prop_assert!(after[figure] >= before[figure], "{before:?} {after:?}");
             }
@@ -300,11 +300,11 @@ mod tests {
 
         #[test]
         fn the_order_of_images_does_not_matter(images in any_images(), by in 0_usize..6) {
-            let before = of(&classes(), &images);
+            let before = accuracy_of(&classes(), &images);
             let mut images = images;
             let by = by % images.len();
             images.rotate_left(by);
-            prop_assert_eq!(&before, &of(&classes(), &images));
+            prop_assert_eq!(&before, &accuracy_of(&classes(), &images));
         }
 
         /// The confusion matrix, which matches by itself, has the same precision and recall there, and none better at any
@@ -318,7 +318,7 @@ mod tests {
                 }
                 image.detections.iter_mut().for_each(|found| found.category_id = 1);
             }
-            let ours = of(&[category(1)], &images).per_class.remove(0);
+            let ours = accuracy_of(&[category(1)], &images).per_class.remove(0);
             let images: Vec<_> = images.iter().collect();
             let at = |operating_score: f64| {
                 let settings = AccuracySettings { operating_score, ..Default::default() };
@@ -341,11 +341,11 @@ mod tests {
             for (number, found) in detections.enumerate() {
                 found.score = 0.9 - (number * 37 % 101) as f64 / 200.0;
             }
-            let before = of(&classes(), &images);
+            let before = accuracy_of(&classes(), &images);
             for image in &mut images {
                 image.id = 100 - image.id;
             }
-            prop_assert_eq!(&before, &of(&classes(), &images));
+            prop_assert_eq!(&before, &accuracy_of(&classes(), &images));
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::figures::coco_number;
-use super::operating_point::{Fate, OperatingPoint};
+use super::operating_point::{DetectionMatch, OperatingPoint};
 use super::record::{Category, ImageRecord};
 use super::settings::AccuracySettings;
 use crate::camera::GroundPlane;
@@ -60,7 +60,10 @@ pub fn by_distance(
             band.true_positives += u64::from(object.is_hit());
         }
         for detection in &judged.detections {
-            if matches!(detection.fate, Fate::Confused(_) | Fate::Wrong) {
+            if matches!(
+                detection.matched,
+                DetectionMatch::OtherClass(_) | DetectionMatch::FalsePositive
+            ) {
                 counts[band_of(record.detections[detection.at].bbox)].false_positives += 1;
             }
         }

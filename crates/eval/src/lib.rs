@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use shuffledet_eval::{
-//!     AccuracySettings, Category, Figure, Found, ImageSource, Object, TruthImage, accuracy,
+//!     AccuracySettings, Category, Figure, DetectionResult, ImageSource, Object, TruthImage, accuracy,
 //! };
 //!
 //! let car = Category { id: 3, name: "car".to_owned() };
@@ -19,7 +19,7 @@
 //!     objects: vec![Object::in_box(1, 3, [100.0, 100.0, 80.0, 40.0])],
 //! };
 //! let mut record = image.record(0);
-//! record.detections.push(Found { category_id: 3, bbox: [101.0, 100.0, 80.0, 40.0], score: 0.9 });
+//! record.detections.push(DetectionResult { category_id: 3, bbox: [101.0, 100.0, 80.0, 40.0], score: 0.9 });
 //! let accuracy = accuracy(&[car], &[&record], &AccuracySettings::default());
 //! assert!((accuracy.figures[Figure::Ap50].unwrap() - 1.0).abs() < 1e-9);
 //! ```
@@ -75,7 +75,7 @@ pub use join::join;
 pub use journal::{Journal, JournalError};
 pub use problems::{Problem, Problems};
 pub use rank_test::{RankTest, rank_test};
-pub use record::{Category, Failure, Found, ImageRecord, ImageSource, Object};
+pub use record::{Category, DetectionResult, Failure, ImageRecord, ImageSource, Object};
 pub use settings::AccuracySettings;
 pub use shard::Shard;
 pub use subject::Subject;

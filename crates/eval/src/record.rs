@@ -62,7 +62,7 @@ impl Object {
 
 /// A detection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct DetectionResult {
     /// Of the data set, after the class map.
     pub category_id: u64,
     /// Left, top, width, height in pixels of the image.
@@ -89,7 +89,7 @@ pub struct ImageRecord {
     pub annotated_size: Option<[u32; 2]>,
     pub objects: Vec<Object>,
     /// Best first.
-    pub detections: Vec<Found>,
+    pub detections: Vec<DetectionResult>,
     /// Milliseconds by stage.
     pub stages_ms: BTreeMap<String, f64>,
     /// Why it could not be processed; it counts as an image in which nothing was found.

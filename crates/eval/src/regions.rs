@@ -166,8 +166,8 @@ pub fn apply(truth: &mut Truth, regions: &[Region]) {
 mod tests {
     use super::*;
     use crate::{
-        AccuracySettings, Category, Figure, Found, ImageRecord, Object, TruthImage, accuracy,
-        confusion,
+        AccuracySettings, Category, DetectionResult, Figure, ImageRecord, Object, TruthImage,
+        accuracy, confusion,
     };
 
     fn regions(yaml: &str) -> Result<Vec<Region>, RegionsError> {
@@ -205,7 +205,7 @@ mod tests {
                 ],
             }],
         };
-        let found = |bbox: [f64; 4], score: f64| Found {
+        let found = |bbox: [f64; 4], score: f64| DetectionResult {
             category_id: 1,
             bbox,
             score,

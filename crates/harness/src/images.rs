@@ -268,11 +268,17 @@ mod tests {
             panic!("a.jpg is not there");
         };
         assert_eq!(missing.index, 0);
-        assert!(missing.reason.contains("a.jpg: No such file"), "{missing:?}");
+        assert!(
+            missing.reason.contains("a.jpg: No such file"),
+            "{missing:?}"
+        );
         assert!(frame.frame_id.is_empty() && frame.message.is_empty());
         assert_eq!(reader.next_image(&mut frame).unwrap(), NextImage::Read);
         assert_eq!((frame.image, frame.sequence), (Some(1), 0));
-        assert_eq!(CompressedImageView::parse(&frame.message).unwrap().data, [0xff, 0xd8, 1, 2]);
+        assert_eq!(
+            CompressedImageView::parse(&frame.message).unwrap().data,
+            [0xff, 0xd8, 1, 2]
+        );
         assert_eq!(reader.next_image(&mut frame).unwrap(), NextImage::End);
     }
 }

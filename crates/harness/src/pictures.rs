@@ -15,7 +15,7 @@ use shuffledet_eval::ImageSource;
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder};
 use shuffledet_msg::{CompressedImageView, ImageView};
-use shuffledet_report::mistakes::{Drawn, Wanted};
+use shuffledet_report::mistakes::{PictureFiles, PictureRequest};
 
 /// Of the pictures, in pixels.
 const WIDTH: f64 = 420.0;
@@ -37,7 +37,10 @@ pub enum PictureError {
 ///
 /// # Errors
 /// The recording cannot be read, or OpenCV or libjpeg-turbo fail.
-pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, PictureError> {
+pub fn draw(
+    wanted: &[&PictureRequest<'_>],
+    images: Option<&Images>,
+) -> Result<PictureFiles, PictureError> {
     let mut pictures = BTreeMap::new();
     let mut encoder = JpegEncoder::new(JPEG_QUALITY).map_err(DecodeError::from)?;
     let mut decoder = ImageDecoder::new()?;
@@ -95,7 +98,7 @@ pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, Pi
 /// The part of `image` around the boxes, with them drawn in: what is annotated blue, what was found orange.
 fn picture(
     image: &BgrView<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &PictureRequest<'_>,
     encoder: &mut JpegEncoder,
 ) -> Result<Vec<u8>, PictureError> {
     let boxes: Vec<[f64; 4]> = wanted.object.into_iter().chain(wanted.detection).collect();

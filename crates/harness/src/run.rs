@@ -13,7 +13,7 @@ use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::pipeline::{Frame, Pace, RunError, Tuning, Worker, run as run_pipeline};
 use shuffledet_eval::record::as_written;
 use shuffledet_eval::subject::EvaluationSettings;
-use shuffledet_eval::{Failure, Found, ImageRecord, TruthImage};
+use shuffledet_eval::{DetectionResult, Failure, ImageRecord, TruthImage};
 
 /// How detections of `detector` are counted, with no class map, regions, limit or camera.
 pub fn settings(detector: &DetectorSettings) -> EvaluationSettings {
@@ -135,9 +135,9 @@ impl Task<'_> {
         }
     }
 
-    pub(super) fn found(&self, detection: &Detection) -> Option<Found> {
+    pub(super) fn found(&self, detection: &Detection) -> Option<DetectionResult> {
         let bbox = detection.bbox;
-        Some(Found {
+        Some(DetectionResult {
             category_id: self.categories.get(detection.class_id).copied().flatten()?,
             bbox: [bbox.x1, bbox.y1, bbox.width(), bbox.height()].map(as_written),
             score: as_written(detection.score),

@@ -18,7 +18,7 @@ use shuffledet_detector::pipeline::variants::{DetectorVariants, VariantWorker};
 use shuffledet_detector::pipeline::{Frame, FrameWorker, Pace, RunError, Transport, run};
 use shuffledet_detector::{LoadError, Loaded};
 use shuffledet_eval::sweep::Detections;
-use shuffledet_eval::{Failure, Found, TruthImage};
+use shuffledet_eval::{DetectionResult, Failure, TruthImage};
 use shuffledet_image::DecodeError;
 
 /// Settings for which the model runs once.
@@ -152,12 +152,12 @@ struct SweepWorker<'a> {
     groups: &'a [Group],
     truth: &'a [TruthImage],
     /// By position in the grid, then by index of the image.
-    found: Vec<BTreeMap<u64, Vec<Found>>>,
+    found: Vec<BTreeMap<u64, Vec<DetectionResult>>>,
 }
 
 impl FrameWorker for SweepWorker<'_> {
     fn process(&mut self, frame: &mut Frame) -> Outcome {
-        let mut found: Vec<(usize, Vec<Found>)> = Vec::new();
+        let mut found: Vec<(usize, Vec<DetectionResult>)> = Vec::new();
         let outcome = self.worker.process(frame, |variant| {
             let group = &self.groups[variant.detector];
             let task = Task {

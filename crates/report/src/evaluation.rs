@@ -33,7 +33,7 @@ pub struct EvaluationReport<'a> {
 
 /// The report as the text of an HTML file.
 pub fn render(report: &EvaluationReport<'_>) -> Result<String, ReportError> {
-    page("evaluation.html", TEMPLATE, Page::of(report)?)
+    page("evaluation.html", TEMPLATE, Page::new(report)?)
 }
 
 /// What the template shows, every figure written out. Fields that end in `_svg` or are named `data` or `uri`
@@ -114,7 +114,7 @@ struct BudgetData<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &EvaluationReport<'a>) -> Result<Self, ReportError> {
+    fn new(report: &EvaluationReport<'a>) -> Result<Self, ReportError> {
         const FAILURES_SHOWN: usize = 100;
         let evaluation = report.evaluation;
         let subject = &evaluation.subject;
@@ -131,7 +131,7 @@ impl<'a> Page<'a> {
             data: embedded_json(&Data {
                 generated_at: &generated,
                 evaluation,
-                budget: report.verdicts.iter().map(BudgetData::of).collect(),
+                budget: report.verdicts.iter().map(BudgetData::new).collect(),
                 histograms: stages::bins(&quantiles, &histograms),
             })?,
             title: format!(
@@ -148,7 +148,7 @@ impl<'a> Page<'a> {
             sha256_short: subject.model.sha256.chars().take(12).collect(),
             counted: subject.settings.counted(),
             shard: subject.shard.map(|shard| shard.to_string()),
-            verdicts: report.verdicts.iter().map(VerdictRow::of).collect(),
+            verdicts: report.verdicts.iter().map(VerdictRow::new).collect(),
             coco: coco(evaluation),
             absent: absent
                 .filter(|c| c.instances == 0)
@@ -197,15 +197,20 @@ impl<'a> Page<'a> {
                     .map(short_fraction),
                 })
                 .collect(),
-            confusion: Matrix::of(&evaluation.accuracy.confusion),
+            confusion: Matrix::new(&evaluation.accuracy.confusion),
             bands: evaluation.distance.iter().flatten().map(band_row).collect(),
             false_positives: report
                 .mistakes
                 .false_positives
                 .iter()
-                .map(PictureView::of)
+                .map(PictureView::new)
                 .collect(),
-            misses: report.mistakes.misses.iter().map(PictureView::of).collect(),
+            misses: report
+                .mistakes
+                .misses
+                .iter()
+                .map(PictureView::new)
+                .collect(),
             false_positive_count: counted(
                 report.mistakes.false_positive_count as u64,
                 "false positive",
@@ -221,7 +226,9 @@ impl<'a> Page<'a> {
             failures: evaluation
                 .images
                 .iter()
-                .filter_map(|image| Some((image.source.title(), image.failure.as_ref()?.to_string())))
+                .filter_map(|image| {
+                    Some((image.source.title(), image.failure.as_ref()?.to_string()))
+                })
                 .take(FAILURES_SHOWN)
                 .collect(),
             failures_more: positive(failed.saturating_sub(FAILURES_SHOWN as u64)),
@@ -234,7 +241,7 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> VerdictRow<'a> {
-    fn of(verdict: &'a Verdict) -> Self {
+    fn new(verdict: &'a Verdict) -> Self {
         let (value, margin) = verdict_texts(verdict);
         VerdictRow {
             condition: &verdict.condition,
@@ -246,7 +253,7 @@ impl<'a> VerdictRow<'a> {
 }
 
 impl<'a> BudgetData<'a> {
-    fn of(verdict: &'a Verdict) -> Self {
+    fn new(verdict: &'a Verdict) -> Self {
         BudgetData {
             condition: &verdict.condition,
             value: verdict.value,
@@ -257,7 +264,7 @@ impl<'a> BudgetData<'a> {
 }
 
 impl<'a> PictureView<'a> {
-    pub fn of(picture: &'a MistakePicture) -> Self {
+    pub fn new(picture: &'a MistakePicture) -> Self {
         PictureView {
             uri: picture.jpeg.as_deref().map(jpeg_uri),
             caption: &picture.caption,

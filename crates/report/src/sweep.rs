@@ -24,7 +24,7 @@ pub struct SweepReport<'a> {
 
 /// The report as the text of an HTML file.
 pub fn render(report: &SweepReport<'_>) -> Result<String, ReportError> {
-    page("sweep.html", TEMPLATE, Page::of(report)?)
+    page("sweep.html", TEMPLATE, Page::new(report)?)
 }
 
 /// What the template shows, every figure written out. Fields that end in `_svg` or are named `style` or `data` are
@@ -59,7 +59,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(setting: &SettingOutcome, best: bool) -> Self {
+    fn new(setting: &SettingOutcome, best: bool) -> Self {
         let SettingOutcome {
             f1,
             precision,
@@ -89,7 +89,7 @@ impl Row {
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &SweepReport<'a>) -> Result<Self, ReportError> {
+    fn new(report: &SweepReport<'a>) -> Result<Self, ReportError> {
         #[derive(Serialize)]
         struct Data<'a> {
             generated_at: &'a str,
@@ -137,7 +137,7 @@ impl<'a> Page<'a> {
             },
             rows: order(outcome)
                 .into_iter()
-                .map(|at| Row::of(&settings[at], outcome.best == Some(at)))
+                .map(|at| Row::new(&settings[at], outcome.best == Some(at)))
                 .collect(),
             yaml: report.yaml,
             versions: &outcome.versions,

@@ -399,7 +399,7 @@ impl Class {
 fn hits_by_image(class: &CategoryMatches, area: usize, most: u32) -> Vec<(u32, u32)> {
     let mut hits = BTreeMap::new();
     for detection in class.detections.iter().filter(|d| d.rank < most) {
-        *hits.entry(detection.image).or_insert(0) += detection.outcomes[area].hits();
+        *hits.entry(detection.image).or_insert(0) += detection.matches[area].hits();
     }
     hits.into_iter().filter(|&(_, hits)| hits > 0).collect()
 }
@@ -417,9 +417,9 @@ fn average_recall(hits: &[(u32, u32)], objects: u32, weights: &[u32]) -> f64 {
 
 impl ClassArea {
     fn new(class: &CategoryMatches, area: usize) -> Self {
-        let outcomes = || (0..).zip(class.detections.iter().map(|d| d.outcomes[area]));
+        let matches = || (0..).zip(class.detections.iter().map(|d| d.matches[area]));
         let found: [Vec<_>; IOU_THRESHOLDS] = std::array::from_fn(|threshold| {
-            outcomes()
+            matches()
                 .filter(|(_, o)| o.is_hit(threshold) || o.is_ignored(threshold))
                 .map(|(at, o)| (at, o.is_hit(threshold)))
                 .collect()
@@ -448,7 +448,7 @@ impl ClassArea {
         buffers: &mut Buffers,
     ) -> [f64; IOU_THRESHOLDS] {
         let weight = |image: u32| weights[image as usize];
-        let recalls = Recalls::of(objects);
+        let recalls = Recalls::new(objects);
         let Buffers { drawn, points } = buffers;
         drawn.clear();
         let mut sum = 0;

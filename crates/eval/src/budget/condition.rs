@@ -176,7 +176,10 @@ mod tests {
         let error = |text: &str| text.parse::<Condition>().unwrap_err();
         assert_eq!(error("map50"), ConditionError::NoComparison);
         let found = "=>".to_owned();
-        assert_eq!(error("map50 => 1"), ConditionError::Comparison(ComparisonError { found }));
+        assert_eq!(
+            error("map50 => 1"),
+            ConditionError::Comparison(ComparisonError { found })
+        );
         for number in ["high", "nan", "inf", ""] {
             let expected = ConditionError::Limit {
                 comparison: Comparison::AtLeast,
@@ -191,7 +194,10 @@ mod tests {
     fn it_is_printed_as_it_was_written() {
         let condition: Condition = " AP50>=1e-1 ".parse().unwrap();
         assert_eq!(condition.to_string(), "AP50 >= 1e-1");
-        assert_eq!((condition.comparison, condition.limit), (Comparison::AtLeast, 0.1));
+        assert_eq!(
+            (condition.comparison, condition.limit),
+            (Comparison::AtLeast, 0.1)
+        );
     }
 
     proptest! {

@@ -272,9 +272,15 @@ mod tests {
     fn an_error_says_which_part_is_not_known() {
         let error = |name: &str| name.parse::<Metric>().unwrap_err();
         assert_eq!(error("map51"), MetricError::Figure("map51".into()));
-        assert_eq!(error("class.a.b.MAP"), MetricError::ClassFigure("MAP".into()));
+        assert_eq!(
+            error("class.a.b.MAP"),
+            MetricError::ClassFigure("MAP".into())
+        );
         assert_eq!(error("p50.infer"), MetricError::Stage("infer".into()));
-        assert_eq!(error("p51.infer_ms"), MetricError::Figure("p51.infer_ms".into()));
+        assert_eq!(
+            error("p51.infer_ms"),
+            MetricError::Figure("p51.infer_ms".into())
+        );
         // a class has no recall at one detection
         assert_eq!(error("class.a.ar1"), MetricError::ClassFigure("ar1".into()));
     }
@@ -282,7 +288,10 @@ mod tests {
     #[test]
     fn every_figure_of_a_class_can_be_named() {
         for figure in Figure::OF_CLASS {
-            assert_eq!(named(&CLASS, &figure.name().to_lowercase()), Some(ClassMetric::Coco(figure)));
+            assert_eq!(
+                named(&CLASS, &figure.name().to_lowercase()),
+                Some(ClassMetric::Coco(figure))
+            );
         }
         for figure in Figure::ALL {
             assert_eq!(named(&COCO, &figure.name().to_lowercase()), Some(figure));

@@ -58,7 +58,7 @@ impl Verdict {
     }
 
     /// `images` have objects that count; `chance` is what the interval leaves out.
-    fn of_accuracy(interval: &Interval, images: usize, chance: f64) -> Self {
+    fn from_interval(interval: &Interval, images: usize, chance: f64) -> Self {
         // as likely as that many coins all fall on one side
         let agreement = 0.5_f64.powi(images.saturating_sub(1).min(1000) as i32);
         match interval.is_significant() {
@@ -155,7 +155,7 @@ pub fn compare(
     (b_file, b): (&str, &Evaluation),
     settings: &CompareSettings,
 ) -> Result<Comparison, CompareError> {
-    let pairs = Pairs::of((a_file, a), (b_file, b), settings.allow_different_truth)?;
+    let pairs = Pairs::new((a_file, a), (b_file, b), settings.allow_different_truth)?;
     let (records_a, records_b) = pairs.records();
     let categories = &b.subject.dataset.categories;
     let most = a.subject.settings.max_detections;
@@ -175,7 +175,7 @@ pub fn compare(
     let chance = 1.0 - bootstrap.confidence;
     let (images_with_objects, _) = counting(&|_| true);
     let figures = differences.figures.into_iter().map(|figure| FigureRow {
-        verdict: Verdict::of_accuracy(&figure.interval, images_with_objects, chance),
+        verdict: Verdict::from_interval(&figure.interval, images_with_objects, chance),
         name: figure.name,
         interval: figure.interval,
     });
@@ -183,7 +183,7 @@ pub fn compare(
     let per_class = differences.per_class.into_iter().map(|class| {
         let (images, instances) = counting(&|id| id == class.id);
         ClassRow {
-            verdict: Verdict::of_accuracy(&class.ap, images, class_chance),
+            verdict: Verdict::from_interval(&class.ap, images, class_chance),
             images,
             instances,
             name: class.name,
@@ -196,13 +196,13 @@ pub fn compare(
     let latency = latency::rows(&records_a, &records_b, &settings.latency, same_machine);
     let mut comparison = Comparison {
         regression: false,
-        a: Run::of(a_file, a),
-        b: Run::of(b_file, b),
+        a: Run::new(a_file, a),
+        b: Run::new(b_file, b),
         differences: differing(&a.subject.identity(), &b.subject.identity()),
         notes: notes(a, b, &pairs.images, same_machine),
         figures: figures.collect(),
         per_class: per_class.collect(),
-        failures: FailureRow::of(&records_a, &records_b),
+        failures: FailureRow::new(&records_a, &records_b),
         latency,
         changes: changes::changes(categories, &records_a, &records_b, settings.operating_score),
         images: pairs.images,
@@ -218,7 +218,7 @@ pub fn compare(
 }
 
 impl Run {
-    fn of(file: &str, evaluation: &Evaluation) -> Self {
+    fn new(file: &str, evaluation: &Evaluation) -> Self {
         Run {
             file: file.to_owned(),
             model: evaluation.subject.model.clone(),
@@ -228,7 +228,7 @@ impl Run {
 }
 
 impl FailureRow {
-    fn of(a: &[&ImageRecord], b: &[&ImageRecord]) -> Self {
+    fn new(a: &[&ImageRecord], b: &[&ImageRecord]) -> Self {
         let failed = |records: &[&ImageRecord]| {
             records
                 .iter()
