@@ -62,7 +62,7 @@ pub enum ImagesError {
 /// Reads images of a data set one after another.
 pub enum ImageReader<'a> {
     Files(FileReader<'a>),
-    Messages(MessageReader),
+    Messages(Box<MessageReader>),
 }
 
 impl<'a> ImageReader<'a> {
@@ -83,7 +83,7 @@ impl<'a> ImageReader<'a> {
                 let sources = pending
                     .iter()
                     .filter_map(|&index| Some((index, &truth.get(index as usize)?.source)));
-                ImageReader::Messages(MessageReader::new(recording, sources)?)
+                ImageReader::Messages(Box::new(MessageReader::new(recording, sources)?))
             }
         })
     }
