@@ -57,6 +57,9 @@ pub mod distance;
 pub mod bootstrap;
 pub mod rank_test;
 
+#[cfg(test)]
+mod oracle;
+
 pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use bootstrap::{
     BootstrapSettings, ClassDifference, DifferenceInterval, Differences, FigureDifference,
