@@ -1,7 +1,6 @@
 //! `shuffledet eval`: from annotated images to figures.
 
 use std::collections::HashSet;
-use std::fmt::{Debug, Display};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,13 +17,14 @@ use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
 use shuffledet_core::ModelIdentity;
-use shuffledet_detector::pipeline::{Annotate, RunError, Source, Worker};
+use shuffledet_detector::pipeline::{Annotate, RunError, Worker};
 use shuffledet_detector::{Loaded, detect::Detector};
 use shuffledet_eval::evaluation::add_problems;
 use shuffledet_eval::journal::Finished;
 use shuffledet_eval::subject::Machine;
-use shuffledet_eval::{Evaluation, ImageRecord, Journal, Problems, Shard, Subject};
-use shuffledet_harness::run::{FileSource, Images, MessageSource, Task, run as run_images};
+use shuffledet_eval::{Evaluation, Failure, ImageRecord, Journal, Problems, Shard, Subject};
+use shuffledet_harness::images::{ImageReader, Images};
+use shuffledet_harness::run::{Task, run as run_images};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -118,43 +118,18 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         started: Instant::now(),
         bar: progress::bar(Some(pending.len() as u64), args.outputs.quiet),
     };
-    let ran = match &data.images {
-        Images::Folder(folder) => {
-            let mut source = FileSource::new(folder, &data.truth.images, pending.clone());
-            let source = (&mut source, 1);
-            process(
-                &loaded,
-                detectors,
-                &data,
-                &pending,
-                source,
-                &stop,
-                &mut collected,
-            )
-        }
-        Images::Recording(recording) => {
-            let sources = pending
-                .iter()
-                .map(|&i| (i, &data.truth.images[i as usize].source));
-            let mut messages = MessageSource::new(recording, sources)?;
-            let cameras = messages.cameras();
-            let source = (&mut messages, cameras);
-            let ran = process(
-                &loaded,
-                detectors,
-                &data,
-                &pending,
-                source,
-                &stop,
-                &mut collected,
-            );
-            messages
-                .warnings()
-                .iter()
-                .for_each(|warning| tracing::warn!("{warning}"));
-            ran
-        }
-    };
+    let mut images = ImageReader::new(&data.images, &data.truth.images, &pending)?;
+    let ran = process(
+        &loaded,
+        detectors,
+        &data,
+        &pending,
+        &mut images,
+        &stop,
+        &mut collected,
+    );
+    let warnings = images.warnings().iter();
+    warnings.for_each(|warning| tracing::warn!("{warning}"));
     let wall_s = collected.wall_s();
     collected.bar.finish_and_clear();
     ran?;
@@ -171,8 +146,10 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         records, journal, ..
     } = collected;
     let is_recording = matches!(data.images, Images::Recording(_));
+    let is_missing =
+        |record: &ImageRecord| record.failure.as_ref().is_some_and(Failure::is_missing);
     // of a share there may be none where others have all
-    if is_recording && args.shard.is_none() && records.iter().all(ImageRecord::is_missing) {
+    if is_recording && args.shard.is_none() && records.iter().all(is_missing) {
         if let Some(journal) = journal {
             journal.finish()?;
         }
@@ -265,20 +242,17 @@ fn check(record: &ImageRecord, strict: bool) -> anyhow::Result<()> {
     checked.context("--strict")
 }
 
-/// Takes the images of `pending`, which `source` gives, through `detectors`.
-fn process<S: Source>(
+/// Takes the images of `pending`, which `images` reads, through `detectors`.
+fn process(
     loaded: &Loaded,
     detectors: Vec<Detector>,
     data: &DataSet,
     pending: &[u64],
-    (source, cameras): (&mut S, usize),
+    images: &mut ImageReader<'_>,
     stop: &AtomicBool,
     collected: &mut Collected,
-) -> anyhow::Result<()>
-where
-    S::Error: Display + Debug + Sync + 'static,
-{
-    let tuning = Arc::new(loaded.lossless_tuning(cameras));
+) -> anyhow::Result<()> {
+    let tuning = Arc::new(loaded.lossless_tuning(images.cameras()));
     let make = |detector| {
         let labels = loaded.labels.clone();
         Worker::new(detector, labels, tuning.clone(), Annotate::None)
@@ -290,7 +264,7 @@ where
     };
     collected.started = Instant::now();
     let done = |record| collected.add(record);
-    match run_images(task, pending, source, &tuning, &mut workers?, stop, done) {
+    match run_images(task, pending, images, &tuning, &mut workers?, stop, done) {
         Err(RunError::Sink(error)) => Err(error),
         ran => Ok(ran?),
     }

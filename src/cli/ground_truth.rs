@@ -17,12 +17,12 @@ use shuffledet_core::Labels;
 use shuffledet_core::file_sha256;
 use shuffledet_core::sha256;
 use shuffledet_detector::detect::DetectorSettings;
-use shuffledet_eval::subject::{CameraPlacement, Dataset, EvaluationSettings};
+use shuffledet_eval::subject::{CameraPlacement, DatasetDescription, EvaluationSettings};
 use shuffledet_eval::truth::{
     Format, ImageFiles, TruthError, read_bag, read_coco, read_kitti, read_yolo,
 };
 use shuffledet_eval::{ClassMap, ImageSource, Problems, Truth, regions};
-use shuffledet_harness::run::Images;
+use shuffledet_harness::images::Images;
 use shuffledet_harness::run::settings;
 use shuffledet_image::folder::images_in;
 use shuffledet_image::size::image_size;
@@ -111,7 +111,7 @@ pub struct DataSet {
     /// Of the annotations, and where classes of the model do not fit them.
     pub problems: Problems,
     pub images: Images,
-    pub description: Dataset,
+    pub description: DatasetDescription,
     /// By class of the model.
     pub categories: Vec<Option<u64>>,
     /// How it is evaluated.
@@ -200,7 +200,7 @@ impl TruthArgs {
                 camera,
                 ..settings(detector)
             },
-            description: Dataset {
+            description: DatasetDescription {
                 annotations,
                 format: format.to_owned(),
                 sha256,

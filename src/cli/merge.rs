@@ -8,7 +8,7 @@ use super::Status;
 use super::evaluation_outputs::EvaluationOutputArgs;
 use shuffledet_bag::Recording;
 use shuffledet_eval::{Evaluation, ImageSource, join};
-use shuffledet_harness::run::Images;
+use shuffledet_harness::images::Images;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

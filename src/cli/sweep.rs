@@ -1,7 +1,6 @@
 //! `shuffledet sweep`: which parameters are the best?
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -18,14 +17,14 @@ use super::replay::versions;
 use super::{Status, interrupt, progress, values};
 use shuffledet_core::whole_file;
 use shuffledet_detector::config::Config;
-use shuffledet_detector::pipeline::{Frame, Source};
+use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::{Loaded, detect::DetectorSettings};
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::sweep::outcome::{judge, outcomes};
 use shuffledet_eval::sweep::{Grid, Objective, SweepOutcome};
-use shuffledet_eval::{ImageRecord, Problem, Problems};
-use shuffledet_harness::run::{FileSource, Images, MessageSource};
-use shuffledet_harness::sweep::{Group, Message, NextImage, detect, measure};
+use shuffledet_eval::{Failure, Problem, Problems};
+use shuffledet_harness::images::{ImageReader, Images, NextImage};
+use shuffledet_harness::sweep::{Group, Message, detect, measure};
 use shuffledet_report::sweep::{SweepReport, render};
 use shuffledet_report::sweep_table::SweepTable;
 
@@ -100,24 +99,25 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let every: Vec<u64> = (0..images.len() as u64).collect();
     let bar = progress::bar(Some(every.len() as u64), args.json);
     let workers = configs[0].threads.workers.get();
-    let found = with_source(&data, every, |source| {
-        let done = || bar.inc(1);
-        Ok(detect(
-            &groups,
-            configs.len(),
-            images,
-            source,
-            workers,
-            &stop,
-            done,
-        )?)
-    })?;
+    let mut reader = ImageReader::new(&data.images, images, &every)?;
+    let done = || bar.inc(1);
+    let found = detect(
+        &groups,
+        configs.len(),
+        images,
+        &mut reader,
+        workers,
+        &stop,
+        done,
+    );
+    let warnings = reader.warnings().iter();
+    warnings.for_each(|warning| tracing::warn!("{warning}"));
+    let found = found?;
     bar.finish_and_clear();
-    let is_missing = |failure: &String| failure.starts_with(ImageRecord::MISSING);
     if matches!(data.images, Images::Recording(_))
         && !stop.load(Ordering::Relaxed)
         && found.failures.len() == images.len()
-        && found.failures.values().all(is_missing)
+        && found.failures.values().all(Failure::is_missing)
     {
         return Err(NothingRead::of_annotated(args.truth.input()).into());
     }
@@ -206,53 +206,26 @@ fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<G
     Ok((groups, data))
 }
 
-/// Calls `run` with what gives the images of `indices`.
-fn with_source<T>(
-    data: &DataSet,
-    indices: Vec<u64>,
-    run: impl FnOnce(&mut NextImage<'_>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let images = &data.truth.images;
-    match &data.images {
-        Images::Folder(folder) => {
-            let mut files = FileSource::new(folder, images, indices);
-            run(&mut |frame| next(&mut files, frame))
-        }
-        Images::Recording(recording) => {
-            let sources = indices.iter().map(|&i| (i, &images[i as usize].source));
-            let mut messages = MessageSource::new(recording, sources)?;
-            let result = run(&mut |frame| next(&mut messages, frame));
-            let warnings = messages.warnings().iter();
-            warnings.for_each(|warning| tracing::warn!("{warning}"));
-            result
-        }
-    }
-}
-
-fn next<S: Source>(source: &mut S, frame: &mut Frame) -> Result<bool, String>
-where
-    S::Error: Display,
-{
-    source.next_into(frame).map_err(|error| error.to_string())
-}
-
 /// Images of the data set, evenly chosen from those that could be processed.
 fn sample(data: &DataSet, found: &Detections, most: u64) -> anyhow::Result<Vec<Message>> {
     let usable = (0..data.truth.images.len() as u64).filter(|i| !found.failures.contains_key(i));
     let usable: Vec<u64> = usable.collect();
     let step = usable.len().div_ceil(most as usize).max(1);
     let chosen: Vec<u64> = usable.into_iter().step_by(step).collect();
-    with_source(data, chosen, |source| {
-        let (mut frame, mut messages) = (Frame::new(), Vec::new());
-        while source(&mut frame).map_err(anyhow::Error::msg)? {
-            messages.push(Message {
+    let mut reader = ImageReader::new(&data.images, &data.truth.images, &chosen)?;
+    let (mut frame, mut messages) = (Frame::new(), Vec::new());
+    loop {
+        match reader.next_image(&mut frame)? {
+            NextImage::Read => messages.push(Message {
                 transport: frame.transport,
                 bytes: std::mem::take(&mut frame.message),
-            });
-            frame.reset();
+            }),
+            // the first pass has told of it
+            NextImage::Missing(_) => {}
+            NextImage::End => return Ok(messages),
         }
-        Ok(messages)
-    })
+        frame.reset();
+    }
 }
 
 /// The parameters that vary, as they are in force.

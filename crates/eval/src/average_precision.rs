@@ -21,7 +21,7 @@ pub(super) struct Recalls {
 
 impl Recalls {
     /// For `objects` that count, at least one.
-    pub fn of(objects: u32) -> Self {
+    pub fn new(objects: u32) -> Self {
         let mut found = 1;
         let needed = std::array::from_fn(|step| {
             // the products of numpy.linspace(0, 1, 101), to the last bit
@@ -60,12 +60,12 @@ impl Recalls {
 fn points(detections: &[Ranked], area: usize, threshold: usize) -> Vec<Point> {
     let (mut found, mut wrong) = (0_u32, 0_u32);
     let mut points = Vec::new();
-    for outcome in detections.iter().map(|d| d.outcomes[area]) {
-        if outcome.is_hit(threshold) {
+    for flags in detections.iter().map(|d| d.matches[area]) {
+        if flags.is_hit(threshold) {
             found += 1;
             let precision = f64::from(found) / (f64::from(found) + f64::from(wrong));
             points.push(Point { found, precision });
-        } else if !outcome.is_ignored(threshold) {
+        } else if !flags.is_ignored(threshold) {
             wrong += 1;
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn average_precisions(
     area: usize,
 ) -> Option<[f64; IOU_THRESHOLDS]> {
     let objects = class.counting(area);
-    let recalls = (objects > 0).then(|| Recalls::of(objects))?;
+    let recalls = (objects > 0).then(|| Recalls::new(objects))?;
     let at = |threshold| recalls.average_precision(&points(&class.detections, area, threshold));
     Some(std::array::from_fn(at))
 }
@@ -87,7 +87,7 @@ pub(super) fn average_precisions(
 pub(super) fn operating_curve(class: &CategoryMatches) -> Vec<f64> {
     match class.counting(0) {
         0 => Vec::new(),
-        objects => Recalls::of(objects)
+        objects => Recalls::new(objects)
             .curve(&points(&class.detections, 0, OPERATING))
             .to_vec(),
     }
@@ -104,7 +104,7 @@ pub(super) fn average_recall(
         .detections
         .iter()
         .filter(|d| (d.rank as usize) < max_detections);
-    let hits: u32 = allowed.map(|d| d.outcomes[area].hits()).sum();
+    let hits: u32 = allowed.map(|d| d.matches[area].hits()).sum();
     (objects > 0).then(|| f64::from(hits) / f64::from(objects) / IOU_THRESHOLDS as f64)
 }
 
@@ -130,9 +130,9 @@ pub(super) fn best_threshold(class: &CategoryMatches) -> Option<AtThreshold> {
     while let Some(first) = rest.first() {
         // a threshold cannot part equal scores
         let (equal, below) = rest.split_at(rest.partition_point(|d| d.score >= first.score).max(1));
-        for outcome in equal.iter().map(|d| d.outcomes[0]) {
-            found += u32::from(outcome.is_hit(OPERATING));
-            counted += u32::from(!outcome.is_ignored(OPERATING));
+        for flags in equal.iter().map(|d| d.matches[0]) {
+            found += u32::from(flags.is_hit(OPERATING));
+            counted += u32::from(!flags.is_ignored(OPERATING));
         }
         rest = below;
         let f1 = 2.0 * f64::from(found) / f64::from(counted + objects);

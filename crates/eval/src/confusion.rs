@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::matching::{by_score, iou};
-use super::operating_point::{Fate, JudgedDetection, JudgedImage, JudgedObject, OperatingPoint};
+use super::operating_point::{
+    DetectionMatch, JudgedDetection, JudgedImage, JudgedObject, OperatingPoint,
+};
 use super::record::{Category, ImageRecord};
 use super::settings::AccuracySettings;
 
@@ -100,7 +102,7 @@ pub fn confusion(
             counts[object.class][found] += 1;
         }
         for detection in &judged.detections {
-            if detection.fate == Fate::Wrong {
+            if detection.matched == DetectionMatch::FalsePositive {
                 counts[background][detection.class] += 1;
             }
         }
@@ -162,10 +164,12 @@ fn why_wrong(
     detection: &JudgedDetection,
     point: &OperatingPoint,
 ) -> Option<(FalsePositiveReason, Option<usize>)> {
-    match detection.fate {
-        Fate::Hit | Fate::Excused => return None,
-        Fate::Confused(object) => return Some((FalsePositiveReason::Confusion, Some(object))),
-        Fate::Wrong => {}
+    match detection.matched {
+        DetectionMatch::TruePositive | DetectionMatch::Ignored => return None,
+        DetectionMatch::OtherClass(object) => {
+            return Some((FalsePositiveReason::Confusion, Some(object)));
+        }
+        DetectionMatch::FalsePositive => {}
     }
     let bbox = &record.detections[detection.at].bbox;
     let best = |own_class: bool, least: f64| {
@@ -208,7 +212,7 @@ fn why_missed(
     }
     let near = judged.detections.iter().filter(|detection| {
         detection.class == object.class
-            && detection.fate != Fate::Hit
+            && detection.matched != DetectionMatch::TruePositive
             && overlap(detection.at) >= BAD_FIT_IOU
     });
     match near.max_by(|a, b| overlap(a.at).total_cmp(&overlap(b.at))) {

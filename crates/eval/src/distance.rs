@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::accuracy::UNDEFINED;
-use super::operating_point::{Fate, OperatingPoint};
+use super::figures::coco_number;
+use super::operating_point::{DetectionMatch, OperatingPoint};
 use super::record::{Category, ImageRecord};
 use super::settings::AccuracySettings;
 use crate::camera::GroundPlane;
@@ -24,10 +24,12 @@ pub struct DistanceBand {
     pub true_positives: u64,
     /// By the distance of the detection.
     pub false_positives: u64,
-    /// -1 where nothing was found.
-    pub precision: f64,
-    /// -1 where there are no objects.
-    pub recall: f64,
+    /// `None` where nothing was found.
+    #[serde(with = "coco_number")]
+    pub precision: Option<f64>,
+    /// `None` where there are no objects.
+    #[serde(with = "coco_number")]
+    pub recall: Option<f64>,
 }
 
 /// Counts by distance of the middle of a box's lower edge on flat ground. Each of `bands_m`, which ascend, begins a band;
@@ -58,7 +60,10 @@ pub fn by_distance(
             band.true_positives += u64::from(object.is_hit());
         }
         for detection in &judged.detections {
-            if matches!(detection.fate, Fate::Confused(_) | Fate::Wrong) {
+            if matches!(
+                detection.matched,
+                DetectionMatch::OtherClass(_) | DetectionMatch::FalsePositive
+            ) {
                 counts[band_of(record.detections[detection.at].bbox)].false_positives += 1;
             }
         }
@@ -77,10 +82,7 @@ struct Counts {
 
 impl Counts {
     fn band(self, (from_m, to_m): (Option<f64>, Option<f64>)) -> DistanceBand {
-        let ratio = |whole: u64| match whole {
-            0 => UNDEFINED,
-            _ => self.true_positives as f64 / whole as f64,
-        };
+        let ratio = |whole: u64| (whole > 0).then(|| self.true_positives as f64 / whole as f64);
         DistanceBand {
             from_m,
             to_m,
@@ -148,8 +150,11 @@ mod tests {
         let bounds = bands.iter().map(|b| (b.from_m, b.to_m)).collect::<Vec<_>>();
         assert_eq!(bounds[0], (Some(0.0), Some(10.0)));
         assert_eq!(bounds[4..], [(Some(80.0), None), (None, None)]);
-        assert_eq!((bands[0].precision, bands[0].recall), (1.0, 1.0));
-        assert_eq!((bands[2].precision, bands[2].recall), (-1.0, 0.0));
-        assert_eq!((bands[5].precision, bands[5].recall), (0.0, -1.0));
+        assert_eq!(
+            (bands[0].precision, bands[0].recall),
+            (Some(1.0), Some(1.0))
+        );
+        assert_eq!((bands[2].precision, bands[2].recall), (None, Some(0.0)));
+        assert_eq!((bands[5].precision, bands[5].recall), (Some(0.0), None));
     }
 }

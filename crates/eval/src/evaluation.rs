@@ -205,9 +205,10 @@ pub fn add_problems(image: &ImageRecord, problems: &mut Problems) {
         problems.add(Problem::ImageSize, place);
     }
     if let Some(failure) = &image.failure {
-        let problem = match image.failure_reason() {
-            Some(ImageRecord::MISSING) => Problem::ImageMissing,
-            _ => Problem::ImageFailed,
+        let problem = if failure.is_missing() {
+            Problem::ImageMissing
+        } else {
+            Problem::ImageFailed
         };
         problems.add(problem, format!("{title}: {failure}"));
     }
@@ -218,9 +219,9 @@ fn frames(images: &[ImageRecord]) -> FrameCounts {
     let mut frames = FrameCounts::default();
     for image in images {
         frames.received += 1;
-        match image.failure_reason() {
+        match &image.failure {
             None => frames.published += 1,
-            Some(reason) => *frames.failed.entry(reason.to_owned()).or_default() += 1,
+            Some(failure) => *frames.failed.entry(failure.reason.clone()).or_default() += 1,
         }
     }
     frames

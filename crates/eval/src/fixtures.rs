@@ -9,9 +9,12 @@ use shuffledet_core::ModelIdentity;
 
 use crate::bootstrap::BootstrapSettings;
 use crate::compare::{CompareSettings, LatencyRule};
-use crate::subject::{Dataset, EvaluationSettings, Machine};
+use crate::subject::{DatasetDescription, EvaluationSettings, Machine};
 use crate::truth::ImageFiles;
-use crate::{Category, Evaluation, Found, ImageRecord, ImageSource, Object, Problems, Subject};
+use crate::{
+    Category, DetectionResult, Evaluation, Failure, ImageRecord, ImageSource, Object, Problems,
+    Subject,
+};
 
 /// Where the object of each of [`images`] is.
 pub const BOX: [f64; 4] = [10.0, 20.0, 30.0, 40.0];
@@ -26,7 +29,7 @@ pub fn subject() -> Subject {
         provider: "CPUExecutionProvider".to_owned(),
         versions: [("shuffledet".to_owned(), "0.1.0".to_owned())].into(),
         machines: vec![Machine::this()],
-        dataset: Dataset {
+        dataset: DatasetDescription {
             annotations: "a.json".to_owned(),
             format: "coco".to_owned(),
             sha256: "aa".to_owned(),
@@ -63,7 +66,7 @@ pub fn images() -> Vec<ImageRecord> {
         })
         .collect();
     images[2] = ImageRecord {
-        failure: Some("image_missing: 2.jpg: gone".to_owned()),
+        failure: Some(Failure::missing("2.jpg: gone".to_owned())),
         annotated_size: Some([9, 9]),
         ..image(2, Vec::new(), Vec::new())
     };
@@ -84,15 +87,15 @@ pub fn object(category_id: u64, bbox: [f64; 4]) -> Object {
     Object::in_box(1, category_id, bbox)
 }
 
-pub fn found(category_id: u64, bbox: [f64; 4], score: f64) -> Found {
-    Found {
+pub fn found(category_id: u64, bbox: [f64; 4], score: f64) -> DetectionResult {
+    DetectionResult {
         category_id,
         bbox,
         score,
     }
 }
 
-pub fn image(id: u64, objects: Vec<Object>, detections: Vec<Found>) -> ImageRecord {
+pub fn image(id: u64, objects: Vec<Object>, detections: Vec<DetectionResult>) -> ImageRecord {
     ImageRecord {
         index: id,
         id,

@@ -6,7 +6,9 @@
 //! The average precision of two lists, what is there and what was found:
 //!
 //! ```
-//! use shuffledet_eval::{AccuracySettings, Category, Found, Object, TruthImage, ImageSource, accuracy};
+//! use shuffledet_eval::{
+//!     AccuracySettings, Category, Figure, DetectionResult, ImageSource, Object, TruthImage, accuracy,
+//! };
 //!
 //! let car = Category { id: 3, name: "car".to_owned() };
 //! let image = TruthImage {
@@ -17,9 +19,9 @@
 //!     objects: vec![Object::in_box(1, 3, [100.0, 100.0, 80.0, 40.0])],
 //! };
 //! let mut record = image.record(0);
-//! record.detections.push(Found { category_id: 3, bbox: [101.0, 100.0, 80.0, 40.0], score: 0.9 });
+//! record.detections.push(DetectionResult { category_id: 3, bbox: [101.0, 100.0, 80.0, 40.0], score: 0.9 });
 //! let accuracy = accuracy(&[car], &[&record], &AccuracySettings::default());
-//! assert!((accuracy.figures.ap50 - 1.0).abs() < 1e-9);
+//! assert!((accuracy.figures[Figure::Ap50].unwrap() - 1.0).abs() < 1e-9);
 //! ```
 
 #[cfg(any(test, feature = "fixtures"))]
@@ -31,6 +33,7 @@ pub mod camera;
 pub mod class_map;
 pub mod compare;
 pub mod evaluation;
+pub mod figures;
 pub mod join;
 pub mod journal;
 pub mod problems;
@@ -54,10 +57,13 @@ pub mod distance;
 pub mod bootstrap;
 pub mod rank_test;
 
-pub use accuracy::{Accuracy, ClassAccuracy, Figures, accuracy};
+#[cfg(test)]
+mod oracle;
+
+pub use accuracy::{Accuracy, ClassAccuracy, accuracy};
 pub use bootstrap::{
-    BootstrapSettings, ClassDifference, Differences, FigureDifference, Interval, PairingError,
-    paired_bootstrap,
+    BootstrapSettings, ClassDifference, DifferenceInterval, Differences, FigureDifference,
+    Interval, PairingError, paired_bootstrap,
 };
 pub use budget::Budget;
 pub use class_map::ClassMap;
@@ -67,11 +73,14 @@ pub use confusion::{
 };
 pub use distance::{DistanceBand, by_distance};
 pub use evaluation::Evaluation;
+pub use figures::{Figure, Figures};
 pub use join::join;
 pub use journal::{Journal, JournalError};
 pub use problems::{Problem, Problems};
 pub use rank_test::{RankTest, rank_test};
-pub use record::{Category, Found, ImageRecord, ImageSource, Object, image_path};
+pub use record::{
+    Category, DetectionResult, Failure, ImageRecord, ImageSource, Object, image_path,
+};
 pub use settings::AccuracySettings;
 pub use shard::Shard;
 pub use subject::Subject;

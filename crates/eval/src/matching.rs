@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::polygon::share_inside;
-use super::record::{Category, Found, ImageRecord, Object};
+use super::record::{Category, DetectionResult, ImageRecord, Object};
 
 /// Thresholds at which AP is taken: 0.5, 0.55, ... 0.95.
 pub(super) const IOU_THRESHOLDS: usize = 10;
@@ -23,15 +23,15 @@ pub(super) const AREAS: [(f64, f64); 4] = [
     (96.0 * 96.0, 1e10),
 ];
 
-/// What became of a detection; one bit for each threshold.
+/// Which object a detection found; one bit for each threshold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct MatchFlags {
     /// It found an object, be it one that is ignored.
     matched: u16,
     ignored: u16,
 }
 
-impl Outcome {
+impl MatchFlags {
     /// It found an object that counts.
     pub fn is_hit(self, threshold: usize) -> bool {
         (self.matched & !self.ignored) >> threshold & 1 == 1
@@ -57,7 +57,7 @@ pub(super) struct Ranked {
     /// How many of its class and image are better.
     pub rank: u32,
     /// By range of areas.
-    pub outcomes: [Outcome; AREAS.len()],
+    pub matches: [MatchFlags; AREAS.len()],
 }
 
 /// How many objects of one class count in an image.
@@ -175,7 +175,10 @@ fn by_class<T>(items: &[T], class: impl Fn(&T) -> Option<usize>) -> Vec<(usize, 
         .collect()
 }
 
-fn first_class(objects: &[(usize, &Object)], detections: &[(usize, &Found)]) -> Option<usize> {
+fn first_class(
+    objects: &[(usize, &Object)],
+    detections: &[(usize, &DetectionResult)],
+) -> Option<usize> {
     let class = |first: Option<usize>| first.unwrap_or(usize::MAX);
     let first = class(objects.first().map(|o| o.0)).min(class(detections.first().map(|d| d.0)));
     (first != usize::MAX).then_some(first)
@@ -220,7 +223,7 @@ impl Matcher {
         &mut self,
         image: u32,
         objects: &[(usize, &Object)],
-        detections: &[(usize, &Found)],
+        detections: &[(usize, &DetectionResult)],
         class: &mut CategoryMatches,
     ) {
         self.ious.clear();
@@ -237,7 +240,7 @@ impl Matcher {
                 score: found.score,
                 image,
                 rank,
-                outcomes: Default::default(),
+                matches: Default::default(),
             }));
         let ranked = &mut class.detections[first..];
         let mut counting = [0; AREAS.len()];
@@ -255,8 +258,8 @@ impl Matcher {
             }
             for (ranked, (_, found)) in ranked.iter_mut().zip(detections) {
                 if outside(found.bbox[2] * found.bbox[3]) {
-                    let outcome = &mut ranked.outcomes[area];
-                    outcome.ignored |= !outcome.matched;
+                    let flags = &mut ranked.matches[area];
+                    flags.ignored |= !flags.matched;
                 }
             }
         }
@@ -297,10 +300,10 @@ impl Matcher {
             }
             if let Some((at, ignored)) = found {
                 self.taken[at] = true;
-                let outcome = &mut ranked.outcomes[area];
-                outcome.matched |= bit;
+                let flags = &mut ranked.matches[area];
+                flags.matched |= bit;
                 if ignored {
-                    outcome.ignored |= bit;
+                    flags.ignored |= bit;
                 }
             }
         }

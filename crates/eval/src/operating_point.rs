@@ -10,15 +10,15 @@ use super::settings::AccuracySettings;
 
 /// What a detection found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum DetectionMatch {
     /// An object of its class.
-    Hit,
+    TruePositive,
     /// An object of another class, by position in the record.
-    Confused(usize),
+    OtherClass(usize),
     /// Something of its class that does not count.
-    Excused,
+    Ignored,
     /// Nothing that was still free.
-    Wrong,
+    FalsePositive,
 }
 
 /// A detection above the score threshold.
@@ -28,7 +28,7 @@ pub(super) struct JudgedDetection {
     pub at: usize,
     /// Position among the categories.
     pub class: usize,
-    pub fate: Fate,
+    pub matched: DetectionMatch,
 }
 
 /// An object that counts.
@@ -73,7 +73,7 @@ impl OperatingPoint {
     }
 
     /// Best score first, each detection takes the object of its class that it overlaps most and enough; where there is
-    /// none, what does not count excuses it; else it takes an object of another class.
+    /// none, it is ignored if it is on what does not count; else it takes an object of another class.
     pub fn judge(&self, record: &ImageRecord) -> JudgedImage {
         let class_of = |id: u64| self.positions.get(&id).copied();
         let objects = record.objects.iter().enumerate();
@@ -94,14 +94,14 @@ impl OperatingPoint {
                 Some(JudgedDetection {
                     at,
                     class: class_of(found.category_id)?,
-                    fate: Fate::Wrong,
+                    matched: DetectionMatch::FalsePositive,
                 })
             })
             .collect();
         let score = |d: &JudgedDetection| record.detections[d.at].score;
         detections.sort_by(|a, b| by_score(score(a), score(b)));
         for detection in &mut detections {
-            detection.fate = self.take(record, detection, &mut objects);
+            detection.matched = self.take(record, detection, &mut objects);
         }
         JudgedImage {
             detections,
@@ -114,7 +114,7 @@ impl OperatingPoint {
         record: &ImageRecord,
         detection: &JudgedDetection,
         objects: &mut [JudgedObject],
-    ) -> Fate {
+    ) -> DetectionMatch {
         let found = &record.detections[detection.at];
         let best_free = |own_class: bool| {
             let candidates = objects.iter().enumerate().filter(|(_, object)| {
@@ -125,7 +125,7 @@ impl OperatingPoint {
                 .filter(|&(_, iou)| iou >= self.iou)
                 .max_by(|a, b| a.1.total_cmp(&b.1))
         };
-        let excused = || {
+        let ignored = || {
             record.objects.iter().any(|object| {
                 (object.iscrowd || object.ignore)
                     && object.category_id == found.category_id
@@ -133,18 +133,18 @@ impl OperatingPoint {
             })
         };
         let taken = match best_free(true) {
-            None if excused() => return Fate::Excused,
+            None if ignored() => return DetectionMatch::Ignored,
             own => own.or_else(|| best_free(false)),
         };
         let Some((taken, _)) = taken else {
-            return Fate::Wrong;
+            return DetectionMatch::FalsePositive;
         };
         let object = &mut objects[taken];
         object.found_by = Some((detection.at, detection.class));
         if object.is_hit() {
-            Fate::Hit
+            DetectionMatch::TruePositive
         } else {
-            Fate::Confused(object.at)
+            DetectionMatch::OtherClass(object.at)
         }
     }
 }

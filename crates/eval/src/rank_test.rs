@@ -33,7 +33,7 @@ pub fn rank_test(a: &[f64], b: &[f64]) -> Option<RankTest> {
     let variance = n_a * n_b / 12.0 * (n + 1.0 - ties / (n * (n - 1.0)));
     let beyond = (u - n_a * n_b / 2.0).abs() - 0.5;
     let p_value = if variance > 0.0 && beyond > 0.0 {
-        erfc(beyond / (2.0 * variance).sqrt())
+        libm::erfc(beyond / (2.0 * variance).sqrt())
     } else {
         1.0
     };
@@ -88,53 +88,11 @@ fn rank_sum(a: &[f64], b: &[f64]) -> (f64, f64) {
     (sum, ties)
 }
 
-/// The complementary error function of `x >= 0`, to about 1e-14 of its value.
-fn erfc(x: f64) -> f64 {
-    let tail = (-x * x).exp() / std::f64::consts::PI.sqrt();
-    if x < 2.5 {
-        // erf(x) = 2 exp(-x^2) / sqrt(pi) * sum of 2^k x^(2k+1) / (1 * 3 * ... * (2k+1))
-        let (mut term, mut sum) = (x, x);
-        for k in 1..100 {
-            term *= 2.0 * x * x / f64::from(2 * k + 1);
-            sum += term;
-        }
-        return 1.0 - 2.0 * tail * sum;
-    }
-    // erfc(x) = exp(-x^2) / sqrt(pi) / (x + (1/2) / (x + (2/2) / (x + (3/2) / (x + ...
-    let fraction = (1..100)
-        .rev()
-        .fold(x, |below, k| x + f64::from(k) / 2.0 / below);
-    tail / fraction
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Within a millionth of a millionth of the value, from `scipy.special.erfc` 1.17.
-    #[test]
-    fn the_error_function_is_scipys() {
-        for (x, expected) in [
-            (0.0, 1.0),
-            (1e-09, 0.9999999988716208),
-            (0.1, 0.8875370839817152),
-            (0.5, 0.4795001221869535),
-            (1.0, 0.15729920705028516),
-            (2.0, 0.004677734981047266),
-            (2.49, 0.00042928786773391303),
-            (2.5, 0.00040695201744495886),
-            (2.51, 0.0003857054817242799),
-            (3.0, 2.2090496998585445e-05),
-            (5.0, 1.5374597944280347e-12),
-            (10.0, 2.0884875837625446e-45),
-            (25.0, 8.300172571196523e-274),
-        ] {
-            let error = (erfc(x) / expected - 1.0).abs();
-            assert!(error < 1e-12, "{x}: {} {expected}", erfc(x));
-        }
-    }
 
     fn test(a: &[f64], b: &[f64]) -> RankTest {
         rank_test(a, b).unwrap()

@@ -1,6 +1,7 @@
 //! What an evaluation knows of each image.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ impl Object {
 
 /// A detection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct DetectionResult {
     /// Of the data set, after the class map.
     pub category_id: u64,
     /// Left, top, width, height in pixels of the image.
@@ -104,12 +105,12 @@ pub struct ImageRecord {
     pub annotated_size: Option<[u32; 2]>,
     pub objects: Vec<Object>,
     /// Best first.
-    pub detections: Vec<Found>,
+    pub detections: Vec<DetectionResult>,
     /// Milliseconds by stage.
     pub stages_ms: BTreeMap<String, f64>,
-    /// Why it could not be processed, as `REASON: TEXT`; it counts as an image in which nothing was found.
+    /// Why it could not be processed; it counts as an image in which nothing was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
+    pub failure: Option<Failure>,
 }
 
 impl ImageSource {
@@ -122,23 +123,65 @@ impl ImageSource {
     }
 }
 
-impl ImageRecord {
-    /// The failure of an image that is not there.
-    pub const MISSING: &str = "image_missing";
+/// Why an image could not be processed. In JSON and for people it is the text `REASON: TEXT`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub struct Failure {
+    /// The name to count by: `image_missing`, `malformed_message`, ...
+    pub reason: String,
+    /// What was expected and found.
+    pub text: String,
+}
 
-    /// Whether it failed since it is not there.
-    pub fn is_missing(&self) -> bool {
-        self.failure_reason() == Some(Self::MISSING)
+impl Failure {
+    const MISSING: &str = "image_missing";
+
+    /// The failure of an image that is not there.
+    pub fn missing(text: String) -> Self {
+        Failure {
+            reason: Self::MISSING.to_owned(),
+            text,
+        }
     }
 
-    /// The name that its failure counts under.
-    pub fn failure_reason(&self) -> Option<&str> {
-        let failure = self.failure.as_deref()?;
-        Some(
-            failure
-                .split_once(": ")
-                .map_or(failure, |(reason, _)| reason),
-        )
+    /// Returns whether the image is not there.
+    pub fn is_missing(&self) -> bool {
+        self.reason == Self::MISSING
+    }
+}
+
+impl From<&shuffledet_core::Failure> for Failure {
+    fn from(failure: &shuffledet_core::Failure) -> Self {
+        Failure {
+            reason: failure.reason.to_owned(),
+            text: failure.message.clone().into_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure { reason, text } if text.is_empty() => f.write_str(reason),
+            Failure { reason, text } => write!(f, "{reason}: {text}"),
+        }
+    }
+}
+
+impl From<Failure> for String {
+    fn from(failure: Failure) -> Self {
+        failure.to_string()
+    }
+}
+
+impl From<String> for Failure {
+    /// A text without a colon is all reason.
+    fn from(text: String) -> Self {
+        let (reason, text) = text.split_once(": ").unwrap_or((&text, ""));
+        Failure {
+            reason: reason.to_owned(),
+            text: text.to_owned(),
+        }
     }
 }
 
@@ -146,4 +189,20 @@ impl ImageRecord {
 pub fn as_written(value: f32) -> f64 {
     // the text of a float is one
     value.to_string().parse().unwrap_or(f64::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_a_text_in_json() {
+        let failure = Failure::missing("2.jpg: gone".to_owned());
+        let json = serde_json::to_string(&failure).unwrap();
+        assert_eq!(json, r#""image_missing: 2.jpg: gone""#);
+        assert_eq!(serde_json::from_str::<Failure>(&json).unwrap(), failure);
+        let bare = Failure::from("damaged".to_owned());
+        assert_eq!((bare.reason.as_str(), bare.text.as_str()), ("damaged", ""));
+        assert_eq!(bare.to_string(), "damaged");
+    }
 }

@@ -169,7 +169,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        AccuracySettings, Category, Found, ImageRecord, Object, TruthImage, accuracy, confusion,
+        AccuracySettings, Category, DetectionResult, Figure, ImageRecord, Object, TruthImage,
+        accuracy, confusion,
     };
 
     fn regions(yaml: &str) -> Result<Vec<Region>, RegionsError> {
@@ -208,7 +209,7 @@ mod tests {
             }],
             ..Truth::default()
         };
-        let found = |bbox: [f64; 4], score: f64| Found {
+        let found = |bbox: [f64; 4], score: f64| DetectionResult {
             category_id: 1,
             bbox,
             score,
@@ -233,18 +234,16 @@ mod tests {
             };
             let settings = AccuracySettings::default();
             let found = confusion(&truth.categories, &[&record], &settings);
-            let ap = accuracy(&truth.categories, &[&record], &settings)
-                .figures
-                .ap;
+            let ap = accuracy(&truth.categories, &[&record], &settings).figures[Figure::Ap];
             (ap, found.counts)
         };
-        assert!(judged(&truth).0 < 0.5);
+        assert!(judged(&truth).0 < Some(0.5));
         let bonnet =
             regions("- {bbox: [0, 50, 200, 50]}\n- {bbox: [0, 0, 200, 50], file_name: b.jpg}")
                 .unwrap();
         let plain = truth.clone();
         apply(&mut truth, &bonnet);
-        assert_eq!(judged(&truth), (1.0, vec![vec![1, 0], vec![0, 0]]));
+        assert_eq!(judged(&truth), (Some(1.0), vec![vec![1, 0], vec![0, 0]]));
         // the same as a polygon, and one that leaves the upper right out
         for (polygon, all) in [
             ("[[0, 50], [200, 50], [200, 100], [0, 100]]", true),
@@ -255,7 +254,7 @@ mod tests {
                 &mut truth,
                 &regions(&format!("- {{polygon: {polygon}}}")).unwrap(),
             );
-            assert_eq!(judged(&truth).0 == 1.0, all, "{polygon}");
+            assert_eq!(judged(&truth).0 == Some(1.0), all, "{polygon}");
         }
     }
 

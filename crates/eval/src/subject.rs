@@ -24,7 +24,7 @@ pub struct Subject {
     pub versions: BTreeMap<String, String>,
     /// One, or those of the shards, each once.
     pub machines: Vec<Machine>,
-    pub dataset: Dataset,
+    pub dataset: DatasetDescription,
     pub settings: EvaluationSettings,
     /// `None` where all images are in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +45,7 @@ pub struct Machine {
 
 /// The images and what is in them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Dataset {
+pub struct DatasetDescription {
     /// The path of the annotations, or the topic that they are on, as given.
     pub annotations: String,
     /// `coco`, `kitti`, `yolo` or `bag`.

@@ -13,6 +13,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod feed;
+
+pub mod images;
 pub mod pictures;
 pub mod run;
 pub mod sweep;

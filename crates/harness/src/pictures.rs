@@ -8,14 +8,14 @@ use opencv::core::{Mat, Point, Rect, Scalar, Size};
 use opencv::imgproc;
 use thiserror::Error;
 
-use super::run::{Images, MessageSource};
+use super::images::{Images, MessageReader, NextImage};
 use shuffledet_bag::BagError;
-use shuffledet_detector::pipeline::{Frame, Source, Transport};
+use shuffledet_detector::pipeline::{Frame, Transport};
 use shuffledet_eval::{ImageSource, image_path};
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder};
 use shuffledet_msg::{CompressedImageView, ImageView};
-use shuffledet_report::mistakes::{Drawn, Wanted};
+use shuffledet_report::mistakes::{PictureFiles, PictureRequest};
 
 /// Of the pictures, in pixels.
 const WIDTH: f64 = 420.0;
@@ -37,7 +37,10 @@ pub enum PictureError {
 ///
 /// # Errors
 /// The recording cannot be read, or OpenCV or libjpeg-turbo fail.
-pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, PictureError> {
+pub fn draw(
+    wanted: &[&PictureRequest<'_>],
+    images: Option<&Images>,
+) -> Result<PictureFiles, PictureError> {
     let mut pictures = BTreeMap::new();
     let mut encoder = JpegEncoder::new(JPEG_QUALITY).map_err(DecodeError::from)?;
     let mut decoder = ImageDecoder::new();
@@ -72,8 +75,8 @@ pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, Pi
         }
         Some(Images::Recording(recording)) => {
             let mut frame = Frame::new();
-            let mut messages = MessageSource::new(recording, sources)?;
-            while messages.next_into(&mut frame)? {
+            let mut messages = MessageReader::new(recording, sources)?;
+            while messages.next_image(&mut frame)? == NextImage::Read {
                 let message = &frame.message;
                 let image = match frame.transport {
                     Transport::Raw => ImageView::parse(message)
@@ -83,8 +86,8 @@ pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, Pi
                         .ok()
                         .map(|m| decoder.decode_compressed(&m)),
                 };
-                if let Some(Ok(image)) = image {
-                    draw(frame.sequence, &image)?;
+                if let (Some(index), Some(Ok(image))) = (frame.image, image) {
+                    draw(index, &image)?;
                 }
             }
         }
@@ -95,7 +98,7 @@ pub fn draw(wanted: &[&Wanted<'_>], images: Option<&Images>) -> Result<Drawn, Pi
 /// The part of `image` around the boxes, with them drawn in: what is annotated blue, what was found orange.
 fn picture(
     image: &BgrView<'_>,
-    wanted: &Wanted<'_>,
+    wanted: &PictureRequest<'_>,
     encoder: &mut JpegEncoder,
 ) -> Result<Vec<u8>, PictureError> {
     let boxes: Vec<[f64; 4]> = wanted.object.into_iter().chain(wanted.detection).collect();

@@ -1,25 +1,24 @@
-//! Images through every setting: first for what is found, by all threads; then a sample for how long it takes, by one.
+//! Images through every setting of a grid: first all of them for what is found, by several workers; then a sample for
+//! how long it takes, by one.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::feed::{Feed, MissingImages};
+use super::images::{ImageReader, Missing};
 use super::run::Task;
-use shuffledet_core::Detection;
-use shuffledet_detector::pipeline::worker::decode;
-use shuffledet_detector::pipeline::{Frame, Transport};
-use shuffledet_detector::{
-    LoadError, Loaded,
-    detect::{DetectError, Detector, DetectorSettings},
-};
+use shuffledet_bag::BagError;
+use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::detect::{Detector, DetectorSettings};
+use shuffledet_detector::pipeline::variants::{DetectorVariants, VariantWorker};
+use shuffledet_detector::pipeline::{Frame, FrameWorker, Pace, RunError, Transport, run};
+use shuffledet_detector::{LoadError, Loaded};
 use shuffledet_eval::sweep::Detections;
-use shuffledet_eval::{Found, ImageRecord, TruthImage};
-use shuffledet_image::{BgrView, ImageDecoder};
-use shuffledet_infer::InferError;
+use shuffledet_eval::{DetectionResult, Failure, TruthImage};
 
 /// Settings for which the model runs once.
 pub struct Group {
@@ -36,81 +35,62 @@ pub enum SweepError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
-    Infer(#[from] InferError),
-    #[error("{0}")]
-    Source(String),
-    #[error("a thread of the sweep panicked; this is a mistake in shuffledet, please report it")]
-    Panicked,
+    Run(#[from] RunError<BagError, Infallible>),
 }
 
-/// Fills a frame with the next image, numbered by its index; false when there is none left.
-pub type NextImage<'a> = dyn FnMut(&mut Frame) -> Result<bool, String> + Send + 'a;
-
-/// Takes every image of `source` through all settings; each thread has sessions of its own. `count` settings are in the
-/// groups; `done` is called after each image. Ends early when `stop` is set.
+/// Takes every image of `truth`, which `images` reads, through all settings; each of `workers` has sessions of its own.
+/// `count` settings are in the groups; `done` is called after each image. Ends early when `stop` is set.
 pub fn detect(
     groups: &[Group],
     count: usize,
-    images: &[TruthImage],
-    source: &mut NextImage<'_>,
-    threads: usize,
+    truth: &[TruthImage],
+    images: &mut ImageReader<'_>,
+    workers: usize,
     stop: &AtomicBool,
-    done: impl Fn() + Sync,
+    mut done: impl FnMut(),
 ) -> Result<Detections, SweepError> {
-    let source = Mutex::new(source);
-    let all = Mutex::new(Detections {
+    let mut all = Detections {
         found: vec![BTreeMap::new(); count],
         failures: BTreeMap::new(),
         images: 0,
-    });
-    let one_thread = || -> Result<(), SweepError> {
-        let mut lane = Lane::new(groups)?;
-        let mut frame = Frame::new();
-        while !stop.load(Ordering::Relaxed) {
-            frame.reset();
-            {
-                // held while a message is read; a panic elsewhere does not spoil the source
-                let mut source = source
-                    .lock()
-                    .unwrap_or_else(|poisoned| poisoned.into_inner());
-                if !source(&mut frame).map_err(SweepError::Source)? {
-                    break;
-                }
-            }
-            let result = lane.process(groups, images, &frame);
-            let mut all = all.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            all.images += 1;
-            match result {
-                Ok(found) => {
-                    for (setting, found) in found {
-                        all.found[setting].insert(frame.sequence, found);
-                    }
-                }
-                Err(failure) => {
-                    all.failures.insert(frame.sequence, failure);
-                }
-            }
-            drop(all);
-            done();
-        }
-        Ok(())
     };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads.max(1))
-            .map(|_| scope.spawn(one_thread))
-            .collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined
-            .map(|result| result.unwrap_or(Err(SweepError::Panicked)))
-            .collect::<Result<Vec<()>, _>>()
-    })?;
-    let mut all = all
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let Some(first) = groups.first() else {
+        return Ok(all);
+    };
+    let mut workers = sweep_workers(groups, truth, count, workers.max(1))?;
+    let tuning = Arc::new(first.loaded.lossless_tuning(images.cameras()));
+    let missing = &MissingImages::default();
+    run(
+        &mut Feed { images, missing },
+        &tuning,
+        &mut workers,
+        Pace::Lossless,
+        None,
+        stop,
+        |frame, outcome| {
+            frame.trace.mark(Mark::Published);
+            all.images += 1;
+            if let (Some(index), Outcome::Failed(failure)) = (frame.image, outcome) {
+                all.failures.insert(index, failure.into());
+            }
+            done();
+            Ok(())
+        },
+    )?;
+    for missing in missing.take() {
+        all.images += 1;
+        all.failures.insert(missing.index, missing.into());
+        done();
+    }
+    for worker in workers {
+        for (all, found) in all.found.iter_mut().zip(worker.found) {
+            all.extend(found);
+        }
+    }
     if !stop.load(Ordering::Relaxed) {
-        for index in 0..images.len() as u64 {
+        for index in 0..truth.len() as u64 {
             if !all.found[0].contains_key(&index) {
-                let missing = || format!("{}: not in the recording", ImageRecord::MISSING);
+                let missing = || Failure::from(Missing::not_in_recording(index));
                 all.failures.entry(index).or_insert_with(missing);
             }
         }
@@ -118,85 +98,75 @@ pub fn detect(
     Ok(all)
 }
 
-/// A thread's own: a decoder, and a session for each group.
-struct Lane {
-    decoder: ImageDecoder,
-    detectors: Vec<Detector>,
+/// Workers with a session for each group. Those of a group are opened in parallel.
+fn sweep_workers<'a>(
+    groups: &'a [Group],
+    truth: &'a [TruthImage],
+    count: usize,
+    workers: usize,
+) -> Result<Vec<SweepWorker<'a>>, SweepError> {
+    let mut detectors: Vec<Vec<DetectorVariants>> = (0..workers).map(|_| Vec::new()).collect();
+    for group in groups {
+        let opened = group.loaded.detectors(workers)?;
+        for (detectors, detector) in detectors.iter_mut().zip(opened) {
+            detectors.push(group.variants(detector));
+        }
+    }
+    let worker = |detectors| SweepWorker {
+        worker: variant_worker(groups, detectors),
+        groups,
+        truth,
+        found: vec![BTreeMap::new(); count],
+    };
+    Ok(detectors.into_iter().map(worker).collect())
 }
 
 /// One that decodes as the parameters say, which are the same for all groups but for what the grid changes.
-fn decoder(groups: &[Group]) -> ImageDecoder {
-    let mut decoder = ImageDecoder::new();
-    if let Some(group) = groups.first() {
-        decoder.set_jpeg_scale(group.loaded.config.input.jpeg_scale);
-    }
-    decoder
+fn variant_worker(groups: &[Group], detectors: Vec<DetectorVariants>) -> VariantWorker {
+    let first = groups.first();
+    let scale = first.map(|group| group.loaded.config.input.jpeg_scale);
+    VariantWorker::new(detectors, scale.unwrap_or_default())
 }
 
-impl Lane {
-    fn new(groups: &[Group]) -> Result<Self, SweepError> {
-        let detectors = groups.iter().map(|group| group.loaded.detector());
-        Ok(Self {
-            decoder: decoder(groups),
-            detectors: detectors.collect::<Result<_, _>>()?,
-        })
-    }
-
-    /// What each setting finds, or why the image cannot be processed.
-    fn process(
-        &mut self,
-        groups: &[Group],
-        images: &[TruthImage],
-        frame: &Frame,
-    ) -> Result<Vec<(usize, Vec<Found>)>, String> {
-        if frame.message.is_empty() {
-            // what the source could not read it says in place of a coordinate frame
-            return Err(format!("{}: {}", ImageRecord::MISSING, frame.frame_id));
+impl Group {
+    fn variants(&self, detector: Detector) -> DetectorVariants {
+        let settings = self.settings.iter();
+        DetectorVariants {
+            detector,
+            settings: settings.map(|(_, settings)| settings.clone()).collect(),
         }
-        let readable = frame.unreadable.clone().map_or(Ok(()), Err);
-        let image = readable
-            .and_then(|()| decode(&mut self.decoder, frame.transport, &frame.message))
-            .map_err(|failure| format!("{}: {}", failure.reason, failure.message))?;
-        let mut results = Vec::new();
-        for (group, detector) in groups.iter().zip(&mut self.detectors) {
+    }
+}
+
+/// Keeps what each setting finds in the images that it works on.
+struct SweepWorker<'a> {
+    worker: VariantWorker,
+    groups: &'a [Group],
+    truth: &'a [TruthImage],
+    /// By position in the grid, then by index of the image.
+    found: Vec<BTreeMap<u64, Vec<DetectionResult>>>,
+}
+
+impl FrameWorker for SweepWorker<'_> {
+    fn process(&mut self, frame: &mut Frame) -> Outcome {
+        let mut found: Vec<(usize, Vec<DetectionResult>)> = Vec::new();
+        let outcome = self.worker.process(frame, |variant| {
+            let group = &self.groups[variant.detector];
             let task = Task {
-                images,
+                images: self.truth,
                 categories: &group.categories,
             };
-            let each = |setting, detections: &[Detection], _| {
-                results.push((
-                    setting,
-                    detections.iter().filter_map(|d| task.found(d)).collect(),
-                ));
-            };
-            run_group(detector, &image, group, each)
-                .map_err(|error| format!("{}: {error}", error.reason()))?;
+            let (position, _) = group.settings[variant.setting];
+            let detections = variant.detections.iter();
+            found.push((position, detections.filter_map(|d| task.found(d)).collect()));
+        });
+        if let (Some(index), Outcome::Published) = (frame.image, &outcome) {
+            for (position, found) in found {
+                self.found[position].insert(index, found);
+            }
         }
-        Ok(results)
+        outcome
     }
-}
-
-/// Runs the model once, and what follows it for each setting. `each` gets the setting's position in the grid, its
-/// detections, and the time from the image to them.
-fn run_group(
-    detector: &mut Detector,
-    image: &BgrView<'_>,
-    group: &Group,
-    mut each: impl FnMut(usize, &[Detection], Duration),
-) -> Result<(), DetectError> {
-    let started = Instant::now();
-    let letterbox = detector.prepare(image)?;
-    let (outputs, reader) = detector.infer()?;
-    let shared = started.elapsed();
-    for (setting, settings) in &group.settings {
-        reader.set_settings(settings);
-        let started = Instant::now();
-        reader.read(&outputs)?;
-        let detections = reader.suppress(letterbox);
-        let own = started.elapsed();
-        each(*setting, detections, shared + own);
-    }
-    Ok(())
 }
 
 /// An image of the sample, in memory.
@@ -205,8 +175,9 @@ pub struct Message {
     pub bytes: Vec<u8>,
 }
 
-/// Milliseconds from a message's bytes to its detections, by position in the grid, then by message. One thread, and
-/// one group after the other, as each would run by itself; the first message warms up. Messages that fail are left out.
+/// Measures the milliseconds from a message's bytes to its detections: by position in the grid, then by message. One
+/// thread, and one group after the other, as each would run by itself; the first message warms up. Messages that fail
+/// are left out.
 pub fn measure(
     groups: &[Group],
     count: usize,
@@ -214,26 +185,25 @@ pub fn measure(
     stop: &AtomicBool,
 ) -> Result<Vec<Vec<f64>>, SweepError> {
     let mut times = vec![Vec::new(); count];
-    let mut decoder = decoder(groups);
+    let mut frame = Frame::new();
     for group in groups {
-        let mut detector = group.loaded.detector()?;
+        let detector = group.loaded.detector().map_err(LoadError::Session)?;
+        let mut worker = variant_worker(groups, vec![group.variants(detector)]);
         let warming = messages.iter().take(1).map(|message| (message, false));
         for (message, counts) in warming.chain(messages.iter().map(|message| (message, true))) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(times);
             }
-            let started = Instant::now();
-            let Ok(image) = decode(&mut decoder, message.transport, &message.bytes) else {
-                continue;
-            };
-            let decoded = started.elapsed();
-            let each = |setting: usize, _: &[Detection], rest| {
-                if counts {
-                    times[setting].push((decoded + rest).as_secs_f64() * 1e3);
-                }
-            };
+            frame.reset();
+            frame.transport = message.transport;
+            frame.message.extend_from_slice(&message.bytes);
             // the first pass has told of what fails
-            let _ = run_group(&mut detector, &image, group, each);
+            worker.process(&mut frame, |variant| {
+                if counts {
+                    let (position, _) = group.settings[variant.setting];
+                    times[position].push(variant.work.as_secs_f64() * 1e3);
+                }
+            });
         }
     }
     Ok(times)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::comparison_table::change_text;
-use super::mistakes::{Drawn, MOST, MistakePicture, Wanted};
+use super::mistakes::{MOST, MistakePicture, PictureFiles, PictureRequest};
 use shuffledet_eval::compare::{Change, ChangeKind};
 use shuffledet_eval::{Comparison, Evaluation, ImageRecord, ImageSource};
 
@@ -25,15 +25,15 @@ pub struct ChangePictures {
 pub fn pictures<E>(
     comparison: &Comparison,
     b: &Evaluation,
-    draw: impl Fn(&[&Wanted<'_>]) -> Result<Drawn, E>,
+    draw: impl Fn(&[&PictureRequest<'_>]) -> Result<PictureFiles, E>,
 ) -> Result<ChangePictures, E> {
     let records = b.images.iter().map(|record| (&record.source, record));
     let records: HashMap<&ImageSource, &ImageRecord> = records.collect();
     let of_kind = |kind: ChangeKind| -> Result<Vec<MistakePicture>, E> {
         let wanted = wanted(comparison, &records, kind);
-        let wanted: Vec<&Wanted<'_>> = wanted.iter().collect();
+        let wanted: Vec<&PictureRequest<'_>> = wanted.iter().collect();
         let mut drawn = draw(&wanted)?;
-        let picture = |(at, wanted): (usize, &&Wanted<'_>)| MistakePicture {
+        let picture = |(at, wanted): (usize, &&PictureRequest<'_>)| MistakePicture {
             caption: wanted.caption.clone(),
             image: wanted.record.source.title(),
             jpeg: drawn.remove(&at),
@@ -51,8 +51,8 @@ fn wanted<'a>(
     comparison: &Comparison,
     records: &HashMap<&ImageSource, &'a ImageRecord>,
     kind: ChangeKind,
-) -> Vec<Wanted<'a>> {
-    let mut of_kind: Vec<(f64, Wanted<'a>)> = Vec::new();
+) -> Vec<PictureRequest<'a>> {
+    let mut of_kind: Vec<(f64, PictureRequest<'a>)> = Vec::new();
     for image in &comparison.changes.images {
         let Some(&record) = records.get(&image.source) else {
             continue;
@@ -60,7 +60,7 @@ fn wanted<'a>(
         let mut changes: Vec<&Change> = image.changes.iter().filter(|c| c.kind == kind).collect();
         changes.sort_by(|p, q| score(q).total_cmp(&score(p)));
         of_kind.extend(changes.into_iter().take(MOST_OF_AN_IMAGE).map(|change| {
-            let wanted = Wanted {
+            let wanted = PictureRequest {
                 record,
                 object: change.a.map(|side| side.bbox),
                 detection: change.b.map(|side| side.bbox),

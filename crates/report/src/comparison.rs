@@ -10,7 +10,7 @@ use super::format::{count, counted, figure, fraction, ms_column, utc};
 use super::html::{ReportError, embedded_json, page};
 use shuffledet_core::Stage;
 use shuffledet_eval::compare::{ChangeKind, ChangedImage, Verdict};
-use shuffledet_eval::{Comparison, Interval};
+use shuffledet_eval::{Comparison, DifferenceInterval, Interval};
 
 const TEMPLATE: &str = include_str!("comparison.html");
 const IMAGES_SHOWN: usize = 200;
@@ -24,7 +24,7 @@ pub struct ComparisonReport<'a> {
 
 /// The report as the text of an HTML file.
 pub fn render(report: &ComparisonReport<'_>) -> Result<String, ReportError> {
-    page("comparison.html", TEMPLATE, Page::of(report)?)
+    page("comparison.html", TEMPLATE, Page::new(report)?)
 }
 
 /// What the template shows, every figure written out. Fields named `data` or `uri` are inserted as they are.
@@ -90,7 +90,7 @@ fn tag(verdict: Verdict) -> &'static str {
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &ComparisonReport<'a>) -> Result<Self, ReportError> {
+    fn new(report: &ComparisonReport<'a>) -> Result<Self, ReportError> {
         #[derive(Serialize)]
         struct Data<'a> {
             generated_at: &'a str,
@@ -103,7 +103,7 @@ impl<'a> Page<'a> {
         let both = counted(comparison.images.both as u64, "image");
         let failures = comparison.failures;
         let views = |pictures: &'a [super::mistakes::MistakePicture]| -> Vec<PictureView<'a>> {
-            pictures.iter().map(PictureView::of).collect()
+            pictures.iter().map(PictureView::new).collect()
         };
         Ok(Page {
             data: embedded_json(&Data {
@@ -131,20 +131,20 @@ impl<'a> Page<'a> {
             figures: comparison
                 .figures
                 .iter()
-                .map(|row| Row::of(&row.name, String::new(), &row.interval, row.verdict))
+                .map(|row| Row::new(&row.name, String::new(), &row.interval, row.verdict))
                 .collect(),
             classes: comparison
                 .per_class
                 .iter()
                 .map(|class| {
                     let objects = count(class.instances as u64);
-                    Row::of(&class.name, objects, &class.ap, class.verdict)
+                    Row::new(&class.name, objects, &class.ap, class.verdict)
                 })
                 .collect(),
             failures: (failures.a + failures.b > 0)
                 .then(|| [failures.a, failures.b].map(|n| count(n as u64))),
             failures_tag: tag(failures.verdict),
-            latency: comparison.latency.iter().map(LatencyView::of).collect(),
+            latency: comparison.latency.iter().map(LatencyView::new).collect(),
             changes: [
                 ("unchanged", changes.unchanged, None),
                 ("moved", changes.moved, None),
@@ -156,7 +156,7 @@ impl<'a> Page<'a> {
                 .images
                 .iter()
                 .take(IMAGES_SHOWN)
-                .map(ChangedView::of)
+                .map(ChangedView::new)
                 .collect(),
             changed_more: (more > 0).then(|| count(more)),
             pictures: [
@@ -186,24 +186,19 @@ fn key_figures(comparison: &Comparison) -> Vec<(String, &'static str)> {
 }
 
 impl<'a> Row<'a> {
-    fn of(name: &'a str, objects: String, interval: &Interval, verdict: Verdict) -> Self {
-        let Interval {
-            a,
-            b,
-            difference,
-            low,
-            high,
-        } = interval;
-        let defined = *a >= 0.0 && *b >= 0.0;
-        let signed = |text: String| if defined { text } else { "–".to_owned() };
+    fn new(name: &'a str, objects: String, interval: &Interval, verdict: Verdict) -> Self {
+        let differing = |text: fn(&DifferenceInterval) -> String| {
+            let difference = interval.difference.as_ref();
+            difference.map_or_else(|| "–".to_owned(), text)
+        };
         Row {
             name,
             objects,
             cells: [
-                fraction(*a),
-                fraction(*b),
-                signed(format!("{difference:+.4}")),
-                signed(format!("{low:+.4} to {high:+.4}")),
+                fraction(interval.a),
+                fraction(interval.b),
+                differing(|d| format!("{:+.4}", d.value)),
+                differing(|d| format!("{:+.4} to {:+.4}", d.low, d.high)),
             ],
             verdict: verdict.text(),
             tag: tag(verdict),
@@ -212,7 +207,7 @@ impl<'a> Row<'a> {
 }
 
 impl LatencyView {
-    fn of(row: &shuffledet_eval::compare::LatencyRow) -> Self {
+    fn new(row: &shuffledet_eval::compare::LatencyRow) -> Self {
         let test = &row.test;
         LatencyView {
             name: row.stage.name(),
@@ -232,7 +227,7 @@ impl LatencyView {
 }
 
 impl ChangedView {
-    fn of(image: &ChangedImage) -> Self {
+    fn new(image: &ChangedImage) -> Self {
         let of = |kind| {
             image
                 .changes
@@ -259,7 +254,7 @@ mod tests {
     use super::*;
     use crate::change_pictures::pictures;
     use crate::comparison_table::ComparisonTable;
-    use crate::mistakes::Drawn;
+    use crate::mistakes::PictureFiles;
 
     #[test]
     fn foreign_text_stays_text_in_table_and_report() {
@@ -275,7 +270,8 @@ mod tests {
         let (a, b) = (run(1.0), run(30.0));
         let comparison = compare((HOSTILE, &a), (HOSTILE, &b), &COMPARE_SETTINGS).unwrap();
         let comparison = &comparison;
-        let pictures = &pictures(comparison, &b, |_| Ok::<_, Infallible>(Drawn::new())).unwrap();
+        let pictures =
+            &pictures(comparison, &b, |_| Ok::<_, Infallible>(PictureFiles::new())).unwrap();
         assert!(!pictures.moved.is_empty());
         let generated_at = SystemTime::UNIX_EPOCH;
         let report = ComparisonReport {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::columns::{BOLD, GREEN, RED, Style, YELLOW};
 use super::format::{count, counted, fraction, printable};
 use shuffledet_eval::compare::{Change, ChangeKind, ChangedImage, LatencyRow, Run, Verdict};
-use shuffledet_eval::{Comparison, Interval};
+use shuffledet_eval::{Comparison, DifferenceInterval, Interval};
 
 /// Images whose changes are told.
 const IMAGES_SHOWN: usize = 8;
@@ -96,17 +96,11 @@ impl ComparisonTable<'_> {
         let name: String = printable(name).chars().take(LONGEST_NAME - 1).collect();
         let (a, b) = (fraction(interval.a), fraction(interval.b));
         write!(f, "{name:<LONGEST_NAME$}{a:>8}{b:>8}")?;
-        if interval.a < 0.0 || interval.b < 0.0 {
+        let Some(DifferenceInterval { value, low, high }) = interval.difference else {
             return writeln!(f, "{:>9}", "–");
-        }
-        let Interval {
-            difference,
-            low,
-            high,
-            ..
-        } = interval;
+        };
         let verdict = self.verdict(verdict);
-        writeln!(f, "{difference:>+9.4}   {low:+.4} to {high:+.4}  {verdict}")
+        writeln!(f, "{value:>+9.4}   {low:+.4} to {high:+.4}  {verdict}")
     }
 
     fn verdict(&self, verdict: Verdict) -> String {

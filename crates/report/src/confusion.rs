@@ -35,7 +35,7 @@ struct MatrixCell {
 }
 
 impl Matrix {
-    pub fn of(confusion: &Confusion) -> Self {
+    pub fn new(confusion: &Confusion) -> Self {
         let (labels, counts) = folded(confusion);
         let background = labels.len() - 1;
         let rows = labels
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn cells_say_what_they_count() {
-        let matrix = Matrix::of(&confusion(2));
+        let matrix = Matrix::new(&confusion(2));
         let titles: Vec<&str> = matrix
             .rows
             .iter()

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::chart::{Axis, Svg};
 use super::format::fraction;
-use shuffledet_eval::ClassAccuracy;
+use shuffledet_eval::{ClassAccuracy, Figure};
 
 /// Classes with a colour of their own in [`precision_recall`].
 pub const CLASSES_SHOWN: usize = 6;
@@ -42,14 +42,16 @@ pub fn small_curve(class: &ClassAccuracy) -> String {
         svg.path("area total", &area);
         svg.path("curve one", &curve);
     }
-    if class.f1 > 0.0 {
-        let (at, height) = (x.px(class.recall), y.px(class.precision));
+    if class.f1 > Some(0.0)
+        && let (Some(recall), Some(precision)) = (class.recall, class.precision)
+    {
+        let (at, height) = (x.px(recall), y.px(precision));
         svg.path("dot", &format!("M{at:.1},{height:.1}h0"));
     }
     let title = format!(
         "{}: AP50 {}, best F1 {} at a score of {}",
         class.name,
-        fraction(class.ap50),
+        fraction(class.figures[Figure::Ap50]),
         fraction(class.f1),
         fraction(class.best_threshold)
     );

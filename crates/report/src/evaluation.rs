@@ -16,7 +16,7 @@ use super::sum;
 use super::time_axis::{NARROW, WIDE};
 use shuffledet_core::Bin;
 use shuffledet_eval::budget::Verdict;
-use shuffledet_eval::{DistanceBand, Evaluation};
+use shuffledet_eval::{DistanceBand, Evaluation, Figure};
 
 const TEMPLATE: &str = include_str!("evaluation.html");
 /// Classes with a curve of their own.
@@ -33,7 +33,7 @@ pub struct EvaluationReport<'a> {
 
 /// The report as the text of an HTML file.
 pub fn render(report: &EvaluationReport<'_>) -> Result<String, ReportError> {
-    page("evaluation.html", TEMPLATE, Page::of(report)?)
+    page("evaluation.html", TEMPLATE, Page::new(report)?)
 }
 
 /// What the template shows, every figure written out. Fields that end in `_svg` or are named `data` or `uri`
@@ -67,7 +67,7 @@ struct Page<'a> {
     false_positive_count: String,
     miss_count: String,
     problems: Vec<(String, &'static str, String)>,
-    failures: Vec<(String, &'a str)>,
+    failures: Vec<(String, String)>,
     failures_more: Option<String>,
     stages: Vec<StageRow>,
     configuration: String,
@@ -114,7 +114,7 @@ struct BudgetData<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &EvaluationReport<'a>) -> Result<Self, ReportError> {
+    fn new(report: &EvaluationReport<'a>) -> Result<Self, ReportError> {
         const FAILURES_SHOWN: usize = 100;
         let evaluation = report.evaluation;
         let subject = &evaluation.subject;
@@ -131,7 +131,7 @@ impl<'a> Page<'a> {
             data: embedded_json(&Data {
                 generated_at: &generated,
                 evaluation,
-                budget: report.verdicts.iter().map(BudgetData::of).collect(),
+                budget: report.verdicts.iter().map(BudgetData::new).collect(),
                 histograms: stages::bins(&quantiles, &histograms),
             })?,
             title: format!(
@@ -148,7 +148,7 @@ impl<'a> Page<'a> {
             sha256_short: subject.model.sha256.chars().take(12).collect(),
             counted: subject.settings.counted(),
             shard: subject.shard.map(|shard| shard.to_string()),
-            verdicts: report.verdicts.iter().map(VerdictRow::of).collect(),
+            verdicts: report.verdicts.iter().map(VerdictRow::new).collect(),
             coco: coco(evaluation),
             absent: absent
                 .filter(|c| c.instances == 0)
@@ -163,7 +163,7 @@ impl<'a> Page<'a> {
                 .map(|(i, class)| LegendRow {
                     class: format!("c{i}"),
                     label: class.name.clone(),
-                    count: fraction(class.ap50),
+                    count: fraction(class.figures[Figure::Ap50]),
                 })
                 .collect(),
             small_curves: classes
@@ -172,7 +172,7 @@ impl<'a> Page<'a> {
                 .map(|class| {
                     (
                         class.name.as_str(),
-                        fraction(class.ap50),
+                        fraction(class.figures[Figure::Ap50]),
                         small_curve(class),
                     )
                 })
@@ -183,12 +183,12 @@ impl<'a> Page<'a> {
                     name: &class.name,
                     objects: count(class.instances as u64),
                     cells: [
-                        class.ap,
-                        class.ap50,
-                        class.ap75,
-                        class.ap_small,
-                        class.ap_medium,
-                        class.ap_large,
+                        class.figures[Figure::Ap],
+                        class.figures[Figure::Ap50],
+                        class.figures[Figure::Ap75],
+                        class.figures[Figure::ApSmall],
+                        class.figures[Figure::ApMedium],
+                        class.figures[Figure::ApLarge],
                         class.f1,
                         class.best_threshold,
                         class.precision,
@@ -197,15 +197,20 @@ impl<'a> Page<'a> {
                     .map(short_fraction),
                 })
                 .collect(),
-            confusion: Matrix::of(&evaluation.accuracy.confusion),
+            confusion: Matrix::new(&evaluation.accuracy.confusion),
             bands: evaluation.distance.iter().flatten().map(band_row).collect(),
             false_positives: report
                 .mistakes
                 .false_positives
                 .iter()
-                .map(PictureView::of)
+                .map(PictureView::new)
                 .collect(),
-            misses: report.mistakes.misses.iter().map(PictureView::of).collect(),
+            misses: report
+                .mistakes
+                .misses
+                .iter()
+                .map(PictureView::new)
+                .collect(),
             false_positive_count: counted(
                 report.mistakes.false_positive_count as u64,
                 "false positive",
@@ -221,7 +226,9 @@ impl<'a> Page<'a> {
             failures: evaluation
                 .images
                 .iter()
-                .filter_map(|image| Some((image.source.title(), image.failure.as_deref()?)))
+                .filter_map(|image| {
+                    Some((image.source.title(), image.failure.as_ref()?.to_string()))
+                })
                 .take(FAILURES_SHOWN)
                 .collect(),
             failures_more: positive(failed.saturating_sub(FAILURES_SHOWN as u64)),
@@ -234,7 +241,7 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> VerdictRow<'a> {
-    fn of(verdict: &'a Verdict) -> Self {
+    fn new(verdict: &'a Verdict) -> Self {
         let (value, margin) = verdict_texts(verdict);
         VerdictRow {
             condition: &verdict.condition,
@@ -246,7 +253,7 @@ impl<'a> VerdictRow<'a> {
 }
 
 impl<'a> BudgetData<'a> {
-    fn of(verdict: &'a Verdict) -> Self {
+    fn new(verdict: &'a Verdict) -> Self {
         BudgetData {
             condition: &verdict.condition,
             value: verdict.value,
@@ -257,7 +264,7 @@ impl<'a> BudgetData<'a> {
 }
 
 impl<'a> PictureView<'a> {
-    pub fn of(picture: &'a MistakePicture) -> Self {
+    pub fn new(picture: &'a MistakePicture) -> Self {
         PictureView {
             uri: picture.jpeg.as_deref().map(jpeg_uri),
             caption: &picture.caption,
@@ -300,9 +307,9 @@ fn headline(evaluation: &Evaluation) -> String {
 fn key_figures(evaluation: &Evaluation) -> Vec<(String, &'static str)> {
     let all = &evaluation.accuracy.figures;
     let mut figures = vec![
-        (short_fraction(all.ap), "mAP, IoU 0.50 to 0.95"),
-        (short_fraction(all.ap50), "mAP at IoU 0.50"),
-        (short_fraction(all.ar100), "average recall"),
+        (short_fraction(all[Figure::Ap]), "mAP, IoU 0.50 to 0.95"),
+        (short_fraction(all[Figure::Ap50]), "mAP at IoU 0.50"),
+        (short_fraction(all[Figure::Ar100]), "average recall"),
         (figure(evaluation.throughput.fps), "images per second"),
     ];
     if let Some(total) = evaluation.latency_ms.get(&shuffledet_core::Stage::Total) {
@@ -313,34 +320,29 @@ fn key_figures(evaluation: &Evaluation) -> Vec<(String, &'static str)> {
 
 fn coco(evaluation: &Evaluation) -> [[(&'static str, String, &'static str); 6]; 2] {
     let all = &evaluation.accuracy.figures;
-    let cell = |name, value, meaning| (name, fraction(value), meaning);
-    [
-        [
-            cell("AP", all.ap, "IoU 0.50 to 0.95"),
-            cell("AP50", all.ap50, "IoU 0.50"),
-            cell("AP75", all.ap75, "IoU 0.75"),
-            cell("APs", all.ap_small, "small, to 32²"),
-            cell("APm", all.ap_medium, "medium"),
-            cell("APl", all.ap_large, "large, from 96²"),
-        ],
-        [
-            cell("AR1", all.ar1, "1 detection"),
-            cell("AR10", all.ar10, "10 detections"),
-            cell("AR100", all.ar100, "all"),
-            cell("ARs", all.ar_small, "small, to 32²"),
-            cell("ARm", all.ar_medium, "medium"),
-            cell("ARl", all.ar_large, "large, from 96²"),
-        ],
-    ]
+    let cell = |figure: Figure| (figure.name(), fraction(all[figure]), meaning(figure));
+    let [precision, recall] = [0, 6].map(|first| std::array::from_fn(|at| Figure::ALL[first + at]));
+    [precision.map(cell), recall.map(cell)]
+}
+
+/// What is averaged, below the name of a figure.
+fn meaning(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Ap => "IoU 0.50 to 0.95",
+        Figure::Ap50 => "IoU 0.50",
+        Figure::Ap75 => "IoU 0.75",
+        Figure::ApSmall | Figure::ArSmall => "small, to 32²",
+        Figure::ApMedium | Figure::ArMedium => "medium",
+        Figure::ApLarge | Figure::ArLarge => "large, from 96²",
+        Figure::Ar1 => "1 detection",
+        Figure::Ar10 => "10 detections",
+        Figure::Ar100 => "all",
+    }
 }
 
 /// For a column of many.
-fn short_fraction(value: f64) -> String {
-    if value < 0.0 {
-        fraction(value)
-    } else {
-        format!("{value:.3}")
-    }
+fn short_fraction(value: Option<f64>) -> String {
+    value.map_or_else(|| fraction(None), |value| format!("{value:.3}"))
 }
 
 #[cfg(test)]
@@ -375,7 +377,7 @@ mod tests {
         evaluation.accuracy.per_class[0].name = hostile.clone();
         evaluation.accuracy.per_class[1].name = hostile.clone();
         evaluation.accuracy.confusion.labels[0] = hostile.clone();
-        evaluation.images[2].failure = Some(hostile.clone());
+        evaluation.images[2].failure = Some(hostile.clone().into());
         let subject = &mut evaluation.subject;
         subject.model.name = hostile.clone();
         subject.model.sha256 = hostile.clone();

@@ -6,7 +6,7 @@ use super::columns::{BOLD, GREEN, RED, Style, YELLOW};
 use super::format::{count, counted, figure, fraction, printable};
 use super::sum;
 use shuffledet_eval::budget::Verdict;
-use shuffledet_eval::{ClassAccuracy, DistanceBand, Evaluation};
+use shuffledet_eval::{ClassAccuracy, DistanceBand, Evaluation, Figure};
 
 const LONGEST_NAME: usize = 26;
 
@@ -88,31 +88,13 @@ impl EvaluationTable<'_> {
 
     fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = &self.evaluation.accuracy.figures;
-        let rows = [
-            [
-                ("AP", all.ap),
-                ("AP50", all.ap50),
-                ("AP75", all.ap75),
-                ("APs", all.ap_small),
-                ("APm", all.ap_medium),
-                ("APl", all.ap_large),
-            ],
-            [
-                ("AR1", all.ar1),
-                ("AR10", all.ar10),
-                ("AR100", all.ar100),
-                ("ARs", all.ar_small),
-                ("ARm", all.ar_medium),
-                ("ARl", all.ar_large),
-            ],
-        ];
-        for (name, row) in ["precision", "recall"].into_iter().zip(rows) {
-            let names = row.map(|(name, _)| format!("{name:>10}")).concat();
+        let rows = ["precision", "recall"].into_iter();
+        for (name, row) in rows.zip(Figure::ALL.chunks(Figure::ALL.len() / 2)) {
+            let names: String = row.iter().map(|f| format!("{:>10}", f.name())).collect();
             let head = format!("{:<12}{names}", "average");
             writeln!(f, "\n{}", self.style().paint(BOLD, &head))?;
-            let values = row
-                .map(|(_, value)| format!("{:>10}", fraction(value)))
-                .concat();
+            let values = row.iter().map(|&figure| fraction(all[figure]));
+            let values: String = values.map(|value| format!("{value:>10}")).collect();
             writeln!(f, "{name:<12}{values}")?;
         }
         Ok(())
@@ -133,8 +115,8 @@ impl EvaluationTable<'_> {
                 "{:<width$}{:>10}{:>9}{:>9}{:>9}{:>11}",
                 shown(class),
                 count(class.instances as u64),
-                fraction(class.ap),
-                fraction(class.ap50),
+                fraction(class.figures[Figure::Ap]),
+                fraction(class.figures[Figure::Ap50]),
                 fraction(class.f1),
                 fraction(class.best_threshold)
             )?;
@@ -307,7 +289,7 @@ class 1              4   1.0000   1.0000   1.0000     ";
         evaluation.accuracy.per_class[0].name = long.clone();
         evaluation.subject.dataset.annotations = long.clone();
         evaluation.subject.provider = long.clone();
-        evaluation.images[2].failure = Some(long);
+        evaluation.images[2].failure = Some(long.into());
         let table = shown(&evaluation);
         assert!(!table.contains('\x1b'));
         for line in table.lines() {

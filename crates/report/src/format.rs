@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const DAY_S: i64 = 86_400;
+use jiff::Timestamp;
 
 /// A duration in milliseconds for a column: three decimals, so that points stand below each other.
 pub fn ms_column(ms: f64) -> String {
@@ -21,13 +21,9 @@ pub fn figure(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// A share of one with four decimals; a dash for one below 0, which says that there is none.
-pub fn fraction(value: f64) -> String {
-    if value < 0.0 {
-        "–".to_owned()
-    } else {
-        format!("{value:.4}")
-    }
+/// Formats a share of one with four decimals; an undefined one is a dash.
+pub fn fraction(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
 }
 
 /// A count with a comma between thousands.
@@ -49,41 +45,15 @@ pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", count(n))
 }
 
-/// The second in UTC, as `2026-11-24 05:50:48 UTC`.
+/// Formats the second in UTC, as `2026-11-24 05:50:48 UTC`. Beyond the years that the calendar knows it is the nearest.
 pub fn utc(time: SystemTime) -> String {
-    let seconds = match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
-        Err(before) => {
-            let before = before.duration();
-            let whole = before.as_secs() + u64::from(before.subsec_nanos() > 0);
-            i64::try_from(whole).map_or(i64::MIN, |s| -s)
-        }
-    };
-    let (days, second) = (seconds.div_euclid(DAY_S), seconds.rem_euclid(DAY_S));
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-/// Year, month and day of the Gregorian calendar, days after 1970-01-01. Years are counted from the first
-/// of March, so that the leap day is the last of its year.
-fn civil(days: i64) -> (i64, i64, i64) {
-    const ERA_DAYS: i64 = 146_097; // of 400 years
-    let since_march_0000 = days + 719_468;
-    let era = since_march_0000.div_euclid(ERA_DAYS);
-    let day_of_era = since_march_0000.rem_euclid(ERA_DAYS);
-    let leap_days = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / (ERA_DAYS - 1);
-    let year_of_era = (day_of_era - leap_days) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
+    let beyond = if time < UNIX_EPOCH {
+        Timestamp::MIN
     } else {
-        march_month - 9
+        Timestamp::MAX
     };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year, month, day)
+    let time = Timestamp::try_from(time).unwrap_or(beyond);
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// Foreign text without what could steer a terminal or reorder the line: control characters and
@@ -134,6 +104,8 @@ mod tests {
         }
         let before = UNIX_EPOCH - Duration::from_millis(1);
         assert_eq!(utc(before), "1969-12-31 23:59:59 UTC");
+        let late = UNIX_EPOCH + Duration::from_secs(i64::MAX as u64 / 2);
+        assert!(utc(late).starts_with("9999-12-"), "{}", utc(late));
     }
 
     #[test]

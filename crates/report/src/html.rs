@@ -48,7 +48,7 @@ pub struct ReplayReport<'a> {
 
 /// The report as the text of an HTML file.
 pub fn render(report: &ReplayReport<'_>) -> Result<String, ReportError> {
-    page("replay.html", REPLAY, Page::of(report)?)
+    page("replay.html", REPLAY, Page::new(report)?)
 }
 
 /// Fills the template of that name with what it shows.
@@ -141,7 +141,7 @@ struct Data<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &ReplayReport<'a>) -> Result<Self, ReportError> {
+    fn new(report: &ReplayReport<'a>) -> Result<Self, ReportError> {
         let (summary, timeline) = (report.summary, report.timeline);
         let quantiles = report.histograms.quantiles();
         let generated = utc(report.generated_at);
@@ -210,7 +210,7 @@ impl<'a> Page<'a> {
                     (label, count(n), figure(per_frame))
                 })
                 .collect(),
-            previews: report.previews.iter().map(PreviewView::of).collect(),
+            previews: report.previews.iter().map(PreviewView::new).collect(),
             failures: summary
                 .failures
                 .iter()
@@ -226,7 +226,7 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> PreviewView<'a> {
-    fn of(preview: &'a Preview) -> Self {
+    fn new(preview: &'a Preview) -> Self {
         PreviewView {
             uri: jpeg_uri(&preview.jpeg),
             topic: &preview.topic,

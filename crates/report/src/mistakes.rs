@@ -32,7 +32,7 @@ pub struct MistakePicture {
 }
 
 /// A picture to be made.
-pub struct Wanted<'a> {
+pub struct PictureRequest<'a> {
     pub record: &'a ImageRecord,
     /// Drawn in orange.
     pub detection: Option<[f64; 4]>,
@@ -42,7 +42,7 @@ pub struct Wanted<'a> {
 }
 
 /// JPEG files by their position in what was asked for; those that cannot be had are left out.
-pub type Drawn = BTreeMap<usize, Vec<u8>>;
+pub type PictureFiles = BTreeMap<usize, Vec<u8>>;
 
 /// Pictures of the worst mistakes of `evaluation`, which `draw` makes.
 ///
@@ -50,7 +50,7 @@ pub type Drawn = BTreeMap<usize, Vec<u8>>;
 /// Those of `draw`.
 pub fn pictures<E>(
     evaluation: &Evaluation,
-    draw: impl FnOnce(&[&Wanted<'_>]) -> Result<Drawn, E>,
+    draw: impl FnOnce(&[&PictureRequest<'_>]) -> Result<PictureFiles, E>,
 ) -> Result<MistakePictures, E> {
     let categories = &evaluation.subject.dataset.categories;
     let records: BTreeMap<u64, &ImageRecord> = evaluation
@@ -65,17 +65,17 @@ pub fn pictures<E>(
         category.map_or("?", |category| category.name.as_str())
     };
     let false_positives = worst(&found.false_positives, |mistake| mistake.image);
-    let false_positives: Vec<Wanted<'_>> = false_positives
-        .filter_map(|mistake| of_false_positive(mistake, records.get(&mistake.image)?, name))
+    let false_positives: Vec<PictureRequest<'_>> = false_positives
+        .filter_map(|mistake| false_positive_request(mistake, records.get(&mistake.image)?, name))
         .collect();
     let misses = worst(&found.misses, |mistake| mistake.image);
-    let misses: Vec<Wanted<'_>> = misses
-        .filter_map(|mistake| of_miss(mistake, records.get(&mistake.image)?, name))
+    let misses: Vec<PictureRequest<'_>> = misses
+        .filter_map(|mistake| miss_request(mistake, records.get(&mistake.image)?, name))
         .collect();
 
-    let wanted: Vec<&Wanted<'_>> = false_positives.iter().chain(&misses).collect();
+    let wanted: Vec<&PictureRequest<'_>> = false_positives.iter().chain(&misses).collect();
     let mut drawn = draw(&wanted)?;
-    let mut picture = |(at, wanted): (usize, &Wanted<'_>)| MistakePicture {
+    let mut picture = |(at, wanted): (usize, &PictureRequest<'_>)| MistakePicture {
         caption: wanted.caption.clone(),
         image: wanted.record.source.title(),
         jpeg: drawn.remove(&at),
@@ -106,11 +106,11 @@ fn worst<T>(mistakes: &[T], image: impl Fn(&T) -> u64) -> impl Iterator<Item = &
     few.take(MOST)
 }
 
-fn of_false_positive<'a>(
+fn false_positive_request<'a>(
     mistake: &FalsePositive,
     record: &'a ImageRecord,
     name: impl Fn(u64) -> &'a str,
-) -> Option<Wanted<'a>> {
+) -> Option<PictureRequest<'a>> {
     let detection = record.detections.get(mistake.detection)?;
     let object = mistake.object.and_then(|at| record.objects.get(at));
     let other = object.map_or("another", |object| name(object.category_id));
@@ -120,7 +120,7 @@ fn of_false_positive<'a>(
         FalsePositiveReason::Confusion => format!("is annotated as {other}"),
         FalsePositiveReason::Background => "nothing is annotated there".to_owned(),
     };
-    Some(Wanted {
+    Some(PictureRequest {
         record,
         detection: Some(detection.bbox),
         object: object.map(|object| object.bbox),
@@ -132,11 +132,11 @@ fn of_false_positive<'a>(
     })
 }
 
-fn of_miss<'a>(
+fn miss_request<'a>(
     mistake: &Miss,
     record: &'a ImageRecord,
     name: impl Fn(u64) -> &'a str,
-) -> Option<Wanted<'a>> {
+) -> Option<PictureRequest<'a>> {
     let object = record.objects.get(mistake.object)?;
     let detection = mistake.detection.and_then(|at| record.detections.get(at));
     let found = detection.map_or(String::new(), |detection| {
@@ -148,7 +148,7 @@ fn of_miss<'a>(
         MissReason::Confusion => format!("found as {found}"),
         MissReason::NotFound => "nothing was found there".to_owned(),
     };
-    Some(Wanted {
+    Some(PictureRequest {
         record,
         detection: detection.map(|detection| detection.bbox),
         object: Some(object.bbox),

@@ -21,7 +21,7 @@ const MARK_ROW: f64 = 15.0;
 /// dropped or failed. `width` is that of the drawing.
 pub fn latency_over_time(timeline: &Timeline, width: f64) -> String {
     let timeline = fitted(timeline, width / 7.0);
-    let time = TimeAxis::of(&timeline, width);
+    let time = TimeAxis::new(&timeline, width);
     let of_bins = |of: fn(&TimeBin) -> u64| time.bins.iter().map(of).collect();
     let marks: [(&str, Vec<u64>); 2] = [
         ("dropped", of_bins(|bin| bin.dropped)),
@@ -216,7 +216,7 @@ pub fn legend(timeline: &Timeline) -> Vec<LegendEntry> {
 /// Detections per published frame over recording time, stacked in the order of the legend.
 pub fn detections_over_time(timeline: &Timeline, legend: &[LegendEntry], width: f64) -> String {
     let timeline = fitted(timeline, width / 9.0);
-    let time = TimeAxis::of(&timeline, width);
+    let time = TimeAxis::new(&timeline, width);
     let bottom = TOP + 1.6 * PANEL;
     let mut svg = Svg::new(width, bottom + CAPTIONS);
     let rate = |bin: &TimeBin, n: u64| n as f64 / bin.published.max(1) as f64;
@@ -237,7 +237,7 @@ pub fn detections_over_time(timeline: &Timeline, legend: &[LegendEntry], width: 
         let gap = if w > 4.0 { 1.0 } else { 0.0 };
         let mut below = 0.0;
         for entry in legend {
-            let value = rate(bin, entry.of(bin, legend));
+            let value = rate(bin, entry.detections_in(bin, legend));
             if value > 0.0 {
                 let (top, base) = (y.px(below + value), y.px(below));
                 svg.rect(&entry.class, (x, top), (w - gap, base - top), "");
@@ -248,7 +248,7 @@ pub fn detections_over_time(timeline: &Timeline, legend: &[LegendEntry], width: 
     time.hover(&mut svg, TOP, bottom, |bin| {
         let mut text = counted(bin.published, "frame") + " published";
         for entry in legend {
-            let n = entry.of(bin, legend);
+            let n = entry.detections_in(bin, legend);
             if n > 0 {
                 let per_frame = figure(rate(bin, n));
                 let _ = write!(
@@ -274,13 +274,15 @@ pub fn detections_over_time(timeline: &Timeline, legend: &[LegendEntry], width: 
 }
 
 impl LegendEntry {
-    fn of(&self, bin: &TimeBin, legend: &[LegendEntry]) -> u64 {
+    fn detections_in(&self, bin: &TimeBin, legend: &[LegendEntry]) -> u64 {
         match self.index {
             Some(index) => bin.detections.get(index).copied().unwrap_or(0),
             None => {
                 let all: u64 = bin.detections.iter().sum();
                 let shown = legend.iter().filter(|entry| entry.index.is_some());
-                all - shown.map(|entry| entry.of(bin, legend)).sum::<u64>()
+                all - shown
+                    .map(|entry| entry.detections_in(bin, legend))
+                    .sum::<u64>()
             }
         }
     }
@@ -369,7 +371,7 @@ mod tests {
         let whole = timeline.coarsened(1);
         let bin = &whole.bins()[0];
         for entry in &legend {
-            assert_eq!(entry.of(bin, &legend), entry.count);
+            assert_eq!(entry.detections_in(bin, &legend), entry.count);
         }
     }
 }

@@ -22,7 +22,7 @@ pub fn pareto(outcome: &SweepOutcome, width: f64) -> String {
             Some((
                 at,
                 setting.latency_ms?.p50,
-                setting.value(outcome.objective).max(0.0),
+                setting.value(outcome.objective).unwrap_or(0.0),
             ))
         })
         .collect();

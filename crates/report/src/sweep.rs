@@ -24,7 +24,7 @@ pub struct SweepReport<'a> {
 
 /// The report as the text of an HTML file.
 pub fn render(report: &SweepReport<'_>) -> Result<String, ReportError> {
-    page("sweep.html", TEMPLATE, Page::of(report)?)
+    page("sweep.html", TEMPLATE, Page::new(report)?)
 }
 
 /// What the template shows, every figure written out. Fields that end in `_svg` or are named `style` or `data` are
@@ -59,7 +59,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(setting: &SettingOutcome, best: bool) -> Self {
+    fn new(setting: &SettingOutcome, best: bool) -> Self {
         let SettingOutcome {
             f1,
             precision,
@@ -89,7 +89,7 @@ impl Row {
 }
 
 impl<'a> Page<'a> {
-    fn of(report: &SweepReport<'a>) -> Result<Self, ReportError> {
+    fn new(report: &SweepReport<'a>) -> Result<Self, ReportError> {
         #[derive(Serialize)]
         struct Data<'a> {
             generated_at: &'a str,
@@ -137,7 +137,7 @@ impl<'a> Page<'a> {
             },
             rows: order(outcome)
                 .into_iter()
-                .map(|at| Row::of(&settings[at], outcome.best == Some(at)))
+                .map(|at| Row::new(&settings[at], outcome.best == Some(at)))
                 .collect(),
             yaml: report.yaml,
             versions: &outcome.versions,
@@ -163,11 +163,11 @@ mod tests {
     fn outcome(times: &[Option<f64>]) -> SweepOutcome {
         let setting = |(at, p50): (usize, &Option<f64>)| SettingOutcome {
             parameters: [(format!("model.{HOSTILE}"), json!(HOSTILE))].into(),
-            f1: at as f64 / 10.0,
-            precision: 0.5,
-            recall: 0.5,
-            ap: -1.0,
-            ap50: -1.0,
+            f1: Some(at as f64 / 10.0),
+            precision: Some(0.5),
+            recall: Some(0.5),
+            ap: None,
+            ap50: None,
             detections: 3,
             latency_ms: p50.map(|p50| Latency { p50, p99: p50 }),
             pareto: false,

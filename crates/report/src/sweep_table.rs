@@ -1,5 +1,6 @@
 //! A sweep as a table for a terminal.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde_json::Value;
@@ -93,7 +94,11 @@ pub(super) fn order(outcome: &SweepOutcome) -> Vec<usize> {
     order.sort_by(|&p, &q| {
         let (p, q) = (&outcome.settings[p], &outcome.settings[q]);
         let value = |setting: &SettingOutcome| setting.value(outcome.objective);
-        q.pareto.cmp(&p.pareto).then(value(q).total_cmp(&value(p)))
+        let by_value = value(q).partial_cmp(&value(p));
+        // values are never NaN
+        q.pareto
+            .cmp(&p.pareto)
+            .then(by_value.unwrap_or(Ordering::Equal))
     });
     order
 }

@@ -41,7 +41,7 @@ pub struct TimeAxis<'a> {
 }
 
 impl<'a> TimeAxis<'a> {
-    pub fn of(timeline: &'a Timeline, width: f64) -> Self {
+    pub fn new(timeline: &'a Timeline, width: f64) -> Self {
         let step_s = timeline.bin_width().as_secs_f64();
         let span_s = step_s * timeline.bins().len().max(1) as f64;
         let (unit, unit_s) = match span_s {
@@ -139,7 +139,7 @@ mod tests {
         for at in [0, 4 * 3600 * 1_000_000_000] {
             timeline.record(at, OutcomeKind::Dropped, &Trace::default(), []);
         }
-        let span = TimeAxis::of(&timeline, WIDE).span_in_words();
+        let span = TimeAxis::new(&timeline, WIDE).span_in_words();
         assert!(span.ends_with(" h"), "{span}");
     }
 }

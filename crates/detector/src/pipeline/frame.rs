@@ -20,6 +20,8 @@ pub enum Transport {
 pub struct Frame {
     /// The order in which frames were received, from 0.
     pub sequence: u64,
+    /// Index of the image in its data set, where the source reads one.
+    pub image: Option<u64>,
     /// The order in which frames were taken by workers, from 0; `None` for one that was not.
     pub ticket: Option<u64>,
     /// Index of the camera in the source.
@@ -64,6 +66,7 @@ impl Frame {
     pub fn new() -> Self {
         Self {
             sequence: 0,
+            image: None,
             ticket: None,
             camera: 0,
             transport: Transport::Raw,
@@ -84,6 +87,7 @@ impl Frame {
 
     /// Forgets the frame that was here, and keeps its buffers.
     pub fn reset(&mut self) {
+        self.image = None;
         self.ticket = None;
         self.message.clear();
         self.unreadable = None;

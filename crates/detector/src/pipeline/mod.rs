@@ -9,6 +9,7 @@ pub mod run;
 pub mod source;
 pub mod stamps;
 pub mod tuning;
+pub mod variants;
 pub mod worker;
 
 pub use camera::{Camera, ImageTopics, UnreadableTopic};
@@ -16,4 +17,4 @@ pub use frame::{Annotated, Frame, Transport};
 pub use run::{Pace, RunError, run};
 pub use source::Source;
 pub use tuning::{CameraTuning, Tuned, Tuning};
-pub use worker::{Annotate, Worker};
+pub use worker::{Annotate, FrameWorker, Worker};

@@ -15,7 +15,7 @@ use super::mailbox::{Mailboxes, WhenFull};
 use super::order::{Finished, InOrder};
 use super::rate::RateLimit;
 use super::tuning::Follower;
-use super::{Frame, Source, Tuning, Worker};
+use super::{Frame, FrameWorker, Source, Tuning};
 use shuffledet_core::{DropReason, Failure, Mark, Outcome};
 
 /// How fast a recording is read.
@@ -47,10 +47,10 @@ pub enum RunError<S, P> {
 /// which workers took them, which in a lossless run is the order received; superseded ones at once. `publish` marks
 /// [`Mark::Published`]. Ends after the source's last frame, `limit` frames, an error, or when `stop` is set; the frames
 /// in hand are finished then, except after an error of `publish`.
-pub fn run<S: Source, P: Send>(
+pub fn run<S: Source, W: FrameWorker, P: Send>(
     source: &mut S,
     tuning: &Arc<Tuning>,
-    workers: &mut [Worker],
+    workers: &mut [W],
     pace: Pace,
     limit: Option<u64>,
     stop: &AtomicBool,
@@ -127,7 +127,7 @@ pub fn run<S: Source, P: Send>(
     })
 }
 
-fn work(worker: &mut Worker, mailboxes: &Mailboxes, done: &SyncSender<Finished>) {
+fn work<W: FrameWorker>(worker: &mut W, mailboxes: &Mailboxes, done: &SyncSender<Finished>) {
     while let Some(mut frame) = mailboxes.take() {
         // a mistake of ours on one frame must not end the others, nor leave the reader waiting for this one
         let processed = catch_unwind(AssertUnwindSafe(|| worker.process(&mut frame)));

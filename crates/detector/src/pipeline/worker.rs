@@ -47,6 +47,12 @@ impl Annotate {
     }
 }
 
+/// What takes frames through their stages, one after another, on a thread of its own.
+pub trait FrameWorker: Send {
+    /// Takes `frame` through every stage and returns what became of it.
+    fn process(&mut self, frame: &mut Frame) -> Outcome;
+}
+
 /// Works on one frame after another with buffers and a session of its own.
 pub struct Worker {
     decoder: ImageDecoder,
@@ -153,6 +159,12 @@ impl Worker {
     }
 }
 
+impl FrameWorker for Worker {
+    fn process(&mut self, frame: &mut Frame) -> Outcome {
+        Worker::process(self, frame)
+    }
+}
+
 /// The picture in a message.
 pub fn decode<'a>(
     decoder: &'a mut ImageDecoder,
@@ -189,7 +201,7 @@ fn annotate(
     })
 }
 
-fn failed(reason: &'static str, error: impl ToString) -> Failure {
+pub(super) fn failed(reason: &'static str, error: impl ToString) -> Failure {
     Failure {
         reason,
         message: error.to_string().into(),

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::accuracy::{Figures, UNDEFINED, mean, mean_figures};
+use super::accuracy::{at_threshold, mean_figures};
 use super::average_precision::{Point, Recalls};
+use super::figures::{Figure, Figures, Measure, from_coco, to_coco};
 use super::matching::{AREAS, CategoryMatches, IOU_THRESHOLDS, match_images, sorted_by_id};
 use super::record::{Category, ImageRecord};
 
@@ -41,26 +42,75 @@ impl Default for BootstrapSettings {
     }
 }
 
-/// A figure of both runs and the interval that its difference lies in.
+/// A figure of both runs and how much it differs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(into = "IntervalJson", from = "IntervalJson")]
 pub struct Interval {
-    /// -1 where there are no objects.
-    pub a: f64,
-    /// -1 where there are no objects.
-    pub b: f64,
-    /// `b - a`.
-    pub difference: f64,
-    /// Of the difference.
+    /// `None` where there are no objects.
+    pub a: Option<f64>,
+    /// `None` where there are no objects.
+    pub b: Option<f64>,
+    /// `None` where one of the runs has no such figure.
+    pub difference: Option<DifferenceInterval>,
+}
+
+/// `b - a` and the interval that it lies in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DifferenceInterval {
+    pub value: f64,
     pub low: f64,
-    /// Of the difference.
     pub high: f64,
 }
 
+/// An [`Interval`] in JSON: -1 for an undefined figure, 0 for an undefined difference.
+#[derive(Serialize, Deserialize)]
+struct IntervalJson {
+    a: f64,
+    b: f64,
+    difference: f64,
+    low: f64,
+    high: f64,
+}
+
+impl From<Interval> for IntervalJson {
+    fn from(interval: Interval) -> Self {
+        let undefined = DifferenceInterval {
+            value: 0.0,
+            low: 0.0,
+            high: 0.0,
+        };
+        let DifferenceInterval { value, low, high } = interval.difference.unwrap_or(undefined);
+        IntervalJson {
+            a: to_coco(interval.a),
+            b: to_coco(interval.b),
+            difference: value,
+            low,
+            high,
+        }
+    }
+}
+
+impl From<IntervalJson> for Interval {
+    fn from(json: IntervalJson) -> Self {
+        let (a, b) = (from_coco(json.a), from_coco(json.b));
+        Interval {
+            a,
+            b,
+            difference: a.zip(b).map(|_| DifferenceInterval {
+                value: json.difference,
+                low: json.low,
+                high: json.high,
+            }),
+        }
+    }
+}
+
 impl Interval {
-    /// Whether chance is no explanation: the interval does not hold 0. One without width comes of a single image, or of
-    /// a class that is in a single image, and says nothing.
+    /// Returns whether chance is no explanation: the interval does not hold 0. One without width comes of a single
+    /// image, or of a class that is in a single image, and says nothing.
     pub fn is_significant(&self) -> bool {
-        self.low < self.high && (self.low > 0.0 || self.high < 0.0)
+        self.difference
+            .is_some_and(|d| d.low < d.high && (d.low > 0.0 || d.high < 0.0))
     }
 }
 
@@ -121,34 +171,33 @@ pub fn paired_bootstrap(
     let runs = [&a, &b].map(|images| Run::new(categories, images, settings.max_detections));
     let whole = differences(&runs, &vec![1; a.len()]);
     let draws = draw(&runs, a.len(), settings);
-    let interval = |value: &dyn Fn(&Draw) -> [f64; 2], together: usize| {
-        let defined = |pair: &[f64; 2]| pair.iter().all(|&figure| figure != UNDEFINED);
-        let of_draws = draws.iter().map(value).filter(defined);
+    let interval = |value: &dyn Fn(&Draw) -> [Option<f64>; 2], together: usize| {
+        let of_draws = draws.iter().filter_map(|draw| difference(value(draw)));
         let tail = (1.0 - settings.confidence.clamp(0.0, 1.0)) / 2.0 / together as f64;
-        Interval::of(value(&whole), of_draws.map(|[a, b]| b - a).collect(), tail)
+        Interval::new(value(&whole), of_draws.collect(), tail)
     };
-    let figures = Figures::NAMES.iter().enumerate().map(|(at, name)| {
-        let together = if at == 0 { 1 } else { Figures::NAMES.len() - 1 };
+    let figures = Figure::ALL.into_iter().map(|figure| {
+        let together = match figure {
+            Figure::Ap => 1,
+            _ => Figure::ALL.len() - 1,
+        };
         FigureDifference {
-            name: (*name).to_owned(),
-            interval: interval(
-                &|draw| draw.mean.each_ref().map(|f| f.values()[at]),
-                together,
-            ),
+            name: figure.name().to_owned(),
+            interval: interval(&|draw| draw.mean.map(|figures| figures[figure]), together),
         }
     });
-    let counts = |class: usize| whole.classes[class].iter().all(|f| f.ap != UNDEFINED);
+    let counts = |class: usize| whole.classes[class].iter().all(|f| f[Figure::Ap].is_some());
     let classes: Vec<usize> = (0..categories.len()).filter(|&at| counts(at)).collect();
     let per_class = classes.iter().map(|&class| {
-        let of = |figure: fn(&Figures) -> f64| {
-            let value = |draw: &Draw| draw.classes[class].each_ref().map(figure);
+        let interval_of = |figure: Figure| {
+            let value = |draw: &Draw| draw.classes[class].map(|figures| figures[figure]);
             interval(&value, classes.len())
         };
         ClassDifference {
             name: categories[class].name.clone(),
             id: categories[class].id,
-            ap: of(|f| f.ap),
-            ap50: of(|f| f.ap50),
+            ap: interval_of(Figure::Ap),
+            ap50: interval_of(Figure::Ap50),
         }
     });
     Ok(Differences {
@@ -173,24 +222,33 @@ fn pair(a: &[&ImageRecord], b: &[&ImageRecord]) -> Result<(), PairingError> {
     }
 }
 
+/// `b - a` where both are defined.
+fn difference([a, b]: [Option<f64>; 2]) -> Option<f64> {
+    Some(b? - a?)
+}
+
 impl Interval {
-    /// `tail` is what the interval leaves out at either end.
-    fn of([a, b]: [f64; 2], mut differences: Vec<f64>, tail: f64) -> Self {
-        let difference = b - a;
-        differences.sort_by(f64::total_cmp);
-        // a draw lacks some of the images, and with them perhaps a class: what that does to the mean of all draws is no
-        // part of the difference
-        let count = differences.len().max(1) as f64;
-        let bias = differences
-            .iter()
-            .map(|drawn| drawn - difference)
-            .sum::<f64>()
-            / count;
-        let end = |share| percentile(&differences, share).map_or(difference, |end| end - bias);
+    /// `drawn` are the differences of the resamples; `tail` is what the interval leaves out at either end.
+    fn new(values: [Option<f64>; 2], drawn: Vec<f64>, tail: f64) -> Self {
+        let [a, b] = values;
         Self {
             a,
             b,
-            difference,
+            difference: difference(values).map(|value| DifferenceInterval::new(value, drawn, tail)),
+        }
+    }
+}
+
+impl DifferenceInterval {
+    fn new(value: f64, mut drawn: Vec<f64>, tail: f64) -> Self {
+        drawn.sort_by(f64::total_cmp);
+        // a draw lacks some of the images, and with them perhaps a class: what that does to the mean of all draws is no
+        // part of the difference
+        let count = drawn.len().max(1) as f64;
+        let bias = drawn.iter().map(|drawn| drawn - value).sum::<f64>() / count;
+        let end = |share| percentile(&drawn, share).map_or(value, |end| end - bias);
+        Self {
+            value,
             low: end(tail),
             high: end(1.0 - tail),
         }
@@ -270,7 +328,7 @@ impl Run {
         // the operating IoU plays no part
         let matches = match_images(categories, images, max_detections, 1.0);
         Self {
-            classes: matches.iter().map(Class::of).collect(),
+            classes: matches.iter().map(Class::new).collect(),
         }
     }
 }
@@ -305,51 +363,35 @@ struct Buffers {
 }
 
 impl Class {
-    fn of(class: &CategoryMatches) -> Self {
+    fn new(class: &CategoryMatches) -> Self {
         Self {
-            areas: std::array::from_fn(|area| ClassArea::of(class, area)),
+            areas: std::array::from_fn(|area| ClassArea::new(class, area)),
             few: FEW.map(|most| hits_by_image(class, 0, most)),
         }
     }
 
     /// With each image as often as its weight says.
     fn figures(&self, weights: &[u32], buffers: &mut Buffers) -> Figures {
-        let [all, small, medium, large] = self.areas.each_ref().map(|area| {
+        let areas = self.areas.each_ref().map(|area| {
             let objects = weighted(&area.objects, weights);
             (objects > 0).then(|| {
-                (
-                    area.average_precisions(objects, weights, buffers),
-                    average_recall(&area.hits, objects, weights),
-                )
+                let precisions = area.average_precisions(objects, weights, buffers);
+                (objects, precisions)
             })
         });
-        let ap = |area: Option<([f64; IOU_THRESHOLDS], f64)>| {
-            area.map_or(UNDEFINED, |(at, _)| mean(at.into_iter()))
-        };
-        let ar = |area: Option<([f64; IOU_THRESHOLDS], f64)>| area.map_or(UNDEFINED, |(_, ar)| ar);
-        let at = |threshold: usize| all.map_or(UNDEFINED, |(at, _)| at[threshold]);
-        let [one, ten] = self.few.each_ref().map(|hits| {
-            let objects = weighted(&self.areas[0].objects, weights);
-            if objects > 0 {
-                average_recall(hits, objects, weights)
-            } else {
-                UNDEFINED
+        Figures::new(|figure| match figure.measure() {
+            Measure::Precision { area, threshold } => {
+                areas[area].and_then(|(_, precisions)| at_threshold(precisions, threshold))
             }
-        });
-        Figures {
-            ap: ap(all),
-            ap50: at(0),
-            ap75: at(5),
-            ap_small: ap(small),
-            ap_medium: ap(medium),
-            ap_large: ap(large),
-            ar1: one,
-            ar10: ten,
-            ar100: ar(all),
-            ar_small: ar(small),
-            ar_medium: ar(medium),
-            ar_large: ar(large),
-        }
+            Measure::Recall { area, limit } => areas[area].map(|(objects, _)| {
+                // the last limit is that of the matching itself
+                let hits = match self.few.get(limit) {
+                    Some(few) => few,
+                    None => &self.areas[area].hits,
+                };
+                average_recall(hits, objects, weights)
+            }),
+        })
     }
 }
 
@@ -357,7 +399,7 @@ impl Class {
 fn hits_by_image(class: &CategoryMatches, area: usize, most: u32) -> Vec<(u32, u32)> {
     let mut hits = BTreeMap::new();
     for detection in class.detections.iter().filter(|d| d.rank < most) {
-        *hits.entry(detection.image).or_insert(0) += detection.outcomes[area].hits();
+        *hits.entry(detection.image).or_insert(0) += detection.matches[area].hits();
     }
     hits.into_iter().filter(|&(_, hits)| hits > 0).collect()
 }
@@ -374,10 +416,10 @@ fn average_recall(hits: &[(u32, u32)], objects: u32, weights: &[u32]) -> f64 {
 }
 
 impl ClassArea {
-    fn of(class: &CategoryMatches, area: usize) -> Self {
-        let outcomes = || (0..).zip(class.detections.iter().map(|d| d.outcomes[area]));
+    fn new(class: &CategoryMatches, area: usize) -> Self {
+        let matches = || (0..).zip(class.detections.iter().map(|d| d.matches[area]));
         let found: [Vec<_>; IOU_THRESHOLDS] = std::array::from_fn(|threshold| {
-            outcomes()
+            matches()
                 .filter(|(_, o)| o.is_hit(threshold) || o.is_ignored(threshold))
                 .map(|(at, o)| (at, o.is_hit(threshold)))
                 .collect()
@@ -406,7 +448,7 @@ impl ClassArea {
         buffers: &mut Buffers,
     ) -> [f64; IOU_THRESHOLDS] {
         let weight = |image: u32| weights[image as usize];
-        let recalls = Recalls::of(objects);
+        let recalls = Recalls::new(objects);
         let Buffers { drawn, points } = buffers;
         drawn.clear();
         let mut sum = 0;

@@ -56,16 +56,18 @@ fn a_worse_run_is_seen_and_the_same_one_is_not() {
     };
     let worse = compare(&a, &b, &settings);
     let ap = worse.figures[0].interval;
-    assert!(ap.is_significant() && ap.high < 0.0, "{worse:?}");
-    assert!(ap.low < ap.difference && ap.difference < ap.high);
-    let sides = |side: fn(&Interval) -> f64| -> Vec<f64> {
-        worse.figures.iter().map(|f| side(&f.interval)).collect()
-    };
-    assert_eq!(sides(|f| f.a), figures(&a).values());
-    assert_eq!(sides(|f| f.b), figures(&b).values());
+    let difference = ap.difference.unwrap();
+    assert!(ap.is_significant() && difference.high < 0.0, "{worse:?}");
+    assert!(difference.low < difference.value && difference.value < difference.high);
+    for (figure, row) in Figure::ALL.into_iter().zip(&worse.figures) {
+        assert_eq!(row.name, figure.name());
+        assert_eq!(row.interval.a, figures(&a)[figure]);
+        assert_eq!(row.interval.b, figures(&b)[figure]);
+    }
     let same = compare(&a, &a, &settings);
     let ap = same.figures[0].interval;
-    assert_eq!((ap.low, ap.high), (0.0, 0.0));
+    let difference = ap.difference.unwrap();
+    assert_eq!((difference.low, difference.high), (0.0, 0.0));
     assert!(!ap.is_significant());
 }
 
@@ -118,7 +120,11 @@ fn without_objects_there_is_no_difference() {
     let none = compare(&images, &images, &BootstrapSettings::default());
     assert_eq!(none.per_class, []);
     let ap = none.figures[0].interval;
-    assert_eq!((ap.a, ap.difference, ap.low), (-1.0, 0.0, 0.0));
+    assert_eq!((ap.a, ap.b, ap.difference), (None, None, None));
+    let json = serde_json::to_string(&none.figures[0]).unwrap();
+    let expected = r#"{"name":"AP","a":-1.0,"b":-1.0,"difference":0.0,"low":0.0,"high":0.0}"#;
+    assert_eq!(json, expected);
+    assert_eq!(serde_json::from_str::<Interval>(expected).unwrap(), ap);
     compare(&[], &[], &BootstrapSettings::default());
 }
 
@@ -129,7 +135,8 @@ fn one_image_is_no_evidence() {
     let b = [image(1, vec![object(1, bbox)], vec![])];
     let ours = compare(&a, &b, &BootstrapSettings::default());
     let ap = ours.figures[0].interval;
-    assert_eq!((ap.low, ap.high), (-1.0, -1.0));
+    let difference = ap.difference.unwrap();
+    assert_eq!((difference.low, difference.high), (-1.0, -1.0));
     assert!(!ap.is_significant());
 }
 
@@ -158,8 +165,11 @@ proptest! {
         let runs = [(); 2].map(|()| Run::new(&classes(), &sorted, 100));
         let drawn = differences(&runs, &weights).mean;
         let expected = figures(&repeated(&images, &weights));
-        for (name, (ours, theirs)) in Figures::NAMES.iter().zip(drawn[0].values().iter().zip(expected.values())) {
-            prop_assert!((ours - theirs).abs() < 1e-12, "{name} {ours} {expected:?}");
+        for figure in Figure::ALL {
+            let (ours, theirs) = (drawn[0][figure], expected[figure]);
+            prop_assert_eq!(ours.is_some(), theirs.is_some());
+            let off = ours.zip(theirs).map_or(0.0, |(ours, theirs)| (ours - theirs).abs());
+            prop_assert!(off < 1e-12, "{:?} {:?} {:?}", figure, ours, expected);
         }
     }
 }

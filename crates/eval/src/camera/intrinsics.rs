@@ -49,7 +49,7 @@ struct Lens {
 }
 
 impl Lens {
-    fn of(info: &CameraInfo) -> Result<Self, CameraError> {
+    fn new(info: &CameraInfo) -> Result<Self, CameraError> {
         if info.d.iter().all(|&number| number == 0.0) {
             return Ok(Self::default());
         }
@@ -119,7 +119,7 @@ impl Intrinsics {
     /// Errors: not calibrated, not finite, or another distortion model.
     pub fn raw(info: &CameraInfo) -> Result<Self, CameraError> {
         let [fx, _, cx, _, fy, cy, ..] = info.k;
-        Self::new(info, [fx, fy], [cx, cy], Lens::of(info)?)
+        Self::new(info, [fx, fy], [cx, cy], Lens::new(info)?)
     }
 
     /// Of rectified images (`image_rect`): matrix `P`, without distortion.
@@ -288,7 +288,7 @@ pub(super) mod tests {
         fn undistorting_undoes_distorting(
             x in -0.7..0.7, y in -0.5..0.5, k1 in -0.3..0.3, k2 in -0.05..0.05, p1 in -0.002..0.002,
         ) {
-            let lens = Lens::of(&camera("plumb_bob", &[k1, k2, p1, -p1])).unwrap();
+            let lens = Lens::new(&camera("plumb_bob", &[k1, k2, p1, -p1])).unwrap();
             let point = Point2::new(x, y);
             let back = lens.undistort(lens.distort(point)).unwrap();
             prop_assert!((back - point).norm() < 1e-6, "{back}");

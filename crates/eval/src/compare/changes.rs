@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::super::matching::iou;
-use super::super::operating_point::{Fate, OperatingPoint};
-use super::super::{AccuracySettings, Category, Found, ImageRecord, ImageSource};
+use super::super::operating_point::{DetectionMatch, OperatingPoint};
+use super::super::{AccuracySettings, Category, DetectionResult, ImageRecord, ImageSource};
 
 /// Overlap from which on two detections of one class are the same one.
 const SAME_IOU: f64 = 0.5;
@@ -79,7 +79,7 @@ pub struct Side {
 
 /// A detection above the threshold.
 struct Seen<'a> {
-    found: &'a Found,
+    found: &'a DetectionResult,
     right: bool,
     /// Whether its counterpart was found.
     paired: bool,
@@ -142,7 +142,7 @@ fn seen<'a>(record: &'a ImageRecord, point: &OperatingPoint) -> Vec<Seen<'a>> {
     judged
         .map(|detection| Seen {
             found: &record.detections[detection.at],
-            right: detection.fate == Fate::Hit,
+            right: detection.matched == DetectionMatch::TruePositive,
             paired: false,
         })
         .collect()

@@ -13,7 +13,9 @@ pub use latency::{LatencyRow, LatencyRule};
 pub use pairs::{CompareError, Images};
 
 use super::subject::{Difference, differing};
-use super::{BootstrapSettings, Evaluation, ImageRecord, Interval, paired_bootstrap};
+use super::{
+    BootstrapSettings, DifferenceInterval, Evaluation, ImageRecord, Interval, paired_bootstrap,
+};
 use pairs::Pairs;
 use shuffledet_core::ModelIdentity;
 
@@ -56,12 +58,12 @@ impl Verdict {
     }
 
     /// `images` have objects that count; `chance` is what the interval leaves out.
-    fn of_accuracy(interval: &Interval, images: usize, chance: f64) -> Self {
+    fn from_interval(interval: &Interval, images: usize, chance: f64) -> Self {
         // as likely as that many coins all fall on one side
         let agreement = 0.5_f64.powi(images.saturating_sub(1).min(1000) as i32);
         match interval.is_significant() {
             _ if agreement > chance => Verdict::TooFewImages,
-            true if interval.difference > 0.0 => Verdict::Better,
+            true if interval.difference.is_some_and(|d| d.value > 0.0) => Verdict::Better,
             true => Verdict::Worse,
             false => Verdict::NoDifference,
         }
@@ -153,7 +155,7 @@ pub fn compare(
     (b_file, b): (&str, &Evaluation),
     settings: &CompareSettings,
 ) -> Result<Comparison, CompareError> {
-    let pairs = Pairs::of((a_file, a), (b_file, b), settings.allow_different_truth)?;
+    let pairs = Pairs::new((a_file, a), (b_file, b), settings.allow_different_truth)?;
     let (records_a, records_b) = pairs.records();
     let categories = &b.subject.dataset.categories;
     let most = a.subject.settings.max_detections;
@@ -173,7 +175,7 @@ pub fn compare(
     let chance = 1.0 - bootstrap.confidence;
     let (images_with_objects, _) = counting(&|_| true);
     let figures = differences.figures.into_iter().map(|figure| FigureRow {
-        verdict: Verdict::of_accuracy(&figure.interval, images_with_objects, chance),
+        verdict: Verdict::from_interval(&figure.interval, images_with_objects, chance),
         name: figure.name,
         interval: figure.interval,
     });
@@ -181,7 +183,7 @@ pub fn compare(
     let per_class = differences.per_class.into_iter().map(|class| {
         let (images, instances) = counting(&|id| id == class.id);
         ClassRow {
-            verdict: Verdict::of_accuracy(&class.ap, images, class_chance),
+            verdict: Verdict::from_interval(&class.ap, images, class_chance),
             images,
             instances,
             name: class.name,
@@ -194,13 +196,13 @@ pub fn compare(
     let latency = latency::rows(&records_a, &records_b, &settings.latency, same_machine);
     let mut comparison = Comparison {
         regression: false,
-        a: Run::of(a_file, a),
-        b: Run::of(b_file, b),
+        a: Run::new(a_file, a),
+        b: Run::new(b_file, b),
         differences: differing(&a.subject.identity(), &b.subject.identity()),
         notes: notes(a, b, &pairs.images, same_machine),
         figures: figures.collect(),
         per_class: per_class.collect(),
-        failures: FailureRow::of(&records_a, &records_b),
+        failures: FailureRow::new(&records_a, &records_b),
         latency,
         changes: changes::changes(categories, &records_a, &records_b, settings.operating_score),
         images: pairs.images,
@@ -216,7 +218,7 @@ pub fn compare(
 }
 
 impl Run {
-    fn of(file: &str, evaluation: &Evaluation) -> Self {
+    fn new(file: &str, evaluation: &Evaluation) -> Self {
         Run {
             file: file.to_owned(),
             model: evaluation.subject.model.clone(),
@@ -226,7 +228,7 @@ impl Run {
 }
 
 impl FailureRow {
-    fn of(a: &[&ImageRecord], b: &[&ImageRecord]) -> Self {
+    fn new(a: &[&ImageRecord], b: &[&ImageRecord]) -> Self {
         let failed = |records: &[&ImageRecord]| {
             records
                 .iter()
@@ -259,16 +261,21 @@ impl Comparison {
     /// The rows that are worse, each in a few words.
     pub fn regressions(&self) -> Vec<String> {
         let worse = |verdict: Verdict| verdict == Verdict::Worse;
-        let accuracy = |name: &str, i: &Interval| {
-            let (a, b, low, high) = (i.a, i.b, i.low, i.high);
-            format!("{name}: {a:.4} to {b:.4}, a difference of {low:+.4} to {high:+.4}")
+        let accuracy = |name: &str, interval: &Interval| {
+            let Interval { a, b, difference } = interval;
+            // what is worse has all three
+            let (a, b, DifferenceInterval { low, high, .. }) =
+                (a.as_ref()?, b.as_ref()?, difference.as_ref()?);
+            Some(format!(
+                "{name}: {a:.4} to {b:.4}, a difference of {low:+.4} to {high:+.4}"
+            ))
         };
         let figures = self.figures.iter().filter(|row| worse(row.verdict));
         let mut lines: Vec<String> = figures
-            .map(|row| accuracy(&row.name, &row.interval))
+            .filter_map(|row| accuracy(&row.name, &row.interval))
             .collect();
         let classes = self.per_class.iter().filter(|row| worse(row.verdict));
-        lines.extend(classes.map(|row| accuracy(&format!("AP of {}", row.name), &row.ap)));
+        lines.extend(classes.filter_map(|row| accuracy(&format!("AP of {}", row.name), &row.ap)));
         if worse(self.failures.verdict) {
             let FailureRow { a, b, .. } = self.failures;
             lines.push(format!("images that could not be processed: {a} to {b}"));

@@ -63,7 +63,7 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    pub fn of(
+    pub fn new(
         (a_file, a): (&str, &Evaluation),
         (b_file, b): (&str, &Evaluation),
         allow_different_truth: bool,

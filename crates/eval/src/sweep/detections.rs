@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Found, ImageRecord, TruthImage};
+use crate::{DetectionResult, Failure, ImageRecord, TruthImage};
 
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Detections {
     /// By position in the grid, then by index of the image; images that failed are absent.
-    pub found: Vec<BTreeMap<u64, Vec<Found>>>,
+    pub found: Vec<BTreeMap<u64, Vec<DetectionResult>>>,
     /// By index of the image, why it could not be processed.
-    pub failures: BTreeMap<u64, String>,
+    pub failures: BTreeMap<u64, Failure>,
     /// How many images there were.
     pub images: usize,
 }

@@ -1,7 +1,8 @@
 //! What came of a sweep, and which setting is the best.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{self, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -9,7 +10,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::{AccuracySettings, Category, Confusion, TruthImage, accuracy};
+use super::super::figures::coco_number;
+use super::super::{AccuracySettings, Category, Confusion, Figure, TruthImage, accuracy};
 use super::Detections;
 
 /// What the best setting has the most of. All of them count the detections that the setting gives and no others, so that
@@ -31,13 +33,16 @@ pub struct SettingOutcome {
     /// The parameters that vary.
     pub parameters: BTreeMap<String, Value>,
     /// As those of the other figures, of the detections that the setting gives; at IoU 0.5, all classes together.
-    pub f1: f64,
-    pub precision: f64,
-    pub recall: f64,
-    #[serde(rename = "AP")]
-    pub ap: f64,
-    #[serde(rename = "AP50")]
-    pub ap50: f64,
+    #[serde(with = "coco_number")]
+    pub f1: Option<f64>,
+    #[serde(with = "coco_number")]
+    pub precision: Option<f64>,
+    #[serde(with = "coco_number")]
+    pub recall: Option<f64>,
+    #[serde(rename = "AP", with = "coco_number")]
+    pub ap: Option<f64>,
+    #[serde(rename = "AP50", with = "coco_number")]
+    pub ap50: Option<f64>,
     /// How many there are.
     pub detections: usize,
     /// From a message's bytes to its detections, on one thread; `None` where nothing could be measured.
@@ -85,8 +90,8 @@ impl Objective {
 }
 
 impl SettingOutcome {
-    /// -1 where there are no objects.
-    pub fn value(&self, objective: Objective) -> f64 {
+    /// `None` where there are no objects.
+    pub fn value(&self, objective: Objective) -> Option<f64> {
         match objective {
             Objective::F1 => self.f1,
             Objective::Ap => self.ap,
@@ -110,7 +115,7 @@ pub fn outcomes(
     let outcomes = Mutex::new(vec![None; measured.len()]);
     let work = || {
         loop {
-            let setting = next.fetch_add(1, Ordering::Relaxed);
+            let setting = next.fetch_add(1, atomic::Ordering::Relaxed);
             let Some((parameters, times)) = measured.get(setting) else {
                 return;
             };
@@ -123,14 +128,14 @@ pub fn outcomes(
             };
             let all: Vec<_> = records.iter().collect();
             let accuracy = accuracy(categories, &all, &settings);
-            let [precision, recall, f1] = overall(&accuracy.confusion);
+            let overall = overall(&accuracy.confusion);
             let outcome = SettingOutcome {
                 parameters: parameters.clone(),
-                f1,
-                precision,
-                recall,
-                ap: accuracy.figures.ap,
-                ap50: accuracy.figures.ap50,
+                f1: overall.map(|overall| overall.f1),
+                precision: overall.map(|overall| overall.precision),
+                recall: overall.map(|overall| overall.recall),
+                ap: accuracy.figures[Figure::Ap],
+                ap50: accuracy.figures[Figure::Ap50],
                 detections: records.iter().map(|record| record.detections.len()).sum(),
                 latency_ms: latency(times.clone()),
                 pareto: false,
@@ -147,8 +152,16 @@ pub fn outcomes(
     outcomes.into_iter().flatten().collect()
 }
 
-/// Precision, recall and F1 of all classes together; -1 where there are no objects.
-fn overall(confusion: &Confusion) -> [f64; 3] {
+/// All classes together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Overall {
+    precision: f64,
+    recall: f64,
+    f1: f64,
+}
+
+/// `None` where there are no objects.
+fn overall(confusion: &Confusion) -> Option<Overall> {
     let background = confusion.counts.len().saturating_sub(1);
     let (mut hits, mut found, mut objects) = (0, 0, 0);
     for (row, counts) in confusion.counts.iter().enumerate() {
@@ -158,15 +171,12 @@ fn overall(confusion: &Confusion) -> [f64; 3] {
             objects += if row == background { 0 } else { n };
         }
     }
-    if objects == 0 {
-        return [-1.0; 3];
-    }
     let share = |n: u64, of: u64| if of == 0 { 0.0 } else { n as f64 / of as f64 };
-    [
-        share(hits, found),
-        share(hits, objects),
-        share(2 * hits, found + objects),
-    ]
+    (objects > 0).then(|| Overall {
+        precision: share(hits, found),
+        recall: share(hits, objects),
+        f1: share(2 * hits, found + objects),
+    })
 }
 
 fn latency(mut times: Vec<f64>) -> Option<Latency> {
@@ -189,7 +199,8 @@ pub fn judge(
     objective: Objective,
     max_latency_ms: Option<f64>,
 ) -> Option<usize> {
-    let points: Vec<(f64, f64)> = settings
+    // an undefined value is less than any other
+    let points: Vec<(Option<f64>, f64)> = settings
         .iter()
         .map(|setting| {
             let ms = setting.latency_ms.map(|ms| two_digits(ms.p50));
@@ -198,7 +209,7 @@ pub fn judge(
         .collect();
     for (at, setting) in settings.iter_mut().enumerate() {
         let (value, ms) = points[at];
-        let beats = |&(v, m): &(f64, f64)| (v >= value && m < ms) || (v > value && m <= ms);
+        let beats = |&(v, m): &(Option<f64>, f64)| (v >= value && m < ms) || (v > value && m <= ms);
         setting.pareto = ms.is_finite() && !points.iter().any(beats);
     }
     let limit = max_latency_ms.unwrap_or(f64::INFINITY);
@@ -208,7 +219,10 @@ pub fn judge(
     });
     within.min_by(|&p, &q| {
         let ((v, m), (w, n)) = (points[p], points[q]);
-        w.total_cmp(&v).then(m.total_cmp(&n))
+        // values are never NaN
+        w.partial_cmp(&v)
+            .unwrap_or(Ordering::Equal)
+            .then(m.total_cmp(&n))
     })
 }
 
@@ -229,11 +243,11 @@ mod tests {
     fn setting(f1: f64, ms: f64) -> SettingOutcome {
         SettingOutcome {
             parameters: BTreeMap::new(),
-            f1,
-            precision: f1,
-            recall: f1,
-            ap: f1,
-            ap50: f1,
+            f1: Some(f1),
+            precision: Some(f1),
+            recall: Some(f1),
+            ap: Some(f1),
+            ap50: Some(f1),
             detections: 1,
             latency_ms: Some(Latency { p50: ms, p99: ms }),
             pareto: false,
@@ -268,12 +282,17 @@ mod tests {
             // three hits, one taken for another class, two missed, four where nothing is
             counts: vec![vec![2, 1, 1], vec![0, 1, 1], vec![3, 1, 0]],
         };
-        assert_eq!(overall(&confusion), [3.0 / 8.0, 0.5, 6.0 / 14.0]);
+        let expected = Overall {
+            precision: 3.0 / 8.0,
+            recall: 0.5,
+            f1: 6.0 / 14.0,
+        };
+        assert_eq!(overall(&confusion), Some(expected));
         let nothing = Confusion {
             counts: vec![vec![0]],
             ..confusion
         };
-        assert_eq!(overall(&nothing), [-1.0; 3]);
+        assert_eq!(overall(&nothing), None);
     }
 
     proptest! {
