@@ -16,6 +16,12 @@ use_own_rust() {
     export PATH="$DEPS/rust/bin:$PATH"
 }
 
+# The scripts' own mirror of what is fetched: the folder of test data, where there is one and no other mirror is named.
+assets=${SHUFFLEDET_ASSETS:-$ROOT/../shared/assets}
+if [ -z "${SHUFFLEDET_MODEL_MIRROR:-}" ] && [ -d "$assets" ]; then
+    export SHUFFLEDET_MODEL_MIRROR=$assets
+fi
+
 say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
 
 # fail WHAT COMMAND: ends with the missing thing's name and the command that mends it.

@@ -134,9 +134,8 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
     let folder = locations::model_folder();
     for file in wanted {
         let mirror = mirror.iter().map(|mirror| Source::mirror(mirror, file));
-        let beside = locations::asset_mirror().map(Source::Folder);
         let upstream = Source::Url(file.url.clone());
-        let sources: Vec<Source> = mirror.chain(beside).chain([upstream]).collect();
+        let sources: Vec<Source> = mirror.chain([upstream]).collect();
         let contact = |address: &str| eprintln!("fetching {} from {address}", file.name);
         let (path, fetched) = fetch::fetch(file, &folder, &sources, &contact)?;
         let origin = match fetched {

@@ -93,10 +93,8 @@ fn models_are_fetched_from_a_mirror_and_nothing_else_takes_their_name() {
             .env("SHUFFLEDET_MODEL_DIR", folder.path())
             .arg("models")
             .args(args);
-        // no other source than the one that is named
-        command
-            .env("SHUFFLEDET_ASSETS", folder.path())
-            .env_remove("SHUFFLEDET_MODEL_MIRROR");
+        // no other mirror than the one that is named
+        command.env_remove("SHUFFLEDET_MODEL_MIRROR");
         command.output().unwrap()
     };
     let missing = models(&["path", "fastestdet_352"]);

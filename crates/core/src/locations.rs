@@ -32,13 +32,6 @@ pub fn user_cache() -> PathBuf {
         .join("shuffledet")
 }
 
-/// A local mirror of everything that is fetched: `SHUFFLEDET_ASSETS`, else `../shared/assets` beside the checkout.
-pub fn asset_mirror() -> Option<PathBuf> {
-    from_environment("SHUFFLEDET_ASSETS")
-        .or_else(|| Some(checkout()?.join("../shared/assets")))
-        .filter(|folder| folder.is_dir())
-}
-
 /// The ONNX Runtime library: `ORT_DYLIB_PATH`, else the checkout's, else the bare name for the system's loader.
 pub fn onnx_runtime() -> PathBuf {
     const NAME: &str = "libonnxruntime.so";

@@ -1,4 +1,4 @@
-//! Fetching files of a known sha256: from a mirror, from beside the checkout, from upstream.
+//! Fetching files of a known sha256: from a mirror, from upstream.
 
 use std::fs::File;
 use std::io::{self, Read};
