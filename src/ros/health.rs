@@ -12,7 +12,6 @@ use super::doctor::{Doctor, LookError};
 use super::error::explained;
 use super::shared::Shared;
 use super::source::RosClock;
-use super::subscriptions::message_type;
 use super::{Executor, ExecutorGone};
 use shuffledet_detector::config::Config;
 use shuffledet_detector::metrics::WindowView;
@@ -192,7 +191,7 @@ impl Health {
             let wanted = topics.iter().map(|topic| Wanted {
                 image_topic: camera.image_topic.clone(),
                 topic: topic.name.clone(),
-                message_type: message_type(topic.transport),
+                message_type: topic.transport.message().name,
                 qos: topic.qos,
             });
             let wanted: Vec<Wanted> = wanted.collect();

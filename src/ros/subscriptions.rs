@@ -64,20 +64,12 @@ pub fn image_topics(
     transports.iter().map(topic).collect()
 }
 
-/// The message type of a transport.
-pub fn message_type(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Raw => "sensor_msgs/msg/Image",
-        Transport::Compressed => "sensor_msgs/msg/CompressedImage",
-    }
-}
-
 /// Subscribes. r2r ends the subscription at the first message after the stream is dropped.
 pub fn subscribe(
     node: &mut r2r::Node,
     topic: &ImageTopic,
 ) -> Result<MessageStream, SubscribeError> {
-    let (type_name, profile) = (message_type(topic.transport), qos::profile(&topic.qos));
+    let (type_name, profile) = (topic.transport.message().name, qos::profile(&topic.qos));
     match explained(|| node.subscribe_raw(&topic.name, type_name, profile)) {
         Ok(stream) => Ok(Box::new(stream)),
         Err(problem) => Err(SubscribeError {

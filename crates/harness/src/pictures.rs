@@ -10,11 +10,10 @@ use thiserror::Error;
 
 use super::images::{Images, MessageReader, NextImage};
 use shuffledet_bag::BagError;
-use shuffledet_detector::pipeline::{Frame, Transport};
+use shuffledet_detector::pipeline::{Frame, worker::decode};
 use shuffledet_eval::{ImageSource, image_path};
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder};
-use shuffledet_msg::{CompressedImageView, ImageView};
 use shuffledet_report::mistakes::{PictureFiles, PictureRequest};
 
 /// Of the pictures, in pixels.
@@ -77,16 +76,8 @@ pub fn draw(
             let mut frame = Frame::new();
             let mut messages = MessageReader::new(recording, sources)?;
             while messages.next_image(&mut frame)? == NextImage::Read {
-                let message = &frame.message;
-                let image = match frame.transport {
-                    Transport::Raw => ImageView::parse(message)
-                        .ok()
-                        .map(|m| decoder.decode_raw(&m)),
-                    Transport::Compressed => CompressedImageView::parse(message)
-                        .ok()
-                        .map(|m| decoder.decode_compressed(&m)),
-                };
-                if let (Some(index), Some(Ok(image))) = (frame.image, image) {
+                let image = decode(&mut decoder, frame.transport, &frame.message);
+                if let (Some(index), Ok(image)) = (frame.image, image) {
                     draw(index, &image)?;
                 }
             }

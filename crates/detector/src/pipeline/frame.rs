@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shuffledet_core::Detection;
 use shuffledet_core::{Failure, Mark, Oddity, Trace};
-use shuffledet_msg::{HeaderView, Stamp};
+use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
 
 /// Which message holds the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,16 @@ pub enum Transport {
     Raw,
     /// `sensor_msgs/msg/CompressedImage`
     Compressed,
+}
+
+impl Transport {
+    /// Returns the message type that images of this transport have.
+    pub fn message(self) -> &'static Definition {
+        match self {
+            Transport::Raw => &definition::IMAGE,
+            Transport::Compressed => &definition::COMPRESSED_IMAGE,
+        }
+    }
 }
 
 /// A frame with the buffers that it needs; both are used again for a later one.

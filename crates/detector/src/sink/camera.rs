@@ -78,10 +78,7 @@ impl CameraRecording {
             })
         };
         let Camera { topic, transport } = &spec.camera;
-        let image = match transport {
-            Transport::Raw => add(topic, &definition::IMAGE)?,
-            Transport::Compressed => add(topic, &definition::COMPRESSED_IMAGE)?,
-        };
+        let image = add(topic, transport.message())?;
         let info = match spec.info {
             Some(info) => Some((
                 add(&info_topic(&spec.camera), &definition::CAMERA_INFO)?,

@@ -43,13 +43,6 @@ struct CameraTopics {
     images: Vec<(Transport, TopicId)>,
 }
 
-fn image(transport: Transport) -> &'static Definition {
-    match transport {
-        Transport::Raw => &definition::IMAGE,
-        Transport::Compressed => &definition::COMPRESSED_IMAGE,
-    }
-}
-
 fn add(
     writer: &mut RecordingWriter,
     name: &str,
@@ -105,7 +98,7 @@ impl ResultRecording {
                     images: match with_images {
                         true => vec![(
                             camera.transport,
-                            add(topic, image(camera.transport), RESULTS)?,
+                            add(topic, camera.transport.message(), RESULTS)?,
                         )],
                         false => Vec::new(),
                     },
@@ -152,7 +145,7 @@ impl ResultRecording {
         let topic = match known {
             Some(&(_, topic)) => topic,
             None => {
-                let definition = image(frame.transport);
+                let definition = frame.transport.message();
                 let topic = add(&mut self.writer, &topics.name, definition, RESULTS)?;
                 topics.images.push((frame.transport, topic));
                 topic
