@@ -141,6 +141,11 @@ impl Problems {
         }
     }
 
+    /// Forgets those of one kind, for who does not mind them.
+    pub fn forget(&mut self, problem: Problem) {
+        self.0.remove(&problem);
+    }
+
     /// By kind.
     pub fn iter(&self) -> impl Iterator<Item = (Problem, &Occurrences)> {
         self.0

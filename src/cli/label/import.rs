@@ -60,6 +60,8 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
         bail!("{} exists; use --force to replace it", output.display());
     }
     let (truth, mut problems) = read_coco(&args.corrected)?;
+    // nothing is measured here, so that images without objects are as good as others
+    problems.forget(Problem::NoObjects);
     let (known, from) = known(args)?;
     let labels = keyed(truth, &known, &mut problems);
     if labels.images.is_empty() {
