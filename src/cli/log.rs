@@ -1,11 +1,11 @@
-//! Log lines to standard error.
+//! Writes log lines to standard error.
 
 use std::io::{self, IsTerminal};
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-/// Logs what is at least as grave as `level`; RUST_LOG, where it is set, decides instead.
+/// Logs events of at least the severity `level`. RUST_LOG overrides it.
 pub fn start(level: Level) {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("shuffledet={level}")));

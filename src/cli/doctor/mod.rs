@@ -1,4 +1,4 @@
-//! `shuffledet doctor`: what is missing, slow or set badly on this machine, and the mend of each.
+//! `shuffledet doctor`: reports what is missing, slow or misconfigured, with a fix for each.
 
 mod check;
 mod dds;
@@ -19,14 +19,14 @@ use shuffledet_infer::{Runtime, SessionOptions};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every provider is tried, whether runtime.providers names it or not, but for TensorRT where there is a GPU, which
-may take minutes.
-Exit code: 0 when nothing is FAIL, 2 when something is.")]
+Tests every execution provider, whether or not runtime.providers names it. With a GPU, TensorRT is tested only
+if runtime.providers names it, because the test may take minutes.
+Exit code: 0 if no check fails, 2 if one does.")]
 pub struct DoctorArgs {
     #[command(flatten)]
     parameters: ParameterArgs,
 
-    /// Print one JSON object
+    /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -59,8 +59,8 @@ fn examine(args: &DoctorArgs) -> Report {
             Some(config)
         }
         Err(error) => {
-            let mend = "correct it as it says; docs/parameters.md lists what there is";
-            report.add(Check::fail("parameters", error.to_string(), mend));
+            let fix = "correct the parameter that the message names; docs/parameters.md lists all parameters";
+            report.add(Check::fail("parameters", error.to_string(), fix));
             None
         }
     };
@@ -82,7 +82,7 @@ fn examine(args: &DoctorArgs) -> Report {
 fn opencv() -> Check {
     match opencv::core::get_version_string() {
         Ok(version) => Check::ok("OpenCV", version),
-        Err(error) => Check::fail("OpenCV", error.to_string(), "install libopencv-dev anew"),
+        Err(error) => Check::fail("OpenCV", error.to_string(), "reinstall libopencv-dev"),
     }
 }
 
@@ -95,9 +95,11 @@ fn onnx_runtime() -> (Check, Option<Runtime>) {
         }
         Err(error) => {
             let text = error.to_string();
-            // its first line is what is wrong, and the second what to do
-            let (found, mend) = text.split_once('\n').unwrap_or((&text, "install it anew"));
-            (Check::fail(NAME, found, mend), None)
+            // the first line names the problem, the second the fix
+            let (found, fix) = text
+                .split_once('\n')
+                .unwrap_or((&text, "reinstall ONNX Runtime"));
+            (Check::fail(NAME, found, fix), None)
         }
     }
 }

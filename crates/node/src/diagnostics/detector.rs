@@ -15,7 +15,7 @@ pub struct DetectorFacts<'a> {
     pub node: &'a str,
     /// The lifecycle state's label: `active`, ...
     pub state: &'a str,
-    /// Why it cannot run, with the mend, if it cannot.
+    /// Why it cannot run, with the fix, if it cannot.
     pub unable: Option<&'a str>,
     /// `None` as long as none is loaded.
     pub model: Option<&'a ModelIdentity>,

@@ -57,12 +57,12 @@ pub struct Finding {
     /// What is wrong.
     pub problem: String,
     /// What to do about it.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.problem, self.mend)
+        write!(f, "{}: {}", self.problem, self.fix)
     }
 }
 
@@ -107,7 +107,7 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
         let (found, expected) = (&publisher.message_type, wanted.message_type);
         findings.push(Finding {
             problem: format!("{node} publishes {found} on {topic}, expected {expected}"),
-            mend: mend_of_type(found, wanted),
+            fix: fix_of_type(found, wanted),
         });
         return;
     }
@@ -117,12 +117,12 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
             problem: format!(
                 "{node} offers {policy} {offered} on {topic}, and {requested} is asked for"
             ),
-            mend: format!("set the parameter {}", mismatch.mend),
+            fix: format!("set the parameter {}", mismatch.fix),
         });
     }
 }
 
-fn mend_of_type(found: &str, wanted: &Wanted) -> String {
+fn fix_of_type(found: &str, wanted: &Wanted) -> String {
     let topic = &wanted.topic;
     match found {
         "sensor_msgs/msg/CompressedImage" => format!(
@@ -149,7 +149,7 @@ fn silent(wanted: &Wanted, publishers: &[Publisher]) -> Finding {
             wanted.topic,
             nodes.join(", ")
         ),
-        mend: "see whether the camera runs; big images need more shared memory (Fast DDS: segment_size) or larger socket \
+        fix: "see whether the camera runs; big images need more shared memory (Fast DDS: segment_size) or larger socket \
                buffers (sysctl net.core.rmem_max) than the default"
             .to_owned(),
     }
@@ -176,7 +176,7 @@ fn lookalikes(
         .map(|(wanted, name)| Finding {
             problem: format!("nobody publishes {}, but {name} is published", wanted.topic),
             // as with image_transport, the name of compressed images follows that of raw ones
-            mend: format!(
+            fix: format!(
                 "start the node with --ros-args -r {}:={}",
                 wanted.image_topic,
                 name.strip_suffix(COMPRESSED).unwrap_or(name)
@@ -206,7 +206,7 @@ fn nobody(wanted: &[Wanted], published: &[PublishedTopic], around: &Surroundings
         .collect();
     Finding {
         problem: format!("nobody publishes {}", topics.join(" or ")),
-        mend: if !names.is_empty() {
+        fix: if !names.is_empty() {
             format!(
                 "images are published on {}: set image_topic, or remap",
                 names.join(", ")
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn every_policy_that_does_not_fit_is_named_with_its_mend() {
+    fn every_policy_that_does_not_fit_is_named_with_its_fix() {
         let asked = Wanted {
             qos: Qos {
                 reliability: Some(Reliability::Reliable),
@@ -349,13 +349,13 @@ mod tests {
         ];
         let front = wanted("front/image_raw", "/front/image_raw", IMAGE);
         let nobody = "nobody publishes /front/image_raw, but";
-        let mend = "is published: start the node with --ros-args -r front/image_raw:=";
+        let fix = "is published: start the node with --ros-args -r front/image_raw:=";
         assert_eq!(
             texts(std::slice::from_ref(&front), &topics),
             [
-                format!("{nobody} /sensors/front/image_raw {mend}/sensors/front/image_raw"),
-                format!("{nobody} /xfront/image_raw {mend}/xfront/image_raw"),
-                format!("{nobody} /rear/image_raw {mend}/rear/image_raw"),
+                format!("{nobody} /sensors/front/image_raw {fix}/sensors/front/image_raw"),
+                format!("{nobody} /xfront/image_raw {fix}/xfront/image_raw"),
+                format!("{nobody} /rear/image_raw {fix}/rear/image_raw"),
             ]
         );
         let compressed = published("/front/image_raw/compressed", JPEG, Qos::IMAGES);

@@ -13,7 +13,7 @@ pub struct Mismatch {
     pub offered: String,
     pub requested: String,
     /// The parameter with which the subscription asks for no more than is offered.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl Qos {
@@ -24,7 +24,7 @@ impl Qos {
             policy,
             offered,
             requested,
-            mend: format!("qos_overrides.{topic}.subscription.{policy}: {value}"),
+            fix: format!("qos_overrides.{topic}.subscription.{policy}: {value}"),
         };
         let choices = [
             weaker(self.reliability, requested.reliability),
