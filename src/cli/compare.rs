@@ -1,6 +1,6 @@
 //! `shuffledet compare`: compares two evaluations.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::{Args, value_parser};
 
 use super::Status;
+use super::colour::shows_colour;
 use super::evaluation_outputs::check_outputs;
 use super::merge::images_of;
 use super::values;
@@ -120,7 +121,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&comparison)?)?;
     } else {
-        let colour = out.is_terminal();
+        let colour = shows_colour(&out);
         let comparison = &comparison;
         write!(out, "{}", ComparisonTable { comparison, colour })?;
     }

@@ -1,6 +1,6 @@
 //! The outputs of `eval` and `merge`.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Status;
+use super::colour::shows_colour;
 use shuffledet_core::whole_file;
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{Budget, Evaluation};
@@ -164,7 +165,7 @@ impl EvaluationOutputArgs {
             out.flush()?;
         } else if !self.quiet {
             let mut out = io::stdout().lock();
-            let colour = out.is_terminal();
+            let colour = shows_colour(&out);
             write!(out, "{}", EvaluationTable { evaluation, colour })?;
             if !written.is_empty() {
                 writeln!(out, "\nwritten")?;
@@ -186,7 +187,7 @@ impl EvaluationOutputArgs {
         if !verdicts.is_empty() {
             let verdicts = &verdicts;
             let mut err = io::stderr().lock();
-            let colour = err.is_terminal();
+            let colour = shows_colour(&err);
             write!(err, "{}", VerdictLines { verdicts, colour })?;
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Writes log lines to standard error.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
+
+use super::colour::shows_colour;
 
 /// Logs events of at least the severity `level`. RUST_LOG overrides it.
 pub fn start(level: Level) {
@@ -12,7 +14,7 @@ pub fn start(level: Level) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(shows_colour(&io::stderr()))
         .with_target(false)
         .without_time()
         .init();

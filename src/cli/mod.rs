@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cameras;
+mod colour;
 pub mod compare;
 pub mod detect;
 pub mod doctor;

@@ -1,7 +1,7 @@
 //! `shuffledet replay`: detects objects in the images of a recording.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::cameras::Selected;
+use super::colour::shows_colour;
 use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
@@ -196,7 +197,7 @@ fn print(args: &ReplayArgs, summary: &Summary, written: &[PathBuf]) -> anyhow::R
     if args.json {
         writeln!(out, "{}", serde_json::to_string(summary)?)?;
     } else if !args.quiet {
-        let colour = io::stdout().is_terminal();
+        let colour = shows_colour(&out);
         write!(out, "{}", SummaryTable { summary, colour })?;
         if !written.is_empty() {
             writeln!(out, "\nwritten")?;

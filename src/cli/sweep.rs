@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -12,6 +12,7 @@ use clap::{Args, value_parser};
 use serde_json::{Map, Value, json};
 
 use super::cameras::NothingRead;
+use super::colour::shows_colour;
 use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
@@ -324,7 +325,7 @@ fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string(outcome)?)?;
         return Ok(());
     }
-    let colour = out.is_terminal();
+    let colour = shows_colour(&out);
     write!(out, "{}", SweepTable { outcome, colour })?;
     if let (Some(path), Some(_)) = (&args.best, outcome.best) {
         writeln!(out, "written to {}", path.display())?;

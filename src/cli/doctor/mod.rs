@@ -7,12 +7,13 @@ mod providers;
 mod ros;
 mod system;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use clap::Args;
 
 use super::Status;
+use super::colour::shows_colour;
 use super::parameters::ParameterArgs;
 use check::{Check, Level, Report};
 use shuffledet_infer::{Runtime, SessionOptions};
@@ -37,7 +38,8 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Status> {
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
-        report.print(&mut out, io::stdout().is_terminal())?;
+        let colour = shows_colour(&out);
+        report.print(&mut out, colour)?;
     }
     Ok(if report.worst() == Level::Fail {
         Status::SomeFailed

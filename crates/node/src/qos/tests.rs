@@ -73,7 +73,7 @@ fn a_value_of_no_name_is_refused() {
     }
 }
 
-/// Offers every value to every request for it, and names the pairs that do not fit, with the value that fixes them.
+/// Matches every offer with every request and returns the mismatches with the value that fixes each.
 fn misfits<T: Policy>(
     values: &[(&str, Option<T>)],
     set: impl Fn(&mut Qos, Option<T>),
