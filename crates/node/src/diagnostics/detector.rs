@@ -55,7 +55,8 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
         let share = own.map_or(1.0, |own| own.time_share);
         if share < LEAST_SHARE {
             let share = 100.0 * share;
-            let problem = format!("{provider} accounts for only {share:.0} % of the model's run time");
+            let problem =
+                format!("{provider} accounts for only {share:.0} % of the model's run time");
             problems.add(Level::Warn, problem);
         }
     }

@@ -106,7 +106,9 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
     if publisher.message_type != wanted.message_type {
         let (found, expected) = (&publisher.message_type, wanted.message_type);
         findings.push(Finding {
-            problem: format!("{node} publishes the wrong type on {topic}: expected {expected}, found {found}"),
+            problem: format!(
+                "{node} publishes the wrong type on {topic}: expected {expected}, found {found}"
+            ),
             fix: fix_of_type(found, wanted),
         });
         return;

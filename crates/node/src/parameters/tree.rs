@@ -32,7 +32,9 @@ pub fn overrides_to_tree(overrides: &[(String, ParameterValue)]) -> Result<Value
         let place = place(&mut tree, &keys)
             .filter(|place| place.is_null())
             .ok_or_else(|| {
-                format!("parameter {name}: given both as a value and as a section; remove one of them")
+                format!(
+                    "parameter {name}: given both as a value and as a section; remove one of them"
+                )
             })?;
         *place = Value::from(value);
     }
