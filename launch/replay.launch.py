@@ -1,9 +1,9 @@
-"""Plays a recording beside shuffledet_node, on the recording's clock, and ends when both are done.
+"""Plays a recording to shuffledet_node on the recording's clock, and ends after the last frame.
 
 ros2 launch shuffledet replay.launch.py bag:=FOLDER camera:=/camera/image_raw
 
-The arguments of shuffledet.launch.py go through to the node. Frames that come faster than they are worked on are
-dropped, as on a vehicle; `shuffledet replay` works on every one.
+The arguments of shuffledet.launch.py are passed to the node. The node drops frames that it cannot process in time, as
+on a vehicle; `shuffledet replay` processes every frame.
 """
 
 from launch import LaunchDescription
@@ -41,10 +41,10 @@ def generate_launch_description():
     last_frame = TimerAction(period=1.0, actions=[EmitEvent(event=Shutdown(reason="the recording has been played"))])
     return LaunchDescription(
         [
-            DeclareLaunchArgument("bag", description="recording to play: its folder, or its .mcap file"),
-            DeclareLaunchArgument("rate", default_value="1.0", description="speed of playing"),
+            DeclareLaunchArgument("bag", description="recording to play: a folder or an .mcap file"),
+            DeclareLaunchArgument("rate", default_value="1.0", description="playback speed as a multiple of real time"),
             DeclareLaunchArgument(
-                "delay", default_value="3.0", description="seconds for the node to load its model before playing"
+                "delay", default_value="3.0", description="seconds to wait before playing, while the node loads its model"
             ),
             node,
             player,

@@ -11,40 +11,43 @@ from launch_ros.substitutions import FindPackageShare
 DEFAULT_PARAMS = PathJoinSubstitution([FindPackageShare("shuffledet"), "config", "shuffledet.yaml"])
 
 ARGUMENTS = [
-    DeclareLaunchArgument("params_file", default_value=DEFAULT_PARAMS, description="YAML file of the node's parameters"),
+    DeclareLaunchArgument("params_file", default_value=DEFAULT_PARAMS, description="YAML file with the node's parameters"),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
     DeclareLaunchArgument(
         "camera",
         default_value="image_raw",
-        description="topic of the camera's images, without /compressed, where there is one camera",
+        description="image topic of a single camera, without /compressed",
     ),
     DeclareLaunchArgument(
         "cameras",
         default_value="",
-        description="names of several cameras, separated by commas (front,left), each on NAME/image_raw unless params_file "
-        "says otherwise",
+        description="names of several cameras, separated by commas (front,left); each publishes NAME/image_raw unless "
+        "params_file sets another topic",
     ),
     DeclareLaunchArgument(
         "reliability",
         default_value="",
-        description="best_effort or reliable: input.reliability, in place of params_file's",
+        description="best_effort or reliable; overrides input.reliability of params_file",
     ),
-    DeclareLaunchArgument("model", default_value="", description="model.name, in place of params_file's"),
+    DeclareLaunchArgument("model", default_value="", description="name or path; overrides model.name of params_file"),
     DeclareLaunchArgument(
         "provider",
         default_value="",
-        description="runtime.providers, separated by commas (tensorrt,cuda,cpu), in place of params_file's",
+        description="execution providers, separated by commas (tensorrt,cuda,cpu); overrides runtime.providers of "
+        "params_file",
     ),
     DeclareLaunchArgument(
         "autostart",
         default_value="",
-        description="true or false: whether the node configures and activates itself; params_file's if empty",
+        description="true or false: whether the node configures and activates itself; overrides autostart of params_file",
     ),
     DeclareLaunchArgument(
-        "use_sim_time", default_value="", description="true or false: take the time from /clock; params_file's if empty"
+        "use_sim_time",
+        default_value="",
+        description="true or false: whether the node takes its time from /clock; overrides use_sim_time of params_file",
     ),
     DeclareLaunchArgument(
-        "log_level", default_value="info", description="debug, info, warn, error or fatal; LOGGER:=LEVEL for one logger"
+        "log_level", default_value="info", description="debug, info, warn, error or fatal; LOGGER:=LEVEL sets one logger"
     ),
 ]
 
@@ -62,7 +65,7 @@ def start_node(context):
             raise ValueError(f"{name}:={value}: expected {' or '.join(values)}")
         return values[value]
 
-    # launch itself passes over a file that is not there
+    # launch itself ignores a missing file
     params_file = argument("params_file")
     if not Path(params_file).is_file():
         raise FileNotFoundError(f"params_file:={params_file}: no such file")

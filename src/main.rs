@@ -7,7 +7,7 @@ use clap::Parser;
 use shuffledet::cli::{self, Cli};
 use shuffledet_detector::metrics::allocations::CountingAllocator;
 
-/// For `bench`, which tells what a frame allocates; it costs nothing that can be measured.
+/// Counts allocations for `bench`. The overhead is too small to measure.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 

@@ -1,4 +1,4 @@
-//! Which topics of a recording a command reads, and what it says where there is nothing to read.
+//! Selects the image topics that a command reads, and explains why a recording yields no frame.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,34 +12,35 @@ use shuffledet_detector::pipeline::{Camera, ImageTopics};
 /// The topics to read.
 pub struct Selected {
     pub cameras: Vec<Camera>,
-    /// One line for each topic that is not read though it has images: why.
+    /// One line for each image topic that is left out, with the reason.
     pub left_out: Vec<String>,
-    /// Whether the user named them; if not, topics whose messages are no pictures are passed over.
+    /// Whether the user named the topics; if not, topics without pictures are skipped.
     named: bool,
 }
 
-/// Nothing was there to work on: no success, though nothing failed. Exit code 2.
+/// The input has nothing to process. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NothingRead(String);
 
-/// How many messages are read at most to find out what the topics hold. One that shows later is passed over then.
+/// The maximum number of messages read to find out what the topics contain. A topic whose first
+/// message comes later is skipped when it is read.
 const SURVEYED: usize = 100;
 
 impl Selected {
-    /// The recording's image topics, or those of them that were asked for.
+    /// Selects the recording's image topics, or the `wanted` ones among them.
     pub fn new(recording: &Recording, wanted: &[String], path: &Path) -> anyhow::Result<Self> {
         let all = ImageTopics::of(recording);
         let path = path.display();
         let unreadable = |topic: &str| all.unreadable.iter().find(|t| t.topic == topic);
         if let Some(unreadable) = wanted.iter().find_map(|topic| unreadable(topic)) {
             let (topic, why) = (&unreadable.topic, &unreadable.why);
-            bail!("--topic {topic}: {path} has no images there that can be read: {why}");
+            bail!("--topic {topic}: cannot read the images on this topic of {path}: {why}");
         }
         if all.cameras.is_empty() {
             let topics: String = recording.topics().iter().map(listed).collect();
             bail!(
-                "{path}: no image topics; expected sensor_msgs/msg/Image or CompressedImage, found:{}{}",
+                "{path}: no image topics: expected sensor_msgs/msg/Image or CompressedImage, found:{}{}",
                 if topics.is_empty() {
                     " no topics at all"
                 } else {
@@ -68,7 +69,7 @@ impl Selected {
         }
         if wanted.is_empty() {
             let reasons = all.unreadable.iter();
-            let reasons = reasons.map(|t| format!("{}: left out: {}", t.topic, t.why));
+            let reasons = reasons.map(|t| format!("left out {}: {}", t.topic, t.why));
             selected.left_out.extend(reasons);
             selected.cameras = all.cameras;
             selected.leave_out_measurements(recording)?;
@@ -76,13 +77,13 @@ impl Selected {
         Ok(selected)
     }
 
-    /// Leaves out the topics whose first message is no picture.
+    /// Leaves out the topics whose first message is not a picture.
     fn leave_out_measurements(&mut self, recording: &Recording) -> anyhow::Result<()> {
         let mut heard = self.cameras.clone();
-        // a topic without messages would be waited for
+        // the survey would wait for a topic without messages
         heard.retain(|camera| stated_messages(recording, &[camera.topic.as_str()]) != Some(0));
         if self.cameras.len() < 2 || heard.is_empty() {
-            // what one topic holds shows when it is read
+            // a single topic is checked when it is read
             return Ok(());
         }
         let source = RecordingSource::new(recording, heard, Duration::ZERO, None)?;
@@ -93,7 +94,7 @@ impl Selected {
         Ok(())
     }
 
-    /// The frames of the topics from `start` to `end`.
+    /// Returns the frames of the topics from `start` to `end`.
     pub fn source(
         &self,
         recording: &Recording,
@@ -107,7 +108,8 @@ impl Selected {
         })
     }
 
-    /// The frames of the topics, of which there must be one; says what is left out.
+    /// Returns the frames of the topics and warns about topics that are left out. Fails if there is no
+    /// frame.
     pub fn filled_source(
         &self,
         recording: &Recording,
@@ -126,7 +128,7 @@ impl Selected {
         Ok(source)
     }
 
-    /// Why no frame was read, of those recorded from the start to the end of `window`.
+    /// Explains why no frame was read from the given time window.
     pub fn nothing(
         &self,
         recording: &Recording,
@@ -149,9 +151,9 @@ impl Selected {
             )
         } else if let Some(span) = span.filter(|span| start > *span) {
             let (start, span) = (start.as_secs_f64(), span.as_secs_f64());
-            format!("--start {start} s is after its last message, {span} s after its first")
+            format!("--start {start} s is past the end; the recording is {span} s long")
         } else if self.cameras.is_empty() || (warnings.is_empty() && !self.left_out.is_empty()) {
-            "none of its image topics holds pictures, as the warnings say; name one with --topic to have its frames tried"
+            "none of the image topics contains pictures (see the warnings); use --topic to process one anyway"
                 .to_owned()
         } else if let Some(warning) = warnings.last() {
             let own_name = format!("{}: ", path.display());
@@ -169,17 +171,17 @@ impl Selected {
 }
 
 impl NothingRead {
-    /// Of annotated images none is in the recording at `path`.
+    /// Returns the error for a recording at `path` that has none of the annotated images.
     pub fn of_annotated(path: &Path) -> Self {
         NothingRead(format!(
-            "{}: none of the annotated images could be read from it; expected messages on the topics and with the stamps \
-             of the annotations",
+            "{}: no annotated image found in this recording: expected messages with the topics and stamps of the \
+             annotations",
             path.display()
         ))
     }
 }
 
-/// How many messages the topics have, where the recording says it of each.
+/// Returns the message count of the topics; `None` if the recording does not state each one.
 fn stated_messages(recording: &Recording, topics: &[&str]) -> Option<u64> {
     let of_topics = recording.topics().iter();
     let of_topics = of_topics.filter(|topic| topics.contains(&topic.name.as_str()));

@@ -1,6 +1,6 @@
-//! `shuffledet compare`: is the new model better?
+//! `shuffledet compare`: compares two evaluations.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::{Args, value_parser};
 
 use super::Status;
+use super::colour::shows_colour;
 use super::evaluation_outputs::check_outputs;
 use super::merge::images_of;
 use super::values;
@@ -22,40 +23,40 @@ use shuffledet_report::comparison_table::ComparisonTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A figure is better or worse where the bootstrap's interval of its difference does not hold 0; a stage is
-slower or faster where the rank test gives p < 0.01 and the medians differ by more than --latency-margin.
-Images that one of the files lacks are named and left out.
-Exit code: 0 when nothing is worse, 3 when something is, 1 on an error.")]
+A figure is better or worse if the bootstrap confidence interval of its difference excludes 0. A stage is
+slower or faster if the rank test gives p < 0.01 and the medians differ by more than --latency-margin.
+Images that are in one file only are listed and left out.
+Exit code: 0 if nothing is worse, 3 if something is, 1 on an error.")]
 pub struct CompareArgs {
-    /// What `eval --output` wrote: what there was
+    /// The baseline: an evaluation that `eval --output` wrote
     #[arg(value_name = "A.json")]
     a: PathBuf,
 
-    /// The same of what is to be judged
+    /// The candidate: an evaluation that `eval --output` wrote
     #[arg(value_name = "B.json")]
     b: PathBuf,
 
-    /// How much slower or faster a stage's median must be to count, as a share of it
+    /// Minimum relative change of a stage's median latency that counts
     #[arg(long, value_name = "SHARE", value_parser = values::positive, default_value = "0.1", help_heading = "Rules")]
     latency_margin: f64,
 
-    /// How sure an interval is
+    /// Confidence level of the intervals
     #[arg(long, value_name = "SHARE", value_parser = confidence, default_value = "0.95", help_heading = "Rules")]
     confidence: f64,
 
-    /// How often the images are drawn anew
+    /// Number of bootstrap resamples of the images
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(100..=100_000), default_value = "2000", help_heading = "Rules")]
     resamples: u32,
 
-    /// Detections that score more are compared one by one
+    /// Confidence threshold for the comparison of single detections
     #[arg(long, value_name = "S", value_parser = share, default_value = "0.25", help_heading = "Rules")]
     operating_score: f64,
 
-    /// Go on where the annotations of images differ, and judge both runs by those of B
+    /// Allow different annotations of an image; both runs are evaluated with those of B
     #[arg(long, help_heading = "Rules")]
     allow_different_truth: bool,
 
-    /// Where the images are, for the pictures of the report [default: where they were evaluated]
+    /// Location of the images for the report [default: the location recorded in B.json]
     #[arg(
         long,
         value_name = "DIR|BAG",
@@ -64,15 +65,15 @@ pub struct CompareArgs {
     )]
     images: Option<PathBuf>,
 
-    /// Write a report: one HTML file with every row, and what changed as pictures
+    /// Write a report: one HTML file with every row and with pictures of the changed detections
     #[arg(long, value_name = "OUT.html", help_heading = "Output")]
     report: Option<PathBuf>,
 
-    /// Replace a report that exists
+    /// Overwrite an existing report
     #[arg(long, help_heading = "Output")]
     force: bool,
 
-    /// Print one JSON object, and nothing else, on standard output
+    /// Print only one JSON object on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
 }
@@ -87,7 +88,7 @@ fn share(text: &str) -> Result<f64, String> {
 fn confidence(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(confidence) if (0.5..1.0).contains(&confidence) => Ok(confidence),
-        _ => Err("expected a number from 0.5 to below 1, as 0.95".to_owned()),
+        _ => Err("expected a number of at least 0.5 and less than 1, such as 0.95".to_owned()),
     }
 }
 
@@ -120,7 +121,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&comparison)?)?;
     } else {
-        let colour = out.is_terminal();
+        let colour = shows_colour(&out);
         let comparison = &comparison;
         write!(out, "{}", ComparisonTable { comparison, colour })?;
     }
@@ -139,7 +140,7 @@ fn write_report(
 ) -> anyhow::Result<()> {
     let images = match &args.images {
         Some(path) => Some(images_of(b, path)?),
-        // elsewhere than on the machine that evaluated them they need not be
+        // on another machine than the one of the evaluation, the images may be missing
         None => images_of(b, Path::new(&b.subject.dataset.images_in)).ok(),
     };
     let page = render(&ComparisonReport {

@@ -1,4 +1,4 @@
-//! `shuffledet detect`: objects in image files.
+//! `shuffledet detect`: detects objects in image files.
 
 use std::collections::HashSet;
 use std::fs;
@@ -20,24 +20,24 @@ use shuffledet_image::{BgrView, ImageDecoder, draw};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit code: 0 when every image was processed, 2 when some could not be, 1 on an error.")]
+Exit code: 0 if every image was processed, 2 if some failed, 1 on an error.")]
 pub struct DetectArgs {
-    /// Image files, in any format that OpenCV reads, whatever their names
+    /// Image files in any format that OpenCV reads; the file name does not matter
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
 
     #[command(flatten)]
     parameters: ParameterArgs,
 
-    /// Print one JSON object a line for each image, and nothing else, on standard output
+    /// Print only one JSON object per image and line on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
 
-    /// Write each image with its boxes into this folder, as JPEG
+    /// Write each image with its boxes to this folder as JPEG
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     draw: Option<PathBuf>,
 
-    /// Replace drawn images that exist
+    /// Overwrite existing drawn images
     #[arg(long, requires = "draw", help_heading = "Output")]
     force: bool,
 }
@@ -54,14 +54,14 @@ struct ImageResult<'a> {
 #[derive(Serialize)]
 struct Found<'a> {
     label: &'a str,
-    /// The model's own index.
+    /// The model's class index.
     class_id: usize,
     score: f32,
     /// Left, top, width, height in pixels of the image.
     bbox: [f32; 4],
 }
 
-/// Quality of drawn images.
+/// JPEG quality of drawn images.
 const JPEG_QUALITY: i32 = 90;
 
 pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
@@ -106,8 +106,8 @@ fn detect<'a>(
     Ok((image, detector.detect(&image)?))
 }
 
-/// Where each image is drawn: its name with `.jpg`. Fails where two have the same, where one is an image that is read,
-/// or where one exists and may not be replaced.
+/// Returns the output path of each image: its name with `.jpg`. Fails if two paths are equal, if one
+/// is an input image, or if one exists without `--force`.
 fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let resolved = args
         .images
@@ -124,7 +124,7 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
         let target = folder.join(name);
         if targets.contains(&target) {
             bail!(
-                "--draw: two of the images would be drawn to {}",
+                "--draw: two images would be written to {}; rename one of them",
                 target.display()
             );
         }
@@ -133,13 +133,13 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
             .is_ok_and(|target| originals.contains(&target))
         {
             bail!(
-                "--draw {}: would write over the image {}; choose another folder",
+                "--draw {}: would overwrite the input image {}; choose another folder",
                 folder.display(),
                 target.display()
             );
         }
         if target.exists() && !args.force {
-            bail!("{} exists; use --force to replace it", target.display());
+            bail!("{} exists; use --force to overwrite it", target.display());
         }
         targets.push(target);
     }

@@ -1,4 +1,4 @@
-//! `shuffledet eval`: from annotated images to figures.
+//! `shuffledet eval`: evaluates detections against annotated images.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -28,13 +28,14 @@ use shuffledet_harness::run::{Task, run as run_images};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Counted are detections that score more than 0.001, at most 100 an image, whatever the thresholds
-of --config are: the figures need them all. --score-threshold, --max-detections and --set say
-otherwise. With --output, what is finished is kept in OUT.json.journal until all is: --resume goes
-on from there.
-Exit code: 0 when every image was processed, 2 when some failed, the labels yield nothing to evaluate or
-the recording has none of the images (then nothing is written), 3 when a condition of the budget does not
-hold, 1 on an error, 130 when interrupted.")]
+The evaluation uses a confidence threshold of 0.001 and at most 100 detections per image. It ignores the
+thresholds of --config, because average precision needs the detections with low scores as well.
+--score-threshold, --max-detections and --set change these values.
+With --output, the results of finished images are kept in OUT.json.journal until the run is complete;
+--resume continues an interrupted run.
+Exit code: 0 if every image was processed; 2 if some failed, the annotations leave nothing to evaluate or
+the recording has none of the images (then nothing is written); 3 if a condition of the budget is not met;
+1 on an error; 130 if interrupted.")]
 pub struct EvalArgs {
     #[command(flatten)]
     truth: TruthArgs,
@@ -42,31 +43,31 @@ pub struct EvalArgs {
     #[command(flatten)]
     parameters: ParameterArgs,
 
-    /// Detections score more than this [default: 0.001]
+    /// Confidence threshold: only detections with a higher score count [default: 0.001]
     #[arg(long, value_name = "S", help_heading = "Parameters")]
     score_threshold: Option<f64>,
 
-    /// The most detections of an image, best first [default: 100]
+    /// Maximum number of detections per image, best first [default: 100]
     #[arg(long, value_name = "N", help_heading = "Parameters")]
     max_detections: Option<usize>,
 
-    /// Count boxes clipped to the image, as they are published, not as the model makes them; models' reference figures
-    /// are of the latter
+    /// Clip boxes to the image, as published detections are. By default boxes are evaluated unclipped, as in the
+    /// models' reference figures
     #[arg(long, help_heading = "Parameters")]
     clipped: bool,
 
-    /// Share I of N, from 1/N to N/N: the images whose number, divided by N, leaves I - 1
+    /// Evaluate shard I of N, from 1/N to N/N: the images whose index modulo N is I - 1
     #[arg(long, value_name = "I/N", value_parser = value_parser!(Shard), help_heading = "Run")]
     shard: Option<Shard>,
 
-    /// Go on from what an interrupted run with this --output has finished, if there is one
+    /// Continue the interrupted run with this --output, if there is one
     #[arg(long, requires = "output", help_heading = "Run")]
     resume: bool,
 
     #[command(flatten)]
     outputs: EvaluationOutputArgs,
 
-    /// Write the detections as COCO results
+    /// Write the detections as a COCO results file
     #[arg(long, value_name = "OUT.json", help_heading = "Output")]
     coco_results: Option<PathBuf>,
 }
@@ -148,7 +149,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let is_recording = matches!(data.images, Images::Recording(_));
     let is_missing =
         |record: &ImageRecord| record.failure.as_ref().is_some_and(Failure::is_missing);
-    // of a share there may be none where others have all
+    // a shard may have no image of the recording while others have them
     if is_recording && args.shard.is_none() && records.iter().all(is_missing) {
         if let Some(journal) = journal {
             journal.finish()?;
@@ -173,13 +174,13 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
 
 fn tell_of_interruption(outputs: &EvaluationOutputArgs, done: usize, all: usize) {
     let how = match outputs.output {
-        Some(_) => "the same command with --resume goes on from there",
-        None => "without --output nothing is kept",
+        Some(_) => "to continue, repeat the command with --resume",
+        None => "the results are lost, because --output was not given",
     };
-    eprintln!("interrupted: {done} of {all} images are done; {how}");
+    eprintln!("interrupted after {done} of {all} images; {how}");
 }
 
-/// The journal beside `--output`, and what it holds already.
+/// Opens the journal beside `--output` and returns it with the images that are already finished.
 fn open_journal(args: &EvalArgs, subject: &Subject) -> anyhow::Result<(Option<Journal>, Finished)> {
     let Some(output) = &args.outputs.output else {
         return Ok((None, Finished::default()));
@@ -193,7 +194,7 @@ fn open_journal(args: &EvalArgs, subject: &Subject) -> anyhow::Result<(Option<Jo
     }
     if path.exists() && !args.outputs.force {
         bail!(
-            "{}: an earlier run was interrupted; go on from there with --resume, or begin anew with --force",
+            "{}: an earlier run was interrupted; continue it with --resume, or start over with --force",
             path.display()
         );
     }
@@ -203,19 +204,19 @@ fn open_journal(args: &EvalArgs, subject: &Subject) -> anyhow::Result<(Option<Jo
     ))
 }
 
-/// What is done, from this run and from those before it.
+/// The results of this run and of the earlier runs that it continues.
 struct Collected {
     strict: bool,
     journal: Option<Journal>,
     records: Vec<ImageRecord>,
-    /// Seconds that earlier runs took.
+    /// Duration of the earlier runs in seconds.
     earlier_s: f64,
     started: Instant,
     bar: ProgressBar,
 }
 
 impl Collected {
-    /// Seconds so far.
+    /// Returns the duration of all runs so far in seconds.
     fn wall_s(&self) -> f64 {
         self.earlier_s + self.started.elapsed().as_secs_f64()
     }
@@ -232,7 +233,7 @@ impl Collected {
     }
 }
 
-/// Fails where something is not right with the image, and that is to be an error.
+/// Fails if the image has a problem and `strict` makes problems errors.
 fn check(record: &ImageRecord, strict: bool) -> anyhow::Result<()> {
     let mut problems = Problems::default();
     if strict {
@@ -242,7 +243,7 @@ fn check(record: &ImageRecord, strict: bool) -> anyhow::Result<()> {
     checked.context("--strict")
 }
 
-/// Takes the images of `pending`, which `images` reads, through `detectors`.
+/// Processes the images of `pending`, which `images` reads, with `detectors`.
 fn process(
     loaded: &Loaded,
     detectors: Vec<Detector>,

@@ -1,6 +1,6 @@
-//! What `eval` and `merge` write and print.
+//! The outputs of `eval` and `merge`.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Status;
+use super::colour::shows_colour;
 use shuffledet_core::whole_file;
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{Budget, Evaluation};
@@ -20,33 +21,33 @@ use shuffledet_report::mistakes::pictures;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct EvaluationOutputArgs {
-    /// Write everything: figures, and objects and detections of each image
+    /// Write the complete evaluation: figures, and the objects and detections of each image
     #[arg(long, value_name = "OUT.json")]
     pub output: Option<PathBuf>,
 
-    /// Write a report: one HTML file with figures, curves, and the worst mistakes as pictures
+    /// Write a report: one HTML file with figures, curves and pictures of the worst errors
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 
-    /// YAML: a list of conditions, such as `- map50 >= 0.31`; exit code 3 when one does not hold
+    /// YAML file with a list of conditions, such as `- map50 >= 0.31`; exit code 3 if one is not met
     #[arg(long, value_name = "FILE")]
     budget: Option<PathBuf>,
 
-    /// Replace outputs that exist
+    /// Overwrite existing outputs
     #[arg(long)]
     pub force: bool,
 
-    /// Print what --output writes, and nothing else, on standard output
+    /// Print only the JSON object that --output writes on standard output
     #[arg(long)]
     json: bool,
 
-    /// Print nothing but warnings, errors and what does not hold
+    /// Print only warnings, errors and budget conditions that are not met
     #[arg(long, short)]
     pub quiet: bool,
 }
 
-/// Fails where one of `outputs`, each with its option, exists and may not be replaced, is a folder, or would replace
-/// another or something of `inputs`.
+/// Fails if one of `outputs` (option and path) exists without `force`, is a folder, or would overwrite
+/// another output or one of `inputs`.
 pub fn check_outputs<'a>(
     outputs: impl Iterator<Item = (&'static str, &'a Path)>,
     inputs: impl Iterator<Item = &'a Path>,
@@ -57,35 +58,35 @@ pub fn check_outputs<'a>(
     for (option, path) in outputs {
         if seen.contains(&path) {
             bail!(
-                "{option} {}: is another output, too; choose another",
+                "{option} {}: another output has the same path; choose a different one",
                 path.display()
             );
         }
         seen.push(path);
         if path.is_dir() {
             bail!(
-                "{option} {}: is a folder; expected the name of a file",
+                "{option} {}: expected a file, found a folder",
                 path.display()
             );
         }
-        // what cannot be resolved does not exist
+        // a path that cannot be resolved does not exist
         let resolved = path.canonicalize().ok();
         if resolved.is_some_and(|path| inputs.contains(&path)) {
             bail!(
-                "{option} {}: would write over what is read; choose another",
+                "{option} {}: would overwrite an input; choose a different path",
                 path.display()
             );
         }
         if path.exists() && !force {
-            bail!("{} exists; use --force to replace it", path.display());
+            bail!("{} exists; use --force to overwrite it", path.display());
         }
     }
     Ok(())
 }
 
 impl EvaluationOutputArgs {
-    /// Fails where an output exists and may not be replaced, where it would replace something of `inputs`, or another
-    /// output. `more` is one that not every command has.
+    /// Fails if an output exists without `--force`, or would overwrite one of `inputs` or another output.
+    /// `more` is an output that not every command has.
     pub fn check<'a>(
         &'a self,
         inputs: impl Iterator<Item = &'a Path>,
@@ -99,13 +100,14 @@ impl EvaluationOutputArgs {
         check_outputs(own.chain(more), inputs, self.force)
     }
 
-    /// The budget, and where it stands.
+    /// Reads the budget and returns it with its path.
     pub fn budget(&self) -> anyhow::Result<Option<(Budget, &Path)>> {
         let path = self.budget.as_deref();
         path.map(|path| Ok((Budget::read(path)?, path))).transpose()
     }
 
-    /// Writes and prints an evaluation of `images`, with its verdicts; `written` are files that are there already.
+    /// Writes and prints an evaluation of `images` with the verdicts of the budget. `written` lists files
+    /// that are already written.
     pub fn finish(
         &self,
         evaluation: &Evaluation,
@@ -163,7 +165,7 @@ impl EvaluationOutputArgs {
             out.flush()?;
         } else if !self.quiet {
             let mut out = io::stdout().lock();
-            let colour = out.is_terminal();
+            let colour = shows_colour(&out);
             write!(out, "{}", EvaluationTable { evaluation, colour })?;
             if !written.is_empty() {
                 writeln!(out, "\nwritten")?;
@@ -176,7 +178,7 @@ impl EvaluationOutputArgs {
             }
             return Ok(());
         }
-        // what a table would have told
+        // the warnings that the table would contain
         for (problem, occurrences) in evaluation.problems.iter().filter(|(p, _)| !p.is_ordinary()) {
             let first = occurrences.first.join("; ");
             tracing::warn!("{} {}: {first}", occurrences.count, problem.text());
@@ -185,7 +187,7 @@ impl EvaluationOutputArgs {
         if !verdicts.is_empty() {
             let verdicts = &verdicts;
             let mut err = io::stderr().lock();
-            let colour = err.is_terminal();
+            let colour = shows_colour(&err);
             write!(err, "{}", VerdictLines { verdicts, colour })?;
         }
         Ok(())

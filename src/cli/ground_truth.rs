@@ -1,4 +1,4 @@
-//! The options that say what is evaluated, and the data set that comes of them.
+//! The options that select the ground truth, and the data set that they describe.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use shuffledet_image::size::image_size;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ground truth")]
 pub struct TruthArgs {
-    /// A rosbag2 recording whose images are annotated, or a folder of images
+    /// A rosbag2 recording with annotated images, or a folder of images
     #[arg(
         value_name = "BAG|DIR",
         required_unless_present = "images",
@@ -38,20 +38,20 @@ pub struct TruthArgs {
     )]
     recording: Option<PathBuf>,
 
-    /// A folder of images, whatever else is in it
+    /// A folder of images; other files in it are ignored
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
-    /// A COCO JSON file, or a folder of KITTI or YOLO labels. Of a recording: COCO JSON with topic and stamp_ns
+    /// A COCO JSON file, or a folder of KITTI or YOLO labels; for a recording, COCO JSON with topic and stamp_ns
     #[arg(long, value_name = "FILE|DIR", required_unless_present = "truth_topic")]
     annotations: Option<PathBuf>,
 
-    /// What the annotations are: coco, kitti or yolo [default: by how they look]
+    /// Format of the annotations: coco, kitti or yolo [default: detected from the files]
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)),
         hide_possible_values = true, requires = "annotations")]
     format: Option<String>,
 
-    /// A topic of the recording with the objects, as Detection2DArray
+    /// A topic of the recording with the ground truth as Detection2DArray
     #[arg(
         long,
         value_name = "T",
@@ -60,31 +60,31 @@ pub struct TruthArgs {
     )]
     truth_topic: Option<String>,
 
-    /// The image topic that --truth-topic is of [default: the only one]
+    /// The image topic that --truth-topic annotates [default: the only image topic]
     #[arg(long, value_name = "T", requires = "truth_topic")]
     topic: Option<String>,
 
-    /// YAML: names of the model's classes to categories of the data set, as `bus: vehicle`
+    /// YAML file that maps classes of the model to categories of the data set, such as `bus: vehicle`
     #[arg(long, value_name = "FILE")]
     class_map: Option<PathBuf>,
 
-    /// YAML: regions of the images in which nothing counts
+    /// YAML file with regions of the images to ignore
     #[arg(long, value_name = "FILE")]
     ignore: Option<PathBuf>,
 
-    /// Fail on the first thing that is wrong with the annotations or the images
+    /// Fail at the first problem with the annotations or the images
     #[arg(long)]
     pub strict: bool,
 
-    /// Evaluate the first N images only
+    /// Evaluate only the first N images
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
-    /// Metres from the ground to the camera: tells hits and errors by distance; needs --camera-info
+    /// Height of the camera above the ground in metres; adds figures by distance; needs --camera-info
     #[arg(long, value_name = "M", value_parser = values::positive, requires = "camera_info", help_heading = "Distance")]
     camera_height: Option<f64>,
 
-    /// The camera's calibration, as camera_calibration writes it
+    /// Calibration of the camera in the format of the ROS package camera_calibration
     #[arg(
         long,
         value_name = "YAML",
@@ -93,7 +93,7 @@ pub struct TruthArgs {
     )]
     camera_info: Option<PathBuf>,
 
-    /// Degrees by which the camera looks down
+    /// Downward pitch of the camera in degrees
     #[arg(
         long,
         value_name = "DEG",
@@ -105,28 +105,28 @@ pub struct TruthArgs {
     camera_pitch: f64,
 }
 
-/// What is evaluated.
+/// The images and objects to evaluate.
 pub struct DataSet {
     pub truth: Truth,
-    /// Of the annotations, and where classes of the model do not fit them.
+    /// Problems of the annotations and of the mapping from the model's classes.
     pub problems: Problems,
     pub images: Images,
     pub description: DatasetDescription,
-    /// By class of the model.
+    /// Category of each class of the model.
     pub categories: Vec<Option<u64>>,
-    /// How it is evaluated.
+    /// The settings of the evaluation.
     pub settings: EvaluationSettings,
 }
 
 impl TruthArgs {
-    /// The folder or recording.
+    /// Returns the folder or recording.
     pub fn input(&self) -> &Path {
         let input = self.images.as_deref().or(self.recording.as_deref());
-        // clap has seen to it that there is one of them
+        // clap ensures that one of them is given
         input.unwrap_or(Path::new(""))
     }
 
-    /// The recording, unless what was given in its place is a folder of images.
+    /// Returns the recording, unless the positional argument is a folder of images.
     fn recording(&self) -> Option<&Path> {
         let path = self.recording.as_deref()?;
         let has_images = || images_in(path).is_ok_and(|images| !images.is_empty());
@@ -134,7 +134,7 @@ impl TruthArgs {
         (!is_images).then_some(path)
     }
 
-    /// The files that are read and must not be written over.
+    /// Returns the input files, which must not be overwritten.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         let files = [
             &self.annotations,
@@ -146,7 +146,7 @@ impl TruthArgs {
         files.chain([self.input()])
     }
 
-    /// Reads the ground truth for a model whose classes are `labels`, and whose detections are as `detector` says.
+    /// Reads the ground truth for a model with the classes `labels` and the detector settings `detector`.
     pub fn load(&self, labels: &Labels, detector: &DetectorSettings) -> anyhow::Result<DataSet> {
         let map = self
             .class_map
@@ -178,7 +178,7 @@ impl TruthArgs {
         }
         truth.images.truncate(self.limit.unwrap_or(usize::MAX));
         if truth.images.is_empty() {
-            bail!("{annotations}: no images to evaluate");
+            bail!("{annotations}: contains no images to evaluate");
         }
         let categories = map.resolve(labels, &truth.categories, &mut problems);
         if categories.iter().all(Option::is_none) {
@@ -225,7 +225,7 @@ impl TruthArgs {
         let size = |path: &Path| image_size(path).ok();
         if self.recording().is_some() && format != Format::Coco {
             bail!(
-                "{}: {} labels name no messages of a recording; expected COCO JSON with topic and stamp_ns",
+                "{}: {} labels cannot be assigned to the messages of a recording; use COCO JSON with topic and stamp_ns",
                 path.display(),
                 format.name()
             );
@@ -267,7 +267,7 @@ impl TruthArgs {
 
     fn read_topic(&self, topic: &str, images: &Images, map: &ClassMap) -> anyhow::Result<Read> {
         let Images::Recording(recording) = images else {
-            bail!("--truth-topic {topic}: needs a recording");
+            bail!("--truth-topic {topic}: expected a recording, found a folder of images");
         };
         let wanted: Vec<String> = self.topic.iter().cloned().collect();
         let selected = Selected::new(recording, &wanted, self.input())?;
@@ -305,7 +305,7 @@ impl TruthArgs {
     }
 }
 
-/// Nothing that the model finds is looked for.
+/// Returns the error for annotations that have none of the model's classes.
 fn no_class(annotations: String, labels: &Labels, truth: &Truth) -> TruthError {
     let few = |names: Vec<&str>| {
         let more = if names.len() > 8 { ", ..." } else { "" };
@@ -319,7 +319,7 @@ fn no_class(annotations: String, labels: &Labels, truth: &Truth) -> TruthError {
     }
 }
 
-/// By label, the name of the category; labels without one are absent.
+/// Maps each label to the name of its category. Labels without one are absent.
 fn by_name(labels: &Labels, categories: &[Option<u64>], truth: &Truth) -> BTreeMap<String, String> {
     let name = |id: u64| truth.categories.iter().find(|category| category.id == id);
     let mapped = labels.names().zip(categories);
@@ -328,7 +328,7 @@ fn by_name(labels: &Labels, categories: &[Option<u64>], truth: &Truth) -> BTreeM
         .collect()
 }
 
-/// Annotations as they were read.
+/// The annotations as read.
 struct Read {
     truth: Truth,
     problems: Problems,
@@ -337,7 +337,7 @@ struct Read {
     sha256: Option<String>,
 }
 
-/// Fails where annotations of files are given with a recording, or the other way round.
+/// Fails if annotations of image files are given with a recording, or the reverse.
 fn check_sources(truth: &Truth, images: &Images, annotations: &str) -> anyhow::Result<()> {
     let fits = |source: &ImageSource| match images {
         Images::Folder(_) => matches!(source, ImageSource::File { .. }),
@@ -349,15 +349,15 @@ fn check_sources(truth: &Truth, images: &Images, annotations: &str) -> anyhow::R
     let title = stranger.source.title();
     match images {
         Images::Folder(_) => bail!(
-            "{annotations}: {title} is a message of a recording; give the recording in place of --images"
+            "{annotations}: {title} refers to a message of a recording; give the recording instead of --images"
         ),
         Images::Recording(_) => bail!(
-            "{annotations}: {title} is a file; give the folder that it is in by --images, or topic and stamp_ns of each image"
+            "{annotations}: {title} refers to an image file; give its folder with --images, or add topic and stamp_ns to each image"
         ),
     }
 }
 
-/// Of what was read, where that is no one file.
+/// Returns the sha256 of the ground truth as read, for annotations that are not a single file.
 fn truth_sha256(truth: &Truth) -> serde_json::Result<String> {
     let mut text = serde_json::to_vec(&truth.categories)?;
     for image in &truth.images {

@@ -1,4 +1,4 @@
-//! `shuffledet import`: from a video or a folder of images to a recording.
+//! `shuffledet import`: converts a video or a folder of images to a recording.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,25 +22,24 @@ use shuffledet_report::format;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A folder's images are taken in the formats that OpenCV reads (it may lack WebP, AVIF or GIF), frame2 before frame10.
-JPEG and PNG files go into the recording byte for byte, unless --raw is given.
-An image that cannot be read is named and left out; those after it keep their times.
-Exit code: 0 when every frame was written, 2 when images were left out, 1 on an error,
-130 when interrupted.")]
+A folder's images may have any format that OpenCV reads (WebP, AVIF or GIF may be missing). They are sorted
+naturally: frame2 comes before frame10. Without --raw, JPEG and PNG files are copied byte for byte.
+An image that cannot be read is reported and left out; the later images keep their times.
+Exit code: 0 if every frame was written, 2 if images were left out, 1 on an error, 130 if interrupted.")]
 pub struct ImportArgs {
-    /// A video that OpenCV reads, or a folder of images
+    /// A video in a format that OpenCV reads, or a folder of images
     #[arg(value_name = "VIDEO|IMAGE_DIR")]
     input: PathBuf,
 
-    /// The recording to write: a folder, or OUT.mcap with metadata.yaml beside it
+    /// The recording to write: a folder, or an .mcap file with metadata.yaml beside it
     #[arg(long, value_name = "BAG", help_heading = "Output")]
     output: PathBuf,
 
-    /// Replace an output that exists
+    /// Overwrite an existing output
     #[arg(long, help_heading = "Output")]
     force: bool,
 
-    /// Print nothing but warnings and errors
+    /// Print only warnings and errors
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 
@@ -48,7 +47,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "T", value_parser = super::values::topic, help_heading = "Messages")]
     topic: Option<String>,
 
-    /// The coordinate frame of the camera
+    /// The frame_id of the camera
     #[arg(
         long,
         value_name = "ID",
@@ -57,33 +56,33 @@ pub struct ImportArgs {
     )]
     frame_id: String,
 
-    /// Write sensor_msgs/Image, bgr8, rather than CompressedImage
+    /// Write sensor_msgs/Image with encoding bgr8 instead of CompressedImage
     #[arg(long, help_heading = "Messages")]
     raw: bool,
 
-    /// From 1 to 100, for what is not a JPEG or PNG file already
+    /// JPEG quality from 1 to 100 for frames that are not JPEG or PNG files
     #[arg(long, value_name = "Q", value_parser = value_parser!(i32).range(1..=100), default_value = "90",
         conflicts_with = "raw", help_heading = "Messages")]
     jpeg_quality: i32,
 
-    /// Write this calibration (of camera_calibration) for each frame, on camera_info beside the image topic
+    /// Write a CameraInfo message with this calibration for each frame, on the topic camera_info beside the image topic
     #[arg(long, value_name = "YAML", help_heading = "Messages")]
     camera_info: Option<PathBuf>,
 
-    /// Frames per second, as 25, 29.97 or 30000/1001 [default: the video's own; 10 for a folder]
+    /// Frames per second, such as 25, 29.97 or 30000/1001 [default: the rate of the video; 10 for a folder]
     #[arg(long, value_name = "F", help_heading = "Time")]
     fps: Option<FrameRate>,
 
-    /// The first frame's stamp: seconds since 1970, with up to nine decimals [default: now]
+    /// Stamp of the first frame in seconds since 1970 with up to nine decimals [default: now]
     #[arg(long, value_name = "S", value_parser = super::values::stamp_ns, help_heading = "Time")]
     start_stamp: Option<u64>,
 
-    /// The most frames to write
+    /// Maximum number of frames to write
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..), help_heading = "Selection")]
     limit: Option<u64>,
 }
 
-/// Frames per second of a folder of images.
+/// Default frame rate of a folder of images in frames per second.
 const FOLDER_FPS: f64 = 10.0;
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -94,7 +93,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
         Some(rate) => rate,
         None => input.rate().with_context(|| {
             let path = args.input.display();
-            format!("{path}: states no frames per second; give them by --fps")
+            format!("{path}: the video states no frame rate; set it with --fps")
         })?,
     };
     let start_ns = args.start_stamp.map_or_else(now_ns, Ok)?;
@@ -117,7 +116,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     };
     let ran = import.copy(&mut input, start_ns, &stop);
     import.bar.finish_and_clear();
-    // what was written before an error is completed, and the error told after it
+    // complete the frames written so far before the error is reported
     let finished = import.recording.take().map(CameraRecording::finish);
     ran?;
     let interrupted = stop.load(Ordering::Relaxed);
@@ -155,7 +154,7 @@ impl ImportArgs {
         });
         if info.is_some() && info_topic(&camera) == camera.topic {
             bail!(
-                "--topic {}: is where --camera-info goes; name another",
+                "--topic {}: --camera-info is written to the same topic; choose another name",
                 camera.topic
             );
         }
@@ -174,7 +173,7 @@ pub(super) fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
 
 type ReadPicture<'a> = Result<Picture<'a>, ImageFileError>;
 
-/// Where the pictures come from.
+/// The source of the pictures.
 enum Input {
     Video(VideoFile),
     Folder(ImageFolder),
@@ -187,19 +186,19 @@ impl Input {
             if folder.remaining() == 0 {
                 let endings = IMAGE_EXTENSIONS.join(", ");
                 bail!(
-                    "{}: no images in this folder; expected files that end in {endings}",
+                    "{}: no images in this folder: expected files with the extensions {endings}",
                     path.display()
                 );
             }
             return Ok(Self::Folder(folder));
         }
-        // a GIF may be a video, too
+        // a GIF may also be a video
         let is_gif = path
             .extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("gif"));
         if is_image(path) && !is_gif && path.exists() {
             bail!(
-                "{}: is an image; expected a video or a folder of images",
+                "{}: expected a video or a folder of images, found a single image",
                 path.display()
             );
         }
@@ -220,7 +219,8 @@ impl Input {
         }
     }
 
-    /// The next picture, and where the file has it. An error in the result is the input's; one within is that picture's.
+    /// Reads the next picture and its position in the file. The outer error concerns the whole input, the
+    /// inner one only this picture.
     fn next_picture(&mut self) -> anyhow::Result<Option<(ReadPicture<'_>, Option<f64>)>> {
         Ok(match self {
             Self::Video(video) => {
@@ -233,19 +233,17 @@ impl Input {
 
     fn why_empty(&self) -> &'static str {
         match self {
-            Self::Video(_) => {
-                "OpenCV opens this video, but finds no frame in it that it can decode"
-            }
-            Self::Folder(_) => "none of the images in this folder can be read",
+            Self::Video(_) => "OpenCV can open this video but cannot decode any frame",
+            Self::Folder(_) => "cannot read any image in this folder",
         }
     }
 }
 
-/// When the frames are.
+/// The times of the frames.
 enum Times {
-    /// As the user says, or a folder's.
+    /// A fixed rate: from `--fps`, or the default of a folder.
     Given { rate: FrameRate, frames: u64 },
-    /// The video's own.
+    /// The times in the video.
     Own(FrameTimes),
 }
 
@@ -265,11 +263,11 @@ impl Times {
     }
 }
 
-/// A run.
+/// The state of an import.
 struct Import<'a> {
     args: &'a ImportArgs,
     spec: CameraSpec,
-    /// Created with the first picture, so that an input without one leaves nothing behind.
+    /// Created at the first picture, so that an input without pictures leaves no files.
     recording: Option<CameraRecording>,
     first_last_ns: Option<(u64, u64)>,
     times: Times,
@@ -279,7 +277,7 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    /// Writes picture after picture, the first at `start_ns`.
+    /// Writes all pictures, the first with the stamp `start_ns`.
     fn copy(&mut self, input: &mut Input, start_ns: u64, stop: &AtomicBool) -> anyhow::Result<()> {
         while !stop.load(Ordering::Relaxed) && self.args.limit != Some(self.written) {
             let Some((read, position_ms)) = input.next_picture()? else {
@@ -322,7 +320,7 @@ impl Import<'_> {
         let (width, height) = (picture.pixels.width(), picture.pixels.height());
         if (info.width, info.height) != (width, height) {
             bail!(
-                "{}: is {width}x{height} pixels, but --camera-info is the calibration of {}x{}",
+                "{}: image size {width}x{height} does not match the size {}x{} in --camera-info",
                 picture.path.display(),
                 info.width,
                 info.height
@@ -331,7 +329,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// OpenCV ends at damage as at the end.
+    /// Warns if frames are missing: OpenCV reports damage as the end of the video.
     fn warn_of_missing_frames(&self, video: &VideoFile) {
         let (path, written) = (self.args.input.display(), self.written);
         if self.args.limit == Some(written) {
@@ -339,11 +337,11 @@ impl Import<'_> {
         }
         if let Some(stated) = video.stated_frames().filter(|&stated| written < stated) {
             tracing::warn!(
-                "{path}: only {written} of the {stated} frames that the file states can be decoded"
+                "{path}: decoded only {written} of the {stated} frames that the file states"
             );
         } else if let Some((stated, there)) = video.cut_short() {
             tracing::warn!(
-                "{path}: is cut: it has {there} of the {stated} bytes that it states, and {written} frames"
+                "{path}: truncated: the file has {there} of the {stated} bytes that it states; decoded {written} frames"
             );
         }
     }
@@ -351,14 +349,14 @@ impl Import<'_> {
     fn print(&self, rate: FrameRate, finished: &WrittenRecording) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let frames = format::counted(self.written, "frame");
-        // there is a recording only where there is a picture
+        // a recording has at least one picture
         let (first, last) = self.first_last_ns.unwrap_or_default();
         let length = last - first;
         let (s, ms) = (length / NS_PER_S, length % NS_PER_S / 1_000_000);
         let (first_s, first_ns) = (first / NS_PER_S, first % NS_PER_S);
         let rate = match self.times.vary() {
-            true => "the video's own times, whose rate varies".to_owned(),
-            false => format!("{rate} a second"),
+            true => "the variable rate of the video".to_owned(),
+            false => format!("{rate} per second"),
         };
         writeln!(
             out,
@@ -380,6 +378,6 @@ impl Import<'_> {
 
 fn now_ns() -> anyhow::Result<u64> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.context("the clock stands before 1970; give --start-stamp")?;
+    let now = now.context("the system clock is before 1970; set --start-stamp")?;
     Ok(u64::try_from(now.as_nanos())?)
 }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first ends the run in order, the second at once.
+//! SIGINT and SIGTERM: the first signal ends the run in order, the second one immediately.
 
 use std::io;
 use std::process;
@@ -9,11 +9,11 @@ use std::thread;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// The exit code of a program that SIGINT ended.
+/// The exit code of a program that is ended by SIGINT.
 const INTERRUPTED: i32 = 130;
 
-/// A flag that the first signal sets. The thread that waits for signals lives as long as the process: it holds
-/// nothing that needs an end.
+/// Returns a flag that the first signal sets. The signal thread lives as long as the process; it holds
+/// nothing that must be released.
 pub fn listen() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;

@@ -1,18 +1,20 @@
-//! Log lines to standard error.
+//! Writes log lines to standard error.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-/// Logs what is at least as grave as `level`; RUST_LOG, where it is set, decides instead.
+use super::colour::shows_colour;
+
+/// Logs events of at least the severity `level`. RUST_LOG overrides it.
 pub fn start(level: Level) {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("shuffledet={level}")));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(shows_colour(&io::stderr()))
         .with_target(false)
         .without_time()
         .init();

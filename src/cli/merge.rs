@@ -1,4 +1,4 @@
-//! `shuffledet merge`: from shards to the evaluation that they are of.
+//! `shuffledet merge`: merges the shards of an evaluation.
 
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,14 @@ use shuffledet_harness::images::Images;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The result is what one run over all images gives; times are those of the shards.
-Exit code: as that of eval.")]
+The result equals one run over all images; the times are those of the shards.
+Exit code: the same as for eval.")]
 pub struct MergeArgs {
-    /// What `eval --shard I/N --output` wrote, every one of the N
+    /// The outputs of all N runs of `eval --shard I/N --output`
     #[arg(value_name = "SHARD.json", required = true)]
     shards: Vec<PathBuf>,
 
-    /// Where the images are, for the pictures of the report [default: where they were evaluated]
+    /// Location of the images for the report [default: the location recorded in the shards]
     #[arg(long, value_name = "DIR|BAG", requires = "report")]
     images: Option<PathBuf>,
 
@@ -43,7 +43,7 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<Status> {
     let budget = budget.map(|(budget, _)| budget);
     let images = match images {
         Some(path) => Some(images_of(&evaluation, path)?),
-        // elsewhere than on the machine that evaluated them they need not be
+        // on another machine than the one of the evaluation, the images may be missing
         None => images_of(
             &evaluation,
             Path::new(&evaluation.subject.dataset.images_in),
@@ -54,7 +54,7 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<Status> {
         .finish(&evaluation, images.as_ref(), budget.as_ref(), Vec::new())
 }
 
-/// The images of an evaluation, in `path`.
+/// Returns the images of an evaluation in `path`.
 pub(super) fn images_of(evaluation: &Evaluation, path: &Path) -> anyhow::Result<Images> {
     let first = evaluation.images.first().map(|image| &image.source);
     Ok(match first {

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cameras;
+mod colour;
 pub mod compare;
 pub mod detect;
 pub mod doctor;
@@ -35,7 +36,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// How much to log to standard error: error, warn, info, debug, trace; RUST_LOG is finer
+    /// Log level for standard error: error, warn, info, debug or trace; RUST_LOG overrides it
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
     log_level: tracing::Level,
 }
@@ -48,38 +49,38 @@ enum Command {
     Detect(detect::DetectArgs),
     /// Measure accuracy and latency on annotated images or an annotated recording
     Eval(Box<eval::EvalArgs>),
-    /// Join the shards of an evaluation into what one run gives
+    /// Merge the shards of an evaluation into one result
     Merge(merge::MergeArgs),
-    /// Tell whether one evaluation is better than another, and by more than chance
+    /// Compare two evaluations and test whether their differences are significant
     Compare(compare::CompareArgs),
-    /// Evaluate a grid of parameters, and find the best of them
+    /// Evaluate a grid of parameters and find the best setting
     Sweep(Box<sweep::SweepArgs>),
-    /// Make a rosbag2 recording from a video or a folder of images
+    /// Convert a video or a folder of images to a rosbag2 recording
     Import(import::ImportArgs),
-    /// Frames and detections for people to correct, and what they corrected
+    /// Export frames and detections for a labelling tool, and import the corrected labels
     #[command(subcommand)]
     Label(label::LabelCommand),
     /// List, fetch, verify and inspect models
     #[command(subcommand)]
     Models(models::ModelsCommand),
-    /// Measure what a frame costs beyond the model itself
+    /// Measure the processing time of a frame, the throughput and the age of live frames
     Bench(bench::BenchArgs),
-    /// Look for what is missing, slow or set badly on this machine
+    /// Report what is missing, slow or misconfigured on this machine, with a fix for each
     Doctor(doctor::DoctorArgs),
 }
 
-/// How a command that ran to its end ended.
+/// The result of a command that ran to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Success,
-    /// Something in the input was not right; the rest was done. Exit code 2.
+    /// Part of the input could not be processed. Exit code 2.
     SomeFailed,
-    /// A condition of the budget does not hold. Exit code 3.
+    /// A condition of the budget is not met. Exit code 3.
     OverBudget,
-    /// What was asked for is not reached: one evaluation is worse than another, or no setting is fast enough. Exit
-    /// code 3.
+    /// The goal is not reached: the second evaluation is worse, or no setting is fast enough.
+    /// Exit code 3.
     NotGoodEnough,
-    /// The user stopped it; what was done is written. Exit code 130.
+    /// The user stopped the command. Finished work is written. Exit code 130.
     Interrupted,
 }
 
@@ -100,7 +101,7 @@ impl Cli {
     }
 }
 
-/// Runs the command. An error is to be shown to the user, by [`explain`].
+/// Runs the command. The caller shows an error to the user with [`explain`].
 pub fn run(cli: Cli) -> anyhow::Result<Status> {
     match cli.command {
         Command::Replay(args) => replay::run(&args),
@@ -117,10 +118,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
     }
 }
 
-/// Tells the user what is wrong with the command line, or the help that was asked for. clap's own exit code for a
-/// wrong one is 2, which here is that of frames that failed.
+/// Prints clap's usage error or help text. A usage error exits with code 1, not with clap's code 2,
+/// because 2 means here that frames failed.
 pub fn explain_usage(error: &clap::Error) -> ExitCode {
-    // nobody is left to tell where the terminal is gone
+    // if the terminal is gone, nobody reads the message
     let _ = error.print();
     if error.use_stderr() {
         ExitCode::FAILURE
@@ -129,14 +130,15 @@ pub fn explain_usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Tells the user of an error and its causes. The exit code is 1, or 2 where nothing could be done with the input.
+/// Prints an error with its causes. Returns exit code 1, or 2 if the input could be read but
+/// contains nothing to process.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
     let pipe_closed = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>();
         io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
     if error.chain().any(pipe_closed) {
-        // whoever read our output has seen enough, as `| head` does
+        // the reader of our output has closed the pipe, as `| head` does
         return ExitCode::SUCCESS;
     }
     eprintln!("error: {}", causes(error));
@@ -147,7 +149,7 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// Whether the input was there and read, and nothing came of it: that of its parts which failed are all.
+/// Returns whether the input could be read but contains nothing to process.
 fn yields_nothing(error: &anyhow::Error) -> bool {
     let truth = error
         .chain()
@@ -155,7 +157,7 @@ fn yields_nothing(error: &anyhow::Error) -> bool {
     truth.is_some_and(TruthError::yields_nothing) || error.is::<cameras::NothingRead>()
 }
 
-/// The error with its causes, from the outside in. Many of our own errors quote theirs; those are not told again.
+/// Joins the error and its causes, outermost first. Skips a cause that an outer error quotes.
 fn causes(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -1,4 +1,4 @@
-//! `shuffledet models`: which there are, getting them, checking them, looking into them.
+//! `shuffledet models`: lists, fetches, verifies and inspects models.
 
 use std::env;
 use std::fs;
@@ -20,34 +20,34 @@ use shuffledet_onnx::inspect::inspect;
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// List the models and the sample recording of the manifest, and which of them are here
+    /// List the models and samples of the manifest, and whether they are fetched
     List,
-    /// Get models (and samples) by name, each checked by its sha256
+    /// Fetch models and samples by name and check their sha256
     Fetch(FetchArgs),
-    /// Check the files that are here against their sha256
+    /// Check the sha256 of the fetched files
     Verify,
-    /// Print where a fetched file is
+    /// Print the path of a fetched file
     Path {
-        /// A model or a sample of the manifest
+        /// Name of a model or sample in the manifest
         name: String,
     },
-    /// Show what an ONNX graph holds: inputs, outputs, cost, ShuffleNet V2 units
+    /// Show the inputs, outputs, cost and ShuffleNet V2 units of an ONNX graph
     Inspect(InspectArgs),
 }
 
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// Models or samples of the manifest [default: every model]
+    /// Names of models or samples in the manifest [default: every model]
     names: Vec<String>,
 
-    /// A folder or an address that has the files; tried first [env: SHUFFLEDET_MODEL_MIRROR]
+    /// A folder or URL with the files, which is tried first [env: SHUFFLEDET_MODEL_MIRROR]
     #[arg(long, value_name = "FOLDER|URL")]
     from: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A model of the manifest, or the path of an .onnx file
+    /// Name of a model in the manifest, or path of an .onnx file
     #[arg(value_name = "NAME|PATH")]
     model: String,
 
@@ -66,7 +66,7 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
             let path = locations::model_folder().join(&find(&manifest, name)?.name);
             if !path.is_file() {
                 let path = path.display();
-                bail!("{name} is not at {path}; get it with: shuffledet models fetch {name}");
+                bail!("{name}: not found at {path}; get it with: shuffledet models fetch {name}");
             }
             writeln!(io::stdout(), "{}", path.display())?;
             Ok(Status::Success)
@@ -75,7 +75,7 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
     }
 }
 
-/// Every file that can be fetched, by name.
+/// Returns every file of the manifest with its name.
 fn files(manifest: &Manifest) -> impl Iterator<Item = (&str, &RemoteFile)> {
     let models = manifest
         .models
@@ -94,7 +94,10 @@ fn find<'a>(manifest: &'a Manifest, name: &str) -> anyhow::Result<&'a RemoteFile
         return Ok(file);
     }
     let known: Vec<_> = files(manifest).map(|(name, _)| name).collect();
-    bail!("nothing is named {name:?}; there are: {}", known.join(", "))
+    bail!(
+        "unknown model or sample {name:?}; expected one of: {}",
+        known.join(", ")
+    )
 }
 
 fn list(manifest: &Manifest) -> anyhow::Result<Status> {
@@ -102,7 +105,7 @@ fn list(manifest: &Manifest) -> anyhow::Result<Status> {
     let mut out = io::stdout().lock();
     for (name, file) in files(manifest) {
         let here = if folder.join(&file.name).is_file() {
-            "here"
+            "fetched"
         } else {
             "not fetched"
         };
@@ -113,7 +116,7 @@ fn list(manifest: &Manifest) -> anyhow::Result<Status> {
             "{name:<18} {size_mb:>4.1} MB  {here:<11}  {licence:<12}  {source}"
         )?;
     }
-    writeln!(out, "\nin {}", folder.display())?;
+    writeln!(out, "\nfolder: {}", folder.display())?;
     Ok(Status::Success)
 }
 
@@ -139,7 +142,7 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
         let contact = |address: &str| eprintln!("fetching {} from {address}", file.name);
         let (path, fetched) = fetch::fetch(file, &folder, &sources, &contact)?;
         let origin = match fetched {
-            Fetched::AlreadyThere => "there already".to_owned(),
+            Fetched::AlreadyThere => "already fetched".to_owned(),
             Fetched::From(origin) => format!("from {origin}"),
         };
         writeln!(io::stdout(), "{}  ({origin})", path.display())?;
@@ -159,16 +162,16 @@ fn verify(manifest: &Manifest) -> anyhow::Result<Status> {
         }
         let found = file_sha256(&path)?;
         if found == file.sha256 {
-            writeln!(out, "{name:<18} right")?;
+            writeln!(out, "{name:<18} sha256 matches")?;
         } else {
             let expected = &file.sha256;
             writeln!(
                 out,
-                "{name:<18} WRONG: expected sha256 {expected}, found {found}"
+                "{name:<18} sha256 DIFFERS: expected {expected}, found {found}"
             )?;
             writeln!(
                 out,
-                "{:<18} get it anew with: shuffledet models fetch {name}",
+                "{:<18} fetch it again with: shuffledet models fetch {name}",
                 ""
             )?;
             status = Status::SomeFailed;

@@ -1,4 +1,4 @@
-//! What a replay writes, where, and in which order.
+//! The outputs of `replay`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,27 +24,27 @@ use shuffledet_report::html::{self, ReplayReport};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Write detections and latency as ROS 2 messages: OUT.mcap with metadata.yaml beside it, or a folder
+    /// Write detections and latency as a ROS 2 recording: an .mcap file with metadata.yaml beside it, or a folder
     #[arg(long, value_name = "OUT.mcap")]
     output: Option<PathBuf>,
 
-    /// Copy the images into the output recording, too
+    /// Copy the images to the output recording
     #[arg(long, requires = "output")]
     with_images: bool,
 
-    /// Write the detections as COCO results with stamp, topic and frame
+    /// Write the detections as a COCO results file with stamp, topic and frame_id
     #[arg(long, value_name = "OUT.json")]
     detections: Option<PathBuf>,
 
-    /// Write a report: one HTML file with latencies, detections over time and twelve frames
+    /// Write a report: one HTML file with latencies, detections over time and twelve sample frames
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 
-    /// Write every frame with its boxes, as JPEG
+    /// Write every frame with its boxes to this folder as JPEG
     #[arg(long, value_name = "DIR")]
     draw: Option<PathBuf>,
 
-    /// Replace outputs that exist
+    /// Overwrite existing outputs
     #[arg(long)]
     force: bool,
 }
@@ -53,7 +53,7 @@ pub struct OutputArgs {
 const PREVIEW_WIDTH: u32 = 640;
 
 impl OutputArgs {
-    /// Which frames need an annotated picture.
+    /// Returns which frames need an annotated picture.
     pub fn annotate(&self) -> Annotate {
         match (&self.draw, &self.report) {
             (Some(_), _) => Annotate::All {
@@ -66,21 +66,21 @@ impl OutputArgs {
         }
     }
 
-    /// Fails where an output exists and may not be replaced, or would replace `input`. The recording is otherwise
-    /// checked when it is created.
+    /// Fails if an output exists without `--force` or would overwrite `input`. The output recording is
+    /// checked further when it is created.
     fn check(&self, input: &Path) -> anyhow::Result<()> {
         for (option, path) in [
             ("--output", &self.output),
             ("--detections", &self.detections),
             ("--report", &self.report),
         ] {
-            // what cannot be resolved does not exist
+            // a path that cannot be resolved does not exist
             if let Some(path) = path
                 && let (Ok(output), Ok(input)) = (path.canonicalize(), input.canonicalize())
                 && (output.starts_with(&input) || input.starts_with(&output))
             {
                 bail!(
-                    "{option} {}: would write over the recording that is read; choose another",
+                    "{option} {}: would overwrite the input recording; choose another path",
                     path.display()
                 );
             }
@@ -89,22 +89,22 @@ impl OutputArgs {
         let files = [&self.detections, &self.report].into_iter().flatten();
         for path in files.filter(|path| path.exists()) {
             if path.is_dir() {
-                bail!(
-                    "{} is a folder; expected the name of a file",
-                    path.display()
-                );
+                bail!("{}: expected a file, found a folder", path.display());
             }
             if !self.force {
-                bail!("{} exists; use --force to replace it", path.display());
+                bail!("{} exists; use --force to overwrite it", path.display());
             }
         }
         match &self.draw {
             Some(folder) if folder.is_file() => {
-                bail!("--draw {}: is a file, not a folder", folder.display())
+                bail!(
+                    "--draw {}: expected a folder, found a file",
+                    folder.display()
+                )
             }
             Some(folder) if !self.force && filled(folder) => {
                 bail!(
-                    "{} is not empty; use --force to write into it",
+                    "--draw {}: the folder is not empty; use --force to write to it",
                     folder.display()
                 )
             }
@@ -112,8 +112,8 @@ impl OutputArgs {
         }
     }
 
-    /// Opens every output of a run over `input`. Nothing is touched where one of them may not be: the recording,
-    /// which replaces what is there, comes last, after those that leave nothing behind when they are dropped.
+    /// Opens every output of a run over `input`. If one of them fails, no existing file is changed: the
+    /// recording, which overwrites files, is opened last, and the others leave nothing when dropped.
     pub fn create(
         &self,
         input: &Path,
@@ -148,7 +148,7 @@ impl OutputArgs {
             ResultRecording::create(path, self.force, cameras, self.with_images, label_info)
         });
         let recording = recording.transpose().inspect_err(|_| {
-            // goes if it is empty, as it is; if it cannot go, the error that is told matters more
+            // removes the folder, which is empty; the reported error matters more than a failure here
             let _ = new_folder.map(fs::remove_dir);
         })?;
         Ok(Outputs {
@@ -168,7 +168,7 @@ pub struct Outputs<'a> {
     args: &'a OutputArgs,
     recording: Option<ResultRecording>,
     coco: Option<CocoFile>,
-    /// To become the report at the end.
+    /// Becomes the report at the end.
     report: Option<NamedTempFile>,
     pictures: Option<PictureFolder>,
     previews: PreviewSample,
@@ -176,7 +176,7 @@ pub struct Outputs<'a> {
 }
 
 impl Outputs<'_> {
-    /// Hands a frame to every output, and marks when its detections are out.
+    /// Passes a frame to every output and marks when its detections are published.
     pub fn publish(
         &mut self,
         frame: &mut Frame,
@@ -209,7 +209,7 @@ impl Outputs<'_> {
         Ok(())
     }
 
-    /// Completes every output; gives the paths of what was written.
+    /// Completes every output and returns the written paths.
     pub fn finish(
         self,
         summary: &Summary,

@@ -1,4 +1,4 @@
-//! The options that every command with a detector has, and the detectors that come of them.
+//! The options that all commands with a detector share.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use shuffledet_detector::config::{Config, ConfigError, tree};
 
 #[derive(Debug, Args)]
 pub struct ParameterArgs {
-    /// Parameters, in the form of a ROS 2 parameter file
+    /// Parameter file in the format of ROS 2
     #[arg(long, value_name = "FILE", help_heading = "Parameters")]
     config: Option<PathBuf>,
 
@@ -18,7 +18,7 @@ pub struct ParameterArgs {
     #[arg(long, value_name = "NAME|PATH", help_heading = "Parameters")]
     model: Option<String>,
 
-    /// One parameter, as detector.score_threshold=0.4; wins over the file, may be repeated
+    /// Set a parameter, such as detector.score_threshold=0.4; overrides the file; may be repeated
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Parameters")]
     set: Vec<String>,
 }
@@ -29,28 +29,28 @@ impl ParameterArgs {
         Ok(Loaded::new(self.config()?)?)
     }
 
-    /// As [`ParameterArgs::load`], with a parameter more, as `KEY=VALUE`, that wins over the others.
+    /// Does the same as [`ParameterArgs::load`] with one more `KEY=VALUE`, which overrides the others.
     pub fn load_with(&self, more: Option<String>) -> anyhow::Result<Loaded> {
         let set: Vec<String> = self.set.iter().cloned().chain(more).collect();
         let config = Config::load(self.config.as_deref(), self.model.as_deref(), &set)?;
         Ok(Loaded::new(config)?)
     }
 
-    /// Reads and checks the parameters alone.
+    /// Reads and checks only the parameters.
     pub fn config(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)
     }
 
-    /// The same for measuring accuracy, which needs what a vehicle has no use for: detections that score little. The
-    /// thresholds of the file are left out; in force is `score_threshold`, or what `--set` says, or 0.001, and likewise
-    /// 100 detections an image.
+    /// Loads the parameters for measuring accuracy, which needs detections with low scores. The
+    /// thresholds of the file are ignored: `score_threshold` or `--set` decides, else 0.001, and 100
+    /// detections per image.
     pub fn load_for_accuracy(
         &self,
         score_threshold: Option<f64>,
         max_detections: Option<usize>,
     ) -> anyhow::Result<Loaded> {
         let (file, model) = (self.config.as_deref(), self.model.as_deref());
-        // here a mistake is told with its origin
+        // reports an error with its origin
         Config::load(file, model, &self.set)?;
         let mut tree = Config::load(file, model, &[])?.to_tree();
         tree["detector"]["class_score_thresholds"] = json!({});

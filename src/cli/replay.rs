@@ -1,7 +1,7 @@
-//! `shuffledet replay`: from a recording to detections.
+//! `shuffledet replay`: detects objects in the images of a recording.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::cameras::Selected;
+use super::colour::shows_colour;
 use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
@@ -25,32 +26,32 @@ use shuffledet_report::terminal::SummaryTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --rate no frame is dropped, and every run gives the same detections.
-Topics of depth images are left out, and named; with --topic their frames are tried, and fail.
-Exit code: 0 when every frame was processed, 2 when some failed, or when there was no frame: then
-no output is written (--limit 0 asks for none, and is 0). 1 on an error, 130 when interrupted.")]
+Without --rate every frame is processed, and every run gives the same detections.
+Topics of depth images are reported and left out. With --topic their frames are read and counted as failed.
+Exit code: 0 if every frame was processed; 2 if some failed, or if there was no frame (then no output is
+written; with --limit 0 the exit code is 0); 1 on an error; 130 if interrupted.")]
 pub struct ReplayArgs {
-    /// A rosbag2 folder, or a lone MCAP or SQLite3 file
+    /// A rosbag2 folder, or a single MCAP or SQLite3 file
     #[arg(value_name = "BAG")]
     recording: PathBuf,
 
-    /// An image topic to read; may be repeated [default: every topic of pictures, raw and compressed]
+    /// An image topic to read; may be repeated [default: every raw or compressed image topic]
     #[arg(long, value_name = "T", help_heading = "Selection")]
     topic: Vec<String>,
 
-    /// Seconds after the recording's first message to begin at
+    /// Start time in seconds after the first message of the recording
     #[arg(long, value_name = "S", value_parser = super::values::seconds, default_value = "0", help_heading = "Selection")]
     start: Duration,
 
-    /// Seconds after the recording's first message to end at
+    /// End time in seconds after the first message of the recording
     #[arg(long, value_name = "S", value_parser = super::values::seconds, help_heading = "Selection")]
     end: Option<Duration>,
 
-    /// The most frames to read
+    /// Maximum number of frames to read
     #[arg(long, value_name = "N", help_heading = "Selection")]
     limit: Option<u64>,
 
-    /// Pace the frames as recorded (1: real time) and drop what comes too late, as a live node does
+    /// Play the frames at this multiple of real time and drop late frames, as the live node does
     #[arg(long, value_name = "R", value_parser = super::values::positive, help_heading = "Selection")]
     rate: Option<f64>,
 
@@ -60,11 +61,11 @@ pub struct ReplayArgs {
     #[command(flatten)]
     outputs: OutputArgs,
 
-    /// Print the summary as one JSON object, and nothing else, on standard output
+    /// Print only the summary, as one JSON object, on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
 
-    /// Print nothing but warnings and errors
+    /// Print only warnings and errors
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 }
@@ -82,7 +83,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     });
     let mut workers = make_workers(&loaded, &tuning, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
-    // an output without a frame looks like success, and may have replaced one that was
+    // an output without a frame would look like success and may overwrite a good one
     let is_empty = args.limit != Some(0) && source.is_at_end()?;
     let outputs = (!is_empty).then(|| args.outputs.create(&args.recording, cameras, &loaded));
     let mut outputs = outputs.transpose()?;
@@ -130,7 +131,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         failures: tally.failures.clone(),
         versions: versions(&loaded)?,
     };
-    // what was done before an error is kept; the error that came first is told first
+    // keep the finished work after an error; report the first error first
     let configuration = loaded.config.to_ros_yaml()?;
     let finish = |outputs: Outputs<'_>| outputs.finish(&summary, &tally, &configuration);
     let written = outputs.map_or_else(|| Ok(Vec::new()), finish);
@@ -153,7 +154,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     })
 }
 
-/// One worker a core, or as many as the parameters say.
+/// Creates the workers: one per core, or as many as the parameters set.
 pub(super) fn make_workers(
     loaded: &Loaded,
     tuning: &Arc<Tuning>,
@@ -164,7 +165,7 @@ pub(super) fn make_workers(
     Ok(detectors.into_iter().map(make).collect::<Result<_, _>>()?)
 }
 
-/// How many frames there will be, where the recording says.
+/// Returns the number of frames, if the recording states it.
 fn expected_frames(recording: &Recording, cameras: &[Camera], args: &ReplayArgs) -> Option<u64> {
     let whole = args.start.is_zero() && args.end.is_none();
     let counts = recording
@@ -179,7 +180,7 @@ fn expected_frames(recording: &Recording, cameras: &[Camera], args: &ReplayArgs)
     }
 }
 
-/// Of shuffledet and what it runs on.
+/// The versions of shuffledet and of the libraries that it uses.
 pub(super) fn versions(loaded: &Loaded) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([
         (
@@ -196,7 +197,7 @@ fn print(args: &ReplayArgs, summary: &Summary, written: &[PathBuf]) -> anyhow::R
     if args.json {
         writeln!(out, "{}", serde_json::to_string(summary)?)?;
     } else if !args.quiet {
-        let colour = io::stdout().is_terminal();
+        let colour = shows_colour(&out);
         write!(out, "{}", SummaryTable { summary, colour })?;
         if !written.is_empty() {
             writeln!(out, "\nwritten")?;
@@ -211,7 +212,7 @@ fn print(args: &ReplayArgs, summary: &Summary, written: &[PathBuf]) -> anyhow::R
     Ok(())
 }
 
-/// What a table would have told, as log lines.
+/// Logs the warnings that the table would contain.
 fn warn(summary: &Summary) {
     const FAILURES_TOLD: usize = 5;
     for warning in &summary.warnings {
@@ -219,7 +220,7 @@ fn warn(summary: &Summary) {
     }
     for failure in summary.failures.iter().take(FAILURES_TOLD) {
         let (topic, stamp_ns, reason) = (&failure.topic, failure.stamp_ns, &failure.reason);
-        tracing::warn!("{topic}: the frame of {stamp_ns} ns failed: {reason}");
+        tracing::warn!("{topic}: frame with stamp {stamp_ns} ns failed: {reason}");
     }
     let failed: u64 = summary.frames.failed.values().sum();
     let told = summary.failures.len().min(FAILURES_TOLD) as u64;

@@ -1,7 +1,7 @@
-//! `shuffledet sweep`: which parameters are the best?
+//! `shuffledet sweep`: evaluates a grid of parameters.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -11,6 +11,7 @@ use clap::{Args, value_parser};
 use serde_json::{Map, Value, json};
 
 use super::cameras::NothingRead;
+use super::colour::shows_colour;
 use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
@@ -30,21 +31,22 @@ use shuffledet_report::sweep_table::SweepTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A value may be a list, as model.name=a,b, or a range with both ends, as detector.score_threshold=0.2..0.6:0.05;
-the grid is every combination, at most 1000. Every image is decoded once for all settings. Counted is what each
-setting detects, so that thresholds show. Latency is measured afterwards on a sample, one setting at a time on
-one thread, from a message's bytes to its detections.
-Exit code: 0, or 2 when images failed or the labels yield nothing, 3 when no setting is within
---max-latency-ms, 1 on an error.")]
+VALUES is a list, such as model.name=a,b, or a range that includes both ends, such as
+detector.score_threshold=0.2..0.6:0.05. The grid contains every combination, at most 1000.
+Every image is decoded once for all settings. Each setting is evaluated with its own thresholds.
+Latency is measured afterwards on a sample of the images, one setting at a time on one thread, from the bytes
+of a message to its detections.
+Exit code: 0 on success; 2 if images failed or the annotations leave nothing to evaluate; 3 if no setting is
+within --max-latency-ms; 1 on an error.")]
 pub struct SweepArgs {
     #[command(flatten)]
     truth: TruthArgs,
 
-    /// Parameters, in the form of a ROS 2 parameter file
+    /// Parameter file in the format of ROS 2
     #[arg(long, value_name = "FILE", help_heading = "Grid")]
     config: Option<PathBuf>,
 
-    /// A parameter with one or several values; may be repeated
+    /// A parameter with one or more values; may be repeated
     #[arg(
         long,
         value_name = "KEY=VALUES",
@@ -53,31 +55,31 @@ pub struct SweepArgs {
     )]
     set: Vec<String>,
 
-    /// What the best setting has the most of
+    /// The figure to maximise
     #[arg(long, value_enum, default_value_t = Objective::F1, help_heading = "Choice")]
     objective: Objective,
 
-    /// The best setting's median latency is at most this
+    /// Maximum median latency of the best setting in milliseconds
     #[arg(long, value_name = "MS", value_parser = values::positive, help_heading = "Choice")]
     max_latency_ms: Option<f64>,
 
-    /// How many images latency is measured on
+    /// Number of images for the latency measurement
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..), default_value = "100", help_heading = "Choice")]
     latency_images: u64,
 
-    /// Write the best setting as a parameter file, for --config and for the node
+    /// Write the best setting as a parameter file for --config and for the node
     #[arg(long, value_name = "OUT.yaml", help_heading = "Output")]
     best: Option<PathBuf>,
 
-    /// Write a report: one HTML file with a plot of the objective over latency
+    /// Write a report: one HTML file with a plot of the objective against latency
     #[arg(long, value_name = "OUT.html", help_heading = "Output")]
     report: Option<PathBuf>,
 
-    /// Replace outputs that exist
+    /// Overwrite existing outputs
     #[arg(long, help_heading = "Output")]
     force: bool,
 
-    /// Print one JSON object, and nothing else, on standard output
+    /// Print only one JSON object on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
 }
@@ -124,7 +126,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let sample = sample(&data, &found, args.latency_images)?;
     let times = measure(&groups, configs.len(), &sample, &stop)?;
     if stop.load(Ordering::Relaxed) {
-        eprintln!("interrupted: a sweep is whole or nothing");
+        eprintln!("interrupted: no results, because a sweep needs a complete run");
         return Ok(Status::Interrupted);
     }
     let most: Vec<usize> = configs
@@ -160,7 +162,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     })
 }
 
-/// Settings that differ after the model alone are one group; positions are those of `configs`.
+/// Groups the settings that share a model and session. Positions refer to `configs`.
 fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     for (at, config) in configs.iter().enumerate() {
@@ -187,7 +189,7 @@ fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// Reads the ground truth, and for each model which category its classes are of.
+/// Reads the ground truth and maps the classes of each model to categories.
 fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<Group>, DataSet)> {
     let mut first = None;
     for group in &mut groups {
@@ -200,13 +202,13 @@ fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<G
     let data = first.context("the grid has no setting")?;
     if data.settings.camera.is_some() {
         bail!(
-            "--camera-height: a sweep tells nothing by distance; evaluate the best setting with it"
+            "--camera-height: sweep has no figures by distance; use this option with eval and the best setting"
         );
     }
     Ok((groups, data))
 }
 
-/// Images of the data set, evenly chosen from those that could be processed.
+/// Selects images of the data set evenly from those that were processed successfully.
 fn sample(data: &DataSet, found: &Detections, most: u64) -> anyhow::Result<Vec<Message>> {
     let usable = (0..data.truth.images.len() as u64).filter(|i| !found.failures.contains_key(i));
     let usable: Vec<u64> = usable.collect();
@@ -228,7 +230,7 @@ fn sample(data: &DataSet, found: &Detections, most: u64) -> anyhow::Result<Vec<M
     }
 }
 
-/// The parameters that vary, as they are in force.
+/// Returns the effective values of the varying parameters.
 fn shown(grid: &Grid, config: &Config) -> BTreeMap<String, Value> {
     let tree = config.to_tree();
     let value = |key: &str| key.split('.').fold(&tree, |tree, key| &tree[key]).clone();
@@ -237,12 +239,12 @@ fn shown(grid: &Grid, config: &Config) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// A parameter file with what varies and what is not as by default.
+/// Returns a parameter file with the varying parameters and those that differ from the default.
 fn best_yaml(grid: &Grid, config: &Config) -> anyhow::Result<String> {
     let mut tree = config.to_tree();
     let model = Path::new(&config.model);
     if model.is_file() {
-        // the node is started elsewhere
+        // the node has another working folder
         tree["model"]["name"] = json!(model.canonicalize()?);
     }
     let defaults = Config::load(None, None, &[])?.to_tree();
@@ -252,7 +254,7 @@ fn best_yaml(grid: &Grid, config: &Config) -> anyhow::Result<String> {
     Ok(serde_yaml::to_string(&file)?)
 }
 
-/// What of `tree` differs from `defaults` or is named by one of `keys`.
+/// Returns the part of `tree` that differs from `defaults` or is named in `keys`.
 fn told(path: &str, tree: &Value, defaults: &Value, keys: &[&str]) -> Option<Value> {
     let Value::Object(entries) = tree else {
         return (tree != defaults || keys.contains(&path)).then(|| tree.clone());
@@ -296,7 +298,7 @@ fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string(outcome)?)?;
         return Ok(());
     }
-    let colour = out.is_terminal();
+    let colour = shows_colour(&out);
     write!(out, "{}", SweepTable { outcome, colour })?;
     if let (Some(path), Some(_)) = (&args.best, outcome.best) {
         writeln!(out, "written to {}", path.display())?;
@@ -304,7 +306,7 @@ fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells of what was wrong with the annotations and the images.
+/// Logs the problems of the annotations and the images.
 fn warn(problems: &Problems, found: &Detections) {
     for (problem, occurrences) in problems.iter().filter(|(p, _)| !p.is_ordinary()) {
         let first = occurrences.first.join("; ");

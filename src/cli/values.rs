@@ -1,28 +1,28 @@
-//! Values on the command line, as clap reads them.
+//! Parsers for values on the command line.
 
 use std::time::Duration;
 
 use shuffledet_msg::Stamp;
 
-/// Seconds, not negative.
+/// Parses non-negative seconds.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
-        .map_err(|_| "expected seconds, as 1.5".to_owned())?;
+        .map_err(|_| "expected seconds, such as 1.5".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-/// A number above 0.
+/// Parses a number greater than 0.
 pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
-        _ => Err("expected a number above 0".to_owned()),
+        _ => Err("expected a number greater than 0".to_owned()),
     }
 }
 
-/// Seconds since 1970 as nanoseconds, to the last digit.
+/// Parses seconds since 1970 and returns exact nanoseconds.
 pub fn stamp_ns(text: &str) -> Result<u64, String> {
-    let expected = "expected seconds since 1970 with at most nine decimals, as 1700000000.25";
+    let expected = "expected seconds since 1970 with at most nine decimals, such as 1700000000.25";
     let (seconds, decimals) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(seconds) || !digits(decimals) || decimals.len() > 9 {
@@ -30,7 +30,7 @@ pub fn stamp_ns(text: &str) -> Result<u64, String> {
     }
     let sec = seconds
         .parse::<i32>()
-        .map_err(|_| "a ROS stamp ends in January 2038".to_owned())?;
+        .map_err(|_| "expected a time before 2038-01-19, the end of ROS stamps".to_owned())?;
     let nanosec = format!("{decimals:0<9}")
         .parse::<u32>()
         .map_err(|_| expected.to_owned())?;
@@ -38,7 +38,7 @@ pub fn stamp_ns(text: &str) -> Result<u64, String> {
     Ok(Stamp { sec, nanosec }.to_ns() as u64)
 }
 
-/// A full ROS topic name.
+/// Parses a fully qualified ROS topic name.
 pub fn topic(text: &str) -> Result<String, String> {
     let is_part = |part: &str| {
         let word = part
@@ -48,8 +48,8 @@ pub fn topic(text: &str) -> Result<String, String> {
     };
     match text.strip_prefix('/') {
         Some(parts) if parts.split('/').all(is_part) => Ok(text.to_owned()),
-        _ => Err("expected a full topic name, as /camera/image_raw: words of letters, digits and underscores, \
-            none beginning with a digit"
+        _ => Err("expected a fully qualified topic name such as /camera/image_raw: each part has letters, digits and underscores \
+            and does not start with a digit"
             .to_owned()),
     }
 }

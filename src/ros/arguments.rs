@@ -1,5 +1,5 @@
-//! The command line as rcl reads it, looked at before r2r does: r2r panics at what rcl refuses, and passes over the ROS
-//! arguments that rcl does not know.
+//! Checks the command line as rcl reads it, before r2r does: r2r panics if rcl rejects an argument, and
+//! ignores ROS arguments that rcl does not know.
 
 use std::ffi::{CString, OsString, c_char, c_int};
 
@@ -8,17 +8,17 @@ use r2r_rcl as rcl;
 
 use super::error::said;
 
-/// The program's arguments as text.
+/// Converts the program's arguments to text.
 pub fn collect(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Vec<String>> {
     let text = |argument: OsString| {
-        let wrong = |argument| anyhow!("argument {argument:?}: expected UTF-8");
+        let wrong = |argument| anyhow!("argument {argument:?}: expected UTF-8 text");
         argument.into_string().map_err(wrong)
     };
     arguments.into_iter().map(text).collect()
 }
 
-/// Fails where rcl cannot read `arguments`, the program's name first, or does not know a ROS argument among them. Gives
-/// those that are none of ROS, and so mean nothing here.
+/// Fails if rcl cannot read `arguments` (with the program's name first) or does not know one of the
+/// ROS arguments. Returns the other arguments, which the node ignores.
 pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
     let owned: Vec<_> = arguments
         .iter()
@@ -38,8 +38,8 @@ pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
         (code, parsed)
     };
     if code != rcl::RCL_RET_OK as i32 {
-        // rcl has let go of what it had parsed
-        let said = said().unwrap_or_else(|| format!("rcl gave {code}"));
+        // rcl has already released the parsed arguments
+        let said = said().unwrap_or_else(|| format!("rcl returned {code}"));
         bail!("ROS arguments: {said}");
     }
     let mut parsed = Parsed(parsed);
@@ -58,8 +58,8 @@ pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
     let unknown = named(unknown);
     if !unknown.is_empty() {
         bail!(
-            "ROS arguments: {} is none that this ROS 2 knows; expected -r, -p, --params-file, --log-level, \
-             --enclave, --disable-rosout-logs or the like",
+            "ROS arguments: this ROS 2 does not know {}; expected -r, -p, --params-file, --log-level, --enclave, \
+             --disable-rosout-logs or another ROS argument",
             unknown.join(" ")
         );
     }
@@ -69,7 +69,7 @@ pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
     ))
 }
 
-/// What rcl parsed.
+/// The arguments that rcl parsed.
 struct Parsed(rcl::rcl_arguments_t);
 
 type Count = unsafe extern "C" fn(*const rcl::rcl_arguments_t) -> c_int;
@@ -80,7 +80,7 @@ type Indices = unsafe extern "C" fn(
 ) -> rcl::rcl_ret_t;
 
 impl Parsed {
-    /// The places of the arguments that rcl left.
+    /// Returns the indices of the arguments that rcl did not parse.
     fn unparsed(&mut self, count: Count, indices: Indices) -> Vec<usize> {
         // SAFETY: the arguments are parsed; rcl gives an array of as many numbers as it counts, or none, for us to free
         // with the allocator that it was given.
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn an_unknown_ros_argument_was_passed_over() {
         let error = checked("node --ros-args --log-levl debug").unwrap_err();
-        assert!(error.contains("--log-levl debug is none"), "{error}");
+        assert!(error.contains("does not know --log-levl debug"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Images between the subscriptions and the pipeline.
+//! The queue of images between the subscriptions and the pipeline.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,15 +7,15 @@ use std::time::Instant;
 use shuffledet_core::Oddity;
 use shuffledet_detector::pipeline::Transport;
 
-/// An image as it came.
+/// An image as it arrived.
 pub struct Arrival {
     pub camera: usize,
     pub transport: Transport,
     pub message: Vec<u8>,
     pub at: Instant,
-    /// By the node's clock.
+    /// Arrival time by the node's clock.
     pub now_ns: i64,
-    /// How far the stamp is behind that; `None` of one that is zero.
+    /// How far the stamp is behind the arrival; `None` if the stamp is zero.
     pub stamp_lag_ns: Option<i64>,
     pub oddity: Option<Oddity>,
 }
@@ -33,21 +33,21 @@ struct Waiting {
     closed: bool,
 }
 
-/// The most images of one camera that wait for the pipeline: it reads them at once unless it is held up.
+/// Maximum number of waiting images per camera. The pipeline reads them at once unless it is blocked.
 const MOST_WAITING: usize = 64;
-/// The most memory that images of one camera take up that wait for the pipeline, or in the middleware to be taken. It bounds
-/// how old they are, too: as long as it takes to copy so much.
+/// Maximum memory for the waiting images of one camera, in this queue and in the middleware. It also
+/// limits their age to the time that copying them takes.
 const MOST_WAITING_BYTES: usize = 64 << 20;
-/// So many may wait, however large they are.
+/// Minimum number of images that may wait, whatever their size.
 const LEAST_WAITING: usize = 2;
 
-/// How many images of so many bytes may wait.
+/// Returns how many images of this size may wait.
 pub fn most_waiting(bytes: usize) -> usize {
     (MOST_WAITING_BYTES / bytes.max(1)).max(LEAST_WAITING)
 }
 
 impl Arrivals {
-    /// Gives back the oldest image of the same camera where too many wait.
+    /// Adds an image. Returns the oldest image of the same camera if too many wait.
     pub fn push(&self, arrival: Arrival) -> Option<Arrival> {
         let mut waiting = self.lock();
         let camera = arrival.camera;
@@ -67,7 +67,7 @@ impl Arrivals {
         waiting.images.remove(oldest)
     }
 
-    /// The next image as soon as there is one; `None` when no more will come.
+    /// Waits for the next image; returns `None` when the queue is closed.
     pub fn pop(&self) -> Option<Arrival> {
         let mut waiting = self.lock();
         loop {
@@ -89,7 +89,7 @@ impl Arrivals {
         self.changed.notify_all();
     }
 
-    /// Each change is one push or removal: a thread that panicked has left the queue whole.
+    /// Locks the queue. Each change is one push or removal, so a panic leaves the queue valid.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What the node knows of the topics that a camera's frames could come on.
+//! Looks up the topics on which a camera's frames may arrive.
 
 use std::collections::HashSet;
 
@@ -12,23 +12,23 @@ use crate::ros::qos::offered;
 use shuffledet_node::doctor::candidates::{is_detection, may_be_meant};
 use shuffledet_node::doctor::{PublishedTopic, Publisher, Wanted};
 
-/// Why nothing is known of the topics.
+/// A failed lookup of the topics.
 #[derive(Debug, Error)]
 pub enum LookError {
     #[error(transparent)]
     Gone(#[from] ExecutorGone),
-    #[error("the topics' publishers: {0}")]
+    #[error("cannot list the publishers of the topics: {0}")]
     Ros(#[from] RosError),
     #[error(transparent)]
     Graph(#[from] GraphError),
 }
 
-/// Looks at the topics of others. Listens to the whole system only as long as a camera without publishers makes it.
+/// Looks up topics of other nodes. Listens to the whole system only while a camera has no publisher.
 pub struct Doctor {
     executor: Executor,
-    /// The node's own full name: what it publishes itself is no camera's.
+    /// The node's own full name, because its own topics are not cameras.
     own: String,
-    /// The node's, for the listener.
+    /// The node's enclave, for the listener.
     enclave: Option<String>,
     listener: Option<Listener>,
 }
@@ -43,8 +43,8 @@ impl Doctor {
         }
     }
 
-    /// What [`shuffledet_node::doctor::examine`] judges by: the topics that are wanted and, where none of them has a
-    /// publisher, those that may be meant and those of images. Blocks for half a second when it begins to listen.
+    /// Returns the input of [`shuffledet_node::doctor::examine`]: the wanted topics and, if none of them
+    /// has a publisher, similar topics and image topics. Blocks for half a second when it starts to listen.
     pub fn look(&mut self, wanted: &[Wanted]) -> Result<Vec<PublishedTopic>, LookError> {
         let names = wanted.iter().map(|wanted| wanted.topic.clone()).collect();
         let topics = self.published(names)?;
@@ -82,12 +82,12 @@ impl Doctor {
         Ok(topics)
     }
 
-    /// Nothing is silent: there is nothing to listen for.
+    /// Stops listening.
     pub fn rest(&mut self) {
         self.listener = None;
     }
 
-    /// The topics with their publishers, the node itself left out.
+    /// Returns the topics with their publishers, except the node itself.
     fn published(&self, names: Vec<String>) -> Result<Vec<PublishedTopic>, LookError> {
         let look = move |node: &mut Node| {
             let topics = names.into_iter().map(|name| publishers(node, name));
@@ -106,7 +106,7 @@ impl Doctor {
 fn publishers(node: &Node, name: String) -> Result<PublishedTopic, RosError> {
     let known = explained(|| node.get_publishers_info_by_topic(&name, false))?;
     let publishers = known.into_iter().map(|known| Publisher {
-        // the root namespace ends with the slash that the others lack
+        // only the root namespace ends with a slash
         node: format!(
             "{}/{}",
             known.node_namespace.trim_end_matches('/'),

@@ -1,4 +1,4 @@
-//! What the node does in each state of its life: load, warm up, take frames, stop, let go.
+//! The node's lifecycle callbacks: load the model, process frames, stop, release.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,9 +23,9 @@ use shuffledet_node::lifecycle::{Managed, Transitioned};
 /// The managed node.
 pub struct Engine {
     config: Config,
-    /// What its parameters were made for.
+    /// The model description that the parameters fit.
     description: ModelDescription,
-    /// What the next configuring takes, where it was loaded before.
+    /// The loaded model for the next `configure`, if there is one.
     loaded: Option<Loaded>,
     shared: Arc<Shared>,
     executor: Executor,
@@ -40,7 +40,7 @@ enum State {
     Active(Running),
 }
 
-/// What configuring makes.
+/// The result of `configure`.
 struct Ready {
     workers: Vec<Worker>,
     results: Results,
@@ -56,7 +56,7 @@ struct Running {
 const ANNOTATED_WIDTH: u32 = 1280;
 
 impl Engine {
-    /// Configured for the first time, it takes `loaded`; then it loads the model anew.
+    /// Creates the engine. The first `configure` uses `loaded`; later ones load the model again.
     pub fn new(
         loaded: Loaded,
         shared: Arc<Shared>,
@@ -76,20 +76,20 @@ impl Engine {
         }
     }
 
-    /// The model as its file is now. Another one of the same description will do: the parameters fit it.
+    /// Loads the model from its file. The file may have changed if the description is the same, because
+    /// the parameters then still fit.
     fn load(&self) -> anyhow::Result<Loaded> {
         let mut loaded = Loaded::new(self.config.clone())?;
         ensure!(
             loaded.model.description == self.description,
-            "{}: its description is another than when the node started: expected that, since the parameters fit it; \
-             start the node anew",
+            "{}: the model's description changed after the node started; restart the node",
             loaded.model.path.display()
         );
         loaded.standing = Arc::clone(&self.shared.standing);
         Ok(loaded)
     }
 
-    /// Sessions, warmed up, and publishers.
+    /// Creates and warms up the sessions, and creates the publishers.
     fn prepare(&mut self) -> anyhow::Result<Box<Ready>> {
         let loaded = match self.loaded.take() {
             Some(loaded) => loaded,
@@ -122,7 +122,7 @@ impl Engine {
         Ok(Box::new(Ready { workers, results }))
     }
 
-    /// Subscribes, and takes frames from then on.
+    /// Subscribes to the cameras and starts to process frames.
     fn start(&mut self, ready: Box<Ready>) -> std::io::Result<Running> {
         let stop = Arc::new(AtomicBool::new(false));
         let intake = Intake::start(&self.executor, &self.shared, &self.clock)?;
@@ -138,14 +138,14 @@ impl Engine {
         })
     }
 
-    /// Finishes the frames in hand. `None` when the pipeline was lost.
+    /// Finishes the current frames. Returns `None` if the pipeline panicked.
     fn stop(running: Running) -> Option<Box<Ready>> {
         running.stop.store(true, Ordering::Relaxed);
         drop(running.intake);
         running.pipeline.join().ok()
     }
 
-    /// Back to nothing, from wherever.
+    /// Returns to the unconfigured state from any state.
     fn release(&mut self) {
         let ready = match std::mem::replace(&mut self.state, State::Unconfigured) {
             State::Unconfigured => None,
@@ -161,7 +161,7 @@ impl Engine {
         }
     }
 
-    /// Notes since when the cameras' frames are expected.
+    /// Notes the time from which frames of the cameras are expected.
     fn expect_frames(&self, since: Instant) {
         for index in 0..self.shared.cameras.len() {
             self.shared.camera(index).expected_since = Some(since);
@@ -169,7 +169,7 @@ impl Engine {
     }
 }
 
-/// The pipeline's thread: frames in, results out, until told to stop.
+/// Runs the pipeline in its thread until it is stopped.
 fn take_frames(
     mut ready: Box<Ready>,
     mut source: LiveSource,
@@ -186,7 +186,7 @@ fn take_frames(
         None,
         stop,
         |frame, outcome| {
-            // the run ends when its reader does, which waits for an image
+            // the run ends with its reader, which waits for an image
             let published = results.publish(frame, outcome);
             published.inspect_err(|_| arrivals.close())?;
             record(shared, frame, outcome);
@@ -194,15 +194,16 @@ fn take_frames(
         },
     );
     if let Err(error) = ran {
-        let why = format!("no more frames are taken: {error}; deactivate and activate the node");
+        let why =
+            format!("cannot process further frames: {error}; deactivate and activate the node");
         tracing::error!("{why}");
         shared.set_unable(Some(why));
     }
     ready
 }
 
-/// Counts the frame, and logs what became of it: a failure as [`FailureLog`](shuffledet_node::failures::FailureLog) says, and
-/// everything for who debugs.
+/// Counts the frame and logs its outcome: failures at the rate of
+/// [`FailureLog`](shuffledet_node::failures::FailureLog), everything at debug level.
 fn record(shared: &Shared, frame: &Frame, outcome: &Outcome) {
     let (sec, nanosec) = (frame.stamp.sec, frame.stamp.nanosec);
     let (failed, topic) = {
@@ -260,7 +261,7 @@ impl Managed for Engine {
 
     fn activate(&mut self) -> Transitioned {
         let State::Inactive(ready) = std::mem::replace(&mut self.state, State::Unconfigured) else {
-            return Transitioned::Error("it is not configured".to_owned());
+            return Transitioned::Error("the node is not configured".to_owned());
         };
         match self.start(ready) {
             Ok(running) => {
@@ -274,7 +275,7 @@ impl Managed for Engine {
 
     fn deactivate(&mut self) -> Transitioned {
         let State::Active(running) = std::mem::replace(&mut self.state, State::Unconfigured) else {
-            return Transitioned::Error("it is not active".to_owned());
+            return Transitioned::Error("the node is not active".to_owned());
         };
         match Self::stop(running) {
             Some(ready) => {

@@ -1,4 +1,4 @@
-//! What rcl says of an error. r2r gives a code alone, and most often the same one.
+//! Adds rcl's message to an error. r2r returns only a code, which is usually the same one.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 use r2r_rcl as rcl;
 use thiserror::Error;
 
-/// A call of r2r that failed.
+/// A failed call of r2r.
 #[derive(Debug, Clone, Error)]
 pub struct RosError {
     code: r2r::Error,
-    /// In rcl's words.
+    /// The message of rcl.
     said: Option<String>,
 }
 
@@ -24,15 +24,15 @@ impl fmt::Display for RosError {
     }
 }
 
-/// Runs `call`, and keeps what rcl says of its failure. rcl keeps that for the thread on which it failed: the call must be
-/// made here, and not on another thread.
+/// Runs `call` and adds rcl's message to its error. rcl stores the message per thread, so the call must
+/// run on this thread.
 pub fn explained<T>(call: impl FnOnce() -> r2r::Result<T>) -> Result<T, RosError> {
-    // what r2r left there is of another failure
+    // an earlier failure may have left a message
     forget();
     call().map_err(|code| RosError { code, said: said() })
 }
 
-/// What rcl says of the last failure on this thread, if it says anything. It is told once.
+/// Takes rcl's message about the last failure on this thread, if there is one.
 pub(super) fn said() -> Option<String> {
     // SAFETY: the state is this thread's own; the text is a copy that ends with NUL.
     let text = unsafe {
@@ -45,7 +45,7 @@ pub(super) fn said() -> Option<String> {
             .into_owned()
     };
     forget();
-    // where in rcl's source it was found helps nobody here
+    // drops the position in rcl's source
     let text = text.split(", at ").next().unwrap_or_default().trim();
     (!text.is_empty()).then(|| text.replace('\n', " "))
 }

@@ -1,5 +1,6 @@
-//! The thread that owns the ROS node: it spins, and between two spins does what others ask of the node. r2r's node is
-//! not to be touched from two threads. A spin ends when a message comes, so a request wakes it with one: see [`Waker`].
+//! The thread that owns the ROS node: it spins, and between two spins it runs the requests of other
+//! threads, because two threads must not use r2r's node. A spin ends when a message arrives, so a
+//! request wakes the thread with one: see [`Waker`].
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,33 +17,33 @@ use tokio::sync::oneshot;
 
 use super::error::{RosError, explained};
 
-/// The longest that one spin waits for something to happen, when a request wakes it.
+/// Maximum duration of a spin if a request can end it.
 const SPIN: Duration = Duration::from_millis(250);
-/// The same where nothing wakes it: what a request to the node waits at most.
+/// Maximum duration of a spin if nothing can end it; a request waits at most this long.
 const POLL: Duration = Duration::from_millis(2);
 
-/// The topic that wakes, hidden from `ros2 topic list` by its underscore.
+/// The topic of the wake-up message; the underscore hides it from `ros2 topic list`.
 const WAKE: &str = "~/_wake";
 
-/// How long the middleware is given to tell the others that the node is gone: it does so from threads of its own, and a
-/// process that ends sooner stays in their graph until its lease runs out.
+/// Time for the middleware to announce that the node is gone. It does so from its own threads; if the
+/// process ends earlier, the node stays in the graph of others until its lease expires.
 const FAREWELL: Duration = Duration::from_millis(100);
 
 type Request = Box<dyn FnOnce(&mut r2r::Node) + Send>;
 
-/// Requests to the node go through here; clones go to the same one.
+/// A handle for requests to the node; clones share the node.
 #[derive(Clone)]
 pub struct Executor {
     requests: Sender<Request>,
     waker: Arc<Waker>,
 }
 
-/// Ends a spin early, by an empty message from the node to itself: r2r's spin waits for the node's subscriptions and
-/// services, and for no guard condition of ours.
+/// Ends a spin early with an empty message from the node to itself: r2r's spin waits for the node's
+/// subscriptions and services, but not for a guard condition of ours.
 struct Waker {
-    /// `None` where it cannot be made, by a security policy that does not know it.
+    /// `None` if a security policy forbids the topic.
     publisher: Mutex<Option<Publisher<Empty>>>,
-    /// The executor waits, or is about to: who takes this back wakes it.
+    /// Whether the executor waits or is about to; whoever clears the flag wakes it.
     waiting: AtomicBool,
 }
 
@@ -59,26 +60,26 @@ impl Waker {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(publisher) = &*publisher {
-            // what is not woken looks by itself
+            // without a wake-up the executor polls
             let _ = publisher.publish(&Empty::default());
         }
     }
 }
 
-/// The executor's thread has ended: the program is about to.
+/// The executor's thread has ended, and the program is about to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the ROS node is shutting down")]
 pub struct ExecutorGone;
 
 impl Executor {
-    /// Runs `f` on the executor's thread, between two spins, and waits for what it gives (some milliseconds).
+    /// Runs `f` on the executor's thread between two spins and waits for its result (some milliseconds).
     pub fn call<T: Send + 'static>(
         &self,
         f: impl FnOnce(&mut r2r::Node) -> T + Send + 'static,
     ) -> Result<T, ExecutorGone> {
         let (reply, answer): (SyncSender<T>, Receiver<T>) = sync_channel(1);
         let request = move |node: &mut r2r::Node| {
-            // the caller waits for the answer: it cannot be gone
+            // the caller waits for the answer, so it still exists
             let _ = reply.send(f(node));
         };
         self.requests
@@ -89,7 +90,7 @@ impl Executor {
     }
 }
 
-/// The executor's thread, to be ended in order.
+/// The handle that ends the executor's thread in order.
 pub struct ExecutorThread {
     stop: Arc<AtomicBool>,
     waker: Arc<Waker>,
@@ -129,9 +130,9 @@ pub fn start(node: r2r::Node) -> io::Result<(Executor, ExecutorThread)> {
 }
 
 impl ExecutorThread {
-    /// Waits until the thread has ended, which by itself it never should.
+    /// Waits until the thread has ended, which it should not do by itself.
     pub async fn ended(&mut self) {
-        // nothing is ever sent: the channel closes
+        // nothing is sent; the channel closes
         let _ = (&mut self.running).await;
     }
 
@@ -141,7 +142,7 @@ impl ExecutorThread {
         self.waker.wake();
         if self.thread.join().is_err() {
             tracing::error!(
-                "the executor panicked; this is a mistake in shuffledet, please report it"
+                "the executor panicked; this is an error in shuffledet, please report it"
             );
         }
     }
@@ -151,14 +152,14 @@ fn spin(mut node: r2r::Node, requests: &Receiver<Request>, stop: &AtomicBool, wa
     let mut wakes = match open_waker(&mut node, waker) {
         Ok(wakes) => wakes,
         Err(error) => {
-            tracing::debug!("{WAKE}: {error}: the node polls");
-            // rcl calls it an error to wait for nothing: the first request gives the node something
+            tracing::debug!("{WAKE}: {error}; the node polls instead");
+            // rcl reports an error if there is nothing to wait for; the first request changes that
             let Ok(first) = requests.recv() else { return };
             first(&mut node);
             Box::new(futures_util::stream::empty())
         }
     };
-    // trusted once it has been seen to work
+    // used after it has worked once
     let mut woken = false;
     waker.publish();
     while !stop.load(Ordering::SeqCst) {
@@ -181,7 +182,7 @@ fn spin(mut node: r2r::Node, requests: &Receiver<Request>, stop: &AtomicBool, wa
 
 type Wakes = Box<dyn Stream<Item = Empty> + Unpin>;
 
-/// Both ends of the topic that wakes.
+/// Creates both ends of the wake-up topic.
 fn open_waker(node: &mut r2r::Node, waker: &Waker) -> Result<Wakes, RosError> {
     let qos = || QosProfile::default().keep_last(1);
     let wakes = explained(|| node.subscribe::<Empty>(WAKE, qos()))?;

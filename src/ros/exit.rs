@@ -1,4 +1,4 @@
-//! How the process ends.
+//! Ends the process.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -8,8 +8,8 @@ unsafe extern "C" {
     safe fn _exit(status: c_int) -> !;
 }
 
-/// Ends the process with code 0, files flushed, without running the destructors of libraries. A session that is still
-/// being made cannot be interrupted: its thread goes on, and ONNX Runtime taken down beneath it is a crash.
+/// Ends the process with code 0 after flushing files, without the destructors of libraries. A session
+/// that is being created cannot be interrupted, and its thread would crash if ONNX Runtime were unloaded.
 pub fn at_once() -> ! {
     // SAFETY: null stands for every open stream, each of which fflush locks.
     unsafe { fflush(ptr::null_mut()) };

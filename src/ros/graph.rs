@@ -1,5 +1,5 @@
-//! Every topic that anybody publishes or subscribes to. r2r's own list reads beyond what it was given as soon as one topic
-//! has two types, which is one of the cases that the doctor is for; so rcl is asked here, through a node of its own that
+//! Lists every topic of the system. r2r's list reads out of bounds if a topic has two types, which is a
+//! case that the doctor must diagnose. So this module asks rcl, through a node of its own that
 //! `ros2 node list` hides.
 
 use std::ffi::{CStr, CString, c_int};
@@ -12,28 +12,28 @@ use thiserror::Error;
 
 use super::error::said;
 
-/// How long the others' topics are waited for: a new node has to hear of them first.
+/// Time for discovery: a new node does not know the topics of others at once.
 const DISCOVERY: Duration = Duration::from_millis(500);
 /// A leading underscore hides a node.
 const NODE: &str = "_shuffledet_graph";
 
-/// rcl refused.
+/// A failed call of rcl.
 #[derive(Debug, Error)]
-#[error("rcl cannot list the topics: {step}: {}", said.as_deref().unwrap_or("it does not say why"))]
+#[error("rcl cannot list the topics: {step}: {}", said.as_deref().unwrap_or("no reason given"))]
 pub struct GraphError {
     step: &'static str,
-    /// In rcl's words.
+    /// The message of rcl.
     said: Option<String>,
 }
 
-/// A topic's full name and the types that it has somewhere.
+/// A topic's full name and all its types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     pub name: String,
     pub types: Vec<String>,
 }
 
-/// Hears of topics as long as it lives: a context and a node of rcl, boxed because rcl keeps their addresses.
+/// Discovers topics while it exists: a context and a node of rcl, boxed because rcl keeps their addresses.
 pub struct Listener {
     context: Box<rcl::rcl_context_t>,
     node: Box<rcl::rcl_node_t>,
@@ -48,8 +48,8 @@ fn check(step: &'static str, code: i32) -> Result<(), GraphError> {
 }
 
 impl Listener {
-    /// Begins to listen in `enclave`, and waits until the others have been heard of: half a second. Where ROS security is on,
-    /// a node of no enclave hears of nobody.
+    /// Starts to listen in `enclave` and waits half a second for discovery. With ROS security, a node
+    /// without an enclave discovers nobody.
     pub fn start(enclave: Option<&str>) -> Result<Self, GraphError> {
         let listener = Self::new(enclave)?;
         thread::sleep(DISCOVERY);
@@ -58,7 +58,7 @@ impl Listener {
 
     fn new(enclave: Option<&str>) -> Result<Self, GraphError> {
         let arguments = enclave.map(|enclave| ["node", "--ros-args", "--enclave", enclave]);
-        // the command line was text of C: there is no NUL in it
+        // the command line consisted of C strings, so it has no NUL
         let arguments = arguments.into_iter().flatten().map(CString::new);
         let arguments: Vec<_> = arguments.map(Result::unwrap_or_default).collect();
         let pointers: Vec<_> = arguments.iter().map(|text| text.as_ptr()).collect();
@@ -104,7 +104,7 @@ impl Listener {
         }
     }
 
-    /// The topics of the whole system, as far as they have been heard of.
+    /// Returns the topics of the whole system that are discovered so far.
     pub fn topics(&self) -> Result<Vec<Topic>, GraphError> {
         // SAFETY: the node is initialised; rcl fills `found` with arrays of the sizes that it states, of texts that end
         // with NUL and live until `rmw_names_and_types_fini`, after which none is used.

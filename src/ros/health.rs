@@ -1,4 +1,4 @@
-//! `/diagnostics`, once a second, and in the log why a camera is silent, once for each reason.
+//! Publishes `/diagnostics` once per second and logs why a camera is silent, once for each reason.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,14 +27,14 @@ use shuffledet_node::parameters::ParameterSet;
 
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// What the log was told of one camera.
+/// The logged findings and problems of one camera.
 #[derive(Default)]
 struct Log {
     findings: Vec<Finding>,
     problems: Told,
 }
 
-/// What the reports are made of.
+/// The sources of the reports.
 pub struct Health {
     pub executor: Executor,
     pub names: Names,
@@ -45,31 +45,31 @@ pub struct Health {
     pub publisher: PublisherUntyped,
 }
 
-/// The thread that reports.
+/// The handle of the reporting thread.
 pub struct HealthThread {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl HealthThread {
-    /// Tells it to end, after the report that it is at: a silent camera's may take half a second.
+    /// Stops the thread after the current report, which may take half a second for a silent camera.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
     }
 
-    /// Waits for its end.
+    /// Waits until the thread has ended.
     pub fn join(self) {
         if self.thread.join().is_err() {
             tracing::error!(
-                "the health thread panicked; this is a mistake in shuffledet, please report it"
+                "the health thread panicked; this is an error in shuffledet, please report it"
             );
         }
     }
 }
 
 impl Health {
-    /// Reports from now on, until told to end or the executor is gone.
+    /// Starts the reports, until the thread is stopped or the executor is gone.
     pub fn start(self) -> io::Result<HealthThread> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -92,22 +92,22 @@ impl Health {
             let stamp = Stamp::from_ns(self.clock.now_ns()).unwrap_or_default();
             let written = diagnostics::write(&mut message, stamp, &statuses);
             if let Err(error) = written {
-                tracing::error!("/diagnostics: {error}");
+                tracing::error!("cannot write /diagnostics: {error}");
             } else if let Err(error) = explained(|| self.publisher.publish_raw(&message)) {
-                tracing::error!("/diagnostics: not published: {error}");
+                tracing::error!("cannot publish /diagnostics: {error}");
             }
             self.log_failures();
             while let Some(left) = PERIOD.checked_sub(began.elapsed()) {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                // until the next report is due, or the end
+                // waits for the next report or the end
                 thread::park_timeout(left);
             }
         }
     }
 
-    /// What was only counted until now of frames that failed.
+    /// Logs the failed frames that were only counted until now.
     fn log_failures(&self) {
         for index in 0..self.shared.cameras.len() {
             let (lines, topic) = {
@@ -166,7 +166,7 @@ impl Health {
             _ => Some("the node is not active"),
         };
         let now = Instant::now();
-        // how long a camera pauses at most that still sends
+        // the maximum pause of a camera that still sends
         let pause = |expected: Option<f64>| {
             let period = Duration::try_from_secs_f64(3.0 / expected.unwrap_or(f64::INFINITY));
             period.unwrap_or(Duration::MAX).max(Duration::from_secs(2))
@@ -200,7 +200,7 @@ impl Health {
                 Err(LookError::Gone(gone)) => return Err(gone),
                 Err(error) => {
                     tracing::warn!(
-                        "camera {}: no frames come, and why is not known: {error}",
+                        "camera {}: no frames arrive, for an unknown reason: {error}",
                         camera.title()
                     );
                     Vec::new()
@@ -242,11 +242,11 @@ impl Health {
         Ok(camera_status(&facts, &diagnostics))
     }
 
-    /// What is around the camera of this index.
+    /// Returns the surroundings of the camera with this index.
     fn surroundings(&self, index: usize, config: &Config) -> Surroundings {
         let others = config.cameras.iter().enumerate();
         let others = others.filter(|&(other, _)| other != index);
-        // raw and compressed are one camera, whichever is taken
+        // raw and compressed topics belong to one camera
         let topics = others.flat_map(|(_, camera)| {
             let raw = self.names.resolve(&camera.image_topic);
             [format!("{raw}/compressed"), raw]
@@ -260,7 +260,7 @@ impl Health {
 }
 
 impl Health {
-    /// Whether nothing has come since the activation, and it is too soon to ask why.
+    /// Returns whether no frame has arrived since the activation and the grace period is not over.
     fn is_awaited(&self, index: usize, config: &Config) -> bool {
         let camera = self.shared.camera(index);
         let Some(active_for) = camera.expected_since.map(|since| since.elapsed()) else {

@@ -1,5 +1,6 @@
-//! Images as they come. r2r keeps ten messages of a subscription and throws the newest away when they are full, and it wakes
-//! whoever waits for one on the thread that brought it. So the waker itself takes the message: none waits in r2r's queue.
+//! Receives images. r2r keeps ten messages per subscription, drops the newest one if its queue is full,
+//! and calls the waker on the receiving thread. So the waker itself takes each message, and none waits
+//! in r2r's queue.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -24,18 +25,18 @@ use shuffledet_node::transport::{Choice, Verdict};
 /// The raw messages of one subscription.
 pub type MessageStream = Box<dyn Stream<Item = Vec<u8>> + Unpin + Send>;
 
-/// The subscriptions of all cameras, as long as the node is active.
+/// The subscriptions of all cameras while the node is active.
 pub struct Intake {
     arrivals: Arc<Arrivals>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// How often it is looked whether a camera needs another subscription.
+/// Interval of the check whether a camera needs another subscription.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Intake {
-    /// Subscribes to every camera, from a thread of its own, which later sees to silent ones.
+    /// Subscribes to every camera from a separate thread, which later also handles silent cameras.
     pub fn start(executor: &Executor, shared: &Arc<Shared>, clock: &RosClock) -> io::Result<Self> {
         let arrivals = Arc::<Arrivals>::default();
         let listener = |camera| Listener::new(camera, shared, clock, &arrivals);
@@ -57,19 +58,19 @@ impl Intake {
 }
 
 impl Drop for Intake {
-    /// Lets go of the subscriptions, and ends the pipeline's source.
+    /// Ends the subscriptions and the pipeline's source.
     fn drop(&mut self) {
         drop(self.stop.take());
         if self.thread.take().is_some_and(|t| t.join().is_err()) {
             tracing::error!(
-                "the intake panicked; this is a mistake in shuffledet, please report it"
+                "the intake thread panicked; this is an error in shuffledet, please report it"
             );
         }
         self.arrivals.close();
     }
 }
 
-/// Sees to the subscriptions until it is told to stop.
+/// Maintains the subscriptions until it is stopped.
 fn tend(listeners: &[Arc<Listener>], executor: &Executor, stopped: &Receiver<()>) {
     for listener in listeners {
         listener.subscribe(executor);
@@ -90,7 +91,7 @@ fn tend(listeners: &[Arc<Listener>], executor: &Executor, stopped: &Receiver<()>
     }
 }
 
-/// One camera. Its waker takes what its subscriptions bring: messages are only ever taken on the executor's thread.
+/// One camera. Its waker takes the messages of its subscriptions, always on the executor's thread.
 struct Listener {
     camera: usize,
     topics: Vec<ImageTopic>,
@@ -108,12 +109,12 @@ struct State {
 }
 
 struct Subscription {
-    /// `None` where there is none.
+    /// `None` while not subscribed.
     stream: Option<MessageStream>,
-    /// How many messages the middleware keeps, now and at most.
+    /// Depth of the middleware's queue, current and maximum.
     depth: usize,
     most: usize,
-    /// It cannot be made: it is not tried again.
+    /// Whether the subscription failed; there is no second attempt.
     refused: bool,
 }
 
@@ -150,7 +151,7 @@ impl Listener {
         })
     }
 
-    /// Whether the chosen topic has fallen silent, or a subscription is to be made anew.
+    /// Returns whether the chosen topic is silent or a subscription must be replaced.
     fn needs_subscription(&self) -> bool {
         let silence = self.shared.silence(self.camera);
         let state = self.lock();
@@ -163,7 +164,7 @@ impl Listener {
                     .any(|s| s.stream.is_none() && !s.refused))
     }
 
-    /// Subscribes where there is no subscription, or where one keeps more images than it may.
+    /// Subscribes if there is no subscription or if its queue is too deep.
     fn subscribe(self: &Arc<Self>, executor: &Executor) {
         for (index, topic) in self.topics.iter().enumerate() {
             let depth = {
@@ -183,7 +184,7 @@ impl Listener {
                     let subscription = &mut listener.lock().subscriptions[index];
                     (subscription.stream, subscription.depth) = (Some(stream), depth);
                 }
-                // from now on what it brings wakes the waker
+                // from now on its messages call the waker
                 listener.drain();
                 Ok::<_, SubscribeError>(())
             });
@@ -199,7 +200,7 @@ impl Listener {
         }
     }
 
-    /// Takes every message that has come.
+    /// Takes every message that has arrived.
     fn drain(self: &Arc<Self>) {
         let waker = Waker::from(Arc::clone(self));
         let mut context = Context::from_waker(&waker);
@@ -217,12 +218,12 @@ impl Listener {
     fn take(&self, state: &mut State, index: usize, message: Vec<u8>, silence: Duration) {
         let (at, now_ns) = (Instant::now(), self.clock.now_ns());
         let header = HeaderView::parse_first(&message);
-        // as a frame does whose header cannot be read
+        // the same as for a frame with an unreadable header
         let stamp_ns = header.map_or(now_ns, |header| header.stamp.to_ns());
         let (topic, before) = (&self.topics[index], state.choice.transport());
         let verdict = state.choice.arrived(topic.transport, stamp_ns, at, silence);
         if state.choice.transport() != before {
-            tracing::info!("images come on {}", topic.name);
+            tracing::info!("images arrive on {}", topic.name);
             self.shared.camera(self.camera).subscribed = Some(topic.clone());
         }
         let subscription = &mut state.subscriptions[index];
@@ -236,7 +237,7 @@ impl Listener {
         }
         if !topic.depth_given {
             let most = most_waiting(message.len());
-            // a little less makes no other subscription
+            // a small difference does not justify a new subscription
             if 2 * most < subscription.depth {
                 subscription.most = most;
             }
@@ -257,7 +258,7 @@ impl Listener {
         }
     }
 
-    /// Tells diagnostics that an image came.
+    /// Reports the arrival of an image to diagnostics.
     fn note(&self, at: Instant, stamp_ns: i64, oddity: Option<Oddity>) {
         let mut camera = self.shared.camera(self.camera);
         let expected_hz = camera.expected_hz;
@@ -269,7 +270,7 @@ impl Listener {
         }
     }
 
-    /// Counts an image that the pipeline never read.
+    /// Counts an image that the pipeline did not read.
     fn supersede(&self, arrival: &Arrival) {
         let mut frame = Frame::new();
         frame.oddity = arrival.oddity;
@@ -283,7 +284,7 @@ impl Listener {
             .record(&frame, &outcome);
     }
 
-    /// What is in it is whole after each message.
+    /// Locks the state, which is valid after each message.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

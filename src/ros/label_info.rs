@@ -1,4 +1,4 @@
-//! `~/label_info`: latched, and published again when the threshold in force changes.
+//! `~/label_info`: latched, and published again when the confidence threshold changes.
 
 use r2r::PublisherUntyped;
 
@@ -10,12 +10,12 @@ use shuffledet_detector::sink::write_label_info;
 
 pub const TOPIC: &str = "~/label_info";
 
-/// The topic while it is there: from configuring to cleaning up.
+/// The topic, which exists from `configure` to `cleanup`.
 pub struct LabelInfoTopic {
     publisher: PublisherUntyped,
     labels: Labels,
     class_ids: ClassIds,
-    /// What was published last.
+    /// The last published threshold.
     threshold: Option<f32>,
 }
 
@@ -29,7 +29,7 @@ impl LabelInfoTopic {
         }
     }
 
-    /// Publishes the table with the least threshold of `settings`, unless that is what it says already.
+    /// Publishes the table with the lowest threshold of `settings`, unless that is already published.
     pub fn publish(&mut self, settings: &DetectorSettings) {
         let threshold = settings.least_threshold();
         if self.threshold == Some(threshold) {
@@ -38,9 +38,9 @@ impl LabelInfoTopic {
         let mut message = Vec::new();
         if let Err(error) = write_label_info(&self.labels, &self.class_ids, threshold, &mut message)
         {
-            tracing::error!("{TOPIC}: {error}");
+            tracing::error!("cannot write {TOPIC}: {error}");
         } else if let Err(error) = explained(|| self.publisher.publish_raw(&message)) {
-            tracing::error!("{TOPIC}: not published: {error}");
+            tracing::error!("cannot publish {TOPIC}: {error}");
         } else {
             self.threshold = Some(threshold);
         }

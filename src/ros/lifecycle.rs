@@ -1,5 +1,5 @@
-//! The services and the topic of a managed node: names, types and answers are those of rclcpp_lifecycle, so that
-//! `ros2 lifecycle`, launch and lifecycle managers drive the node as any other.
+//! The services and the topic of a managed node. Names, types and answers are those of
+//! rclcpp_lifecycle, so that `ros2 lifecycle`, launch and lifecycle managers work as with any node.
 
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::error::{RosError, explained};
 use shuffledet_node::lifecycle::{Lifecycle, Request, State, TRANSITIONS, Transition};
 
-/// A service or the topic could not be made.
+/// A service or topic that cannot be created.
 #[derive(Debug, Error)]
 #[error("cannot open {name}: {source}")]
 pub struct OpenError {
@@ -23,7 +23,7 @@ pub struct OpenError {
 
 type Requests<T> = BoxStream<'static, ServiceRequest<T>>;
 
-/// The lifecycle's services, known to ROS but not served yet: requests wait.
+/// The lifecycle services, visible in ROS but not served yet: requests wait.
 pub struct LifecycleServices {
     lifecycle: Arc<Lifecycle>,
     get_state: Requests<srv::GetState::Service>,
@@ -34,8 +34,8 @@ pub struct LifecycleServices {
 }
 
 impl LifecycleServices {
-    /// Makes the services, and the topic `~/transition_event` (reliable, volatile, depth 10, as rcl's), on which every
-    /// transition from now on is published.
+    /// Creates the services and the topic `~/transition_event` (reliable, volatile, depth 10, as in rcl),
+    /// which publishes every later transition.
     pub fn open(node: &mut Node, lifecycle: Arc<Lifecycle>) -> Result<Self, OpenError> {
         publish_events(node, &lifecycle)?;
         Ok(Self {
@@ -48,7 +48,8 @@ impl LifecycleServices {
         })
     }
 
-    /// Answers until the node is gone. A change runs on a thread of its own, and the others are answered meanwhile.
+    /// Answers requests until the node is gone. A change runs on a separate thread, so that other requests
+    /// are answered meanwhile.
     pub async fn serve(self) {
         let lifecycle = &self.lifecycle;
         tokio::join!(
@@ -88,7 +89,8 @@ where
     Ok(requests.boxed())
 }
 
-/// Unlike rcl of Jazzy, which leaves them empty, an event says its transition and when it happened by the node's clock.
+/// Publishes transition events. They contain the transition and its time by the node's clock, which
+/// rcl of Jazzy leaves empty.
 fn publish_events(node: &mut Node, lifecycle: &Lifecycle) -> Result<(), OpenError> {
     let name = "~/transition_event";
     let publisher = explained(|| node.create_publisher(name, QosProfile::default()))
@@ -109,8 +111,8 @@ fn publish_events(node: &mut Node, lifecycle: &Lifecycle) -> Result<(), OpenErro
     Ok(())
 }
 
-/// As with rclcpp, success is that of the callback: a node that fails to configure, and is unconfigured again, did not
-/// succeed. Where there is a label, it counts, and the number does not.
+/// Changes the state and answers. As in rclcpp, success means that the callback succeeded: a node that
+/// fails to configure and is unconfigured again did not succeed. A label takes precedence over the number.
 async fn change(lifecycle: Arc<Lifecycle>, request: ServiceRequest<srv::ChangeState::Service>) {
     let transition = request.message.transition.clone();
     let changed = spawn_blocking(move || {
@@ -129,7 +131,7 @@ async fn change(lifecycle: Arc<Lifecycle>, request: ServiceRequest<srv::ChangeSt
             false
         }
         Err(error) => {
-            tracing::error!("the lifecycle's thread failed: {error}");
+            tracing::error!("the lifecycle thread failed: {error}");
             false
         }
     };
@@ -145,7 +147,7 @@ fn respond<T: WrappedServiceTypeSupport + 'static>(
     }
 }
 
-/// rcl's list begins with the state that no node is in.
+/// Returns rcl's list of states, which starts with `unknown`.
 fn available_states() -> Vec<msg::State> {
     let unknown = msg::State {
         id: 0,

@@ -1,4 +1,4 @@
-//! `tracing` events as ROS log messages: on the console and in the log file as rcl writes them, and on `/rosout`.
+//! Passes `tracing` events to ROS: through rcl to the console and the log file, and to `/rosout`.
 
 use std::ffi::CString;
 use std::fmt::{self, Write};
@@ -16,16 +16,16 @@ use super::error::explained;
 use super::source::RosClock;
 use shuffledet_detector::config::raw::LogLevel;
 
-/// The severity, as rcl numbers it, below which nothing is logged.
+/// The minimum severity to log, with rcl's numbers.
 #[derive(Debug, Clone)]
 pub struct Threshold {
-    /// What `--log-level` gave.
+    /// The level of `--log-level`.
     initial: i32,
     current: Arc<AtomicI32>,
 }
 
 impl Threshold {
-    /// From now on `level`; what `--log-level` gave if that is `None`.
+    /// Sets `level`; `None` restores the level of `--log-level`.
     pub fn set(&self, level: Option<LogLevel>) {
         let severity = level.map_or(self.initial, |level| match level {
             LogLevel::Debug => DEBUG,
@@ -37,7 +37,7 @@ impl Threshold {
         self.current.store(severity, Ordering::Relaxed);
     }
 
-    /// What `--log-level` gave.
+    /// The level of `--log-level`.
     pub fn initial(&self) -> LogLevel {
         match self.initial {
             FATAL.. => LogLevel::Fatal,
@@ -55,22 +55,23 @@ const WARN: i32 = 30;
 const ERROR: i32 = 40;
 const FATAL: i32 = 50;
 
-/// Hands what this program logs to rcl, and publishes it.
+/// Passes this program's log events to rcl and publishes them.
 struct RosLayer {
     logger: String,
     threshold: Threshold,
-    /// None where rcl itself publishes what it logs, or nothing is to be published.
+    /// `None` if rcl publishes its log itself, or if nothing is to be published.
     rosout: Option<Mutex<Publisher<Log>>>,
     clock: RosClock,
 }
 
-/// Leaves rcl and the middleware at INFO where `--log-level debug` is for every logger, for they tell of each wait: those
-/// that it names have what it says. Gives the level of every logger. To be called once ROS knows the command line.
+/// Keeps rcl and the middleware at INFO if `--log-level debug` applies to every logger, because they log
+/// each wait. Loggers with a level of their own keep it. Returns the level of every logger. The caller
+/// must have passed the command line to ROS.
 pub fn spare_others() -> i32 {
     // SAFETY: rcl's logging is configured with the context; the level is one number.
     unsafe {
         let everyone = match r2r_rcl::rcutils_logging_get_default_logger_level() {
-            // it is not known
+            // the level is unknown
             ..=0 => INFO,
             level => level,
         };
@@ -79,8 +80,8 @@ pub fn spare_others() -> i32 {
     }
 }
 
-/// From now on, what is logged is logged by ROS under the node's name. `everyone` is the level of loggers that have none of
-/// their own. To be called before there is another thread.
+/// Starts logging through ROS under the node's name. `everyone` is the level of loggers without a level
+/// of their own. The caller must not have started another thread.
 pub fn start(node: &mut r2r::Node, clock: RosClock, everyone: i32) -> anyhow::Result<Threshold> {
     let logger = node.logger().to_owned();
     let threshold = take_over(&[&logger, &explained(|| node.name())?, PROGRAM], everyone)?;
@@ -91,19 +92,19 @@ pub fn start(node: &mut r2r::Node, clock: RosClock, everyone: i32) -> anyhow::Re
         clock,
     };
     let ours = tracing_subscriber::filter::Targets::new().with_target("shuffledet", Level::DEBUG);
-    // fails only if a subscriber was set before: then that one logs on
+    // fails only if a subscriber is already set, which then stays in use
     let _ = tracing_subscriber::registry()
         .with(layer.with_filter(ours))
         .try_init();
     Ok(threshold)
 }
 
-/// What the node's logger may be called without its namespace or its other name: `--log-level shuffledet:=debug`.
+/// The name of the node's logger without namespace and remapping: `--log-level shuffledet:=debug`.
 const PROGRAM: &str = "shuffledet";
 
-/// The level that `--log-level` gave the logger under the first of its `names` that it names, or one above that; else
-/// `everyone`'s. rcl lets everything of the first pass from then on: its own levels must not be changed while another
-/// thread logs, and ours is to change at run time.
+/// Returns the level that `--log-level` sets for the first of `names` or one of its parents; else
+/// `everyone`. Opens rcl's filter for the first name: rcl's levels must not change while another thread
+/// logs, but ours changes at run time.
 fn take_over(names: &[&str], everyone: i32) -> anyhow::Result<Threshold> {
     let mut initial = everyone;
     for name in names.iter().flat_map(|name| ancestors(name)) {
@@ -127,15 +128,15 @@ fn take_over(names: &[&str], everyone: i32) -> anyhow::Result<Threshold> {
     })
 }
 
-/// `a.b.c`, `a.b`, `a`: a logger without a level has that of the next.
+/// Returns `a.b.c`, `a.b`, `a`: a logger without a level inherits the level of the next.
 fn ancestors(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| {
         name.rsplit_once('.').map(|(above, _)| above)
     })
 }
 
-/// `None` under `--disable-rosout-logs`, and until Iron, where rcl publishes what a node logs; since Jazzy, that is the client
-/// library's part, and r2r leaves it out.
+/// Creates the publisher of `/rosout`. `None` with `--disable-rosout-logs`, and up to Iron, where rcl
+/// publishes the log. Since Jazzy the client library must do it, and r2r does not.
 fn rosout(node: &mut r2r::Node) -> r2r::Result<Option<Publisher<Log>>> {
     // SAFETY: reads one flag, which the context has set from the command line.
     if !unsafe { r2r_rcl::rcl_logging_rosout_enabled() } {
@@ -183,7 +184,7 @@ impl<S: Subscriber> Layer<S> for RosLayer {
             return;
         };
         let now_ns = self.clock.now_ns();
-        // nothing can be told of a log message that cannot be sent
+        // a log message that cannot be sent cannot be reported
         let _ = rosout.publish(&Log {
             stamp: r2r::builtin_interfaces::msg::Time {
                 sec: i32::try_from(now_ns / 1_000_000_000).unwrap_or_default(),
@@ -200,7 +201,7 @@ impl<S: Subscriber> Layer<S> for RosLayer {
     }
 }
 
-/// The message of an event, and its fields after it.
+/// The message of an event, followed by its fields.
 #[derive(Default)]
 struct Text(String);
 

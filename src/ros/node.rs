@@ -1,4 +1,4 @@
-//! The node from its start to its end: parameters, then the executor, then its life.
+//! Runs the node: parameters, then the executor, then the lifecycle.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -27,14 +27,14 @@ use shuffledet_node::arguments::{Names, RosArguments, check_files};
 use shuffledet_node::lifecycle::{Lifecycle, Request};
 use shuffledet_node::parameters::ParameterSet;
 
-/// The node's name unless it is remapped.
+/// The node's default name.
 const NAME: &str = "shuffledet";
 
-/// Runs the node until a signal ends it, and the process with it. What is returned is an error: of its start, when nothing
-/// was opened, or because it cannot go on.
+/// Runs the node until a signal ends it and the process. Returns only an error: at the start, before
+/// anything is opened, or because the node cannot continue.
 pub fn run() -> anyhow::Result<Infallible> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    // from here on a signal waits for us to look
+    // from here on signals are queued
     let mut signals = Signals::listen(&runtime)?;
     let (node, begun) = begin()?;
     let (executor, mut executor_thread) = executor::start(node)?;
@@ -43,7 +43,7 @@ pub fn run() -> anyhow::Result<Infallible> {
         tokio::select! {
             () = signals.any() => Ok(()),
             () = executor_thread.ended() => {
-                Err(anyhow!("the ROS node is lost: its thread ended by itself"))
+                Err(anyhow!("the thread of the ROS node ended unexpectedly"))
             }
             failed = life.go_on() => failed,
         }
@@ -67,7 +67,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     async fn any(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => (),
@@ -76,7 +76,7 @@ impl Signals {
     }
 }
 
-/// What there is of the node before anything of it is opened.
+/// The checked parts of the node before anything is opened.
 struct Begun {
     names: Names,
     clock: RosClock,
@@ -102,9 +102,7 @@ fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
     let threshold = log::start(&mut node, clock.clone(), everyone)?;
     if !ignored.is_empty() {
         let ignored = ignored.join(" ");
-        tracing::warn!(
-            "these arguments mean nothing here: {ignored}; those of ROS follow --ros-args"
-        );
+        tracing::warn!("ignored these arguments: {ignored}; ROS arguments must follow --ros-args");
     }
     let config = Config::from_tree(overrides::tree(&node)?, "parameters")?;
     threshold.set(config.log_level);
@@ -124,8 +122,8 @@ fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
     Ok((node, begun))
 }
 
-/// The context and the node, and the level of every logger. rcl's refusal of the surroundings, as of a `ROS_DOMAIN_ID`,
-/// reaches us as a panic of r2r.
+/// Creates the context and the node, and returns the level of every logger. r2r panics if rcl rejects
+/// the environment, such as a wrong `ROS_DOMAIN_ID`.
 fn create_node() -> anyhow::Result<(r2r::Node, i32)> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
@@ -133,15 +131,16 @@ fn create_node() -> anyhow::Result<(r2r::Node, i32)> {
     panic::set_hook(hook);
     let context = context.map_err(|panic| {
         let message = panic.downcast_ref::<String>().map_or("", String::as_str);
-        anyhow!("ROS: {message}")
+        anyhow!("cannot start ROS: {message}")
     })?;
     let context = context.context("ROS")?;
     let everyone = log::spare_others();
-    let node = explained(|| r2r::Node::create(context, NAME, "")).context("the node")?;
+    let node =
+        explained(|| r2r::Node::create(context, NAME, "")).context("cannot create the node")?;
     Ok((node, everyone))
 }
 
-/// The node once it is open.
+/// The opened node.
 struct Life {
     executor: Executor,
     shared: Arc<Shared>,
@@ -153,7 +152,7 @@ struct Life {
 }
 
 impl Life {
-    /// Makes what others see of the node, unconfigured. `control` serves it.
+    /// Creates the node's interfaces in the unconfigured state. `control` serves them.
     fn open(begun: Begun, executor: Executor, control: &Handle) -> anyhow::Result<Self> {
         let Begun {
             names,
@@ -205,7 +204,8 @@ impl Life {
         })
     }
 
-    /// Serves the parameters, and starts unless a manager is to. Returns only when that cannot be done.
+    /// Serves the parameters, and configures and activates the node if `autostart` is set. Returns only on
+    /// an error.
     async fn go_on(&self) -> anyhow::Result<()> {
         let (shared, threshold) = (Arc::clone(&self.shared), self.threshold.clone());
         let apply = move |config: &Config, settings: &DetectorSettings| {
@@ -231,9 +231,9 @@ impl Life {
         pending().await
     }
 
-    /// Finishes the frames in hand, publishes their results, and takes the node from the graph.
+    /// Finishes the current frames, publishes their results and removes the node from the graph.
     fn end(self, control: Runtime, executor: ExecutorThread) {
-        /// For a change that is under way. Loading a model cannot be interrupted, and is left behind.
+        /// Maximum wait for a running change. Loading a model cannot be interrupted and is abandoned.
         const GRACE: Duration = Duration::from_millis(300);
         self.health.stop();
         let began = Instant::now();
@@ -243,7 +243,7 @@ impl Life {
         if self.lifecycle.state().is_primary()
             && let Err(error) = self.lifecycle.change(Request::Label("shutdown"))
         {
-            tracing::warn!("shutting down: {error}");
+            tracing::warn!("cannot shut down in order: {error}");
         }
         self.health.join();
         drop(self.lifecycle);

@@ -1,4 +1,4 @@
-//! Parameters of the command line and its files, as rcl has resolved them for this node.
+//! Parameters of the command line and its files, as resolved by rcl for this node.
 
 use std::sync::PoisonError;
 
@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use shuffledet_node::parameters::{ParameterValue, overrides_to_tree};
 
-/// The overrides of `node` as the tree that [`Config::from_tree`](shuffledet_detector::config::Config::from_tree) takes; or which of
-/// them cannot be one.
+/// Converts the overrides of `node` to the tree for
+/// [`Config::from_tree`](shuffledet_detector::config::Config::from_tree). Fails with the name of a
+/// parameter that has no place in the tree.
 pub fn tree(node: &r2r::Node) -> anyhow::Result<Value> {
     let overrides = node.params.lock().unwrap_or_else(PoisonError::into_inner);
     let mut values = Vec::new();
@@ -29,6 +30,8 @@ fn value(name: &str, value: &r2r::ParameterValue) -> anyhow::Result<ParameterVal
         Ros::IntegerArray(values) => ParameterValue::IntegerArray(values),
         Ros::DoubleArray(values) => ParameterValue::DoubleArray(values),
         Ros::StringArray(values) => ParameterValue::StringArray(values),
-        Ros::ByteArray(_) => anyhow::bail!("parameter {name}: expected no bytes, found some"),
+        Ros::ByteArray(_) => anyhow::bail!(
+            "parameter {name}: found a byte array, which no parameter of this node uses; remove it"
+        ),
     })
 }

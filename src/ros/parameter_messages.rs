@@ -1,4 +1,4 @@
-//! Parameters as messages of `rcl_interfaces`.
+//! Converts parameters from and to messages of `rcl_interfaces`.
 
 use r2r::rcl_interfaces::msg;
 
@@ -33,7 +33,7 @@ pub(super) fn message(value: ParameterValue) -> msg::ParameterValue {
     message
 }
 
-/// The parameter of a message, or what is wrong with it.
+/// Reads the parameter of a message.
 pub(super) fn from_message(parameter: msg::Parameter) -> Result<(String, ParameterValue), String> {
     let msg::Parameter { name, value } = parameter;
     let value = match value.type_ {
@@ -56,7 +56,7 @@ pub(super) fn from_message(parameter: msg::Parameter) -> Result<(String, Paramet
     Ok((name, value))
 }
 
-/// What ROS tools show of a parameter: its name alone where it is not declared.
+/// Returns the descriptor for ROS tools; only the name if the parameter is not declared.
 pub(super) fn descriptor(name: &str, definition: Option<&Definition>) -> msg::ParameterDescriptor {
     let mut descriptor = msg::ParameterDescriptor {
         name: name.to_owned(),

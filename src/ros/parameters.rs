@@ -1,5 +1,5 @@
-//! The parameter services of a node, and its part of `/parameter_events`. r2r's own handler knows no ranges, no refusals
-//! and no events.
+//! The parameter services of a node and its events on `/parameter_events`. r2r's own handler supports
+//! no ranges, no rejections and no events.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,22 +21,22 @@ use shuffledet_detector::config::Config;
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_node::parameters::{Change, ParameterSet};
 
-/// Why a node's parameters cannot be served.
+/// The reason why a node's parameters cannot be served.
 #[derive(Debug, Error)]
 pub enum ParameterServiceError {
     #[error(transparent)]
     Gone(#[from] ExecutorGone),
-    #[error("the parameter services: {0}")]
+    #[error("cannot open the parameter services: {0}")]
     Ros(#[from] RosError),
 }
 
-/// Answers the six parameter services of the node and publishes the events, the first of which declares every parameter,
-/// until the node is gone. That first event goes out when somebody listens, or after a second: rclcpp publishes its own
-/// while the node is made, before discovery, when no other process can hear it. `apply` puts a change in force or refuses
-/// it, while `set` is locked.
+/// Answers the six parameter services of the node and publishes the events until the node is gone. The
+/// first event declares every parameter. It is published when there is a subscription, or after a
+/// second: rclcpp publishes it during creation, before discovery, when no other process can receive it.
+/// `apply` puts a change into effect or rejects it while `set` is locked.
 ///
 /// # Errors
-/// The services or the publisher cannot be made.
+/// Fails if the services or the publisher cannot be created.
 pub async fn serve(
     executor: Executor,
     set: Arc<Mutex<ParameterSet>>,
@@ -65,7 +65,7 @@ pub async fn serve(
     };
     let made = executor.call(move |node| explained(|| open(node)))?;
     let (events, mut list, mut get, mut types, mut describe, mut set_each, mut set_all) = made?;
-    // a poisoned lock still holds a whole set: it is changed in one step
+    // a poisoned lock still holds a valid set, which changes in one step
     let lock = || set.lock().unwrap_or_else(PoisonError::into_inner);
     let declared = lock()
         .declared()
@@ -136,17 +136,17 @@ pub async fn serve(
             else => return Ok(()),
         };
         if let Err(error) = answered {
-            tracing::warn!("an answer about parameters was not sent: {error}");
+            tracing::warn!("cannot answer a parameter request: {error}");
         }
     }
 }
 
-/// The node's part of `/parameter_events`.
+/// The node's events on `/parameter_events`.
 struct Events {
     node: String,
     clock: Arc<Mutex<Clock>>,
     publisher: Publisher<msg::ParameterEvent>,
-    /// The first event, as long as it was not published.
+    /// The first event until it is published.
     declared: Cell<Option<Change>>,
 }
 
@@ -161,11 +161,11 @@ impl Events {
         })
     }
 
-    /// Waits until somebody listens, for as long as discovery usually takes.
+    /// Waits for a subscription, for as long as discovery usually takes.
     async fn heard(&self) {
         const DISCOVERY: Duration = Duration::from_secs(1);
         const LOOK: Duration = Duration::from_millis(20);
-        /// The other side of a match notices it later, and loses what was sent before.
+        /// The subscriber notices the match later and loses earlier messages.
         const MUTUAL: Duration = Duration::from_millis(200);
         let began = Instant::now();
         let heard = || {
@@ -186,13 +186,13 @@ impl Events {
         }
     }
 
-    /// That parameters were declared is told before that one of them changed.
+    /// Publishes the declaration of the parameters before the first change.
     fn publish(&self, change: Change) {
         self.publish_declared();
         self.send(change);
     }
 
-    /// Nothing is to be done about an event that cannot be published, but to say so.
+    /// Publishes an event and logs a failure.
     fn send(&self, change: Change) {
         let now = self
             .clock
@@ -210,7 +210,7 @@ impl Events {
         };
         let published = explained(publish);
         if let Err(error) = published {
-            tracing::warn!("/parameter_events: {error}");
+            tracing::warn!("cannot publish on /parameter_events: {error}");
         }
     }
 }

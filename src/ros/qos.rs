@@ -1,4 +1,4 @@
-//! Quality of service as r2r has it.
+//! Converts quality of service to and from r2r's types.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use r2r::qos::{DurabilityPolicy, HistoryPolicy, LivelinessPolicy, ReliabilityPol
 
 use shuffledet_node::qos::{Durability, History, Liveliness, Qos, Reliability};
 
-/// What rmw calls an infinite period is this many seconds and some.
+/// rmw encodes an infinite period as at least this many seconds.
 const INFINITE_S: u64 = i64::MAX as u64 / 1_000_000_000;
 
-/// To make a subscription or publisher with.
+/// Returns the profile for a subscription or publisher.
 pub fn profile(qos: &Qos) -> QosProfile {
     QosProfile {
         history: match qos.history {
@@ -29,7 +29,7 @@ pub fn profile(qos: &Qos) -> QosProfile {
             Some(Durability::Volatile) => DurabilityPolicy::Volatile,
             Some(Durability::TransientLocal) => DurabilityPolicy::TransientLocal,
         },
-        // zero: without a limit
+        // zero means no limit
         deadline: qos.deadline.unwrap_or_default(),
         lifespan: qos.lifespan.unwrap_or_default(),
         liveliness: match qos.liveliness {
@@ -42,7 +42,7 @@ pub fn profile(qos: &Qos) -> QosProfile {
     }
 }
 
-/// What a peer is known to offer. Policies that are not known, or that not every distribution has, are left open.
+/// Returns the offer of a peer. Leaves open the policies that are unknown or not in every distribution.
 pub fn offered(profile: &QosProfile) -> Qos {
     Qos {
         history: match profile.history {

@@ -1,4 +1,4 @@
-//! The node's publishers, and what each frame gives them.
+//! The node's publishers and the messages of each frame.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use shuffledet_node::qos::{End, Qos, QosError};
 
 /// The publishers of one camera.
 struct CameraResults {
-    /// The full topic of its images, as latency messages name the camera.
+    /// The full topic of its images, which identifies the camera in latency messages.
     title: String,
     detections: PublisherUntyped,
     latency: PublisherUntyped,
@@ -29,10 +29,10 @@ struct CameraResults {
     annotated: PublisherUntyped,
 }
 
-/// Publishes what becomes of frames.
+/// Publishes the results of frames.
 pub struct Results {
     cameras: Vec<CameraResults>,
-    /// Kept to be destroyed with the others.
+    /// Kept so that they are destroyed with the others.
     latched: Vec<PublisherUntyped>,
     labels: Arc<Labels>,
     tuning: Arc<Tuning>,
@@ -53,7 +53,7 @@ pub enum ResultsError {
 }
 
 impl Results {
-    /// Makes the publishers, and publishes which model this is. The class table is for the caller to publish.
+    /// Creates the publishers and publishes the model's identity. The caller publishes the class table.
     pub fn create(
         executor: &Executor,
         names: &Names,
@@ -131,7 +131,7 @@ impl Results {
         Ok((results, classes))
     }
 
-    /// Takes the publishers from the graph.
+    /// Removes the publishers from the graph.
     pub fn destroy(self, executor: &Executor) {
         let of_cameras = self.cameras.into_iter().flat_map(|camera| {
             let CameraResults {
@@ -156,11 +156,11 @@ impl Results {
                 node.destroy_publisher_untyped(publisher);
             }
         };
-        // an executor that is gone has taken them with it
+        // an executor that has ended has already destroyed them
         let _ = executor.call(destroy);
     }
 
-    /// Publishes a frame's detections, marks that, and then what somebody listens to besides.
+    /// Publishes a frame's detections and marks the time, then the other topics that have subscriptions.
     pub fn publish(&mut self, frame: &mut Frame, outcome: &Outcome) -> Result<(), CdrError> {
         let Some(camera) = self.cameras.get(frame.camera) else {
             return Ok(());
@@ -205,23 +205,23 @@ impl Results {
             image.write(&mut self.buffer)?;
             send(&camera.annotated, &camera.title, &self.buffer);
         }
-        // the next frame is drawn if somebody looks by then
+        // the next frame is drawn if there is a subscription
         self.tuning
             .set_watched(frame.camera, is_heard(&camera.annotated));
         Ok(())
     }
 }
 
-/// Whether anybody subscribes.
+/// Returns whether there is a subscription.
 fn is_heard(publisher: &PublisherUntyped) -> bool {
     publisher
         .get_inter_process_subscription_count()
         .is_ok_and(|count| count > 0)
 }
 
-/// A message that the middleware does not take is lost, as one that it loses later is; the log says so.
+/// Publishes a message. If the middleware rejects it, the message is lost, and the log says so.
 fn send(publisher: &PublisherUntyped, topic: &str, message: &[u8]) {
     if let Err(error) = explained(|| publisher.publish_raw(message)) {
-        tracing::error!("{topic}: not published: {error}");
+        tracing::error!("{topic}: cannot publish: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the node's parts share while it runs: the settings of frames, and what became of frames and of the model.
+//! The state that the node's parts share while it runs: settings, and the results of frames and model.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,39 +20,39 @@ use shuffledet_node::failures::FailureLog;
 
 pub struct Shared {
     pub tuning: Arc<Tuning>,
-    /// By camera.
+    /// State by camera.
     pub cameras: Vec<Mutex<CameraState>>,
-    /// What became of each provider.
+    /// The state of each provider.
     pub standing: Arc<Standing>,
     model: Mutex<ModelIdentity>,
     threads: Mutex<Threads>,
-    /// Why the node cannot run, if it cannot.
+    /// Why the node cannot run; `None` if it can.
     unable: Mutex<Option<String>>,
-    /// While the node is configured.
+    /// Set while the node is configured.
     label_info: Mutex<Option<LabelInfoTopic>>,
     parameters_changed: AtomicU64,
-    /// Milliseconds after which a silent camera is stale.
+    /// Time in milliseconds after which a silent camera is stale.
     stale_after_ms: AtomicU64,
 }
 
 /// One camera as diagnostics see it.
 pub struct CameraState {
     pub window: Window,
-    /// The topics that its images may come on.
+    /// The topics on which its images may arrive.
     pub topics: Vec<ImageTopic>,
-    /// The one that they do come on.
+    /// The topic on which they do arrive.
     pub subscribed: Option<ImageTopic>,
     pub rhythm: Rhythm,
-    /// Frames a second that should arrive, if that was given.
+    /// Expected frames per second, if configured.
     pub expected_hz: Option<f64>,
-    /// The last activation, since when frames are expected.
+    /// The time of the last activation, from which frames are expected.
     pub expected_since: Option<Instant>,
-    /// What the log has to tell of failed frames.
+    /// Log lines about failed frames.
     pub failures: FailureLog,
 }
 
 impl CameraState {
-    /// The full name of the topic that its images come on, or would.
+    /// Returns the full name of the topic on which its images arrive or should arrive.
     pub fn topic(&self) -> &str {
         let topic = self.subscribed.as_ref().or(self.topics.first());
         topic.map_or("", |topic| &topic.name)
@@ -60,7 +60,7 @@ impl CameraState {
 }
 
 impl Shared {
-    /// Of a node that starts with `loaded`. An error names the parameter that is wrong.
+    /// Creates the state of a node that starts with `loaded`. An error names the wrong parameter.
     pub fn new(loaded: &Loaded, names: &Names) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let mut cameras = Vec::new();
@@ -92,7 +92,7 @@ impl Shared {
         })
     }
 
-    /// Publishes the class table on `topic`, from now on whenever its threshold changes; on none until the next call.
+    /// Publishes the class table on `topic` now and whenever its threshold changes. `None` stops this.
     pub fn set_label_info(&self, topic: Option<LabelInfoTopic>) {
         let mut label_info = lock(&self.label_info);
         *label_info = topic;
@@ -101,7 +101,7 @@ impl Shared {
         }
     }
 
-    /// Puts other settings in force, from the next frame on.
+    /// Puts new settings into effect from the next frame on.
     pub fn tune(&self, config: &Config, detector: &DetectorSettings) {
         let cameras = config.cameras.iter().map(|camera| camera.tuning).collect();
         for (state, camera) in self.cameras.iter().zip(&config.cameras) {
@@ -119,7 +119,7 @@ impl Shared {
         self.parameters_changed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often settings were put in force since the start.
+    /// Returns the number of changes of the settings since the start.
     pub fn parameters_changed(&self) -> u64 {
         self.parameters_changed.load(Ordering::Relaxed)
     }
@@ -128,8 +128,8 @@ impl Shared {
         lock(&self.cameras[index])
     }
 
-    /// How long a camera's topic brings no image before it is looked for on its other one: as long as makes it stale, but no
-    /// gap between the images of a slow camera.
+    /// Returns how long a camera's topic may be silent before the other topic is tried: until the camera is
+    /// stale, but longer than the gaps of a slow camera.
     pub fn silence(&self, index: usize) -> Duration {
         const LEAST: Duration = Duration::from_millis(500);
         let stale_after = Duration::from_millis(self.stale_after_ms.load(Ordering::Relaxed));
@@ -138,7 +138,7 @@ impl Shared {
         stale_after.max(LEAST).max(periods)
     }
 
-    /// The model that is loaded, or was last.
+    /// Returns the model that is or was last loaded.
     pub fn model(&self) -> ModelIdentity {
         lock(&self.model).clone()
     }
@@ -147,7 +147,7 @@ impl Shared {
         *lock(&self.model) = identity(model);
     }
 
-    /// How the cores are shared out, or will be.
+    /// Returns the distribution of the cores.
     pub fn threads(&self) -> Threads {
         *lock(&self.threads)
     }
@@ -176,7 +176,7 @@ fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What is in them is whole after each change.
+/// Locks a mutex, whose data is valid after each change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Images of the cameras as frames.
+//! Yields the images of the cameras as frames.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,12 +12,12 @@ pub struct LiveSource {
     arrivals: Arc<Arrivals>,
 }
 
-/// The node's clock: the system's, or `/clock` under `use_sim_time`.
+/// The node's clock: the system clock, or `/clock` with `use_sim_time`.
 #[derive(Clone)]
 pub struct RosClock(pub Arc<Mutex<r2r::Clock>>);
 
 impl RosClock {
-    /// Nanoseconds since the epoch; 0 when the clock does not answer.
+    /// Returns nanoseconds since the epoch; 0 if the clock fails.
     pub fn now_ns(&self) -> i64 {
         let mut clock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock.get_now().unwrap_or_default();

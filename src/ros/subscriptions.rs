@@ -1,4 +1,4 @@
-//! Subscribing to the cameras: which topics, and with which quality of service.
+//! Subscribes to the cameras: the topics and their quality of service.
 
 use super::error::{RosError, explained};
 use super::intake::MessageStream;
@@ -9,7 +9,7 @@ use shuffledet_detector::pipeline::Transport;
 use shuffledet_node::arguments::Names;
 use shuffledet_node::qos::{End, Qos, QosError};
 
-/// One camera's topic: what it is called in full, and how it is subscribed to.
+/// One topic of a camera, with its full name and quality of service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageTopic {
     /// Index of the camera.
@@ -17,7 +17,7 @@ pub struct ImageTopic {
     pub transport: Transport,
     pub name: String,
     pub qos: Qos,
-    /// Whether the depth is the user's choice.
+    /// Whether the user set the depth.
     pub depth_given: bool,
 }
 
@@ -28,14 +28,15 @@ pub struct SubscribeError {
     problem: RosError,
 }
 
-/// The topics that a camera's images may come on: one, or raw and compressed where its transport is `auto`.
+/// Returns the topics on which a camera's images may arrive: one, or raw and compressed if the transport
+/// is `auto`.
 pub fn image_topics(
     camera: usize,
     of: &CameraConfig,
     names: &Names,
     config: &Config,
 ) -> Result<Vec<ImageTopic>, (String, QosError)> {
-    // the base is remapped, as image_transport does: remapping the raw topic moves the compressed one, too
+    // the base is remapped, as in image_transport: remapping the raw topic also moves the compressed one
     let base = names.resolve(&of.image_topic);
     let transports = match of.transport {
         TransportChoice::Raw => &[Transport::Raw][..],
@@ -64,7 +65,7 @@ pub fn image_topics(
     transports.iter().map(topic).collect()
 }
 
-/// Subscribes. r2r ends the subscription at the first message after the stream is dropped.
+/// Subscribes to a topic. r2r ends the subscription at the first message after the stream is dropped.
 pub fn subscribe(
     node: &mut r2r::Node,
     topic: &ImageTopic,

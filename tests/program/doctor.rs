@@ -92,7 +92,7 @@ fn what_fails_has_a_mend_and_an_exit_code() {
     ] {
         let check = check(&report, name);
         assert_eq!(check["level"], "fail", "{check}");
-        assert!(!check["mend"].as_str().unwrap().is_empty());
+        assert!(!check["fix"].as_str().unwrap().is_empty());
     }
     let model = check(&report, "model fastestdet_352");
     assert!(

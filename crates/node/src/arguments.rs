@@ -1,29 +1,29 @@
-//! What of the command line's ROS arguments the node itself must know: parameter files, to tell what is wrong with one
-//! before rcl does, remappings, to resolve a camera's topic as image_transport does, and the enclave, for a second context.
+//! The ROS arguments that the node itself needs: parameter files, to report their errors before rcl
+//! does; remappings, to resolve a camera's topic as image_transport does; the enclave, for a second context.
 
 use std::path::PathBuf;
 
 use shuffledet_detector::config::{ConfigError, check_ros_file};
 
-/// The `--ros-args` of a command line, as far as they matter here.
+/// The `--ros-args` of a command line that the node needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RosArguments {
     pub parameter_files: Vec<PathBuf>,
-    /// Where security policies look the node up.
+    /// The enclave in which security policies look up the node.
     pub enclave: Option<String>,
     remaps: Vec<Remap>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Remap {
-    /// The node that it is for, if it is for one.
+    /// The node that the rule applies to; `None` for every node.
     node: Option<String>,
     from: String,
     to: String,
 }
 
 impl RosArguments {
-    /// Reads them; what rcl will refuse is passed over.
+    /// Reads the arguments. Skips those that rcl will reject.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Self {
         let mut found = Self::default();
         let mut in_ros_args = false;
@@ -49,7 +49,7 @@ impl RosArguments {
         found
     }
 
-    /// The node's name: that of the rule for `__node`, else `default`.
+    /// Returns the node's name: from the rule for `__node`, else `default`.
     pub fn node_name<'a>(&'a self, default: &'a str) -> &'a str {
         let rule = self
             .remaps
@@ -58,7 +58,7 @@ impl RosArguments {
         rule.map_or(default, |rule| &rule.to)
     }
 
-    /// The full name of `topic` for a node of this name (without its namespace) in `namespace`, remapped.
+    /// Returns the full, remapped name of `topic` for the node `node` in `namespace`.
     pub fn resolve(&self, topic: &str, namespace: &str, node: &str) -> String {
         let full = expand(topic, namespace, node);
         let matching = |rule: &&Remap| {
@@ -73,29 +73,29 @@ impl RosArguments {
     }
 }
 
-/// The names of one node: what its topics are called in full.
+/// The names of one node, which resolve its topics.
 #[derive(Debug, Clone)]
 pub struct Names {
     pub arguments: RosArguments,
-    /// As `/` or `/car`.
+    /// The namespace, such as `/` or `/car`.
     pub namespace: String,
-    /// Without its namespace.
+    /// The node's name without its namespace.
     pub node: String,
 }
 
 impl Names {
-    /// The full name of `topic`, remapped.
+    /// Returns the full, remapped name of `topic`.
     pub fn resolve(&self, topic: &str) -> String {
         self.arguments.resolve(topic, &self.namespace, &self.node)
     }
 }
 
 impl Remap {
-    /// `from:=to` or `node:from:=to`
+    /// Parses `from:=to` or `node:from:=to`.
     fn parse(rule: &str) -> Option<Self> {
         let (from, to) = rule.split_once(":=")?;
         let (node, from) = match from.split_once(':') {
-            // rosservice:// and rostopic:// are no nodes
+            // rosservice:// and rostopic:// are not nodes
             Some((node, from)) if !from.starts_with("//") => (Some(node.to_owned()), from),
             _ => (None, from),
         };
@@ -107,7 +107,7 @@ impl Remap {
     }
 }
 
-/// A name as rcl expands it: absolute, private (`~`) or relative to the namespace.
+/// Expands a name as rcl does: absolute, private (`~`) or relative to the namespace.
 fn expand(name: &str, namespace: &str, node: &str) -> String {
     let namespace = namespace.trim_end_matches('/');
     match name.strip_prefix('~') {
@@ -124,7 +124,7 @@ fn expand(name: &str, namespace: &str, node: &str) -> String {
     }
 }
 
-/// Fails at the first parameter file that cannot be read or gives the node `node` something wrong, and says what.
+/// Fails at the first parameter file that cannot be read or has an error in the part for `node`.
 pub fn check_files(arguments: &RosArguments, node: &str) -> Result<(), ConfigError> {
     arguments
         .parameter_files

@@ -1,4 +1,4 @@
-//! What the log says of frames that failed: the first of each reason in full, then how many more, and not too often.
+//! Limits log lines about failed frames: the first of each reason in full, then counts at intervals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use shuffledet_msg::Stamp;
 
-/// The least time between two lines of one camera and one reason.
+/// The minimum time between two lines for one camera and one reason.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// The failed frames of one camera, as far as the log has to tell them.
+/// The failed frames of one camera that the log has to report.
 #[derive(Debug, Default)]
 pub struct FailureLog {
     by_reason: BTreeMap<&'static str, Told>,
@@ -19,9 +19,9 @@ pub struct FailureLog {
 struct Told {
     /// When the last line was written.
     at: Instant,
-    /// How many failed since then.
+    /// Number of frames that failed since then.
     more: u64,
-    /// The last of those.
+    /// The last of these frames.
     last: Option<(Stamp, String)>,
 }
 
@@ -29,10 +29,11 @@ struct Told {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureLine {
     pub reason: &'static str,
-    /// Of the one that is told in full: the first, or the last of `more`.
+    /// Stamp of the reported frame: the first one, or the last of `more`.
     pub stamp: Stamp,
     pub text: String,
-    /// How many failed for this reason since the line before; `None` of a frame that is told at once.
+    /// Number of frames that failed for this reason since the previous line; `None` for a frame that is
+    /// reported at once.
     pub more: Option<(u64, Duration)>,
 }
 
@@ -43,11 +44,11 @@ impl fmt::Display for FailureLine {
         match self.more {
             None => write!(
                 f,
-                "the frame of stamp {sec}.{nanosec:09} failed: {reason}: {text}"
+                "frame with stamp {sec}.{nanosec:09} failed: {reason}: {text}"
             ),
             Some((more, within)) => write!(
                 f,
-                "{more} more failed within {} s: {reason}; the last of stamp {sec}.{nanosec:09}: {text}",
+                "{more} more frames failed within {} s: {reason}; the last one has stamp {sec}.{nanosec:09}: {text}",
                 within.as_secs()
             ),
         }
@@ -55,8 +56,8 @@ impl fmt::Display for FailureLine {
 }
 
 impl FailureLog {
-    /// Notes a frame that failed at `now`. Gives the line where it is to be told at once: nothing was told of its reason for
-    /// ten seconds.
+    /// Notes a frame that failed at `now`. Returns a line if the frame is reported at once, because its
+    /// reason was not reported for ten seconds.
     pub fn note(
         &mut self,
         now: Instant,
@@ -88,8 +89,8 @@ impl FailureLog {
         })
     }
 
-    /// The lines that are due at `now` on frames that were only counted. To be asked for now and then, whether frames come
-    /// or not.
+    /// Returns the lines that are due at `now` about frames that were only counted. The caller asks at
+    /// intervals, even if no frames arrive.
     pub fn due(&mut self, now: Instant) -> Vec<FailureLine> {
         let due = |(&reason, told): (&&'static str, &mut Told)| {
             let within = now.saturating_duration_since(told.at);
@@ -126,7 +127,7 @@ mod tests {
         let first = log.note(start, "decode_failed", stamp(7), "no JPEG");
         assert_eq!(
             first.unwrap().to_string(),
-            "the frame of stamp 7.000000005 failed: decode_failed: no JPEG"
+            "frame with stamp 7.000000005 failed: decode_failed: no JPEG"
         );
         for i in 1..250 {
             let at = start + i * SECOND / 30;
@@ -137,7 +138,7 @@ mod tests {
         let [line] = log.due(start + 10 * SECOND).try_into().unwrap();
         assert_eq!(
             line.to_string(),
-            "249 more failed within 10 s: decode_failed; the last of stamp 249.000000005: cut off"
+            "249 more frames failed within 10 s: decode_failed; the last one has stamp 249.000000005: cut off"
         );
         assert_eq!(log.due(start + 30 * SECOND), []);
     }

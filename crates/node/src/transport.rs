@@ -1,13 +1,13 @@
-//! Which of a camera's topics its images are taken from, where they may come on either: raw or compressed.
+//! Chooses between the raw and the compressed topic of a camera, if its images may arrive on either.
 //!
-//! What the graph says does not decide, but what arrives: behind a discovery server nobody hears of a publisher before he
-//! has a subscription that matches, and a publisher of another type brings nothing.
+//! The messages that arrive decide, not the graph: with a discovery server, a node does not discover a
+//! publisher without a matching subscription, and a publisher of another type sends nothing usable.
 
 use std::time::{Duration, Instant};
 
 use shuffledet_detector::pipeline::Transport;
 
-/// The choice of one camera.
+/// The chosen transport of one camera.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Choice(Option<Chosen>);
 
@@ -15,41 +15,42 @@ pub struct Choice(Option<Chosen>);
 struct Chosen {
     transport: Transport,
     since: Instant,
-    /// When the last image came by it.
+    /// Arrival time of the last image on this transport.
     last: Instant,
     last_stamp_ns: i64,
-    /// The newest stamp that was taken by the other transport when this one was preferred to it.
+    /// The newest stamp accepted from the other transport when this one replaced it.
     taken_ns: Option<i64>,
 }
 
-/// What becomes of an image that came.
+/// The decision on an image that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Take,
-    /// It is taken from the other topic, or was.
+    /// Ignore the image: the other topic provides it.
     Leave,
-    /// As [`Verdict::Leave`], and nothing of its topic is needed any more.
+    /// Ignore the image and unsubscribe from its topic.
     Unsubscribe,
 }
 
-/// How long after the first compressed image raw ones are preferred, should they come.
+/// How long after the first compressed image raw images still take precedence.
 const PREFERENCE: Duration = Duration::from_secs(1);
-/// A stamp that is further behind is of another clock, or of another run of the camera.
+/// A stamp that is further behind comes from another clock or another run of the camera.
 const SAME_RUN_NS: i64 = 10_000_000_000;
 
 impl Choice {
-    /// The transport whose images are taken; `None` until one came.
+    /// Returns the transport in use; `None` until an image has arrived.
     pub fn transport(&self) -> Option<Transport> {
         self.0.map(|chosen| chosen.transport)
     }
 
-    /// How long the chosen topic has brought none; `None` until one came.
+    /// Returns the time since the last image on the chosen topic; `None` until an image has arrived.
     pub fn silent_for(&self, now: Instant) -> Option<Duration> {
         self.0
             .map(|chosen| now.saturating_duration_since(chosen.last))
     }
 
-    /// Decides on an image that came at `now` by `transport`, where a topic that brought none for `silence` is given up.
+    /// Decides on an image that arrived at `now` by `transport`. A topic that is silent for `silence`
+    /// loses its precedence.
     pub fn arrived(
         &mut self,
         transport: Transport,
@@ -97,7 +98,7 @@ impl Choice {
 }
 
 impl Chosen {
-    /// Whether the picture of this stamp has come by the other transport already.
+    /// Returns whether the image with this stamp has already arrived by the other transport.
     fn has_taken(&self, stamp_ns: i64) -> bool {
         self.taken_ns.is_some_and(|taken| {
             stamp_ns <= taken && taken.saturating_sub(stamp_ns) < SAME_RUN_NS && stamp_ns != 0

@@ -1,4 +1,4 @@
-//! What becomes of live frames as their rate grows, from one camera and from several.
+//! Measures live frames at rising rates, from one camera and from several.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,26 +19,27 @@ use shuffledet_detector::pipeline::{
 };
 use shuffledet_detector::sink::ResultMessages;
 
-/// Cameras, of which one frame in turn comes after the other.
+/// Numbers of cameras, which send frames in turn.
 const CAMERAS: [usize; 4] = [1, 2, 4, 8];
-/// Of the rate at which nothing is lost.
+/// Loads as shares of the throughput.
 const LOADS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0];
 
-/// One number of cameras at one rate.
+/// The result for one number of cameras at one rate.
 #[derive(Serialize)]
 pub struct Load {
     pub cameras: usize,
     /// Share of `throughput.fps`.
     pub load: f64,
-    /// Frames a second of all cameras together.
+    /// Frames per second of all cameras together.
     pub offered_fps: f64,
     pub published_fps: f64,
-    /// From the moment that a frame is due to the bytes of its detections; of the camera that has it worst.
+    /// Time from the due time of a frame to the bytes of its detections, for the camera with the
+    /// highest value.
     pub age_p50_ms: f64,
     pub age_p99_ms: f64,
 }
 
-/// The same messages as cameras send them: at their times, whether anybody can follow or not.
+/// Sends the messages at a fixed rate, as cameras do, even if the pipeline cannot keep up.
 struct Paced<'a> {
     messages: std::iter::Cycle<std::slice::Iter<'a, Message>>,
     cameras: usize,
@@ -59,15 +60,15 @@ impl Source for Paced<'_> {
         thread::sleep(due.saturating_duration_since(Instant::now()));
         message.fill(frame);
         frame.camera = self.given as usize % self.cameras;
-        // from when it was due: a reader that comes late makes it older
+        // counted from the due time: a late reader makes the frame older
         frame.age_on_receipt = due.elapsed();
         self.given += 1;
         Ok(true)
     }
 }
 
-/// Every number of cameras at every load for `seconds` each, `capacity` being the frames a second that are worked on
-/// without loss.
+/// Measures every number of cameras at every load for `seconds` each. `capacity` is the throughput in
+/// frames per second without drops.
 pub fn measure(
     loaded: &Loaded,
     messages: &[Message],
@@ -107,7 +108,7 @@ pub fn measure(
     Ok(loads)
 }
 
-/// The ages of what was published, by camera, in nanoseconds.
+/// Returns the ages of the published frames by camera, in nanoseconds.
 fn run(
     source: &mut Paced<'_>,
     tuning: &Arc<Tuning>,

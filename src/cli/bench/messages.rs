@@ -1,4 +1,4 @@
-//! What is measured on: messages in memory.
+//! The input of the measurements: messages in memory.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Puts it into `frame`, as a source does.
+    /// Fills `frame` with the message, as a source does.
     pub fn fill(&self, frame: &mut Frame) {
         frame.transport = self.transport;
         frame.log_time_ns = self.log_time_ns;
@@ -28,7 +28,7 @@ impl Message {
     }
 }
 
-/// At most `limit` messages of the recording or folder at `path`, at least one.
+/// Reads at most `limit` messages of the recording or folder at `path`, and at least one.
 pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
     let pictures = if path.is_dir() {
         images_in(path)?
@@ -45,12 +45,15 @@ pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
             .collect::<anyhow::Result<_>>()?
     };
     if messages.is_empty() {
-        bail!("{}: expected images, found none", path.display());
+        bail!(
+            "{}: expected a recording or folder with images, found none",
+            path.display()
+        );
     }
     Ok(messages)
 }
 
-/// The picture as a camera would send it.
+/// Converts the picture to a message, as a camera sends it.
 fn from_picture(path: &Path) -> anyhow::Result<Message> {
     let data = fs::read(path).with_context(|| path.display().to_string())?;
     let image = CompressedImageView {

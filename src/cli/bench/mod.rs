@@ -1,5 +1,4 @@
-//! `shuffledet bench`: what a frame costs beyond the model itself, what more workers bring, and what live frames become as
-//! their rate grows.
+//! `shuffledet bench`: measures the time of a frame, the throughput, and the age of live frames under load.
 
 mod load;
 mod messages;
@@ -25,10 +24,12 @@ use throughput::Throughput;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The messages are read into memory first. Sequential: on one thread, a frame from its message's bytes to those of its
-detections, and after each the bare session.run on the same tensor; ratio is the quotient of the medians. Throughput:
-the frames that whole workers in parallel publish a second. --load: of live frames from 1, 2, 4 and 8 cameras, what is
-published and how old it is then, at 10 to 200 percent of that rate; 36 times S.")]
+The messages are read into memory first. Three measurements follow.
+Sequential: one thread processes each frame, from the bytes of its message to the bytes of its detections, and then
+repeats session.run on the same tensor. The ratio is that of the medians.
+Throughput: the frames per second that all workers publish in parallel.
+--load: the publication rate and the age of live frames from 1, 2, 4 and 8 cameras, at 10 to 200 percent of the
+throughput. This takes 36 times S seconds.")]
 pub struct BenchArgs {
     /// A recording, or a folder of images
     #[arg(value_name = "BAG|DIR")]
@@ -37,19 +38,19 @@ pub struct BenchArgs {
     #[command(flatten)]
     parameters: ParameterArgs,
 
-    /// The most messages to read
+    /// Maximum number of messages to read
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
 
-    /// How often the messages are gone through, in each measurement
+    /// Number of passes over the messages in each measurement
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 
-    /// Measure live frames of several cameras at several rates, too, for S seconds each [default: 2]
+    /// Also measure live frames of several cameras at several rates, for S seconds each [default: 2]
     #[arg(long, value_name = "S", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = super::values::positive)]
     load: Option<f64>,
 
-    /// Print one JSON object
+    /// Print the results as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -60,8 +61,8 @@ struct Measured {
     model: String,
     sequential: Sequential,
     throughput: Throughput,
-    /// Median over frames, from the message's bytes to those of its detections; without what libraries in other languages
-    /// allocate.
+    /// Median number of allocations per frame, from the bytes of the message to the bytes of the
+    /// detections. Libraries in other languages are not counted.
     allocations_per_frame: u64,
     /// With `--load`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,7 +125,7 @@ fn print(
     let (ratio, beside) = (sequential.ratio, sequential.ratio_beside_decoding);
     writeln!(out, "frame over session.run     {ratio:>8.3}")?;
     writeln!(out, "over decode + session.run  {beside:>8.3}")?;
-    writeln!(out, "allocations a frame        {allocations_per_frame:>4}")?;
+    writeln!(out, "allocations per frame      {allocations_per_frame:>4}")?;
     let Throughput {
         workers,
         fps,
@@ -133,7 +134,7 @@ fn print(
     } = throughput;
     writeln!(
         out,
-        "frames a second            {fps_one_worker:>8.1} with 1 worker"
+        "frames per second          {fps_one_worker:>8.1} with 1 worker"
     )?;
     writeln!(
         out,

@@ -1,4 +1,4 @@
-//! What one frame costs on one thread, and how much of it is the model alone.
+//! Measures the time of a frame on one thread, and the model's part of it.
 
 use std::time::Instant;
 
@@ -14,10 +14,10 @@ use shuffledet_detector::metrics::allocations;
 use shuffledet_detector::pipeline::{Frame, Worker};
 use shuffledet_detector::sink::ResultMessages;
 
-/// Times are in milliseconds.
+/// The results; times are in milliseconds.
 #[derive(Serialize)]
 pub struct Sequential {
-    /// From the message's bytes to those of its detections.
+    /// From the bytes of the message to the bytes of its detections.
     pub frame_ms: Quantiles,
     /// The model alone, on the same tensors.
     pub session_run_ms: Quantiles,
@@ -28,15 +28,15 @@ pub struct Sequential {
     pub ratio_beside_decoding: f64,
 }
 
-/// What was measured on one thread.
+/// The measurements on one thread.
 pub struct OneThread {
     pub sequential: Sequential,
     pub stages: Vec<(Stage, Quantiles)>,
-    /// Median over frames.
+    /// Median number of allocations per frame.
     pub allocations_per_frame: u64,
 }
 
-/// Takes `worker` through `messages`, `rounds` times.
+/// Processes `messages` with `worker`, `rounds` times.
 pub fn measure(
     worker: &mut Worker,
     loaded: &Loaded,
@@ -57,7 +57,11 @@ pub fn measure(
             frame.trace.mark(Mark::Received);
             let outcome = worker.process(&mut frame);
             if let Outcome::Failed(failure) = outcome {
-                bail!("a frame failed: {}: {}", failure.reason, failure.message);
+                bail!(
+                    "cannot process a frame: {}: {}",
+                    failure.reason,
+                    failure.message
+                );
             }
             frame.trace.mark(Mark::Ordered);
             results.detections(&frame, &loaded.labels)?;
@@ -78,7 +82,7 @@ pub fn measure(
         let found = stages.iter().find(|(stage, _)| *stage == wanted);
         found
             .map(|(_, quantiles)| *quantiles)
-            .context("no frame was measured")
+            .context("the input has no frame to measure")
     };
     let (frame_ms, decode_ms) = (of(Stage::Total)?, of(Stage::Decode)?);
     let session_run_ms = quantiles_of(&runs);

@@ -1,4 +1,4 @@
-//! Frames a second of whole workers in parallel, which lose nothing.
+//! Measures the frames per second of parallel workers without drops.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct Throughput {
     pub scaling: f64,
 }
 
-/// Gives the same messages several times over.
+/// Yields the same messages several times.
 struct Repeated<'a> {
     messages: std::iter::Take<std::iter::Cycle<std::slice::Iter<'a, Message>>>,
 }
@@ -39,7 +39,7 @@ impl Source for Repeated<'_> {
     }
 }
 
-/// Takes one of `workers`, then all of them through `messages`, `rounds` times.
+/// Processes `messages` `rounds` times with one of `workers`, then with all.
 pub fn measure(
     workers: &mut [Worker],
     tuning: &Arc<Tuning>,

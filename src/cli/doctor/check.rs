@@ -1,4 +1,4 @@
-//! One line of the report, and all of them.
+//! The report of `doctor` and its checks.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use shuffledet_core::ProviderFate;
 
-/// How bad it is.
+/// The severity of a check's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Level {
@@ -15,14 +15,14 @@ pub(super) enum Level {
     Fail,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     pub name: String,
     pub level: Level,
     pub found: String,
-    /// What to do about it; `None` where nothing need be done.
-    pub mend: Option<String>,
+    /// How to fix the problem; `None` if there is none.
+    pub fix: Option<String>,
 }
 
 impl Check {
@@ -31,30 +31,22 @@ impl Check {
             name: name.into(),
             level: Level::Ok,
             found: found.into(),
-            mend: None,
+            fix: None,
         }
     }
 
-    pub fn warn(
-        name: impl Into<String>,
-        found: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
+    pub fn warn(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             level: Level::Warn,
-            mend: Some(mend.into()),
+            fix: Some(fix.into()),
             ..Self::ok(name, found)
         }
     }
 
-    pub fn fail(
-        name: impl Into<String>,
-        found: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
+    pub fn fail(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             level: Level::Fail,
-            ..Self::warn(name, found, mend)
+            ..Self::warn(name, found, fix)
         }
     }
 }
@@ -63,7 +55,7 @@ impl Check {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     pub checks: Vec<Check>,
-    /// Every provider, whether it was asked for or not.
+    /// Every provider, whether or not it is configured.
     pub providers: Vec<ProviderFate>,
 }
 
@@ -93,8 +85,8 @@ impl Report {
                 write!(out, "{level}")?;
             }
             writeln!(out, "  {:<width$}  {}", check.name, check.found)?;
-            if let Some(mend) = &check.mend {
-                writeln!(out, "      {:<width$}  -> {mend}", "")?;
+            if let Some(fix) = &check.fix {
+                writeln!(out, "      {:<width$}  -> {fix}", "")?;
             }
         }
         Ok(())
@@ -106,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_has_its_level_and_its_mend() {
+    fn each_line_has_its_level_and_its_fix() {
         let mut report = Report::default();
         report.add(Check::ok("clock source", "tsc"));
         assert_eq!(report.worst(), Level::Ok);

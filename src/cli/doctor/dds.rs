@@ -1,4 +1,4 @@
-//! What bounds large images on their way through DDS: socket buffers, fragments, shared memory.
+//! System limits that matter for large images over DDS: socket buffers, IP fragments, shared memory.
 
 use std::fs;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use super::check::{Check, Report};
 use shuffledet_core::text;
 
-/// A raw image of 1280x720 in BGR, which is what the limits are held against.
+/// Size of a raw BGR image of 1280x720 pixels, the reference for the limits.
 const IMAGE_BYTES: u64 = 3 * 1280 * 720;
 
-/// A limit of the kernel, its file under `proc/sys`, the least that suffices, and what to set it to.
+/// A kernel limit: its file under `proc/sys`, the minimum value and the recommended value.
 struct Limit {
     file: &'static str,
     least: u64,
@@ -22,29 +22,29 @@ const LIMITS: [Limit; 4] = [
         file: "net/core/rmem_max",
         least: 2 * IMAGE_BYTES,
         wanted: 16 << 20,
-        because: "received over a network, an image in fragments does not fit the socket's buffer",
+        because: "the receive buffer is too small for a fragmented image from the network",
     },
     Limit {
         file: "net/core/wmem_max",
         least: 2 * IMAGE_BYTES,
         wanted: 16 << 20,
-        because: "sent over a network, an image in fragments does not fit the socket's buffer",
+        because: "the send buffer is too small for a fragmented image to the network",
     },
     Limit {
         file: "net/ipv4/ipfrag_high_thresh",
         least: 8 * IMAGE_BYTES,
         wanted: 128 << 20,
-        because: "the kernel drops fragments of images when some get lost",
+        because: "after packet loss the kernel drops fragments of later images, too",
     },
     Limit {
         file: "net/ipv4/ipfrag_time",
         least: 0,
         wanted: 3,
-        because: "fragments of lost images take up memory for that many seconds",
+        because: "fragments of incomplete images occupy memory for this many seconds",
     },
 ];
 
-/// Looks at `root`, the root of the file system, and at environment variables.
+/// Checks the limits in the file system below `root` and the environment variables.
 pub(super) fn check(
     environment: &dyn Fn(&str) -> Option<String>,
     root: &Path,
@@ -64,13 +64,15 @@ impl Limit {
     fn check(&self, text: &str) -> Check {
         let name = self.file.replace('/', ".");
         let (wanted, because) = (self.wanted, self.because);
-        let mend = format!("sudo sysctl -w {name}={wanted}, and the same in /etc/sysctl.d");
+        let fix = format!(
+            "sudo sysctl -w {name}={wanted}; add the line {name}={wanted} to a file in /etc/sysctl.d to make it permanent"
+        );
         let Ok(value) = text.trim().parse::<u64>() else {
-            let found = "not known: /proc/sys does not say";
-            let mend = format!("look on the host of this container: sysctl {name}");
-            return Check::warn(name, found, mend);
+            let found = "unknown: /proc/sys has no value";
+            let fix = format!("check the value on the host of this container: sysctl {name}");
+            return Check::warn(name, found, fix);
         };
-        // a time is to be short, all else large
+        // the limit on a time is a maximum, the others are minimums
         let enough = if self.least == 0 {
             value <= 2 * wanted
         } else {
@@ -79,13 +81,13 @@ impl Limit {
         if enough {
             Check::ok(name, value.to_string())
         } else {
-            Check::warn(name, format!("{value}; {because}"), mend)
+            Check::warn(name, format!("{value}; {because}"), fix)
         }
     }
 }
 
-/// The size of `/dev/shm`: that of its mount, or half of the memory where the mount names none. `None` where there is no
-/// such mount.
+/// Returns the size of `/dev/shm` in bytes: the mount's size option, or half of the memory. `None`
+/// if it is not mounted.
 fn shared_memory_bytes(mounts: &str, memory: &str) -> Option<u64> {
     let fields = mounts
         .lines()
@@ -107,7 +109,7 @@ fn shared_memory_bytes(mounts: &str, memory: &str) -> Option<u64> {
     }
 }
 
-/// `65536k`, `2g`, `1024`.
+/// Parses a size such as `65536k`, `2g` or `1024`.
 fn bytes(size: &str) -> Option<u64> {
     let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: u64 = match size[digits.len()..].to_ascii_lowercase().as_str() {
@@ -122,24 +124,23 @@ fn bytes(size: &str) -> Option<u64> {
 
 fn shared_memory(size: Option<u64>) -> Check {
     const NAME: &str = "/dev/shm";
-    let mend =
-        "docker run --shm-size=1g, or --ipc=host; else: sudo mount -o remount,size=1G /dev/shm";
+    let fix = "in Docker: docker run --shm-size=1g or --ipc=host; otherwise: sudo mount -o remount,size=1G /dev/shm";
     match size {
-        None => Check::warn(NAME, "not mounted: images go over UDP", mend),
+        None => Check::warn(NAME, "not mounted: DDS sends images over UDP", fix),
         Some(size) => {
             let found = format!("{} MB", size >> 20);
             // several segments of several images each, for the node and its peers
             if size >= 64 * IMAGE_BYTES {
                 Check::ok(NAME, found)
             } else {
-                let found = format!("{found}; few images fit, what does not goes over UDP");
-                Check::warn(NAME, found, mend)
+                let found = format!("{found}: room for few images; DDS sends the others over UDP");
+                Check::warn(NAME, found, fix)
             }
         }
     }
 }
 
-/// The profiles that Fast DDS reads, and whether they enlarge its shared-memory segment.
+/// Checks whether the Fast DDS profiles enlarge the shared-memory segment.
 fn profiles(environment: &dyn Fn(&str) -> Option<String>) -> Check {
     let rmw = environment("RMW_IMPLEMENTATION").unwrap_or_default();
     if !rmw.is_empty() && !rmw.contains("fastrtps") && !rmw.contains("fastdds") {
@@ -149,37 +150,41 @@ fn profiles(environment: &dyn Fn(&str) -> Option<String>) -> Check {
         "FASTDDS_DEFAULT_PROFILES_FILE",
         "FASTRTPS_DEFAULT_PROFILES_FILE",
     ];
-    let mend = "take tests/ros/fastdds.xml as an example";
+    let fix = "see tests/ros/fastdds.xml for an example";
     let set = variables
         .iter()
         .find_map(|name| Some((*name, environment(name)?)));
     let Some((name, path)) = set else {
-        let found = "FASTRTPS_DEFAULT_PROFILES_FILE is not set; by default a raw image of a megapixel \
-             does not fit the shared-memory segment";
+        let found = "FASTRTPS_DEFAULT_PROFILES_FILE is not set; a raw image of one megapixel \
+             does not fit the default shared-memory segment";
         return Check::warn(
             "Fast DDS profiles",
             found,
-            format!("{mend}, for the cameras' processes"),
+            format!("{fix}; set the variable for the camera processes"),
         );
     };
     let text = match text::read(path.as_ref()) {
         Ok(text) => text,
         Err(error) => {
-            let mend = format!("correct or unset {name}");
-            return Check::fail(name, format!("{path}: {error}"), mend);
+            let fix = format!("correct the file or unset {name}");
+            return Check::fail(name, format!("{path}: {error}"), fix);
         }
     };
     match segment_bytes(&text) {
         Some(size) if size >= 4 * IMAGE_BYTES => Check::ok(name, path),
         Some(size) => {
-            let found = format!("{path}: segment_size {size}: few images fit");
-            Check::warn(name, found, format!("{} or more; {mend}", 4 * IMAGE_BYTES))
+            let found = format!("{path}: segment_size {size} has room for few images");
+            Check::warn(
+                name,
+                found,
+                format!("set segment_size to {} or more; {fix}", 4 * IMAGE_BYTES),
+            )
         }
-        None => Check::warn(name, format!("{path} sets no segment_size"), mend),
+        None => Check::warn(name, format!("{path} sets no segment_size"), fix),
     }
 }
 
-/// The number in `<segment_size>`.
+/// Returns the number in `<segment_size>`.
 fn segment_bytes(xml: &str) -> Option<u64> {
     let (_, after) = xml.split_once("<segment_size>")?;
     after.split_once('<')?.0.trim().parse().ok()

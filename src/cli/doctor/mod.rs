@@ -1,4 +1,4 @@
-//! `shuffledet doctor`: what is missing, slow or set badly on this machine, and the mend of each.
+//! `shuffledet doctor`: reports what is missing, slow or misconfigured, with a fix for each.
 
 mod check;
 mod dds;
@@ -7,26 +7,27 @@ mod providers;
 mod ros;
 mod system;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use clap::Args;
 
 use super::Status;
+use super::colour::shows_colour;
 use super::parameters::ParameterArgs;
 use check::{Check, Level, Report};
 use shuffledet_infer::{Runtime, SessionOptions};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every provider is tried, whether runtime.providers names it or not, but for TensorRT where there is a GPU, which
-may take minutes.
-Exit code: 0 when nothing is FAIL, 2 when something is.")]
+Tests every execution provider, whether or not runtime.providers names it. With a GPU, TensorRT is tested only
+if runtime.providers names it, because the test may take minutes.
+Exit code: 0 if no check fails, 2 if one does.")]
 pub struct DoctorArgs {
     #[command(flatten)]
     parameters: ParameterArgs,
 
-    /// Print one JSON object
+    /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -37,7 +38,8 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Status> {
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
-        report.print(&mut out, io::stdout().is_terminal())?;
+        let colour = shows_colour(&out);
+        report.print(&mut out, colour)?;
     }
     Ok(if report.worst() == Level::Fail {
         Status::SomeFailed
@@ -59,8 +61,8 @@ fn examine(args: &DoctorArgs) -> Report {
             Some(config)
         }
         Err(error) => {
-            let mend = "correct it as it says; docs/parameters.md lists what there is";
-            report.add(Check::fail("parameters", error.to_string(), mend));
+            let fix = "correct the parameter that the message names; docs/parameters.md lists all parameters";
+            report.add(Check::fail("parameters", error.to_string(), fix));
             None
         }
     };
@@ -82,7 +84,7 @@ fn examine(args: &DoctorArgs) -> Report {
 fn opencv() -> Check {
     match opencv::core::get_version_string() {
         Ok(version) => Check::ok("OpenCV", version),
-        Err(error) => Check::fail("OpenCV", error.to_string(), "install libopencv-dev anew"),
+        Err(error) => Check::fail("OpenCV", error.to_string(), "reinstall libopencv-dev"),
     }
 }
 
@@ -95,9 +97,11 @@ fn onnx_runtime() -> (Check, Option<Runtime>) {
         }
         Err(error) => {
             let text = error.to_string();
-            // its first line is what is wrong, and the second what to do
-            let (found, mend) = text.split_once('\n').unwrap_or((&text, "install it anew"));
-            (Check::fail(NAME, found, mend), None)
+            // the first line names the problem, the second the fix
+            let (found, fix) = text
+                .split_once('\n')
+                .unwrap_or((&text, "reinstall ONNX Runtime"));
+            (Check::fail(NAME, found, fix), None)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which models are here, whether they are the right files, and whether they compute what they should.
+//! Checks that the models are fetched, have the expected sha256 and pass the self-test.
 
 use super::check::{Check, Report};
 use shuffledet_detector::model::{Manifest, Model, ModelError};
@@ -6,7 +6,7 @@ use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::self_test::{self, Probe};
 use shuffledet_infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
 
-/// The root mean square of each output on the test card, by `tests/reference/test_card.py`.
+/// The expected root mean square of each output on the test card, from `tests/reference/test_card.py`.
 const EXPECTED: [(&str, &[f64]); 2] = [
     ("fastestdet_352", &[0.299146918]),
     (
@@ -22,10 +22,10 @@ const EXPECTED: [(&str, &[f64]); 2] = [
     ),
 ];
 
-/// Of a root mean square, as a share of it: kernels for other processors round in another order.
+/// Relative tolerance of a root mean square: other processors round in a different order.
 const TOLERANCE: f64 = 1e-3;
 
-/// Checks every model of the manifest, and `chosen`; gives those that can be used, by the names that they were asked by.
+/// Checks every model of the manifest and `chosen`. Returns the usable ones by requested name.
 pub(super) fn check(
     runtime: Option<&Runtime>,
     chosen: Option<&str>,
@@ -37,7 +37,7 @@ pub(super) fn check(
             report.add(Check::fail(
                 "models",
                 error.to_string(),
-                "report this mistake",
+                "this is an error in shuffledet; please report it",
             ));
             return Vec::new();
         }
@@ -59,26 +59,26 @@ pub(super) fn check(
                 usable.push((name, model));
             }
             Err(error @ ModelError::NotFetched { .. }) if Some(&*name) != chosen => {
-                let mend = format!("shuffledet models fetch {name}, if you want it");
+                let fix = format!("optional; get it with: shuffledet models fetch {name}");
                 let found = error.to_string();
                 let found = found.split(';').next().unwrap_or_default().to_owned();
-                report.add(Check::ok(title, format!("{found} ({mend})")));
+                report.add(Check::ok(title, format!("{found} ({fix})")));
             }
             Err(error) => {
-                let mend = format!("shuffledet models fetch {name}; or correct model.name");
-                report.add(Check::fail(title, error.to_string(), mend));
+                let fix = format!("run shuffledet models fetch {name}, or correct model.name");
+                report.add(Check::fail(title, error.to_string(), fix));
             }
         }
     }
     usable
 }
 
-/// Runs the model on the test card.
+/// Runs the self-test: the model on the test card.
 fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
     let sha256: String = model.sha256.chars().take(12).collect();
     let Some(runtime) = runtime else {
-        let found = format!("sha256 {sha256}…; not tried without ONNX Runtime");
-        return Check::warn(title, found, "mend ONNX Runtime first");
+        let found = format!("sha256 {sha256}…; not tested because ONNX Runtime is missing");
+        return Check::warn(title, found, "fix the ONNX Runtime check first");
     };
     let options = SessionOptions {
         providers: vec![Provider::Cpu],
@@ -93,18 +93,18 @@ fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
             let outputs = self_test::outputs(&mut *runner, &probe).map_err(|e| e.to_string())?;
             Ok((outputs, channels(&backend)))
         });
-    let mend = format!("shuffledet models fetch {}", model.description.name);
+    let fix = format!("shuffledet models fetch {}", model.description.name);
     let (outputs, channels) = match tried {
         Ok(tried) => tried,
-        Err(error) => return Check::fail(title, format!("does not run: {error}"), mend),
+        Err(error) => return Check::fail(title, format!("cannot run: {error}"), fix),
     };
     match compare(&model.description.name, &outputs) {
         Ok(how) => Check::ok(title, format!("sha256 {sha256}…; {how}; {channels}")),
-        Err(problem) => Check::fail(title, format!("self-test failed: {problem}"), mend),
+        Err(problem) => Check::fail(title, format!("self-test failed: {problem}"), fix),
     }
 }
 
-/// Says whether the channels of the model are arranged for speed, or why not.
+/// Describes whether the model's channels are arranged for speed, or why not.
 fn channels(backend: &OrtBackend) -> String {
     match backend.not_arranged() {
         None => "channels arranged".to_owned(),
@@ -120,18 +120,18 @@ fn compare(name: &str, outputs: &[Vec<f32>]) -> Result<String, String> {
         .map(|values| root_mean_square(values))
         .collect();
     if !found.iter().all(|rms| rms.is_finite()) {
-        return Err("an output on the test card has values that are no numbers".to_owned());
+        return Err("the output for the test card has values that are not finite".to_owned());
     }
     let known = EXPECTED.iter().find(|(known, _)| *known == name);
     let Some((_, expected)) = known else {
-        return Ok("runs on the test card; what it should compute is not known".to_owned());
+        return Ok("runs on the test card; no expected output is known".to_owned());
     };
     let near = |(found, expected): (&f64, &f64)| (found - expected).abs() <= TOLERANCE * expected;
     if found.len() == expected.len() && found.iter().zip(*expected).all(near) {
-        return Ok("self-test on the test card passed".to_owned());
+        return Ok("self-test passed".to_owned());
     }
     Err(format!(
-        "expected outputs of root mean square {expected:?}, found {found:?}"
+        "root mean square of the outputs: expected {expected:?}, found {found:?}"
     ))
 }
 

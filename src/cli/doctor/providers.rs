@@ -1,4 +1,4 @@
-//! Every execution provider, tried with the model: used or why not, what it runs, how fast, and whether it computes the same.
+//! Tests every execution provider with the model: availability, placement, time and output.
 
 use std::path::Path;
 use std::time::Instant;
@@ -12,10 +12,10 @@ use shuffledet_infer::gpu::Nvidia;
 use shuffledet_infer::self_test::{Probe, Reference};
 use shuffledet_infer::{Backend, OrtBackend, Provider, ProviderError, Runtime, SessionOptions};
 
-/// What became of one provider.
+/// The test result of one provider.
 struct Tried {
     placement: Vec<Placed>,
-    /// The median of some runs, in milliseconds.
+    /// Median time of a run in milliseconds.
     run_ms: f64,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn check(
     let probe = Probe::new(&model.description.input);
     let backend = match OrtBackend::new(runtime, model.file(), options, Profiled::All) {
         Ok(backend) => backend,
-        // the model's own line has told it
+        // the check of the model reports it
         Err(_) => return,
     };
     let reference = backend
@@ -37,8 +37,8 @@ pub(super) fn check(
     let reference = match reference {
         Ok(reference) => reference,
         Err(error) => {
-            let mend = "the model or ONNX Runtime is broken: fetch them anew";
-            report.add(Check::fail("provider cpu", error.to_string(), mend));
+            let fix = "the model or ONNX Runtime is damaged: reinstall ONNX Runtime and fetch the model again";
+            report.add(Check::fail("provider cpu", error.to_string(), fix));
             return;
         }
     };
@@ -50,7 +50,7 @@ pub(super) fn check(
         let tried = if asked || is_quick {
             try_out(&backend, provider, &reference)
         } else {
-            let text = "to try it may take minutes: --set runtime.providers=[tensorrt,cpu]";
+            let text = "not tested because the test may take minutes; to test it: --set runtime.providers=[tensorrt,cpu]";
             Err(ProviderError::new(Cause::NotNeeded, text))
         };
         let used = asked && !served && tried.is_ok();
@@ -60,7 +60,7 @@ pub(super) fn check(
     }
 }
 
-/// Those that are asked for in their order, then the others.
+/// Returns the configured providers in their order, then the others.
 fn order(asked: &[Provider]) -> Vec<Provider> {
     let others = Provider::ALL.iter().filter(|other| !asked.contains(other));
     asked.iter().chain(others).copied().collect()
@@ -97,37 +97,41 @@ fn describe(
     let name = format!("provider {}", provider.name());
     let role = match (asked, served) {
         (true, false) => "used",
-        (true, true) => "in reserve",
-        (false, _) => "not asked for",
+        (true, true) => "fallback",
+        (false, _) => "not configured",
     };
     match tried {
         Ok(tried) => {
-            let found = format!("{role}; {:.2} ms a run; {}", tried.run_ms, nodes(tried));
+            let found = format!("{role}; {:.2} ms per run; {}", tried.run_ms, nodes(tried));
             let own = tried
                 .placement
                 .iter()
                 .find(|own| own.provider == provider.name());
             if asked && own.is_none_or(|own| own.time_share < 0.5) {
-                let mend = "see which operators it lacks (--log-level debug), or prefer another";
-                return Check::warn(name, found, mend);
+                let fix = "list the operators that it does not support with --log-level debug, or put another provider first";
+                return Check::warn(name, found, fix);
             }
             Check::ok(name, found)
         }
-        Err(error) if !asked => Check::ok(name, format!("not asked for; {error}")),
+        Err(error) if !asked => Check::ok(name, format!("not configured; {error}")),
         Err(error) if served => {
-            let found = format!("would not do in reserve: {error}");
+            let found = format!("not usable as a fallback: {error}");
             Check::warn(
                 name,
                 found,
-                "mend it as it says, or take it out of runtime.providers",
+                "fix the problem above, or remove the provider from runtime.providers",
             )
         }
         Err(error) => {
-            let mend = "mend it as it says, or take it out of runtime.providers";
+            let fix = "fix the problem above, or remove the provider from runtime.providers";
             if strict {
-                return Check::fail(name, format!("runtime.strict needs it: {error}"), mend);
+                return Check::fail(
+                    name,
+                    format!("required because runtime.strict is true: {error}"),
+                    fix,
+                );
             }
-            Check::warn(name, error.to_string(), mend)
+            Check::warn(name, error.to_string(), fix)
         }
     }
 }
@@ -192,7 +196,7 @@ mod tests {
             check(0.975),
             Check::ok(
                 "provider cuda",
-                "used; 2.00 ms a run; 3 nodes on cuda, 97.5 % of the time; 3 nodes on cpu, 2.5 % of the time"
+                "used; 2.00 ms per run; 3 nodes on cuda, 97.5 % of the time; 3 nodes on cpu, 2.5 % of the time"
             )
         );
     }

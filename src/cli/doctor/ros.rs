@@ -1,14 +1,14 @@
-//! The ROS 2 of this environment.
+//! Checks the ROS 2 environment.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use super::check::{Check, Report};
 
-/// The node's program. It may be built beside a command line that is itself without ROS.
+/// The node's program. It may stand beside a `shuffledet` that was built without ROS.
 const NODE: &str = "shuffledet_node";
 
-/// Looks at environment variables, and at the folders that they name under `root`.
+/// Checks the environment variables and the folders that they name, below `root`.
 pub(super) fn check(
     environment: &dyn Fn(&str) -> Option<String>,
     root: &Path,
@@ -27,12 +27,15 @@ pub(super) fn check(
     report.add(vision_msgs(&prefixes, root));
     report.add(match environment("RMW_IMPLEMENTATION") {
         Some(name) => Check::ok("RMW", name),
-        None => Check::ok("RMW", "the distribution's default, mostly rmw_fastrtps_cpp"),
+        None => Check::ok(
+            "RMW",
+            "the default of the distribution, usually rmw_fastrtps_cpp",
+        ),
     });
     report.add(domain(environment("ROS_DOMAIN_ID").as_deref()));
 }
 
-/// Where the node is: beside this program, or where colcon installs it, in a folder of `prefixes` (under `root`).
+/// Finds the node's program beside this program or, as colcon installs it, in a folder of `prefixes`.
 fn node(beside: Option<&Path>, prefixes: &str, root: &Path) -> Option<PathBuf> {
     let beside = beside.map(|folder| folder.join(NODE));
     let installed =
@@ -45,7 +48,7 @@ fn node(beside: Option<&Path>, prefixes: &str, root: &Path) -> Option<PathBuf> {
         .next()
 }
 
-/// `path` as it is under `root`.
+/// Returns `path` below `root`.
 fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
@@ -53,20 +56,21 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 fn distribution(environment: &dyn Fn(&str) -> Option<String>, node: Option<&Path>) -> Check {
     const NAME: &str = "ROS 2";
     match (environment("ROS_DISTRO"), node) {
-        (Some(name), Some(node)) => {
-            Check::ok(NAME, format!("{name}; the node is {}", node.display()))
-        }
+        (Some(name), Some(node)) => Check::ok(NAME, format!("{name}; node: {}", node.display())),
         (Some(name), None) => Check::warn(
             NAME,
-            format!("{name}; there is no {NODE} beside this program or in AMENT_PREFIX_PATH"),
-            "make build, or colcon build --packages-select shuffledet and source its install/setup.bash",
+            format!("{name}; found no {NODE} beside this program or in AMENT_PREFIX_PATH"),
+            "run make build; or colcon build --packages-select shuffledet, then source install/setup.bash",
         ),
         (None, Some(node)) => Check::warn(
             NAME,
-            format!("none is sourced, and the node is {}", node.display()),
-            "source /opt/ros/DISTRIBUTION/setup.bash",
+            format!("not sourced, but the node is installed: {}", node.display()),
+            "run: source /opt/ros/DISTRIBUTION/setup.bash",
         ),
-        (None, None) => Check::ok(NAME, "none, and there is no node that needs it"),
+        (None, None) => Check::ok(
+            NAME,
+            "not sourced; not needed because the node is not installed",
+        ),
     }
 }
 
@@ -80,7 +84,7 @@ fn vision_msgs(prefixes: &str, root: &Path) -> Check {
         Some(prefix) => Check::ok(NAME, prefix.display().to_string()),
         None => Check::fail(
             NAME,
-            "in no folder of AMENT_PREFIX_PATH",
+            "not found in AMENT_PREFIX_PATH",
             "sudo apt-get install ros-$ROS_DISTRO-vision-msgs",
         ),
     }
@@ -89,18 +93,18 @@ fn vision_msgs(prefixes: &str, root: &Path) -> Check {
 fn domain(id: Option<&str>) -> Check {
     const NAME: &str = "ROS_DOMAIN_ID";
     let Some(id) = id else {
-        return Check::ok(NAME, "0, the default");
+        return Check::ok(NAME, "0 (default)");
     };
-    // above, the ports of UDP run into those that Linux gives to programs
+    // above 101 the UDP ports overlap with the ephemeral ports of Linux
     match id.parse::<u32>() {
         Ok(0..=101) => Check::ok(NAME, id),
         Ok(102..=232) => {
-            let found = format!("{id}: its ports may be taken by other programs");
+            let found = format!("{id}: other programs may use its ports");
             Check::warn(NAME, found, "choose one of 0 to 101")
         }
         _ => Check::fail(
             NAME,
-            format!("{id}: not a domain"),
+            format!("{id} is not a valid domain"),
             "choose one of 0 to 101",
         ),
     }

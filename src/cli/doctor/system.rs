@@ -1,4 +1,4 @@
-//! The CPU's clock and the kernel's.
+//! Checks the CPU governor and the kernel's clock source.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::check::{Check, Report};
 
-/// What `root`, the root of the file system, has in `sys`.
+/// Checks `sys` below `root`.
 pub(super) fn check(root: &Path, report: &mut Report) {
     report.add(governor(&governors(root)));
     let path = "sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -14,7 +14,7 @@ pub(super) fn check(root: &Path, report: &mut Report) {
     report.add(clock_source(source.trim()));
 }
 
-/// How many cores have each governor.
+/// Counts the cores of each governor.
 fn governors(root: &Path) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
     let cores = fs::read_dir(root.join("sys/devices/system/cpu"));
@@ -31,16 +31,19 @@ fn governor(governors: &BTreeMap<String, usize>) -> Check {
     if governors.is_empty() {
         return Check::ok(
             NAME,
-            "none: the clock is fixed, or not this system's to set",
+            "none: the CPU frequency is fixed, or this system cannot set it",
         );
     }
+    let total: usize = governors.values().sum();
     let cores = governors.iter();
-    let found: Vec<_> = cores.map(|(name, n)| format!("{name} on {n}")).collect();
+    let found: Vec<_> = cores
+        .map(|(name, n)| format!("{name} on {n} of {total} cores"))
+        .collect();
     let found = found.join(", ");
     if governors.keys().all(|governor| governor == "performance") {
         return Check::ok(NAME, found);
     }
-    let found = format!("{found}; the clock falls between frames, and latency varies");
+    let found = format!("{found}; the CPU frequency drops between frames, so latency varies");
     Check::warn(
         NAME,
         found,
@@ -50,7 +53,7 @@ fn governor(governors: &BTreeMap<String, usize>) -> Check {
 
 fn clock_source(source: &str) -> Check {
     const NAME: &str = "clock source";
-    // read in user space, without a call of the kernel
+    // read in user space, without a system call
     const FAST: [&str; 4] = [
         "tsc",
         "kvm-clock",
@@ -60,14 +63,14 @@ fn clock_source(source: &str) -> Check {
     if FAST.contains(&source) {
         Check::ok(NAME, source)
     } else if source.is_empty() {
-        let mend = "mount /sys, as containers do by default";
-        Check::warn(NAME, "not known: /sys does not say", mend)
+        let fix = "mount /sys in this container";
+        Check::warn(NAME, "unknown: /sys has no value", fix)
     } else {
-        let found = format!("{source}: each look at the clock is a call of the kernel");
+        let found = format!("{source}: every reading of the clock costs a system call");
         Check::warn(
             NAME,
             found,
-            "boot with clocksource=tsc tsc=reliable, if dmesg allows it",
+            "boot with clocksource=tsc tsc=reliable if dmesg reports no TSC problem",
         )
     }
 }
@@ -94,11 +97,17 @@ mod tests {
         set("cpu1", "performance");
         fs::create_dir_all(root.path().join("sys/devices/system/cpu/cpuidle")).unwrap();
         let fine = governor(&governors(root.path()));
-        assert_eq!((fine.level, &*fine.found), (Level::Ok, "performance on 2"));
+        assert_eq!(
+            (fine.level, &*fine.found),
+            (Level::Ok, "performance on 2 of 2 cores")
+        );
         set("cpu1", "powersave");
         let slow = governor(&governors(root.path()));
         assert_eq!(slow.level, Level::Warn);
-        assert!(slow.found.starts_with("performance on 1, powersave on 1;"));
+        assert!(
+            slow.found
+                .starts_with("performance on 1 of 2 cores, powersave on 1 of 2 cores;")
+        );
     }
 
     #[test]

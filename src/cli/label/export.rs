@@ -1,4 +1,4 @@
-//! `shuffledet label export`: a start for labelling.
+//! `shuffledet label export`: exports frames with detections for labelling.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -35,12 +35,12 @@ use shuffledet_report::format::counted;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-DIR gets images/ and annotations/instances_default.json, which CVAT imports as COCO 1.0 and Label Studio through
-label-studio-converter (docs/evaluation.md). Correct them there, then:
+The command writes images/ and annotations/instances_default.json to DIR. CVAT imports them as COCO 1.0, and Label
+Studio imports them with label-studio-converter (docs/evaluation.md). Correct the labels there, then run:
   shuffledet label import CORRECTED.json --export DIR --output labels.json
   shuffledet eval BAG --annotations labels.json")]
 pub struct ExportArgs {
-    /// A rosbag2 folder, or a lone MCAP or SQLite3 file
+    /// A rosbag2 folder, or a single MCAP or SQLite3 file
     #[arg(value_name = "BAG")]
     recording: PathBuf,
 
@@ -52,30 +52,30 @@ pub struct ExportArgs {
     #[arg(long, value_name = "T", help_heading = "Selection")]
     topic: Vec<String>,
 
-    /// Every Nth frame of each topic
+    /// Export every Nth frame of each topic
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Selection")]
     every: u64,
 
-    /// The most frames to write
+    /// Maximum number of frames to export
     #[arg(long, value_name = "N", help_heading = "Selection")]
     limit: Option<u64>,
 
-    /// Label what scores at least this, in [0, 1] [default: detector.score_threshold]
+    /// Confidence threshold for labels, in [0, 1] [default: detector.score_threshold]
     #[arg(long, value_name = "SCORE", help_heading = "Parameters")]
     score_threshold: Option<f32>,
 
     #[command(flatten)]
     parameters: ParameterArgs,
 
-    /// Replace what an earlier export has written there
+    /// Overwrite an earlier export in this folder
     #[arg(long)]
     force: bool,
 }
 
-/// For frames that are no JPEG yet: labels are set on edges, which must not blur.
+/// JPEG quality for frames that are not JPEG yet: labels follow edges, which must stay sharp.
 const JPEG_QUALITY: i32 = 95;
 
-/// Every Nth frame of each camera.
+/// A source that yields every Nth frame of each camera.
 struct Thinned {
     source: RecordingSource,
     every: u64,
@@ -101,19 +101,19 @@ impl Source for Thinned {
 pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     let annotations = args.output.join(ANNOTATIONS);
     let images = args.output.join(IMAGES);
-    // what cannot be resolved does not exist
+    // a path that cannot be resolved does not exist
     if let (Ok(output), Ok(input)) = (args.output.canonicalize(), args.recording.canonicalize())
         && output.starts_with(&input)
     {
         bail!(
-            "--output {}: is in the recording that is read; choose another",
+            "--output {}: is inside the input recording; choose another folder",
             args.output.display()
         );
     }
     let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
     if filled(&args.output) && !args.force {
         bail!(
-            "{} is not empty; use --force to write into it",
+            "--output {}: the folder is not empty; use --force to write to it",
             args.output.display()
         );
     }
@@ -164,7 +164,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         },
     );
     bar.finish_and_clear();
-    // what was done before an error or a signal can be labelled
+    // the frames exported before an error or a signal can be labelled
     let written = export.annotations.write(&annotations);
     match ran {
         Err(RunError::Sink(error)) => return Err(error),
@@ -197,14 +197,14 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     })
 }
 
-/// What is added to the model's category ids: CVAT gives an object of category 0 no label.
+/// Returns the offset of the model's category ids: CVAT ignores category 0.
 fn first_id(labels: &Labels) -> u64 {
     (0..labels.count())
         .any(|class| labels.category_id(class) == 0)
         .into()
 }
 
-/// Removes the frames of an earlier export that are none of this one, so that nobody labels them.
+/// Removes the frames of an earlier export that this one does not contain, so that nobody labels them.
 fn remove_others(earlier: &Annotations, export: &Export<'_>) -> anyhow::Result<()> {
     let images = &export.annotations.images;
     let written: HashSet<&str> = images
@@ -213,7 +213,7 @@ fn remove_others(earlier: &Annotations, export: &Export<'_>) -> anyhow::Result<(
         .collect();
     for image in &earlier.images {
         let name = Path::new(&image.file_name);
-        // the folder's own, whatever stands in the file
+        // only files in this folder, whatever path the file states
         if written.contains(image.file_name.as_str()) || name.file_name() != Some(name.as_os_str())
         {
             continue;
@@ -229,7 +229,7 @@ fn remove_others(earlier: &Annotations, export: &Export<'_>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Annotations of no image yet, with the model's classes.
+/// Returns annotations with the model's classes and without images.
 fn empty(labels: &Labels, model: &str, recording: &Path) -> Annotations {
     let category = |class_id: usize| LabelledCategory {
         category: Category {
@@ -255,12 +255,12 @@ fn empty(labels: &Labels, model: &str, recording: &Path) -> Annotations {
 struct Export<'a> {
     images: PathBuf,
     labels: &'a Labels,
-    /// Of the categories.
+    /// Offset of the category ids.
     first_id: u64,
     cameras: &'a [Camera],
-    /// Of the file names, by topic; every camera is among them.
+    /// Prefix of the file names by topic, for every camera.
     prefixes: HashMap<String, String>,
-    /// Camera and stamp of what was written.
+    /// Camera and stamp of each written frame.
     seen: HashSet<(usize, i64)>,
     decoder: ImageDecoder,
     encoder: JpegEncoder,
@@ -274,7 +274,7 @@ impl Export<'_> {
         let (stamp, stamp_ns) = (frame.stamp, frame.stamp.to_ns());
         if let Outcome::Failed(failure) = outcome {
             tracing::warn!(
-                "{topic}: the frame of {stamp_ns} ns failed: {}",
+                "{topic}: frame with stamp {stamp_ns} ns failed: {}",
                 failure.message
             );
             self.failed += 1;
@@ -285,7 +285,7 @@ impl Export<'_> {
         };
         if !self.seen.insert((frame.camera, stamp_ns)) {
             tracing::warn!(
-                "{topic}: another frame of {stamp_ns} ns; left out, as labels go by the stamp"
+                "{topic}: left out a second frame with stamp {stamp_ns} ns, because labels refer to the stamp"
             );
             return Ok(());
         }
@@ -325,7 +325,7 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// The frame as a JPEG file: its own bytes where it is one.
+    /// Returns the frame as a JPEG file: its own bytes if it is one.
     fn jpeg(&mut self, frame: &Frame) -> anyhow::Result<Vec<u8>> {
         let image = match frame.transport {
             Transport::Raw => self
@@ -343,7 +343,7 @@ impl Export<'_> {
     }
 }
 
-/// Finer than anyone labels, and shorter to write.
+/// Rounds a coordinate: finer than any labels, and shorter in the file.
 fn hundredths(pixels: f32) -> f64 {
     (f64::from(pixels) * 100.0).round() / 100.0
 }

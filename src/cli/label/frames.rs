@@ -1,4 +1,4 @@
-//! The frames of a recording as `label export` names them, without a model.
+//! Lists the frames of a recording with the names of `label export`, without a model.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use shuffledet_eval::annotations::LabelledImage;
 use shuffledet_image::size::size_of;
 use shuffledet_msg::{CompressedImageView, ImageView};
 
-/// Every frame of every camera, the first of each stamp; those that are no picture are left out.
+/// Returns every frame of every camera, but only the first of each stamp. Skips frames without a picture.
 pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let recording = Recording::open(path)?;
     let selected = Selected::new(&recording, &[], path)?;
@@ -39,7 +39,7 @@ pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     Ok(frames)
 }
 
-/// Width and height of a frame's image; decodes it where nothing says them.
+/// Returns width and height of a frame's image. Decodes the image if its header states no size.
 fn size(frame: &Frame) -> Option<(u32, u32)> {
     if frame.transport == Transport::Raw {
         let image = ImageView::parse(&frame.message).ok()?;

@@ -1,7 +1,8 @@
-//! `shuffledet label import`: corrected labels, checked and keyed by topic and stamp.
+//! `shuffledet label import`: checks corrected labels and assigns them to topics and stamps.
 //!
-//! Labelling tools keep what COCO defines. They number images and categories anew, put a folder or a mark before their
-//! file's names, and drop keys of others; an image is known again by the end of its file's name, a category by its name.
+//! Labelling tools keep the fields that COCO defines. They renumber images and categories, put a folder
+//! or a mark before the file names and drop other keys. An image is identified by the end of its file
+//! name, a category by its name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -25,10 +26,10 @@ use shuffledet_report::format::counted;
 #[command(
     group = ArgGroup::new("against").args(["export", "recording"]).required(true),
     after_help = "\
-Exit code: 0 when nothing was wrong, 2 when something was left out or is to be looked at (it is told), 1 on an error."
+Exit code: 0 if there was no problem, 2 if labels were left out or need a check (see the warnings), 1 on an error."
 )]
 pub struct ImportArgs {
-    /// COCO annotations, as the labelling tool exports them
+    /// COCO annotations that the labelling tool exported
     #[arg(value_name = "FILE")]
     corrected: PathBuf,
 
@@ -36,7 +37,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
 
-    /// Without that folder, the recording; names of categories are then not checked
+    /// The recording, if that folder is missing; category names are then not checked
     #[arg(long, value_name = "BAG")]
     recording: Option<PathBuf>,
 
@@ -44,11 +45,11 @@ pub struct ImportArgs {
     #[arg(long, value_name = "OUT.json")]
     output: Option<PathBuf>,
 
-    /// Replace the output if it exists
+    /// Overwrite an existing output
     #[arg(long, requires = "output")]
     force: bool,
 
-    /// Take every problem for an error, and write nothing
+    /// Treat every problem as an error and write nothing
     #[arg(long)]
     strict: bool,
 }
@@ -57,7 +58,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     if let Some(output) = args.output.as_deref().filter(|path| path.exists())
         && !args.force
     {
-        bail!("{} exists; use --force to replace it", output.display());
+        bail!("{} exists; use --force to overwrite it", output.display());
     }
     let (truth, mut problems) = read_coco(&args.corrected)?;
     // nothing is measured here, so that images without objects are as good as others
@@ -66,7 +67,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     let labels = keyed(truth, &known, &mut problems);
     if labels.images.is_empty() {
         bail!(
-            "{}: none of its images is one of {}",
+            "{}: no image of this file is in {}",
             args.corrected.display(),
             from.display()
         );
@@ -97,14 +98,18 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
 
 pub(super) fn read_export(path: &Path) -> anyhow::Result<Annotations> {
     let text = text::read(path).with_context(|| path.display().to_string())?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("{}: expected what label export writes", path.display()))
+    serde_json::from_str(&text).with_context(|| {
+        format!(
+            "{}: expected a file that label export wrote",
+            path.display()
+        )
+    })
 }
 
-/// The images and categories that labels may be of.
+/// The images and categories that labels may refer to.
 struct Known {
     images: Vec<LabelledImage>,
-    /// `None`: any.
+    /// `None` allows any category.
     categories: Option<Vec<Category>>,
 }
 
@@ -117,7 +122,7 @@ fn known(args: &ImportArgs) -> anyhow::Result<(Known, PathBuf)> {
         };
         return Ok((known, recording.clone()));
     }
-    // clap has seen to it that there is one of them
+    // clap ensures that one of them is given
     let path = args.export.as_deref().unwrap_or(Path::new(""));
     let path = path.join(ANNOTATIONS);
     let Annotations {
@@ -131,7 +136,7 @@ fn known(args: &ImportArgs) -> anyhow::Result<(Known, PathBuf)> {
     Ok((known, path))
 }
 
-/// The corrected labels under the known images, in their order and with their ids.
+/// Assigns the corrected labels to the known images, in their order and with their ids.
 fn keyed(truth: Truth, known: &Known, problems: &mut Problems) -> Annotations {
     let (categories, new_ids) = renumbered(&truth.categories, known, problems);
     let finder = Finder::new(&known.images);
@@ -148,7 +153,7 @@ fn keyed(truth: Truth, known: &Known, problems: &mut Problems) -> Annotations {
         }
         let own = &known.images[at];
         if (image.width, image.height) != (own.width, own.height) {
-            // the labels do not say it, or say another: they were not checked against this one
+            // the labels state no size or another one, so boxes are checked against the known size
             let beyond = |bbox| reaches_beyond(bbox, (own.width, own.height));
             for object in image.objects.iter().filter(|object| beyond(object.bbox)) {
                 let place = format!("{title}: annotation {}: {:?}", object.id, object.bbox);
@@ -161,7 +166,7 @@ fn keyed(truth: Truth, known: &Known, problems: &mut Problems) -> Annotations {
                 format!("{}x{}", image.width, image.height),
                 format!("{}x{}", own.width, own.height),
             );
-            let place = format!("{title}: {found} in the labels, in truth {expected}");
+            let place = format!("{title}: expected size {expected}, found {found} in the labels");
             problems.add(Problem::ImageSize, place);
         }
         found.insert(at, image);
@@ -175,7 +180,7 @@ fn keyed(truth: Truth, known: &Known, problems: &mut Problems) -> Annotations {
             annotations.push(Annotation {
                 id: annotations.len() as u64 + 1,
                 image_id: own.id,
-                // every object is of a category that is listed
+                // every object has a listed category
                 category_id: new_ids[&object.category_id],
                 bbox: object.bbox,
                 area: object.area,
@@ -201,8 +206,8 @@ fn keyed(truth: Truth, known: &Known, problems: &mut Problems) -> Annotations {
     }
 }
 
-/// The categories of the labels with the ids that they have in the export, by name, and those ids by the labels' own. A
-/// category that the export does not have is counted, and has an id after all others.
+/// Returns the categories of the labels with their ids in the export, matched by name, and the map from
+/// the labels' ids to these. A category that is not in the export is counted and gets an id after all others.
 fn renumbered(
     categories: &[Category],
     known: &Known,
@@ -240,7 +245,7 @@ fn renumbered(
     (kept, new_ids)
 }
 
-/// Positions of images by what labels may call them.
+/// Finds images by the names that labels may use.
 struct Finder<'a> {
     by_name: HashMap<Cow<'a, str>, usize>,
     by_message: HashMap<(&'a str, i64), usize>,
@@ -257,8 +262,9 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// By topic and stamp, or by the end of the file's name: behind a folder (`images/a.jpg`), a mark and a hyphen
-    /// (`3f2a-a.jpg`), or an address (`?d=a.jpg`). The longest name that fits is it.
+    /// Finds an image by topic and stamp, or by the end of its file name: after a folder
+    /// (`images/a.jpg`), a mark and a hyphen (`3f2a-a.jpg`), or a URL (`?d=a.jpg`). The longest
+    /// matching name wins.
     fn find(&self, source: &ImageSource) -> Option<usize> {
         let file_name = match source {
             ImageSource::Message { topic, stamp_ns } => {
@@ -328,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tool_numbered_anew_has_its_ids_back() {
+    fn what_a_tool_renumbered_has_its_ids_back() {
         let category = |(id, name): (u64, &str)| Category {
             id,
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! `shuffledet label`: frames and detections for people to correct, and what they corrected.
+//! `shuffledet label`: exports frames for a labelling tool and imports the corrected labels.
 
 mod export;
 mod frames;
@@ -14,13 +14,13 @@ use shuffledet_msg::Stamp;
 
 #[derive(Debug, Subcommand)]
 pub enum LabelCommand {
-    /// Write frames of a recording with the model's detections, for a labelling tool
+    /// Export frames of a recording with the model's detections for a labelling tool
     Export(Box<export::ExportArgs>),
-    /// Check corrected labels, and key them by topic and stamp again
+    /// Check corrected labels and assign them to topics and stamps
     Import(import::ImportArgs),
 }
 
-/// Where the frames are in an exported folder, and where the annotations: as CVAT lays COCO out.
+/// The locations of frames and annotations in an exported folder, which follow CVAT's COCO layout.
 const IMAGES: &str = "images";
 const ANNOTATIONS: &str = "annotations/instances_default.json";
 
@@ -31,8 +31,8 @@ pub fn run(command: &LabelCommand) -> anyhow::Result<Status> {
     }
 }
 
-/// By topic of all cameras of a recording, what the file names of their frames begin with: the topic with underscores for
-/// slashes, and a number where that is another's.
+/// Returns the prefix of the frames' file names for each topic: the topic with underscores instead of
+/// slashes, and a number if another topic has the same prefix.
 fn prefixes(cameras: &[Camera]) -> HashMap<String, String> {
     let mut taken = HashSet::new();
     let prefix = |camera: &Camera| {
@@ -48,7 +48,7 @@ fn prefixes(cameras: &[Camera]) -> HashMap<String, String> {
     cameras.iter().map(prefix).collect()
 }
 
-/// The file name of a frame.
+/// Returns the file name of a frame.
 fn file_name(prefix: &str, stamp: Stamp) -> String {
     format!("{prefix}_{}.{:09}.jpg", stamp.sec, stamp.nanosec)
 }

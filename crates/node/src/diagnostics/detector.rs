@@ -1,4 +1,4 @@
-//! How the detector fares, which all cameras share.
+//! The diagnostic status of the detector, which all cameras share.
 
 use std::fs;
 
@@ -8,27 +8,27 @@ use shuffledet_core::{ModelIdentity, ProviderFate};
 use shuffledet_detector::config::Threads;
 use shuffledet_msg::Level;
 
-/// What is known of the detector.
+/// The facts about the detector.
 #[derive(Debug, Clone, Copy)]
 pub struct DetectorFacts<'a> {
-    /// The node's, without its namespace.
+    /// The node's name without its namespace.
     pub node: &'a str,
     /// The lifecycle state's label: `active`, ...
     pub state: &'a str,
-    /// Why it cannot run, with the mend, if it cannot.
+    /// Why it cannot run, with a fix; `None` if it can.
     pub unable: Option<&'a str>,
-    /// `None` as long as none is loaded.
+    /// The model; `None` until one is loaded.
     pub model: Option<&'a ModelIdentity>,
-    /// In order of preference; empty as long as no model is loaded.
+    /// The providers in order of preference; empty until a model is loaded.
     pub providers: &'a [ProviderFate],
     pub threads: Threads,
-    /// How often parameters were set since the start.
+    /// Number of parameter changes since the start.
     pub parameters_changed: u64,
-    /// What the process has in memory, if that is known.
+    /// Resident memory of the process, if known.
     pub resident_bytes: Option<u64>,
 }
 
-/// The detector's state.
+/// Returns the detector's status.
 pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     let mut problems = Problems::default();
     if let Some(unable) = facts.unable {
@@ -36,14 +36,14 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     }
     let used = facts.providers.iter().position(|fate| fate.used);
     let provider = used.map_or("none", |used| &facts.providers[used].provider);
-    // where none is used, all are problems
+    // if no provider is used, all of them are problems
     let better = used.unwrap_or(facts.providers.len());
     let own_fault =
         |fate: &&ProviderFate| !matches!(fate.cause, Some(Cause::NotNeeded | Cause::Forbidden));
     for fate in facts.providers[..better].iter().filter(own_fault) {
         let (preferred, reason) = (&fate.provider, reason(fate));
         let problem = format!(
-            "runs on {provider}, not on {preferred}, which runtime.providers prefers: {reason}"
+            "runs on {provider} instead of {preferred}, which comes first in runtime.providers: {reason}"
         );
         problems.add(severity(fate), problem);
     }
@@ -55,7 +55,8 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
         let share = own.map_or(1.0, |own| own.time_share);
         if share < LEAST_SHARE {
             let share = 100.0 * share;
-            let problem = format!("only {share:.0} % of the model's time is on {provider}");
+            let problem =
+                format!("{provider} accounts for only {share:.0} % of the model's run time");
             problems.add(Level::Warn, problem);
         }
     }
@@ -102,10 +103,11 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     }
 }
 
-/// The least share of the model's time that the provider in use should run itself.
+/// Minimum share of the model's run time on the provider in use.
 const LEAST_SHARE: f64 = 0.5;
 
-/// What works less well than it was told to is a warning; what was lost on the way, or computes something else, is an error.
+/// Returns the severity: a warning for a less preferred provider; an error for one that failed while
+/// running or computes wrong results.
 fn severity(fate: &ProviderFate) -> Level {
     let wrong = fate.cause == Some(Cause::SelfTestFailed);
     if wrong || (fate.failures > 0 && fate.reason.is_some()) {
@@ -119,7 +121,7 @@ fn reason(fate: &ProviderFate) -> &str {
     fate.reason.as_deref().unwrap_or("not used")
 }
 
-/// What this process has in memory; `None` where the system does not say.
+/// Returns the resident memory of this process; `None` if the system does not state it.
 pub fn resident_bytes() -> Option<u64> {
     resident_in(&fs::read_to_string("/proc/self/status").ok()?)
 }

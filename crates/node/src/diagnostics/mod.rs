@@ -1,5 +1,5 @@
-//! What `/diagnostics` says: one status a camera and one for the detector, by the conventions of `diagnostic_updater`, so that
-//! `rqt_runtime_monitor` and aggregators read it as it is.
+//! The contents of `/diagnostics`: one status per camera and one for the detector. They follow the
+//! conventions of `diagnostic_updater`, so that `rqt_runtime_monitor` and aggregators can read them.
 
 mod camera;
 mod detector;
@@ -15,20 +15,20 @@ pub use camera::{CameraFacts, camera_status, notices};
 pub use detector::{DetectorFacts, detector_status, resident_bytes};
 pub use notices::Told;
 
-/// The state of one part of the node.
+/// The status of one part of the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     pub level: Level,
-    /// `NODE: camera`, `NODE: camera NAME` or `NODE: detector`: aggregators match by it, so it never changes.
+    /// `NODE: camera`, `NODE: camera NAME` or `NODE: detector`. Aggregators match it, so it never changes.
     pub name: String,
-    /// What is wrong, the worst first, and what to do about it; or that nothing is.
+    /// The problems with their fixes, the worst first; or a short line if there are none.
     pub message: String,
     pub hardware_id: String,
-    /// Keys end with their unit, if they have one.
+    /// Keys and values; a key ends with its unit, if it has one.
     pub values: Vec<(String, String)>,
 }
 
-/// Fills `out` with the array of `statuses` as of `stamp`. Errors: a text is longer than CDR can carry.
+/// Writes the array of `statuses` with the stamp `stamp` to `out`. Fails if a text is too long for CDR.
 pub fn write(out: &mut Vec<u8>, stamp: Stamp, statuses: &[Status]) -> Result<(), CdrError> {
     let values: Vec<Vec<(&str, &str)>> = statuses
         .iter()
@@ -57,7 +57,7 @@ pub fn write(out: &mut Vec<u8>, stamp: Stamp, statuses: &[Status]) -> Result<(),
     write_diagnostics(out, header, &statuses)
 }
 
-/// What is wrong with a part, as it is found.
+/// The problems of a part.
 #[derive(Debug, Default)]
 struct Problems(Vec<(Level, String)>);
 
@@ -70,9 +70,9 @@ impl Problems {
         self.0.extend(problem);
     }
 
-    /// The worst level, and every problem, the worst first; `fine` where there is none.
+    /// Returns the worst level and every problem, the worst first; `fine` if there is none.
     fn conclude(mut self, fine: &str) -> (Level, String) {
-        // stable: problems of one level stay in the order in which they were found
+        // stable: problems of one level keep their order
         self.0.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
         let Some(&(worst, _)) = self.0.first() else {
             return (Level::Ok, fine.to_owned());

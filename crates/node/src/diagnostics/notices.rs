@@ -1,25 +1,25 @@
-//! Which problems the log is told of: each once when it begins, and again when it becomes worse.
+//! Selects the problems to log: each once when it starts, and again when it becomes worse.
 
 use std::collections::BTreeMap;
 
 use shuffledet_msg::Level;
 
-/// The problems of one camera that the log knows of.
+/// The problems of one camera that are already logged.
 #[derive(Debug, Default)]
 pub struct Told(BTreeMap<&'static str, Problem>);
 
 #[derive(Debug, Clone, Copy)]
 struct Problem {
     level: Level,
-    /// Reports in a row that it was absent from.
+    /// Number of consecutive reports without it.
     absent: u32,
 }
 
-/// A problem that comes and goes is told again when it has been absent from so many reports.
+/// A recurring problem is logged again after this many reports without it.
 const FORGOTTEN_AFTER: u32 = 10;
 
 impl Told {
-    /// Takes the problems of the next report by their names. Gives those that the log should tell.
+    /// Takes the problems of the next report by name and returns those to log.
     pub fn news(&mut self, problems: Vec<(&'static str, Level, String)>) -> Vec<(Level, String)> {
         for known in self.0.values_mut() {
             known.absent += 1;

@@ -1,15 +1,15 @@
-//! Which of the topics that others publish may be the camera that is looked for.
+//! Ranks published topics by how likely they are the missing camera.
 
 use std::cmp::Ordering;
 
 use super::{COMPRESSED, PublishedTopic, Wanted};
 
-/// How near a name is to the one that is wanted.
+/// The similarity of a name to the wanted one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Likeness {
-    /// Parts that are the same, counted from the end.
+    /// Number of equal parts, counted from the end.
     parts: usize,
-    /// Of the letters, in [0, 1].
+    /// Similarity of the letters, in [0, 1].
     letters: f64,
 }
 
@@ -27,7 +27,7 @@ impl Likeness {
     }
 }
 
-/// Sorts the nearest first; equally near ones by name, so that findings do not change from one look to the next.
+/// Sorts by similarity, then by name, so that findings stay the same from one check to the next.
 pub fn sort(found: &mut [(&Wanted, &str)]) {
     found.sort_by(|(a, a_name), (b, b_name)| {
         let nearer = Likeness::of(b_name, b).total_cmp(&Likeness::of(a_name, a));
@@ -35,7 +35,8 @@ pub fn sort(found: &mut [(&Wanted, &str)]) {
     });
 }
 
-/// Whether `name` is another name of what is wanted: the last part is the same, of compressed images the last two.
+/// Returns whether `name` may stand for the wanted topic: its last part is equal, for compressed images
+/// the last two.
 pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
     let least = if wanted.topic.ends_with(COMPRESSED) {
         2
@@ -45,7 +46,7 @@ pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
     name != wanted.topic && shared_parts(name, &wanted.topic) >= least
 }
 
-/// Whether `name` is a topic of another camera of the node, or another name of it rather than of what is wanted.
+/// Returns whether `name` belongs to another camera of the node or is closer to it than to `wanted`.
 pub fn is_of_another(name: &str, wanted: &Wanted, others: &[String]) -> bool {
     let shared = shared_parts(name, &wanted.topic);
     others
@@ -53,8 +54,8 @@ pub fn is_of_another(name: &str, wanted: &Wanted, others: &[String]) -> bool {
         .any(|other| other == name || shared_parts(name, other) > shared)
 }
 
-/// Whether the topic may be a camera's that sends the wanted type: no detector's picture, no depth, and no image of a
-/// transport that the node does not read.
+/// Returns whether the topic may be a camera with the wanted type: not a detector's picture, not depth,
+/// and not a transport that the node cannot read.
 pub fn is_camera(topic: &PublishedTopic, wanted: &Wanted) -> bool {
     let name = topic.name.to_lowercase();
     let depth = |name: &str| DEPTH.iter().any(|word| name.contains(word));
@@ -77,24 +78,24 @@ pub fn is_camera(topic: &PublishedTopic, wanted: &Wanted) -> bool {
         })
 }
 
-/// Whether a node that publishes messages of this type is a detector.
+/// Returns whether a node that publishes this message type is a detector.
 pub fn is_detection(message_type: &str) -> bool {
     ["Detection", "BoundingBox"]
         .iter()
         .any(|word| message_type.contains(word))
 }
 
-/// In lower case, the transports whose messages have the types of images, and hold something else.
+/// Transports, in lower case, that use image message types for other contents.
 const OTHER_TRANSPORTS: [&str; 4] = ["compresseddepth", "theora", "ffmpeg", "zstd"];
 const DEPTH: [&str; 2] = ["depth", "disparity"];
-/// Words in the last part of a name that say that something was drawn in.
+/// Words in the last part of a name that mark images with drawings.
 const OUTPUTS: [&str; 15] = [
     "annotat", "detect", "dbg", "debug", "overlay", "visual", "result", "heatmap", "mask",
     "segment", "track", "label", "bbox", "boxes", "output",
 ];
-/// Words in another part of a name that say so.
+/// Words in the other parts of a name that mark images with drawings.
 const SECTIONS: [&str; 3] = ["annotat", "overlay", "visualiz"];
-/// What the pictures of a camera that detects by itself are called, those that nothing was drawn in.
+/// Names of plain pictures from a camera that has a detector of its own.
 const CAMERA_NAMES: [&str; 5] = [
     "image_raw",
     "image_rect",

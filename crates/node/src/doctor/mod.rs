@@ -1,6 +1,6 @@
-//! Why no frame comes from a camera, judged from what is known of the topics and their publishers.
+//! Finds out why no frame arrives from a camera, based on the topics and their publishers.
 //!
-//! DDS connects nothing where types or policies do not fit, and says nothing about it.
+//! DDS does not connect endpoints with different types or incompatible policies, and reports nothing.
 
 pub mod candidates;
 
@@ -10,20 +10,20 @@ use candidates::Likeness;
 
 use crate::qos::Qos;
 
-/// One of the topics that would bring the camera's frames.
+/// A topic that may carry the camera's frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// The camera's `image_topic` as it was given, before namespaces and remapping: `image_raw`.
+    /// The camera's `image_topic` parameter, before namespaces and remapping: `image_raw`.
     pub image_topic: String,
-    /// In full: `/front/image_raw`; of compressed images that of the raw ones and `/compressed`.
+    /// The full name, such as `/front/image_raw`; compressed images have `/compressed` appended.
     pub topic: String,
-    /// `sensor_msgs/msg/Image`
+    /// The message type, such as `sensor_msgs/msg/Image`.
     pub message_type: &'static str,
-    /// What the subscription asks for.
+    /// The quality of service that the subscription requests.
     pub qos: Qos,
 }
 
-/// A topic that somebody publishes.
+/// A topic with its publishers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedTopic {
     /// In full.
@@ -36,44 +36,44 @@ pub struct Publisher {
     /// In full.
     pub node: String,
     pub message_type: String,
-    /// What it offers.
+    /// The quality of service that the publisher offers.
     pub qos: Qos,
-    /// Whether its node publishes detections, too.
+    /// Whether its node also publishes detections.
     pub detects: bool,
 }
 
-/// What matters besides the topics.
+/// The node's other cameras and the discovery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// In full, the topics of the node's other cameras.
+    /// Full names of the topics of the node's other cameras.
     pub others: Vec<String>,
-    /// Whether a discovery server tells of publishers, and only of those that fit.
+    /// Whether a discovery server is used, which reports only matching publishers.
     pub discovery_server: bool,
 }
 
-/// Something that keeps frames away.
+/// A reason why no frames arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What to do about it.
-    pub mend: String,
+    /// The fix.
+    pub fix: String,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.problem, self.mend)
+        write!(f, "{}: {}", self.problem, self.fix)
     }
 }
 
-/// The most topics that are named as what might be meant.
+/// The maximum number of topics to suggest.
 const MOST_NAMED: usize = 3;
 
-/// What the name of a topic of compressed images ends with.
+/// The suffix of topics with compressed images.
 pub(super) const COMPRESSED: &str = "/compressed";
 
-/// Why none of `wanted`, one camera's topics of which any would do, brings frames; never nothing. `published` has at least
-/// the topics that are wanted and those that [`may_be_meant`], with their publishers.
+/// Returns the reasons why no frames arrive on any of `wanted`, the alternative topics of one camera.
+/// Returns at least one. `published` has at least the wanted topics and those that [`may_be_meant`].
 pub fn examine(
     wanted: &[Wanted],
     published: &[PublishedTopic],
@@ -100,14 +100,16 @@ pub fn examine(
     findings
 }
 
-/// What keeps one publisher of the wanted topic from being heard.
+/// Adds the reasons why one publisher of the wanted topic does not connect.
 fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
     let (topic, node) = (&wanted.topic, &publisher.node);
     if publisher.message_type != wanted.message_type {
         let (found, expected) = (&publisher.message_type, wanted.message_type);
         findings.push(Finding {
-            problem: format!("{node} publishes {found} on {topic}, expected {expected}"),
-            mend: mend_of_type(found, wanted),
+            problem: format!(
+                "{node} publishes the wrong type on {topic}: expected {expected}, found {found}"
+            ),
+            fix: fix_of_type(found, wanted),
         });
         return;
     }
@@ -115,29 +117,29 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
         let (policy, offered, requested) = (mismatch.policy, mismatch.offered, mismatch.requested);
         findings.push(Finding {
             problem: format!(
-                "{node} offers {policy} {offered} on {topic}, and {requested} is asked for"
+                "{node} offers {policy} {offered} on {topic}, but the node requests {requested}"
             ),
-            mend: format!("set the parameter {}", mismatch.mend),
+            fix: format!("set the parameter {}", mismatch.fix),
         });
     }
 }
 
-fn mend_of_type(found: &str, wanted: &Wanted) -> String {
+fn fix_of_type(found: &str, wanted: &Wanted) -> String {
     let topic = &wanted.topic;
     match found {
         "sensor_msgs/msg/CompressedImage" => format!(
-            "compressed images belong on NAME/compressed: set input.transport to compressed, and start the node with \
+            "compressed images are expected on NAME/compressed: set input.transport to compressed and start the node with \
              --ros-args -r {topic}{COMPRESSED}:={topic}"
         ),
         "sensor_msgs/msg/Image" => {
-            "raw images belong on NAME, without /compressed: remap the publisher, or set image_topic and transport"
+            "raw images are expected on NAME without /compressed: remap the publisher, or set image_topic and transport"
                 .to_owned()
         }
-        _ => "set image_topic to a topic of images, or remap".to_owned(),
+        _ => "set image_topic to an image topic, or remap it".to_owned(),
     }
 }
 
-/// Every publisher of the topic fits.
+/// Returns the finding for a topic with matching publishers only.
 fn silent(wanted: &Wanted, publishers: &[Publisher]) -> Finding {
     let nodes: Vec<_> = publishers
         .iter()
@@ -145,17 +147,17 @@ fn silent(wanted: &Wanted, publishers: &[Publisher]) -> Finding {
         .collect();
     Finding {
         problem: format!(
-            "{} is published by {}, type and quality of service fit, and nothing arrives",
+            "no messages arrive on {} from {}, although type and quality of service match",
             wanted.topic,
             nodes.join(", ")
         ),
-        mend: "see whether the camera runs; big images need more shared memory (Fast DDS: segment_size) or larger socket \
+        fix: "check that the camera runs; large images need more shared memory (Fast DDS: segment_size) or larger socket \
                buffers (sysctl net.core.rmem_max) than the default"
             .to_owned(),
     }
 }
 
-/// The topics whose names come nearest to those wanted.
+/// Suggests the topics with the names closest to the wanted ones.
 fn lookalikes(
     wanted: &[Wanted],
     published: &[PublishedTopic],
@@ -174,9 +176,9 @@ fn lookalikes(
     let found = found.into_iter().take(MOST_NAMED);
     found
         .map(|(wanted, name)| Finding {
-            problem: format!("nobody publishes {}, but {name} is published", wanted.topic),
-            // as with image_transport, the name of compressed images follows that of raw ones
-            mend: format!(
+            problem: format!("{} has no publisher, but {name} has one", wanted.topic),
+            // as in image_transport, the name for compressed images derives from the raw name
+            fix: format!(
                 "start the node with --ros-args -r {}:={}",
                 wanted.image_topic,
                 name.strip_suffix(COMPRESSED).unwrap_or(name)
@@ -205,18 +207,18 @@ fn nobody(wanted: &[Wanted], published: &[PublishedTopic], around: &Surroundings
         .map(|&(_, name)| name)
         .collect();
     Finding {
-        problem: format!("nobody publishes {}", topics.join(" or ")),
-        mend: if !names.is_empty() {
+        problem: format!("no publisher on {}", topics.join(" or ")),
+        fix: if !names.is_empty() {
             format!(
-                "images are published on {}: set image_topic, or remap",
+                "images are published on {}: set image_topic to one of them, or remap it",
                 names.join(", ")
             )
         } else if around.discovery_server {
-            "start the camera's driver; behind a discovery server (ROS_DISCOVERY_SERVER) only a publisher of this name \
-             and type is seen, so compare them with what ROS_SUPER_CLIENT=TRUE ros2 topic list -t shows"
+            "start the camera driver; the discovery server (ROS_DISCOVERY_SERVER) reports only publishers with this name \
+             and type, so compare both with the output of ROS_SUPER_CLIENT=TRUE ros2 topic list -t"
                 .to_owned()
         } else {
-            "start the camera's driver, and see that both use the same ROS_DOMAIN_ID and network"
+            "start the camera driver, and check that both use the same ROS_DOMAIN_ID and network"
                 .to_owned()
         },
     }
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn every_policy_that_does_not_fit_is_named_with_its_mend() {
+    fn every_policy_that_does_not_fit_is_named_with_its_fix() {
         let asked = Wanted {
             qos: Qos {
                 reliability: Some(Reliability::Reliable),
@@ -349,13 +351,13 @@ mod tests {
         ];
         let front = wanted("front/image_raw", "/front/image_raw", IMAGE);
         let nobody = "nobody publishes /front/image_raw, but";
-        let mend = "is published: start the node with --ros-args -r front/image_raw:=";
+        let fix = "is published: start the node with --ros-args -r front/image_raw:=";
         assert_eq!(
             texts(std::slice::from_ref(&front), &topics),
             [
-                format!("{nobody} /sensors/front/image_raw {mend}/sensors/front/image_raw"),
-                format!("{nobody} /xfront/image_raw {mend}/xfront/image_raw"),
-                format!("{nobody} /rear/image_raw {mend}/rear/image_raw"),
+                format!("{nobody} /sensors/front/image_raw {fix}/sensors/front/image_raw"),
+                format!("{nobody} /xfront/image_raw {fix}/xfront/image_raw"),
+                format!("{nobody} /rear/image_raw {fix}/rear/image_raw"),
             ]
         );
         let compressed = published("/front/image_raw/compressed", JPEG, Qos::IMAGES);

@@ -1,19 +1,19 @@
-//! The states of a managed node, and the transitions between them: numbers and labels are those of
-//! `lifecycle_msgs/msg/State` and `Transition`, the labels of transitions those that rcl gives them.
+//! The states of a managed node and the transitions between them. Numbers and labels follow
+//! `lifecycle_msgs/msg/State` and `Transition`; the labels of transitions follow rcl.
 
 use std::fmt;
 
-/// Where a managed node is in its life.
+/// The state of a managed node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum State {
     /// Nothing is loaded.
     Unconfigured = 1,
-    /// Loaded and warm, and at rest.
+    /// The model is loaded and warmed up; no frames are processed.
     Inactive = 2,
-    /// At work.
+    /// Frames are processed.
     Active = 3,
-    /// At its end; only the process is left to end.
+    /// Shut down; only the process remains.
     Finalized = 4,
     Configuring = 10,
     CleaningUp = 11,
@@ -37,7 +37,7 @@ impl State {
         State::ErrorProcessing,
     ];
 
-    /// Its number in `lifecycle_msgs/msg/State`.
+    /// Returns its number in `lifecycle_msgs/msg/State`.
     pub fn id(self) -> u8 {
         self as u8
     }
@@ -57,7 +57,8 @@ impl State {
         }
     }
 
-    /// Whether the node rests in it until it is told to change. In the others a change is under way.
+    /// Returns whether the node stays in this state until a change is requested. In the other states a
+    /// change is running.
     pub fn is_primary(self) -> bool {
         matches!(
             self,
@@ -65,7 +66,7 @@ impl State {
         )
     }
 
-    /// The transitions that leave it.
+    /// Returns the transitions from this state.
     pub fn transitions(self) -> impl Iterator<Item = &'static Transition> {
         TRANSITIONS.iter().filter(move |t| t.start == self)
     }
@@ -77,10 +78,10 @@ impl fmt::Display for State {
     }
 }
 
-/// A way from one state to another.
+/// A transition from one state to another.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Its number in `lifecycle_msgs/msg/Transition`.
+    /// The number in `lifecycle_msgs/msg/Transition`.
     pub id: u8,
     /// Unique among the transitions from `start`.
     pub label: &'static str,
@@ -89,20 +90,20 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// Whether it can be asked for. The others follow from what a callback returns.
+    /// Returns whether it can be requested. The others follow from the result of a callback.
     pub fn is_public(&self) -> bool {
         self.start.is_primary()
     }
 }
 
-/// As `configure (1)`.
+/// Writes the transition as `configure (1)`.
 impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.label, self.id)
     }
 }
 
-/// Every transition, in rcl's order. `destroy` (8) is none of them, as in rcl: it is the end of the process.
+/// Every transition in rcl's order. As in rcl, `destroy` (8) is missing: it is the end of the process.
 pub static TRANSITIONS: [Transition; 25] = [
     transition(1, "configure", State::Unconfigured, State::Configuring),
     success(10, State::Configuring, State::Inactive),
@@ -140,7 +141,7 @@ const fn transition(id: u8, label: &'static str, start: State, goal: State) -> T
     }
 }
 
-/// The label of the transitions that follow a callback's success.
+/// The label of the transitions after a successful callback.
 pub(super) const SUCCESS: &str = "transition_success";
 pub(super) const FAILURE: &str = "transition_failure";
 pub(super) const ERROR: &str = "transition_error";

@@ -1,8 +1,8 @@
-//! The life of a managed node: the state machine of ROS 2 (design.ros2.org, "Managed nodes"), as rcl has it.
+//! The lifecycle of a managed node: the state machine of ROS 2 (design.ros2.org, "Managed nodes") as in rcl.
 //!
-//! A change is asked for in a state of rest, and runs a callback in a state of transition. The callback's success goes
-//! on, its failure goes back, and its error goes through `errorprocessing` to unconfigured or, where the error could
-//! not be dealt with, to finalized. There is one change at a time; the state can be asked for meanwhile.
+//! A change starts in a primary state and runs a callback in a transition state. Success leads to the
+//! next state, failure leads back, and an error leads through `errorprocessing` to unconfigured, or to
+//! finalized if the error handling fails. Only one change runs at a time; the state can be read meanwhile.
 
 mod graph;
 #[cfg(test)]
@@ -17,17 +17,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use graph::{ERROR, FAILURE, SUCCESS};
 
-/// What a callback came to.
+/// The result of a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transitioned {
     Success,
-    /// It could not be done, for this reason, and things are as before.
+    /// The transition failed for this reason; the previous state is intact.
     Failure(String),
-    /// It broke, for this reason, and things are not as before.
+    /// An error occurred for this reason; the previous state is lost.
     Error(String),
 }
 
-/// What a managed node does in its transitions. A panic counts as an [`Error`](Transitioned::Error).
+/// The callbacks of a managed node. A panic counts as an [`Error`](Transitioned::Error).
 pub trait Managed: Send {
     /// From unconfigured to inactive.
     fn configure(&mut self) -> Transitioned;
@@ -37,18 +37,19 @@ pub trait Managed: Send {
     fn deactivate(&mut self) -> Transitioned;
     /// From inactive to unconfigured.
     fn cleanup(&mut self) -> Transitioned;
-    /// From any state of rest to finalized, which a failure does not stop.
+    /// From any primary state to finalized, even if it fails.
     fn shutdown(&mut self) -> Transitioned;
-    /// After an error in any of the others: to unconfigured. Whatever else than success: to finalized.
+    /// After an error in another callback: to unconfigured on success, else to finalized.
     fn on_error(&mut self) -> Transitioned;
 }
 
-/// A transition as it is asked for.
+/// A requested transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// Its number in `lifecycle_msgs/msg/Transition`.
+    /// The number in `lifecycle_msgs/msg/Transition`.
     Id(u8),
-    /// As `configure`. `shutdown` is a label in every state of rest but the last, with a number in each.
+    /// The label, such as `configure`. `shutdown` is valid in every primary state except finalized; its
+    /// number differs by state.
     Label(&'a str),
 }
 
@@ -70,14 +71,14 @@ impl fmt::Display for Request<'_> {
     }
 }
 
-/// Why the node is not where a change was to bring it.
+/// Why a change did not reach its goal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    /// There is no such way out of the state, and nothing changed.
-    #[error("no transition {requested} from state {state}: expected {}", legal(*state))]
+    /// The state has no such transition; nothing changed.
+    #[error("transition {requested} is not possible in state {state}; expected {}", legal(*state))]
     Refused { requested: String, state: State },
-    /// The callback of `transition` did not succeed, and the node came to rest in `state`.
-    #[error("transition {transition} failed, and the state is now {state}: {reason}")]
+    /// The callback of `transition` did not succeed, and the node is now in `state`.
+    #[error("transition {transition} failed: {reason}; the state is now {state}")]
     Failed {
         transition: &'static Transition,
         reason: String,
@@ -85,30 +86,30 @@ pub enum ChangeError {
     },
 }
 
-/// What can be asked for in `state`, in words.
+/// Returns the possible transitions of `state` in words.
 fn legal(state: State) -> String {
     if !state.is_primary() {
-        return "that the change under way ends first".to_owned();
+        return "no request until the current change ends".to_owned();
     }
     let transitions: Vec<String> = state.transitions().map(Transition::to_string).collect();
     if transitions.is_empty() {
-        return "none, it is the last".to_owned();
+        return "no transition, because this state is final".to_owned();
     }
     transitions.join(" or ")
 }
 
 type Observer = Box<dyn Fn(&'static Transition) + Send>;
 
-/// A managed node's state, and what its transitions do.
+/// The state of a managed node and its callbacks.
 pub struct Lifecycle {
     state: Mutex<State>,
-    /// In use while a change is under way, by it alone.
+    /// Locked during a change.
     callbacks: Mutex<Box<dyn Managed>>,
     observers: Mutex<Vec<Observer>>,
 }
 
 impl Lifecycle {
-    /// Begins unconfigured.
+    /// Creates a lifecycle in the unconfigured state.
     pub fn new(callbacks: impl Managed + 'static) -> Self {
         Self {
             state: Mutex::new(State::Unconfigured),
@@ -117,18 +118,18 @@ impl Lifecycle {
         }
     }
 
-    /// Has `observer` told of each transition from now on, in their order, on the thread of the change: of a change
-    /// that goes well there are two. It may ask for the state, and not observe in turn.
+    /// Calls `observer` for each later transition, in order, on the thread of the change. A successful
+    /// change has two transitions. The observer may read the state but must not add observers.
     pub fn observe(&self, observer: impl Fn(&'static Transition) + Send + 'static) {
         lock(&self.observers).push(Box::new(observer));
     }
 
-    /// Where the node is now. Does not wait for a change under way.
+    /// Returns the current state. Does not wait for a running change.
     pub fn state(&self) -> State {
         *lock(&self.state)
     }
 
-    /// Changes the state, and returns when the node is at rest again: as long as the callbacks take.
+    /// Changes the state and returns when the callbacks are done.
     pub fn change(&self, request: Request<'_>) -> Result<(), ChangeError> {
         let requested = self.begin(request)?;
         let mut callbacks = lock(&self.callbacks);
@@ -161,12 +162,12 @@ impl Lifecycle {
         }
         Err(ChangeError::Failed {
             transition: requested,
-            reason: reasons.join("; then, dealing with it: "),
+            reason: reasons.join("; then the error handling failed: "),
             state: step.goal,
         })
     }
 
-    /// Enters the transition asked for. The state of transition keeps others out.
+    /// Starts the requested transition. The transition state blocks other changes.
     fn begin(&self, request: Request<'_>) -> Result<&'static Transition, ChangeError> {
         let mut state = lock(&self.state);
         let transition = state
@@ -187,7 +188,7 @@ impl Lifecycle {
     }
 }
 
-/// Runs the callback of a state of transition; a state of rest has none.
+/// Runs the callback of a transition state; a primary state has none.
 fn run(callbacks: &mut dyn Managed, state: State) -> Option<Transitioned> {
     let callback = match state {
         State::Configuring => Managed::configure,
@@ -198,7 +199,7 @@ fn run(callbacks: &mut dyn Managed, state: State) -> Option<Transitioned> {
         State::ErrorProcessing => Managed::on_error,
         State::Unconfigured | State::Inactive | State::Active | State::Finalized => return None,
     };
-    // whatever a panic left half done is for on_error to clear away, as with any other error
+    // on_error cleans up after a panic as after any other error
     let outcome = catch_unwind(AssertUnwindSafe(|| callback(callbacks)));
     Some(outcome.unwrap_or_else(|panic| Transitioned::Error(message(panic.as_ref()))))
 }
@@ -211,7 +212,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     format!("panicked: {}", text.unwrap_or("without a message"))
 }
 
-/// Nothing is left half done under these locks, so that a panic under one spoils nothing.
+/// Locks a mutex and ignores poisoning: the data is complete after each change.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,18 +1,18 @@
-//! Which names `rcl_interfaces/srv/ListParameters` asks for.
+//! Selects the parameter names that `rcl_interfaces/srv/ListParameters` requests.
 
-/// The depth that stands for any.
+/// The depth that means no limit.
 const DEPTH_RECURSIVE: u64 = 0;
 
-/// Chosen names.
+/// The selected names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listed {
     pub names: Vec<String>,
-    /// What stands before the last dot of a name, each once.
+    /// The part before the last dot of each name, without duplicates.
     pub prefixes: Vec<String>,
 }
 
-/// Those of `names` that are one of `prefixes` or at most `depth` keys below one; without prefixes, those of at most
-/// `depth` keys. A depth of 0 is any.
+/// Selects the `names` that equal one of `prefixes` or are at most `depth` keys below one; without
+/// prefixes, those with at most `depth` keys. A depth of 0 means no limit.
 pub(super) fn choose<'a>(
     names: impl Iterator<Item = &'a str>,
     prefixes: &[String],

@@ -1,5 +1,5 @@
-//! The parameters that a node declares: every one of the configuration under its flat name, with the value that is in
-//! force. They change all together or not at all.
+//! The declared parameters of a node: each parameter of the configuration by its flat name, with its
+//! effective value. A change applies to all of them or to none.
 
 mod list;
 mod tree;
@@ -18,39 +18,39 @@ pub use tree::overrides_to_tree;
 use tree::{CLASS_THRESHOLDS, in_force, place, remove};
 pub use value::{ParameterType, ParameterValue};
 
-/// The declared parameters of one node, what they configure, and the model that they are for.
+/// The declared parameters of one node, the configuration that they form, and the model that they fit.
 #[derive(Debug)]
 pub struct ParameterSet {
     model: ModelDescription,
-    /// The least that is logged unless a parameter says.
+    /// The log level if no parameter sets it.
     log_level: LogLevel,
     config: Config,
     settings: DetectorSettings,
-    /// Those that are declared, and those that setting them declares.
+    /// Declared parameters, and those that become declared when they are set.
     definitions: Vec<Definition>,
-    /// By definition; one without a value is not declared.
+    /// Values by definition; a parameter without a value is not declared.
     values: Vec<ParameterValue>,
 }
 
 /// Parameters by their names.
 pub type Named = Vec<(String, ParameterValue)>;
 
-/// What a change did, as `rcl_interfaces/msg/ParameterEvent` tells it. No name is in more than one of these.
+/// The result of a change, as in `rcl_interfaces/msg/ParameterEvent`. A name is in one list at most.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     pub new: Named,
-    /// With those that were set to what they were.
+    /// Includes parameters that were set to their previous value.
     pub changed: Named,
-    /// With the values that they had.
+    /// Contains the previous values.
     pub deleted: Named,
 }
 
 impl ParameterSet {
-    /// The parameters in force under `config`; what it leaves to the model is declared with the model's own values, and
-    /// `log_level` is what the command line says.
+    /// Declares the effective parameters of `config`. Values that it leaves to the model are the model's
+    /// own; `log_level` is the level from the command line.
     ///
     /// # Errors
-    /// `config` names a class that the model does not have.
+    /// Fails if `config` names a class that the model does not have.
     pub fn new(
         config: Config,
         model: ModelDescription,
@@ -62,7 +62,7 @@ impl ParameterSet {
             if mapping == CLASS_THRESHOLDS {
                 return model.labels.names().map(str::to_owned).collect();
             }
-            // cameras and topics are fixed: those that have parameters now
+            // cameras and topics are fixed: only the current ones have parameters
             let given = tree::at(&tree, &mapping.split('.').collect::<Vec<_>>());
             let keys = given.and_then(Value::as_object).into_iter().flatten();
             keys.map(|(key, _)| key.clone()).collect()
@@ -77,29 +77,30 @@ impl ParameterSet {
         })
     }
 
-    /// The configuration in force.
+    /// Returns the effective configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The detector's settings in force.
+    /// Returns the effective settings of the detector.
     pub fn settings(&self) -> &DetectorSettings {
         &self.settings
     }
 
-    /// Every declared parameter, in the order of the schema.
+    /// Returns every declared parameter in the order of the schema.
     pub fn declared(&self) -> impl Iterator<Item = (&Definition, &ParameterValue)> {
         let all = self.definitions.iter().zip(&self.values);
         all.filter(|(_, value)| **value != ParameterValue::NotSet)
     }
 
-    /// The declared names, chosen as `rcl_interfaces/srv/ListParameters` says: see [`list::choose`].
+    /// Returns the declared names that a `rcl_interfaces/srv/ListParameters` request selects; see
+    /// [`list::choose`].
     pub fn list(&self, prefixes: &[String], depth: u64) -> Listed {
         let names = self.declared().map(|(definition, _)| &*definition.name);
         list::choose(names, prefixes, depth)
     }
 
-    /// The value of a parameter; [`ParameterValue::NotSet`] for one that is not declared.
+    /// Returns the value of a parameter; [`ParameterValue::NotSet`] if it is not declared.
     pub fn get(&self, name: &str) -> ParameterValue {
         let found = self
             .declared()
@@ -107,7 +108,7 @@ impl ParameterSet {
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
-    /// What a declared parameter is.
+    /// Returns the definition of a declared parameter.
     pub fn describe(&self, name: &str) -> Option<&Definition> {
         let found = self
             .declared()
@@ -115,15 +116,14 @@ impl ParameterSet {
         found.map(|(definition, _)| definition)
     }
 
-    /// Sets all of `changes` together. [`ParameterValue::NotSet`] takes back what has no default of its own: a class's
-    /// threshold is gone, a camera's parameter is that of `input` again, a threshold the model's own, `log_level` that of the
-    /// command line. `apply` puts what
-    /// comes of the changes in force; it is called once everything else is found right. Nothing that is refused changes
-    /// anything.
+    /// Sets all of `changes` together. [`ParameterValue::NotSet`] resets a parameter that has no fixed
+    /// default: a class's threshold is removed; a camera's parameter returns to the value of `input`, a
+    /// threshold to the model's, `log_level` to the command line's. `apply` puts the changes into effect;
+    /// it is called after all checks. A rejected change changes nothing.
     ///
     /// # Errors
-    /// The reason, for the one who asked: a parameter is not declared, read-only, of another type or out of range, or
-    /// `apply` refuses.
+    /// Returns the reason for the caller: a parameter is not declared, read-only, of another type or out of
+    /// range, or `apply` rejects the change.
     pub fn set(
         &mut self,
         changes: &[(String, ParameterValue)],
@@ -154,8 +154,8 @@ impl ParameterSet {
         Ok(change)
     }
 
-    /// Where in the tree `name` stands, and `value` as its type has it; or why it cannot be set to that, in the words of
-    /// rclcpp.
+    /// Returns the path of `name` in the tree and `value` in its type, or the reason why it cannot be set,
+    /// in rclcpp's words.
     fn settable(
         &self,
         name: &str,
@@ -198,7 +198,7 @@ impl ParameterSet {
         }
     }
 
-    /// From the values in force to `values`, to which `changes` led.
+    /// Returns the difference between the effective values and `values`, the result of `changes`.
     fn change_to(&self, values: &[ParameterValue], changes: &[(String, ParameterValue)]) -> Change {
         let mut change = Change::default();
         for ((definition, old), new) in self.definitions.iter().zip(&self.values).zip(values) {
@@ -218,7 +218,7 @@ impl ParameterSet {
     }
 }
 
-/// By definition, the value that `tree` has.
+/// Returns the value in `tree` for each definition.
 fn values(definitions: &[Definition], tree: &Value) -> Vec<ParameterValue> {
     let value = |definition: &Definition| {
         ParameterValue::from_json(tree::at(tree, &definition.path), definition.kind)

@@ -1,4 +1,4 @@
-//! Between flat names and the tree that the configuration is made of.
+//! Converts between flat parameter names and the tree of the configuration.
 
 use serde_json::{Map, Value, json};
 
@@ -7,15 +7,15 @@ use shuffledet_detector::config::Config;
 use shuffledet_detector::config::raw::LogLevel;
 use shuffledet_detector::model::ModelDescription;
 
-/// The section whose keys, names of classes, may hold dots.
+/// The section whose keys are class names, which may contain dots.
 pub(super) const CLASS_THRESHOLDS: &str = "detector.class_score_thresholds";
 
-/// The tree, as [`Config::from_tree`](shuffledet_detector::config::Config::from_tree) takes it, of parameters by their flat names, as a
-/// node gets them from its command line. One without a value is left out: rcl reads an empty list as that, and the lists
-/// that may be empty are so by default.
+/// Converts parameters with flat names, as a node gets them from its command line, to the tree for
+/// [`Config::from_tree`](shuffledet_detector::config::Config::from_tree). Skips a parameter without a
+/// value: rcl reads an empty list as no value, and lists that may be empty are empty by default.
 ///
 /// # Errors
-/// Two names, one of which is a section that the other is in.
+/// Fails if a name is given both as a value and as a section.
 pub fn overrides_to_tree(overrides: &[(String, ParameterValue)]) -> Result<Value, String> {
     let mut tree = Value::Object(Map::new());
     let given = overrides
@@ -32,14 +32,17 @@ pub fn overrides_to_tree(overrides: &[(String, ParameterValue)]) -> Result<Value
         let place = place(&mut tree, &keys)
             .filter(|place| place.is_null())
             .ok_or_else(|| {
-                format!("{name}: expected parameters that are in no other one's place, found it given as a value and as a section")
+                format!(
+                    "parameter {name}: given both as a value and as a section; remove one of them"
+                )
             })?;
         *place = Value::from(value);
     }
     Ok(tree)
 }
 
-/// Where in `tree` the value of a parameter stands, null where it has none yet; `None` where a value is in the way.
+/// Returns the place of a parameter's value in `tree`, null if it has none yet; `None` if a value
+/// occupies one of its sections.
 pub(super) fn place<'a, K: AsRef<str>>(tree: &'a mut Value, keys: &[K]) -> Option<&'a mut Value> {
     keys.iter().try_fold(tree, |tree, key| {
         if tree.is_null() {
@@ -53,7 +56,7 @@ pub(super) fn place<'a, K: AsRef<str>>(tree: &'a mut Value, keys: &[K]) -> Optio
     })
 }
 
-/// Takes away what stands there, if anything does.
+/// Removes the value at `keys`, if there is one.
 pub(super) fn remove(tree: &mut Value, keys: &[String]) {
     if let Some((key, section)) = keys.split_last()
         && let Some(Value::Object(section)) =
@@ -63,14 +66,14 @@ pub(super) fn remove(tree: &mut Value, keys: &[String]) {
     }
 }
 
-/// What stands there.
+/// Returns the value at the keys.
 pub(super) fn at<'a, K: AsRef<str>>(tree: &'a Value, keys: &[K]) -> Option<&'a Value> {
     keys.iter()
         .try_fold(tree, |tree, key| tree.get(key.as_ref()))
 }
 
-/// The parameters of `config` with what stands in for those that are not given: for a camera's those of `input`, for
-/// thresholds the model's own, for the least that is logged `log_level`.
+/// Returns the parameters of `config` with defaults for those that are not given: for a camera the
+/// values of `input`, for thresholds the model's, for the log level `log_level`.
 pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: LogLevel) -> Value {
     let mut tree = config.to_tree();
     let stand_ins = [
@@ -115,7 +118,7 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
     tree
 }
 
-/// The number as it was written: 0.3, where the nearest double of the nearest float is 0.30000001192092896.
+/// Returns the number as written: 0.3, although the nearest float as a double is 0.30000001192092896.
 fn decimal(number: f32) -> f64 {
     number.to_string().parse().unwrap_or(f64::from(number))
 }

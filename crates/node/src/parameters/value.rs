@@ -1,4 +1,4 @@
-//! Values as `rcl_interfaces` has them, and the JSON that the configuration is made of.
+//! Parameter values of `rcl_interfaces`, and their conversion from and to the configuration's JSON.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use shuffledet_detector::config::schema::Kind;
 
-/// A parameter's value, or that it has none. The alternatives of `rcl_interfaces/msg/ParameterValue`.
+/// A parameter's value or `NotSet`, as in `rcl_interfaces/msg/ParameterValue`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum ParameterValue {
     #[default]
@@ -51,7 +51,7 @@ impl From<Kind> for ParameterType {
 }
 
 impl fmt::Display for ParameterType {
-    /// As rclcpp writes it.
+    /// Returns the type's name as rclcpp writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotSet => "not set",
@@ -84,8 +84,8 @@ impl ParameterValue {
         }
     }
 
-    /// The value of a parameter of that kind which has `json` in the configuration; [`NotSet`](Self::NotSet) where it has
-    /// none.
+    /// Converts `json` from the configuration to a value of this kind. Returns
+    /// [`NotSet`](Self::NotSet) if there is none.
     pub(super) fn from_json(json: Option<&Value>, kind: Kind) -> Self {
         let value = json.and_then(|json| {
             Some(match kind {
@@ -102,8 +102,8 @@ impl ParameterValue {
         value.unwrap_or_default()
     }
 
-    /// This value for a parameter of that kind, or `None` where the type is another. An integer is taken for a double, and
-    /// an empty list for one of any type, for its sender cannot tell.
+    /// Converts this value to that kind; returns `None` if the type differs. Accepts an integer as a
+    /// double, and an empty list as a list of any type, because the sender cannot state its type.
     pub(super) fn taken_for(&self, kind: Kind) -> Option<Self> {
         match (self, kind) {
             (Self::Integer(value), Kind::Double) => Some(Self::Double(*value as f64)),
@@ -129,7 +129,7 @@ impl ParameterValue {
 }
 
 impl From<&ParameterValue> for Value {
-    /// Null for what JSON has no number for: nothing, and what is not finite.
+    /// Converts to JSON; null stands for no value and for numbers that are not finite.
     fn from(value: &ParameterValue) -> Self {
         match value {
             ParameterValue::NotSet => Self::Null,

@@ -1,30 +1,31 @@
-//! Whether an offer meets a request, by the rules of DDS.
+//! Checks whether an offered quality of service meets a requested one, by the rules of DDS.
 
 use std::time::Duration;
 
 use super::Qos;
 use super::policy::Policy;
 
-/// A policy for which an offer is weaker than what is asked for: DDS then connects nothing, without a word.
+/// A policy whose offered value is weaker than the requested one. DDS then makes no connection and
+/// reports nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// As in `qos_overrides`.
+    /// The policy's name in `qos_overrides`.
     pub policy: &'static str,
     pub offered: String,
     pub requested: String,
-    /// The parameter with which the subscription asks for no more than is offered.
-    pub mend: String,
+    /// The parameter that lowers the request to the offered value.
+    pub fix: String,
 }
 
 impl Qos {
-    /// Where `self`, a publisher's, does not meet what a subscription to `topic` asks for. A policy that either does not name
-    /// cannot be judged, and counts as met.
+    /// Returns the policies for which `self`, a publisher's offer, does not meet the request of a
+    /// subscription to `topic`. A policy that one side leaves open counts as met.
     pub fn mismatches(&self, requested: &Qos, topic: &str) -> Vec<Mismatch> {
         let mismatch = |policy, offered: String, requested: String, value: String| Mismatch {
             policy,
             offered,
             requested,
-            mend: format!("qos_overrides.{topic}.subscription.{policy}: {value}"),
+            fix: format!("qos_overrides.{topic}.subscription.{policy}: {value}"),
         };
         let choices = [
             weaker(self.reliability, requested.reliability),
@@ -42,7 +43,7 @@ impl Qos {
         });
         let periods = periods.into_iter().filter_map(|(policy, offered, most)| {
             let short = most.is_some_and(|most| offered.is_none_or(|offered| offered > most));
-            // of nanoseconds; 0 asks for nothing
+            // in nanoseconds; 0 requests nothing
             let value = offered.unwrap_or_default().as_nanos().to_string();
             short.then(|| mismatch(policy, describe(offered), describe(most), value))
         });
@@ -50,7 +51,7 @@ impl Qos {
     }
 }
 
-/// A policy's values by name.
+/// The offered and requested value of a policy by name.
 struct Weaker {
     policy: &'static str,
     offered: &'static str,

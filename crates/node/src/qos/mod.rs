@@ -1,5 +1,5 @@
-//! Quality of service: what the node asks for by default, what `qos_overrides` make of it, and whether a publisher's offer
-//! meets it by the rules of DDS.
+//! Quality of service: the node's defaults, `qos_overrides`, and the match with a publisher's offer by
+//! the rules of DDS.
 
 mod matching;
 mod policy;
@@ -14,20 +14,20 @@ pub use policy::{Durability, History, Liveliness, QosError, Reliability};
 
 use shuffledet_detector::config::raw::{RawQosOverrides, ReliabilityChoice};
 
-/// The policies of one subscription or publisher. A policy that is `None` is the middleware's default.
+/// The policies of one subscription or publisher. `None` leaves a policy to the middleware's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Qos {
     pub reliability: Option<Reliability>,
     pub durability: Option<Durability>,
     pub history: Option<History>,
-    /// Of [`History::KeepLast`].
+    /// Number of messages for [`History::KeepLast`].
     pub depth: usize,
-    /// The longest time between two messages; `None`: any.
+    /// The maximum time between two messages; `None` means no limit.
     pub deadline: Option<Duration>,
-    /// How long a message is worth delivering; `None`: for ever.
+    /// How long a message may be delivered; `None` means no limit.
     pub lifespan: Option<Duration>,
     pub liveliness: Option<Liveliness>,
-    /// How long a publisher may show no sign of life; `None`: for ever.
+    /// The maximum time without a sign of life from a publisher; `None` means no limit.
     pub lease: Option<Duration>,
 }
 
@@ -39,7 +39,7 @@ pub enum End {
 }
 
 impl Qos {
-    /// For results: nothing is lost.
+    /// For results: reliable.
     pub const RESULTS: Self = Self {
         reliability: Some(Reliability::Reliable),
         durability: Some(Durability::Volatile),
@@ -50,21 +50,21 @@ impl Qos {
         liveliness: Some(Liveliness::Automatic),
         lease: None,
     };
-    /// For images: what is lost is not sent again. The node takes them at once and drops what is old itself; the depth is for
-    /// images that come in bursts, which would be lost where nobody counts them. Of large images fewer are kept.
+    /// For images: lost ones are not sent again. The node takes images at once and drops old ones itself.
+    /// The depth holds bursts, so that the node counts every drop. Fewer large images are kept.
     pub const IMAGES: Self = Self {
         reliability: Some(Reliability::BestEffort),
         depth: 64,
         ..Self::RESULTS
     };
-    /// For what is published once and every later subscription gets.
+    /// For messages that are published once and delivered to later subscriptions.
     pub const LATCHED: Self = Self {
         durability: Some(Durability::TransientLocal),
         depth: 1,
         ..Self::RESULTS
     };
 
-    /// [`Qos::IMAGES`], reliable where that is chosen.
+    /// Returns [`Qos::IMAGES`] with the chosen reliability.
     pub fn images(reliability: ReliabilityChoice) -> Self {
         Self {
             reliability: Some(match reliability {
@@ -75,9 +75,9 @@ impl Qos {
         }
     }
 
-    /// With the policies that `overrides` name for this end of the topic in place of the defaults. As in rclcpp, they stand
-    /// under the topic's full name, remapped. `best_available`, which r2r has for some distributions only, is taken as
-    /// `system_default`: that too asks publishers for the least, and offers subscriptions the most. Errors: a policy's value is none of its names.
+    /// Replaces the policies that `overrides` names for this end of the topic. As in rclcpp, the key is the
+    /// full, remapped topic name. `best_available`, which r2r supports for some distributions only, means
+    /// `system_default`, which also requests the least and offers the most. Fails if a value is unknown.
     pub fn overridden(
         mut self,
         overrides: Option<&RawQosOverrides>,
@@ -109,7 +109,7 @@ impl Qos {
     }
 }
 
-/// Of nanoseconds, as the parameters have them, where 0 means that there is no limit.
+/// Converts nanoseconds of a parameter, where 0 means no limit.
 fn period(nanoseconds: i64) -> Option<Duration> {
     let nanoseconds = u64::try_from(nanoseconds).unwrap_or_default();
     (nanoseconds > 0).then(|| Duration::from_nanos(nanoseconds))

@@ -1,4 +1,4 @@
-//! The policies that are chosen by name.
+//! The policies with named values.
 
 use thiserror::Error;
 
@@ -9,32 +9,32 @@ pub enum Reliability {
     Reliable,
 }
 
-/// Whether late subscriptions get earlier messages.
+/// Whether late subscriptions receive earlier messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     Volatile,
     TransientLocal,
 }
 
-/// How a publisher shows that it lives.
+/// How a publisher asserts that it is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveliness {
     Automatic,
     ManualByTopic,
 }
 
-/// Which messages wait for a slow reader.
+/// Which messages are kept for a slow reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {
     KeepLast,
     KeepAll,
 }
 
-/// A policy that has a name for each of its values.
+/// A policy whose values have names.
 pub(super) trait Policy: Copy + PartialEq + 'static {
-    /// As in `qos_overrides`.
+    /// The policy's name in `qos_overrides`.
     const NAME: &'static str;
-    /// From weak to strong, by the names of `qos_overrides`.
+    /// The values from weak to strong, with their names in `qos_overrides`.
     const VALUES: &'static [(&'static str, Self)];
 }
 
@@ -68,7 +68,7 @@ impl Policy for History {
         &[("keep_last", Self::KeepLast), ("keep_all", Self::KeepAll)];
 }
 
-/// An override that names no policy.
+/// An override with an unknown value.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("qos_overrides: {policy}: expected one of {expected}, found {found:?}")]
 pub struct QosError {
@@ -77,7 +77,7 @@ pub struct QosError {
     pub found: String,
 }
 
-/// The policy called `name`; `None` where that leaves it to the middleware.
+/// Returns the value named `name`; `None` if the name leaves it to the middleware.
 pub(super) fn named<T: Policy>(name: &str) -> Result<Option<T>, QosError> {
     const LEFT_OPEN: [&str; 2] = ["system_default", "best_available"];
     if LEFT_OPEN.contains(&name) {

@@ -73,7 +73,7 @@ fn a_value_of_no_name_is_refused() {
     }
 }
 
-/// Offers every value to every request for it, and names the pairs that do not fit, with the value that mends them.
+/// Matches every offer with every request and returns the mismatches with the value that fixes each.
 fn misfits<T: Policy>(
     values: &[(&str, Option<T>)],
     set: impl Fn(&mut Qos, Option<T>),
@@ -87,7 +87,7 @@ fn misfits<T: Policy>(
             for mismatch in publisher.mismatches(&subscription, TOPIC) {
                 assert_eq!(mismatch.policy, T::NAME);
                 let prefix = format!("qos_overrides.{TOPIC}.subscription.{}: ", T::NAME);
-                let value = mismatch.mend.strip_prefix(&prefix).unwrap();
+                let value = mismatch.fix.strip_prefix(&prefix).unwrap();
                 set(&mut subscription, named(value).unwrap());
                 assert_eq!(publisher.mismatches(&subscription, TOPIC), []);
                 found.push(format!("{offered_name} < {requested_name}: {value}"));
@@ -164,7 +164,7 @@ fn every_pair_of_periods_is_judged_as_dds_does() {
                 policy,
                 offered: offered.to_owned(),
                 requested: requested.to_owned(),
-                mend: format!("qos_overrides.{TOPIC}.subscription.{policy}: {value}"),
+                fix: format!("qos_overrides.{TOPIC}.subscription.{policy}: {value}"),
             });
             let found = publisher.mismatches(&subscription, TOPIC);
             assert_eq!(found, Vec::from_iter(expected));

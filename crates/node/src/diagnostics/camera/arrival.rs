@@ -1,4 +1,4 @@
-//! Frames whose stamps do not fit the node's clock, and frames that do not arrive.
+//! Detects stamps that differ from the node's clock, and missing frames.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use shuffledet_core::Oddity;
 use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_msg::Level;
 
-/// What the log tells of when it begins, each under a name that stays: the problems that stand before frames are worked on.
+/// Returns the problems that are logged when they start, each with a fixed name: those that occur before
+/// frames are processed.
 pub fn notices(
     facts: &CameraFacts<'_>,
     config: &DiagnosticsConfig,
@@ -21,7 +22,7 @@ pub fn notices(
     clock.into_iter().chain(rate).collect()
 }
 
-/// Stamps that are so far from the node's clock that frames are dropped, or that their age is not known.
+/// Detects stamps so far from the node's clock that frames are dropped or their age is unknown.
 pub(super) fn clock(
     facts: &CameraFacts<'_>,
     config: &DiagnosticsConfig,
@@ -41,8 +42,8 @@ pub(super) fn clock(
         return Some((
             level,
             format!(
-                "{came_old} of {received} frames were dropped as too old: their stamps are {} behind the node's clock when \
-                 they arrive, and {limit}: {}, or raise input.max_age_ms if the driver takes that long",
+                "{came_old} of {received} frames were too old and dropped: on arrival their stamps are {} behind the node's \
+                 clock, and {limit}: {}; or raise input.max_age_ms if the driver needs that long",
                 length(lag_ms),
                 advice(facts),
             ),
@@ -57,8 +58,8 @@ pub(super) fn clock(
         (
             Level::Warn,
             format!(
-                "the stamps of {count} of {received} frames are far {direction} the node's clock (most are {} {}), so that \
-                 age is counted from arrival: {}",
+                "the stamps of {count} of {received} frames are far {direction} the node's clock (most are {} {}); their age \
+                 is counted from arrival: {}",
                 length(lag_ms.abs()),
                 if lag_ms < 0.0 { "ahead" } else { "behind" },
                 advice(facts),
@@ -69,20 +70,21 @@ pub(super) fn clock(
 
 fn advice(facts: &CameraFacts<'_>) -> &'static str {
     if facts.use_sim_time {
-        "use_sim_time is true, so see that /clock runs and that the camera stamps by it, or set use_sim_time to false"
+        "use_sim_time is true: check that /clock runs and that the camera uses it for its stamps, or set use_sim_time to \
+         false"
     } else {
-        "synchronise the clocks of the computers (chrony), set use_sim_time if the images are of a simulation or of a \
-         recording that is played with /clock"
+        "synchronise the clocks of the computers (chrony), or set use_sim_time to true if the images come from a \
+         simulation or from a recording that is played with /clock"
     }
 }
 
-/// Far fewer frames than should.
+/// Detects a rate far below the expected one.
 pub(super) fn rate(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Option<(Level, String)> {
-    /// What is judged by.
+    /// The minimum number of expected frames for a judgement.
     const LEAST_EXPECTED: f64 = 10.0;
     let (expected_hz, origin) = match (facts.expected_hz, facts.learnt_hz) {
-        (Some(given), _) => (given, "as expected_rate_hz says"),
-        (None, Some(learnt)) => (learnt, "as the camera's stamps told"),
+        (Some(given), _) => (given, "set by expected_rate_hz"),
+        (None, Some(learnt)) => (learnt, "estimated from the camera's stamps"),
         (None, None) => return None,
     };
     let arriving = facts.arriving?;
@@ -102,9 +104,9 @@ pub(super) fn rate(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Optio
     Some((
         level,
         format!(
-            "{found_hz:.1} frames a second arrive, and {expected_hz:.1} should, {origin}: see the camera's rate and the network; \
-             big images need more shared memory (Fast DDS: segment_size) or larger socket buffers (sysctl \
-             net.core.rmem_max); set input.expected_rate_hz if the camera is meant to be slower"
+            "{found_hz:.1} frames per second arrive, {expected_hz:.1} are expected ({origin}): check the camera's rate and the \
+             network; large images need more shared memory (Fast DDS: segment_size) or larger socket buffers (sysctl \
+             net.core.rmem_max); set input.expected_rate_hz if the camera's rate is lower on purpose"
         ),
     ))
 }
@@ -113,7 +115,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// Of milliseconds, in the unit that suits them.
+/// Formats milliseconds in a suitable unit.
 fn length(ms: f64) -> String {
     match ms {
         ..10_000.0 => format!("{ms:.0} ms"),

@@ -1,4 +1,4 @@
-//! How one camera fares.
+//! The diagnostic status of one camera.
 
 mod arrival;
 mod problems;
@@ -18,43 +18,43 @@ use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_detector::metrics::{Arriving, WindowView};
 use shuffledet_msg::Level;
 
-/// What is known of a camera.
+/// The facts about a camera.
 #[derive(Debug, Clone, Copy)]
 pub struct CameraFacts<'a> {
-    /// The node's, without its namespace.
+    /// The node's name without its namespace.
     pub node: &'a str,
-    /// `None` of a node's only camera.
+    /// The camera's name; `None` for a node's only camera.
     pub camera: Option<&'a str>,
-    /// In full: the one that its frames come on, or would.
+    /// Full name of the topic on which its frames arrive or should arrive.
     pub topic: &'a str,
-    /// Why no frames are to be expected, if so: it is disabled, the node is not active.
+    /// Why no frames are expected: the camera is disabled or the node is not active.
     pub idle: Option<&'a str>,
-    /// The longest time between two frames that its subscription asks for.
+    /// The deadline that its subscription requests: the maximum time between two frames.
     pub deadline: Option<Duration>,
-    /// The oldest that a frame may be when its turn comes.
+    /// The maximum age of a frame when its processing starts.
     pub max_age: Option<Duration>,
     /// Whether the node takes its time from `/clock`.
     pub use_sim_time: bool,
-    /// Frames a second that should arrive, if that was given.
+    /// Expected frames per second, if configured.
     pub expected_hz: Option<f64>,
-    /// Frames a second that the camera sends by its stamps, if they tell.
+    /// Frames per second according to the camera's stamps, if they allow an estimate.
     pub learnt_hz: Option<f64>,
-    /// Frames that are missing between the stamps of those that came.
+    /// Frames that are missing between the stamps of received frames.
     pub lost: u64,
-    /// How frames come since the last pause, if that is known.
+    /// The arrival of frames since the last pause, if known.
     pub arriving: Option<Arriving>,
     pub window: &'a WindowView,
-    /// Why no frames come; looked at where none do.
+    /// Why no frames arrive; used only if none do.
     pub findings: &'a [Finding],
 }
 
-/// The camera's state by the thresholds of `config`.
+/// Returns the camera's status by the thresholds of `config`.
 pub fn camera_status(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Status {
     let window = facts.window;
     let mut problems = Problems::default();
     if let Some(idle) = facts.idle {
-        // whatever is left in the window is from before
-        problems.add(Level::Ok, format!("no frames are taken: {idle}"));
+        // the window holds older frames only
+        problems.add(Level::Ok, format!("idle: {idle}"));
     } else {
         silence(facts, config, &mut problems);
         failures(window, config, &mut problems);
@@ -65,7 +65,7 @@ pub fn camera_status(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Sta
         stamps(window, &mut problems);
         deadlines(facts, &mut problems);
     }
-    let fine = format!("{:.1} frames a second", window.rate_out_hz);
+    let fine = format!("{:.1} frames per second", window.rate_out_hz);
     let (level, message) = problems.conclude(&fine);
     let task = facts
         .camera
@@ -92,7 +92,7 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
     if let Some(silent) = window.silent_for {
         values.number("since last frame (s)", silent.as_secs_f64());
     }
-    // a live node reads nothing: that stage is the wait for the next message
+    // in a live node the read stage is the wait for the next message
     for (stage, ms) in window
         .stages_ms
         .iter()

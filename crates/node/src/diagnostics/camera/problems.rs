@@ -1,4 +1,4 @@
-//! What may be wrong with a camera, one function each.
+//! The possible problems of a camera, one function each.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_detector::metrics::WindowView;
 use shuffledet_msg::Level;
 
-/// Drops that the parameters ask for: no sign that the node cannot keep up.
+/// Drops that the parameters request; they do not mean that the node cannot keep up.
 const WANTED_DROPS: [&str; 2] = [DropReason::RateLimited.name(), DropReason::Disabled.name()];
 
 pub(super) fn silence(
@@ -19,7 +19,7 @@ pub(super) fn silence(
     problems: &mut Problems,
 ) {
     let silence = match facts.window.silent_for {
-        None => "no frame has come yet".to_owned(),
+        None => "no frame has arrived yet".to_owned(),
         Some(silent) if silent > config.stale_after => {
             format!("no frame for {:.1} s", silent.as_secs_f64())
         }
@@ -27,7 +27,7 @@ pub(super) fn silence(
     };
     let why: Vec<_> = facts.findings.iter().map(Finding::to_string).collect();
     let why = if why.is_empty() {
-        format!("see that the camera on {} runs", facts.topic)
+        format!("check that the camera on {} runs", facts.topic)
     } else {
         why.join("; ")
     };
@@ -48,7 +48,7 @@ pub(super) fn failures(window: &WindowView, config: &DiagnosticsConfig, problems
         problems.add(
             level,
             format!(
-                "{failed} of {received} frames failed, most with {reason}: the log has the details"
+                "{failed} of {received} frames failed, most with {reason}: see the log for details"
             ),
         );
     }
@@ -70,7 +70,7 @@ pub(super) fn latency(window: &WindowView, config: &DiagnosticsConfig, problems:
     } else {
         return;
     };
-    // queueing for a worker is no stage that can be made faster
+    // the queue for a worker is not a stage that can be made faster
     let slowest = window
         .stages_ms
         .iter()
@@ -78,15 +78,15 @@ pub(super) fn latency(window: &WindowView, config: &DiagnosticsConfig, problems:
         .max_by(|(_, a), (_, b)| a.p99.total_cmp(&b.p99));
     let advice = match slowest {
         Some((Stage::Queue, _)) => {
-            "frames wait for a worker, lower max_rate_hz or raise runtime.workers".to_owned()
+            "frames wait for a worker; lower max_rate_hz or raise runtime.workers".to_owned()
         }
         Some((stage, _)) => format!("the slowest stage is {}", stage.name()),
-        None => "no stage was timed".to_owned(),
+        None => "no stage times are available".to_owned(),
     };
     let (found, limit) = (latency.p99, limit.as_secs_f64() * 1000.0);
     let row = match window.late_in_a_row {
         0 | 1 => String::new(),
-        row => format!(", {row} late frames in a row"),
+        row => format!(", {row} consecutive late frames"),
     };
     problems.add(
         level,
@@ -101,7 +101,7 @@ pub(super) fn drops(window: &WindowView, config: &DiagnosticsConfig, problems: &
         if WANTED_DROPS.contains(&reason.as_str()) {
             continue;
         }
-        // those that came old are told of with their cause
+        // frames that arrived too old are reported with their cause
         let came_old = if *reason == DropReason::TooOld.name() {
             window.recent.came_old
         } else {
@@ -118,17 +118,17 @@ pub(super) fn drops(window: &WindowView, config: &DiagnosticsConfig, problems: &
         return;
     };
     let advice = if reason.starts_with("stamp_") {
-        "see how the camera's driver stamps its pictures"
+        "check how the camera driver stamps its images"
     } else {
-        "lower the camera's rate or take a faster model"
+        "lower the camera's rate or use a faster model"
     };
     problems.add(
         severity_of_drops(window, dropped, received),
-        format!("{dropped} of {received} frames were dropped, most as {reason}: {advice}"),
+        format!("{dropped} of {received} frames were dropped, most with {reason}: {advice}"),
     );
 }
 
-/// Drops that the parameters ask for.
+/// Counts the drops that the parameters request.
 pub(super) fn wanted_drops(window: &WindowView) -> u64 {
     let dropped = &window.recent.frames.dropped;
     WANTED_DROPS
@@ -137,9 +137,9 @@ pub(super) fn wanted_drops(window: &WindowView) -> u64 {
         .sum()
 }
 
-/// An error where no frame gets through.
+/// Returns an error if no frame is published.
 pub(super) fn severity_of_drops(window: &WindowView, dropped: u64, received: u64) -> Level {
-    /// Fewer frames may be all dropped by chance.
+    /// With fewer frames, all may be dropped by chance.
     const ENOUGH: u64 = 5;
     let none = window.recent.frames.published == 0 && dropped == received;
     if none && received >= ENOUGH {
@@ -151,7 +151,7 @@ pub(super) fn severity_of_drops(window: &WindowView, dropped: u64, received: u64
 
 pub(super) fn stamps(window: &WindowView, problems: &mut Problems) {
     let counts = Oddity::ALL.into_iter().zip(window.recent.oddities);
-    // a clock that differs is told of with what it differs by
+    // a clock difference is reported separately, with its size
     let of_the_clock = [Oddity::Future, Oddity::Past];
     let odd: Vec<_> = counts
         .filter(|(oddity, count)| *count > 0 && !of_the_clock.contains(oddity))
@@ -161,7 +161,7 @@ pub(super) fn stamps(window: &WindowView, problems: &mut Problems) {
         problems.add(
             Level::Warn,
             format!(
-                "odd stamps ({}): see how the camera's driver stamps its pictures",
+                "invalid stamps ({}): check how the camera driver stamps its images",
                 odd.join(", ")
             ),
         );
@@ -173,12 +173,12 @@ pub(super) fn deadlines(facts: &CameraFacts<'_>, problems: &mut Problems) {
     if let Some(deadline) = facts.deadline.filter(|_| missed > 0) {
         problems.add(
             Level::Warn,
-            format!("{missed} frames came later than the deadline of {deadline:?}: see the camera's rate"),
+            format!("{missed} frames missed the deadline of {deadline:?}: check the camera's rate"),
         );
     }
 }
 
-/// In [0, 1]; 0 of nothing.
+/// Returns the share in [0, 1]; 0 if `of` is 0.
 pub(super) fn share(count: u64, of: u64) -> f64 {
     if of == 0 {
         0.0

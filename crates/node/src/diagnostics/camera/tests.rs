@@ -127,7 +127,7 @@ fn stale_when_silent_or_never_heard_with_the_findings() {
     window.recent.frames.failed = counts("panic", 100);
     let findings = [Finding {
         problem: "nobody publishes it".to_owned(),
-        mend: "start it".to_owned(),
+        fix: "start it".to_owned(),
     }];
     let status = status(&CameraFacts {
         findings: &findings,
