@@ -20,7 +20,7 @@ pub enum BagError {
     Io { path: PathBuf, source: io::Error },
     /// The path is neither a bag folder nor a bag file.
     #[error(
-        "{}: no recording found; expected a rosbag2 folder, or an MCAP or SQLite3 file (.mcap, .db3), also packed with zstd",
+        "{}: no recording found; expected a rosbag2 folder, or an MCAP or SQLite3 file (.mcap, .db3), optionally compressed with zstd",
         path.display()
     )]
     NotARecording { path: PathBuf },
@@ -32,20 +32,19 @@ pub enum BagError {
     Ros1 { path: PathBuf },
     /// A journal of a SQLite database in place of the database.
     #[error(
-        "{}: the journal of a SQLite database, which holds no recording by itself; {}",
+        "{}: found the journal of a SQLite database, which is not a recording; {}",
         path.display(), beside_journal(path)
     )]
     Journal { path: PathBuf },
     /// `metadata.yaml` names a file that is not in the bag folder.
     #[error(
-        "{}: names the file {name:?}, which is outside of the bag folder and is not read; put the file into the folder, \
-         and its name alone into relative_file_paths",
+        "{}: lists the file {name:?}, which is outside the bag folder and is not read; move it into the folder and put only its name into relative_file_paths",
         path.display()
     )]
     Outside { path: PathBuf, name: String },
     /// A folder without `metadata.yaml` that holds files of both storages.
     #[error(
-        "{}: no metadata.yaml, and both .mcap and .db3 files; name the one file to read, or restore metadata.yaml (ros2 bag reindex)",
+        "{}: found .mcap and .db3 files but no metadata.yaml; pass the path of one file, or restore metadata.yaml (ros2 bag reindex)",
         path.display()
     )]
     MixedStorage { path: PathBuf },
@@ -57,22 +56,22 @@ pub enum BagError {
     Metadata { path: PathBuf, reason: String },
     /// `metadata.yaml` of a version that is not known.
     #[error(
-        "{}: version {found} of the rosbag2 format; supported are {OLDEST_VERSION} to {NEWEST_VERSION}",
+        "{}: version {found} of the rosbag2 format is not supported; expected {OLDEST_VERSION} to {NEWEST_VERSION}",
         path.display()
     )]
     Version { path: PathBuf, found: i64 },
     /// Files that `metadata.yaml` lists do not exist.
     #[error(
-        "{}: missing {}; put the files there, or remove metadata.yaml to read those that are in the folder",
+        "{}: missing {}; add the files, or remove metadata.yaml to read the files in the folder",
         path.display(), list(files)
     )]
     MissingFiles { path: PathBuf, files: Vec<PathBuf> },
     /// A storage plugin that is not known.
-    #[error("{}: storage {found:?}; supported are mcap and sqlite3", path.display())]
+    #[error("{}: storage {found:?} is not supported; expected mcap or sqlite3", path.display())]
     Storage { path: PathBuf, found: String },
     /// A compression that is not known.
     #[error(
-        "{}: compression {format:?} in mode {mode:?}; supported is zstd in the modes file and message",
+        "{}: compression {format:?} in mode {mode:?} is not supported; expected zstd in mode file or message",
         path.display()
     )]
     Compression {
@@ -133,8 +132,8 @@ fn beside_journal(journal: &Path) -> String {
         Some(database) if database.exists() => {
             format!("give {}", database.display())
         }
-        Some(database) => format!("put {} beside it, and give that", database.display()),
-        None => "give the database".to_owned(),
+        Some(database) => format!("put {} beside it and pass that path", database.display()),
+        None => "pass the path of the database".to_owned(),
     }
 }
 
@@ -167,7 +166,7 @@ impl Warnings {
         } else if self.0.len() < Self::LIMIT - 1 {
             self.0.push(text);
         } else if self.0.len() < Self::LIMIT {
-            self.0.push("further warnings are left out".into());
+            self.0.push("further warnings are omitted".into());
         }
     }
 

@@ -64,7 +64,7 @@ pub(super) fn not_one(database: &Path, journal: &Path) -> Option<String> {
     (!is_log).then(|| {
         let journal = journal.display();
         format!(
-            "its journal {journal} is damaged (it does not begin as a write-ahead log), and messages may be missing"
+            "its journal {journal} is damaged (it has no header of a write-ahead log); messages may be missing"
         )
     })
 }
@@ -85,8 +85,7 @@ pub(super) fn database_of(journal: &Path) -> Option<PathBuf> {
 pub(super) fn not_replayed(database: &Path, journal: &Path, why: &str) -> String {
     let command = format!("sqlite3 {} 'SELECT count(*) FROM messages'", name(database));
     format!(
-        "its journal {} cannot be replayed ({why}), and messages may be missing; copy both files to a folder that you can \
-         write to, run `{command}` there, and read that copy",
+        "its journal {} cannot be replayed ({why}); messages may be missing; copy both files to a writable folder, run `{command}` there and read that copy",
         journal.display(),
     )
 }
@@ -94,7 +93,7 @@ pub(super) fn not_replayed(database: &Path, journal: &Path, why: &str) -> String
 /// What to do about a damaged database.
 pub(super) fn recover_hint(database: &Path) -> String {
     format!(
-        "`sqlite3 {} .recover | sqlite3 recovered.db3` may save more of it",
+        "`sqlite3 {} .recover | sqlite3 recovered.db3` may recover more messages",
         database.display()
     )
 }

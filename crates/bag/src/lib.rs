@@ -142,7 +142,7 @@ impl Recording {
         warnings.push(
             path,
             format!(
-                "no metadata.yaml; reading the {} bag files that are there",
+                "no metadata.yaml; reading the {} bag files in the folder",
                 files.len()
             ),
         );

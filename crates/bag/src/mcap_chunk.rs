@@ -110,11 +110,11 @@ impl Loaded {
         let crc = u32::from_le_bytes(fixed[33..37].try_into().unwrap());
         let name_length = u32::from_le_bytes(fixed[37..41].try_into().unwrap());
         if opcode != op::CHUNK {
-            return Err(format!("no chunk where the index says (opcode {opcode})"));
+            return Err(format!("the index expects a chunk, found a record of opcode {opcode}"));
         }
         let mut name = [0; 32];
         let Some(name) = name.get_mut(..name_length as usize) else {
-            return Err(format!("name of the compression of {name_length} bytes"));
+            return Err(format!("the name of the compression has {name_length} bytes"));
         };
         let mut packed = [0; 8];
         file.read_exact(name)
@@ -138,7 +138,7 @@ impl Loaded {
         let decoder = chunk_decoder(name, &mut packed).map_err(|e| e.to_string())?;
         let Some(decoder) = decoder else {
             return Err(format!(
-                "compression {:?}; supported are none, lz4 and zstd",
+                "compression {:?} is not supported; expected none, lz4 or zstd",
                 String::from_utf8_lossy(name)
             ));
         };
@@ -152,11 +152,11 @@ impl Loaded {
         }
         if content.length != size {
             let reason = content.stopped.unwrap_or("another length".into());
-            return Err(format!("its {size} bytes do not decompress ({reason})"));
+            return Err(format!("its {size} bytes cannot be decompressed ({reason})"));
         }
         if crc != 0 && crc != content.crc {
             return Err(format!(
-                "checksum {:08x} where {crc:08x} is expected",
+                "expected checksum {crc:08x}, found {:08x}",
                 content.crc
             ));
         }
@@ -208,7 +208,7 @@ impl Loaded {
                 rest -= MESSAGE_HEAD;
                 if rest > MAX_DECOMPRESSED {
                     self.damage = Some(format!(
-                        "a message of {rest} bytes is left out; the limit is {MAX_DECOMPRESSED}"
+                        "a message of {rest} bytes is skipped; the limit is {MAX_DECOMPRESSED}"
                     ));
                 } else {
                     self.entries.push(Entry {
@@ -225,7 +225,7 @@ impl Loaded {
                 rest = 0;
             } else if opcode < FIRST_PRIVATE {
                 // A chunk without checksum may be damaged; no other record belongs here.
-                self.damage = Some(format!("a record of opcode {opcode} is left out"));
+                self.damage = Some(format!("a record of opcode {opcode} is skipped"));
             }
             // Fits: the content is at most MAX_DECOMPRESSED bytes or a run of records on disk.
             content.seek_relative(rest as i64)?;

@@ -54,7 +54,7 @@ impl McapFile {
         let reason = match head.try_into().map(record_head) {
             _ if magic != mcap::MAGIC => Some("it does not start with the MCAP magic"),
             Ok((op::HEADER, body)) if complete && length - start.len() as u64 >= body => None,
-            _ => Some("it holds no record"),
+            _ => Some("it has no records"),
         };
         if let Some(reason) = reason {
             return Err(BagError::Unreadable {
@@ -131,7 +131,7 @@ impl McapFile {
         }
         let section = footer_at
             .checked_sub(summary_at)
-            .ok_or("summary outside of the file")?;
+            .ok_or("summary outside the file")?;
         if crc != 0 && crc != summary_crc(reader, summary_at, section, &tail)? {
             return Err("damaged summary (checksum)".into());
         }

@@ -125,7 +125,7 @@ impl McapStream {
             self.warned_of_channel = true;
             found.warnings.push(
                 &self.file.file.name,
-                "messages on a channel that is defined nowhere are left out",
+                "messages on undefined channels are skipped",
             );
         }
         entries.retain(|entry| {

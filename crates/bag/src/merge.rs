@@ -140,7 +140,7 @@ impl Messages {
                 && stated != read
                 && topics.is_wanted(name)
             {
-                let text = format!("{name} has {read} messages where {stated} are stated");
+                let text = format!("{name} has {read} messages, but its metadata states {stated}");
                 warnings.push(&self.path, text);
             }
         }

@@ -55,13 +55,13 @@ impl Metadata {
                 return Err(BagError::Version { path, found });
             }
             Some(_) => {}
-            None => warnings.push(path, "states no version; read as one that is supported"),
+            None => warnings.push(path, "states no version; read as a supported version"),
         }
         let compression = compression(&raw, path)?;
         let files = files(&raw, path, &mut warnings)?;
         let topics = topics(&raw);
         if topics.is_none() {
-            let text = "does not tell of every topic; the files are opened to find them";
+            let text = "does not list every topic; the files are opened to find them";
             warnings.push(path, text);
         }
         Ok(Self {
@@ -104,7 +104,7 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
         let files = files_in(folder)?;
         warnings.push(
             path,
-            format!("lists no files; reading the {} that are there", files.len()),
+            format!("lists no files; reading the {} files in the folder", files.len()),
         );
         return Ok(files);
     }
@@ -127,7 +127,7 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
         };
         if Some(file.storage) != storage && !stated.is_empty() {
             let text = format!(
-                "states the storage {stated:?}, but the files are of {}, and are read as that",
+                "states the storage {stated:?}, but the files are {}; they are read as such",
                 file.storage.identifier()
             );
             warnings.push(path, text);

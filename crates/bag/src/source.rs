@@ -119,7 +119,7 @@ impl BagFile {
         };
         for topic in source.topics() {
             if !wanted.is_recorded(&topic.name) {
-                let text = format!("{} is not in metadata.yaml, and left out", topic.name);
+                let text = format!("{} is not in metadata.yaml and is skipped", topic.name);
                 found.warnings.push(&self.path, text);
             }
         }

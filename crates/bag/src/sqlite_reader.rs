@@ -137,7 +137,7 @@ impl Stream for SqliteStream {
             }
         }
         if self.exhausted && std::mem::take(&mut self.has_unknown_topic) {
-            let text = "messages of a topic that is defined nowhere are left out";
+            let text = "messages of undefined topics are skipped";
             found.warnings.push(&self.name, text);
         }
         self.page.front().map(|key| nanoseconds(key.timestamp))
@@ -148,7 +148,7 @@ impl Stream for SqliteStream {
         match self.data(key.id, data) {
             Ok(()) => Some(key.topic),
             Err(e) => {
-                let text = format!("the message of id {} is lost: {e}", key.id);
+                let text = format!("the message with id {} is lost: {e}", key.id);
                 found.warnings.push(&self.name, text);
                 None
             }

@@ -106,7 +106,7 @@ impl RecordingWriter {
         if self.topics.iter().any(is_same) {
             return Err(BagError::Topic {
                 topic: topic.name.to_owned(),
-                reason: "it has been added already".into(),
+                reason: "it was already added".into(),
             });
         }
         let profiles = topic.qos.to_profiles();
@@ -205,11 +205,11 @@ impl Target {
             reason: reason.into(),
         };
         let Some(name) = path.file_name() else {
-            return Err(refuse(path, "names no file or folder"));
+            return Err(refuse(path, "is not the path of a file or folder"));
         };
         let lone = path.extension().is_some_and(|e| e == "mcap");
         if !lone && Storage::from_extension(path).is_some() {
-            return Err(refuse(path, "only a .mcap file or a bag folder is written"));
+            return Err(refuse(path, "expected a .mcap file or a bag folder"));
         }
         let (folder, mcap) = if lone {
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
@@ -249,7 +249,7 @@ impl Target {
                     || entry == mcap
                     || described.iter().any(|file| folder.join(file) == entry);
                 if !ours {
-                    return Err(refuse(&entry, "is no part of the recording to replace"));
+                    return Err(refuse(&entry, "is not part of the recording to replace"));
                 }
                 replaced.push(entry);
             }

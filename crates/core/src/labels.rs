@@ -23,7 +23,7 @@ pub struct Labels(Vec<Label>);
 pub enum LabelsError {
     #[error("the list of labels is empty")]
     Empty,
-    #[error("label {0:?} stands twice")]
+    #[error("label {0:?} is listed twice")]
     Twice(String),
 }
 

@@ -33,7 +33,7 @@ pub fn decode(bytes: &[u8]) -> io::Result<Cow<'_, str>> {
     }
     if text.contains('\0') {
         return invalid(format!(
-            "{expected}, found NUL characters, as UTF-16 without a mark or UTF-32 has them; save the file as UTF-8"
+            "{expected}, found NUL characters (UTF-32, or UTF-16 without a byte order mark); save the file as UTF-8"
         ));
     }
     Ok(text)

@@ -90,7 +90,7 @@ impl ImageDecoder {
         match layout {
             Layout::Bgr => {
                 return BgrView::new(width, height, step, image.data)
-                    .ok_or_else(|| geometry(image, "is beyond what can be addressed".to_owned()));
+                    .ok_or_else(|| geometry(image, "is too large to address".to_owned()));
             }
             Layout::Mono16 => {
                 mono16_to_mono8(image, &mut self.grey);
@@ -147,7 +147,7 @@ impl ImageDecoder {
             Some(FileFormat::Png) => {
                 let header = PngHeader::read(file).ok_or_else(|| DecodeError::Damaged {
                     kind: "PNG",
-                    problem: "it has no header, or one that makes no sense".to_owned(),
+                    problem: "it has no valid header".to_owned(),
                 })?;
                 header.check(file.len())?;
                 self.decode_with_opencv(file)?;
@@ -198,7 +198,7 @@ impl ImageDecoder {
     fn converted(&self, kind: &'static str) -> Result<BgrView<'_>, DecodeError> {
         BgrView::from_mat(&self.converted).ok_or_else(|| DecodeError::Damaged {
             kind,
-            problem: "OpenCV finds no picture in it".to_owned(),
+            problem: "OpenCV finds no image in it".to_owned(),
         })
     }
 }
@@ -227,7 +227,7 @@ fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeErr
     );
     let halves_height = matches!(layout, Layout::SemiPlanar { .. });
     if halves_width && width % 2 == 1 || halves_height && height % 2 == 1 {
-        let problem = "has an odd side, but its chroma covers pixels by two".to_owned();
+        let problem = "has an odd side, but its chroma is subsampled by two".to_owned();
         return Err(geometry(image, problem));
     }
     let rows = if halves_height {
@@ -239,13 +239,13 @@ fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeErr
     let (Some(row), Some(rows)) = (row, rows.filter(|&rows| i32::try_from(rows).is_ok())) else {
         return Err(geometry(
             image,
-            "is beyond what can be addressed".to_owned(),
+            "is too large to address".to_owned(),
         ));
     };
     if step < row {
         return Err(geometry(
             image,
-            format!("needs a step of {row} bytes at least, found {step}"),
+            format!("needs a step of at least {row} bytes, found {step}"),
         ));
     }
     let needed = rows_bytes(rows, step, row);

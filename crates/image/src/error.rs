@@ -12,7 +12,7 @@ pub enum DecodeError {
     #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
     UnknownEncoding { found: String },
     #[error(
-        "image is in no known format: {format}first bytes {first:02x?}; this OpenCV reads {}",
+        "image format is not recognised: {format}first bytes {first:02x?}; this OpenCV reads {}",
         file_format::readable_names()
     )]
     UnknownFormat {
@@ -67,14 +67,14 @@ impl DecodeError {
 pub enum JpegError {
     #[error("libjpeg-turbo: {0}")]
     Library(String),
-    #[error("it ends before its picture begins")]
+    #[error("it ends before its image data begins")]
     NoPicture,
-    #[error("data of the picture is missing: {0}")]
+    #[error("image data is missing: {0}")]
     Missing(String),
     #[error("it ends before its last scan")]
     ScanMissing,
     #[error(
-        "it has no end marker, and its arithmetic coding does not show whether its picture is whole"
+        "it has no end marker, and its arithmetic coding does not show whether the image is complete"
     )]
     Unknown,
 }

@@ -20,7 +20,7 @@ const MAX_SECONDS: u128 = 1_000_000_000;
 const NS_PER_S: u128 = 1_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("expected frames per second, as 25, 29.97 or 30000/1001, from 0.000001 to 1000000")]
+#[error("expected frames per second, such as 25, 29.97 or 30000/1001, from 0.000001 to 1000000")]
 pub struct FrameRateError;
 
 impl FrameRate {

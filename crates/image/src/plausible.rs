@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// A header that says more pixels than its file can hold.
 #[derive(Debug, Error)]
-#[error("image says {width}x{height} pixels, more than its {bytes} compressed bytes can hold")]
+#[error("image header gives {width}x{height} pixels, more than its {bytes} compressed bytes can hold")]
 pub struct Implausible {
     width: u32,
     height: u32,

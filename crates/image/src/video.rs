@@ -24,9 +24,9 @@ use super::{BgrView, FrameRate, Picture};
 pub enum VideoError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}: OpenCV finds no video in it that it can decode; expected a video file or a folder of images", path.display())]
+    #[error("{}: OpenCV cannot decode it as a video; expected a video file or a folder of images", path.display())]
     NotAVideo { path: PathBuf },
-    #[error("{}: this OpenCV is built without FFmpeg, which reads videos; install libopencv-dev of the distribution, or \
+    #[error("{}: this OpenCV is built without FFmpeg and cannot read videos; install libopencv-dev of the distribution, or \
         import a folder of images", path.display())]
     NoFfmpeg { path: PathBuf },
     #[error("{}: frame {index} is not 8-bit BGR", path.display())]
@@ -178,7 +178,7 @@ fn turn(container: &Container, capture: &mut VideoCapture, path: &Path) -> Optio
     let turn = Turn::of(container.matrix.as_ref()?).unwrap_or_else(|degrees| {
         let path = path.display();
         tracing::warn!(
-            "{path}: is to be turned by {degrees:.0} degrees; frames are left as they are stored"
+            "{path}: its rotation of {degrees:.0} degrees is ignored; frames keep their stored orientation"
         );
         None
     });

@@ -161,7 +161,7 @@ impl OrtBackend {
         CacheFolder::open(&folder, facts)
             .inspect_err(|error| {
                 let folder = folder.display();
-                tracing::warn!("no cache of TensorRT's engines in {folder}: {error}");
+                tracing::warn!("cannot cache TensorRT engines in {folder}: {error}");
             })
             .ok()
     }
@@ -181,7 +181,7 @@ impl Backend for OrtBackend {
     fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError> {
         let profiled = provider != Provider::Cpu || self.profiled == Profiled::All;
         let folder = profiled.then(tempfile::tempdir).transpose().map_err(|e| {
-            let text = format!("no temporary folder for its profile: {e}");
+            let text = format!("cannot create a temporary folder for its profile: {e}");
             ProviderError::new(Cause::Other, text)
         })?;
         let profile = folder.as_ref().map(|folder| folder.path().join("profile"));
@@ -206,7 +206,7 @@ impl Backend for OrtBackend {
             let runs_some = |placed: &Placed| placed.provider == provider.name();
             if !runner.placement.iter().any(runs_some) {
                 let nodes: u64 = runner.placement.iter().map(|placed| placed.nodes).sum();
-                let text = format!("it takes none of the model's {nodes} nodes");
+                let text = format!("it runs none of the model's {nodes} nodes");
                 return Err(ProviderError::new(Cause::OperatorUnsupported, text));
             }
         }
@@ -223,10 +223,10 @@ impl Backend for OrtBackend {
         }
         let kept = match self.take_unproven() {
             Some(folder) => folder.seal().map_err(|error| error.to_string()),
-            None => Err("which GPU, driver and TensorRT it is for is not known".to_owned()),
+            None => Err("its GPU, driver and TensorRT version are unknown".to_owned()),
         };
         if let Err(error) = kept {
-            tracing::warn!("the engine of TensorRT is not kept for the next start: {error}");
+            tracing::warn!("the TensorRT engine is not cached for the next start: {error}");
         }
     }
 

@@ -41,7 +41,7 @@ impl CacheFolder {
         } else {
             if sealed.exists() {
                 let folder = sealed.display();
-                tracing::warn!("{folder} is not as it was written; what it holds is built anew");
+                tracing::warn!("{folder} has changed since it was written; its content is rebuilt");
             }
             fs::create_dir_all(root)?;
             Some(TempDir::with_prefix_in(format!("{name}.part-"), root)?)

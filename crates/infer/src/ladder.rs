@@ -72,12 +72,12 @@ impl Ladder {
     }
 
     pub(super) fn forbid(&mut self, provider: Provider) {
-        let text = "runtime.strict forbids all but the first";
+        let text = "runtime.strict allows only the first provider";
         self.refuse(provider, ProviderError::new(Cause::Forbidden, text));
     }
 
     pub(super) fn prepare(&mut self, provider: Provider) {
-        let text = "its session is made in the background, and takes over when it is ready";
+        let text = "its session is created in the background and takes over when it is ready";
         self.refuse(provider, ProviderError::new(Cause::Preparing, text));
     }
 
@@ -92,7 +92,7 @@ impl Ladder {
     /// Nobody prepares anything any more.
     pub(super) fn give_up_preparing(&mut self) {
         if let Some(provider) = self.preparing() {
-            let text = "the thread that made its session ended by itself; please report it";
+            let text = "the thread that created its session ended unexpectedly; please report it";
             self.refuse(provider, ProviderError::new(Cause::Other, text));
         }
     }
@@ -144,7 +144,7 @@ impl Ladder {
             let used = index == self.current && rung.problem.is_none();
             let not_needed = || {
                 let better = self.current().name();
-                let text = format!("{better} comes before it and works");
+                let text = format!("{better} is preferred and works");
                 ProviderError::new(Cause::NotNeeded, text)
             };
             let problem = (!used).then(|| rung.problem.clone().unwrap_or_else(not_needed));

@@ -26,7 +26,7 @@ pub struct Runtime {
 #[derive(Debug, Error)]
 pub enum RuntimeError {
     #[error("ONNX Runtime: {source}\nexpected the library of ONNX Runtime {OLDEST} or newer, looked for {}; \
-        `make build` puts one into the checkout, and ORT_DYLIB_PATH=/path/to/libonnxruntime.so names another", path.display())]
+        run `make build` to install it into the checkout, or set ORT_DYLIB_PATH=/path/to/libonnxruntime.so", path.display())]
     Load {
         path: PathBuf,
         source: ort::LoadDynamicError,

@@ -69,8 +69,7 @@ impl Reference {
             // not a number fails, too
             if difference.is_nan() || difference > tolerance {
                 return failed(format!(
-                    "output {index} on the test card differs by {difference:.2e} of its root mean square, \
-                     {tolerance:.2e} is allowed"
+                    "output {index} on the test card differs by {difference:.2e} of its root mean square, the limit is {tolerance:.2e}"
                 ));
             }
         }

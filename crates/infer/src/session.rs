@@ -167,9 +167,9 @@ impl Session {
         }
         let now = self.ladder.current().name();
         if now == failed {
-            tracing::error!("{what}; there is no other, frames fail until it works again");
+            tracing::error!("{what}; no other provider is available, frames fail until it works again");
         } else {
-            tracing::error!("{what}; frames go on with {now}");
+            tracing::error!("{what}; continuing with {now}");
         }
         if self.upgrade.is_none() {
             self.retry();
@@ -199,7 +199,7 @@ impl Session {
         let backend = Arc::clone(&self.backend);
         match Upgrade::start(backend, candidates, reference, retry) {
             Ok(upgrade) => self.upgrade = Some(upgrade),
-            Err(error) => tracing::error!("no thread for a better session: {error}"),
+            Err(error) => tracing::error!("cannot start a thread for a better session: {error}"),
         }
     }
 

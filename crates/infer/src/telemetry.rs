@@ -26,8 +26,7 @@ const SETTING: &CStr = c"ORT_DISABLE_TELEMETRY=1";
 /// Why ONNX Runtime may not be loaded: it would send telemetry.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "ONNX Runtime would send telemetry: expected {VARIABLE}={OFF} in this process, found {}\nit was {OFF} when the process \
-     began, and was changed since; leave it as it is", found.as_deref().unwrap_or("no such variable")
+    "ONNX Runtime would send telemetry: expected {VARIABLE}={OFF} in this process, found {}\nit was {OFF} when the process started and has changed since; do not change it", found.as_deref().unwrap_or("no such variable")
 )]
 pub struct TelemetryIsOn {
     found: Option<String>,

@@ -151,7 +151,7 @@ pub(super) fn make(
     match attempt() {
         Err(error) if backend.discard(provider) => {
             let name = provider.name();
-            tracing::warn!("{name}: with what was cached, {error}; building it anew");
+            tracing::warn!("{name}: starting from the cache failed ({error}); building it again");
             attempt()
         }
         made => made,

@@ -18,12 +18,12 @@ use super::time::Stamp;
 pub enum FoxgloveError {
     #[error(transparent)]
     Message(#[from] CdrError),
-    #[error("{name}: the bytes are no protobuf message of that type: {source}")]
+    #[error("{name}: the bytes are not a protobuf message of that type: {source}")]
     Protobuf {
         name: &'static str,
         source: prost::DecodeError,
     },
-    #[error("{name}: the bytes are no JSON object of that type: {source}")]
+    #[error("{name}: the bytes are not a JSON object of that type: {source}")]
     Json {
         name: &'static str,
         source: serde_json::Error,

@@ -67,8 +67,7 @@ impl Carries {
             | "ffmpeg_image_transport_msgs/FFMPEGPacket"
             | "theora_image_transport/Packet" => {
                 return Self::Unreadable(format!(
-                    "{type_name} is a video stream, expected single images; \
-                     decode it to a video file, and read that with `shuffledet import`"
+                    "{type_name} is a video stream, expected single images; decode it to a video file and read that with `shuffledet import`"
                 ));
             }
             _ => return Self::Other,

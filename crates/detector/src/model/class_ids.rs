@@ -33,12 +33,11 @@ pub struct ClassIds {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ClassIdError {
     #[error(
-        "detector.class_id: class {class:?} has number {number}, and vision_msgs/msg/LabelInfo counts to 65535: set \
-         detector.class_id to name"
+        "detector.class_id: class {class:?} has number {number}, the maximum of vision_msgs/msg/LabelInfo is 65535; set detector.class_id to name"
     )]
     TooLarge { class: String, number: usize },
     #[error(
-        "detector.class_id: coco: classes {first:?} and {second:?} both have category_id {number}: give each its own in \
+        "detector.class_id: coco: classes {first:?} and {second:?} both have category_id {number}; give each its own in \
          the model's description, or set detector.class_id to name"
     )]
     Twice {

@@ -34,12 +34,12 @@ pub struct CdrError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Problem {
     #[error(
-        "expected the XCDR1 encapsulation 00 00 or 00 01, found {:02x} {:02x}: the bytes are no plain CDR message",
+        "expected the XCDR1 encapsulation 00 00 or 00 01, found {:02x} {:02x}: the bytes are not a plain CDR message",
         .0[0], .0[1]
     )]
     Encapsulation([u8; 2]),
     #[error(
-        "expected at least {expected} more bytes, found {found}: the message is cut off or of another type"
+        "expected at least {expected} more bytes, found {found}; the message is truncated or has another type"
     )]
     Truncated { expected: u64, found: usize },
     #[error("expected a string that ends in NUL, found {0:#04x} as its last byte")]
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(
             text(Reader::new("pkg/msg/Type", &[0, 7, 0, 0]).err().unwrap()),
             "pkg/msg/Type: encapsulation header at byte 0: expected the XCDR1 encapsulation 00 00 or 00 01, \
-             found 00 07: the bytes are no plain CDR message"
+             found 00 07: the bytes are not a plain CDR message"
         );
         assert_eq!(
             Reader::new("pkg/msg/Type", &[0, 1]).err().unwrap().problem,
