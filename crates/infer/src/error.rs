@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{Provider, ProviderError};
 use shuffledet_onnx::OnnxError;
 
-/// Outputs that are not those of the family.
+/// The outputs do not match the model family.
 #[derive(Debug, Error)]
 #[error(
     "its outputs are {found}, but {family} with {classes} labels and this input gives {expected}; check family, input size and labels in the model's description"
@@ -17,7 +17,7 @@ pub struct ShapeMismatch {
     pub found: String,
 }
 
-/// A model's outputs from which nothing can be told.
+/// A model's outputs have an invalid value.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[error(
     "the model's output {output} has {value} at position {position}, expected {expected}; check the model's weights, precision and execution provider"
@@ -65,7 +65,7 @@ pub enum InferError {
 }
 
 impl InferError {
-    /// The name to count by.
+    /// Returns the reason's key in counters.
     pub fn reason(&self) -> &'static str {
         match self {
             InferError::Provider { provider, .. } if *provider != Provider::Cpu => {
