@@ -1,7 +1,7 @@
-//! The messages of one MCAP file in the order of log time.
+//! Reads the messages of one MCAP file in the order of log time.
 //!
-//! Units that overlap in time are loaded side by side. When they are too many for the memory, those
-//! that are due last are forgotten, and loaded again when they are due.
+//! Units that overlap in time are loaded together. If they exceed the memory budget, the units that
+//! are due last are dropped and loaded again when they are due.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -16,8 +16,8 @@ use super::mcap_file::McapFile;
 use super::mcap_records::channel;
 use super::stream::{Findings, Stream, Wanted};
 
-/// Content of loaded units that is held in memory, in bytes. A unit that exceeds what is left of
-/// it, which is half at least, goes to a temporary file.
+/// The memory budget for the content of loaded units, in bytes. A unit that exceeds the remaining
+/// budget, which is at least half, goes to a temporary file.
 const MEMORY: usize = 64 << 20;
 
 /// A message that is due: log time, offset of its unit, slot.
@@ -25,7 +25,7 @@ type Due = Reverse<(u64, u64, usize)>;
 
 struct Slot {
     unit: Unit,
-    /// The wanted ones that were not given out yet.
+    /// The selected messages that were not returned yet.
     entries: VecDeque<Entry>,
     content: Option<Content>,
 }
@@ -44,7 +44,7 @@ pub(super) struct McapStream {
     file: McapFile,
     reader: BufReader<File>,
     wanted: Wanted,
-    /// The topic of each known channel; none where it is not wanted.
+    /// The topic of each known channel; `None` if it is not selected.
     topics: HashMap<u16, Option<usize>>,
     /// Not loaded yet, in the order of start.
     units: VecDeque<Unit>,

@@ -6,11 +6,12 @@
 //! `DisableTelemetryEvents`, needs an environment, and by then the files are written.
 //! [`super::Runtime`] uses the switch too, but the variable must be set, whatever its value was.
 //!
-//! It is set before `main`, by an initialiser that comes with this library into both programs, every test and benchmark,
-//! and whatever else links it. `std::env::set_var` will not do, even there: the libraries of ROS 2 have started threads
-//! by then (LTTng's), which may read the environment, and C's `setenv` may free the list that they read. So the list of
-//! variables is replaced by another one, and nothing that a reader may hold is changed or freed. Child processes inherit
-//! the variable.
+//! An initialiser in this library sets it before `main`, in both programs, every test and
+//! benchmark, and every other program that links the library. `std::env::set_var` is not safe even
+//! there: the libraries of ROS 2 (LTTng's) have started threads by then that may read the
+//! environment, and C's `setenv` may free the list that they read. Therefore the initialiser
+//! replaces the list of variables and neither changes nor frees anything that a reader may hold.
+//! Child processes inherit the variable.
 
 use std::env;
 use std::ffi::{CStr, c_char};

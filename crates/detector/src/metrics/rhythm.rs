@@ -84,7 +84,7 @@ impl Rhythm {
         }
     }
 
-    /// A frame came that an earlier one had overtaken: it was missed, and is not missing.
+    /// Records a frame that was overtaken by an earlier one: it was counted as missing, and is not.
     pub fn overtaken(&mut self) {
         if self.suspected >= 1.0 {
             self.suspected -= 1.0;
@@ -109,7 +109,7 @@ impl Rhythm {
         }
         let mut sorted: Vec<i64> = self.intervals_ns.iter().copied().collect();
         sorted.sort_unstable();
-        // most frames that are missing make intervals longer: the short ones tell the period
+        // missing frames only make intervals longer: the short ones tell the period
         let short = sorted[sorted.len() / 5];
         let single = |&&interval: &&i64| interval <= short + short / 2 + short / 4;
         let singles: Vec<i64> = sorted.iter().take_while(single).copied().collect();
@@ -125,14 +125,14 @@ impl Rhythm {
             return;
         }
         if slower {
-            // it was slower, and lost nothing
+            // the camera was slower and lost nothing
             self.suspected = 0.0;
         }
         self.period_ns = Some(period);
         self.slower_since_ns = None;
     }
 
-    /// Counts periods and frames: a picture that is late and the next one that is soon after it are two in two periods.
+    /// Counts periods and frames: a late image and an early one after it are two in two periods.
     fn count(&mut self, interval_ns: i64, period_ns: i64) {
         let periods = |interval: i64| interval as f64 / period_ns as f64;
         let is_whole = |&&interval: &&i64| {
@@ -147,7 +147,7 @@ impl Rhythm {
             self.suspected += missing;
             return;
         }
-        // two pictures in a row: the camera still takes as many
+        // two images in a row: the camera still takes as many
         if steady {
             self.lost += self.suspected.round().max(0.0) as u64;
         }
@@ -161,7 +161,8 @@ mod tests {
 
     const MS: i64 = 1_000_000;
 
-    /// Stamps of a camera of `hz` from picture `first` to before `end`, of which those are `kept`.
+    /// Plays the stamps of a camera of `hz` from image `first` to before `end`, without those that
+    /// are not `kept`.
     fn play(rhythm: &mut Rhythm, hz: f64, first: u32, end: u32, kept: impl Fn(u32) -> bool) {
         for picture in (first..end).filter(|&picture| kept(picture)) {
             let jitter = i64::from(picture * 7919 % 13) * MS / 10;
@@ -200,7 +201,7 @@ mod tests {
     fn a_slower_camera_lost_nothing_and_is_known_as_slower_after_a_minute() {
         let mut rhythm = Rhythm::default();
         play(&mut rhythm, 30.0, 0, 100, |_| true);
-        // in the dark it takes every third picture
+        // in the dark the camera takes every third image
         let dark = |picture| picture % 3 == 0;
         play(&mut rhythm, 30.0, 100, 1000, dark);
         assert!(near(rhythm.rate_hz(), 30.0), "{:?}", rhythm.rate_hz());

@@ -1,4 +1,4 @@
-//! What happened in a run, counted as frames come out of the pipeline.
+//! Counts the events of a run as frames leave the pipeline.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ impl Tally {
             .record(log_time_ns, kind, &frame.trace, detections);
     }
 
-    /// Published detections by label; labels without any are absent.
+    /// Returns the published detections by label, without labels that have none.
     pub fn detections(&self, labels: &Labels) -> BTreeMap<String, u64> {
         let counts = self
             .detections
