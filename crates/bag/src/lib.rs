@@ -1,10 +1,10 @@
 //! Reads and writes rosbag2 recordings.
 //!
-//! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged, by what they are rather than by
-//! what they are called: whatever can be read is given out in the order of log time, and [`Messages::warnings`] says what is
-//! wrong. Nothing is read or mapped as a whole, and no
-//! length that a file claims is believed: memory stays below about 100 MiB and the largest message. Writes MCAP. What is in
-//! a message is not looked at.
+//! Reads bag folders of versions 4 to 9 and single files, MCAP and SQLite3, including damaged ones.
+//! Detects them by content, not by name. Returns everything readable in the order of log time, and
+//! [`Messages::warnings`] lists the problems. Never reads or maps a whole file and trusts no length
+//! that a file claims: memory use stays below about 100 MiB plus the largest message. Writes MCAP.
+//! Does not interpret the content of messages.
 //!
 //! Lists the image topics of a recording:
 //!

@@ -1,4 +1,4 @@
-//! Why bytes are no picture.
+//! Reasons why bytes are not an image.
 
 use thiserror::Error;
 
@@ -6,7 +6,7 @@ use super::encoding::SUPPORTED;
 use super::file_format::{self, FileFormat};
 use super::plausible::Implausible;
 
-/// Why an image's bytes are not a picture.
+/// Why an image's bytes cannot be decoded.
 #[derive(Debug, Error)]
 pub enum DecodeError {
     #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
@@ -16,7 +16,7 @@ pub enum DecodeError {
         file_format::readable_names()
     )]
     UnknownFormat {
-        /// What the message says, as `format "..", `; empty of a file.
+        /// The message's format, as `format "..", `; empty for a file.
         format: String,
         first: Vec<u8>,
     },
@@ -45,7 +45,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// A short name to count by.
+    /// Returns the reason's key in counters.
     pub fn reason(&self) -> &'static str {
         match self {
             DecodeError::UnknownEncoding { .. } => "unknown_encoding",
@@ -62,7 +62,7 @@ impl DecodeError {
     }
 }
 
-/// Why a JPEG is no picture.
+/// Why a JPEG cannot be decoded.
 #[derive(Debug, Error)]
 pub enum JpegError {
     #[error("libjpeg-turbo: {0}")]

@@ -299,7 +299,7 @@ impl RecordingSource {
     }
 }
 
-/// The type of a topic's messages and how they are serialized.
+/// Returns the type and the serialization of a topic's messages.
 fn described(topic: &Topic) -> String {
     let known = |text: &str| match text {
         "" => "unknown".to_owned(),

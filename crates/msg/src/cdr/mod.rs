@@ -1,4 +1,4 @@
-//! CDR as ROS 2 uses it: plain XCDR1 behind a 4-byte encapsulation header.
+//! CDR as ROS 2 uses it: plain XCDR1 after a 4-byte encapsulation header.
 //!
 //! The header names the byte order (`00 00` big-endian, `00 01` little-endian; two option bytes follow). After it every
 //! scalar is aligned to its own size, counted from the first byte after the header. A string is its length with the
@@ -16,15 +16,16 @@ pub(super) use writer::Writer;
 /// Bytes of the encapsulation header.
 const ENCAPSULATION: usize = 4;
 
-/// What is wrong with a message, and where.
+/// A problem in a message, and its position.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}: {field} at byte {offset}: {problem}")]
 pub struct CdrError {
     /// The ROS type that was expected, such as `sensor_msgs/msg/Image`.
     pub message: &'static str,
-    /// The path of the field, such as `detections[3].bbox.size_x`.
+    /// The path of the field, for example `detections[3].bbox.size_x`.
     pub field: String,
-    /// Where the field begins, in bytes from the beginning of the message, the encapsulation header included.
+    /// The start of the field, in bytes from the start of the message, including the encapsulation
+    /// header.
     pub offset: usize,
     /// What was expected there and what was found.
     pub problem: Problem,

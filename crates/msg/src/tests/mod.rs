@@ -1,4 +1,4 @@
-//! Laws that hold for every message type, and the comparison with an independent implementation.
+//! Properties of every message type, and the comparison with an independent implementation.
 
 mod big_endian;
 mod reference;
