@@ -110,11 +110,15 @@ impl Loaded {
         let crc = u32::from_le_bytes(fixed[33..37].try_into().unwrap());
         let name_length = u32::from_le_bytes(fixed[37..41].try_into().unwrap());
         if opcode != op::CHUNK {
-            return Err(format!("the index expects a chunk, found a record of opcode {opcode}"));
+            return Err(format!(
+                "the index expects a chunk, found a record of opcode {opcode}"
+            ));
         }
         let mut name = [0; 32];
         let Some(name) = name.get_mut(..name_length as usize) else {
-            return Err(format!("the name of the compression has {name_length} bytes"));
+            return Err(format!(
+                "the name of the compression has {name_length} bytes"
+            ));
         };
         let mut packed = [0; 8];
         file.read_exact(name)
@@ -152,7 +156,9 @@ impl Loaded {
         }
         if content.length != size {
             let reason = content.stopped.unwrap_or("another length".into());
-            return Err(format!("its {size} bytes cannot be decompressed ({reason})"));
+            return Err(format!(
+                "its {size} bytes cannot be decompressed ({reason})"
+            ));
         }
         if crc != 0 && crc != content.crc {
             return Err(format!(

@@ -105,7 +105,10 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
         let files = files_in(folder)?;
         warnings.push(
             path,
-            format!("lists no files; reading the {} files in the folder", files.len()),
+            format!(
+                "lists no files; reading the {} files in the folder",
+                files.len()
+            ),
         );
         return Ok(files);
     }

@@ -112,7 +112,10 @@ mod tests {
         let aliases = "*a, ".repeat(1000);
         let text = format!("a: &a [{list}]\nb: [{aliases}]\n");
         let told = check(&text, 1 << 20).unwrap_err().to_string();
-        assert!(told.contains("its aliases expand it beyond the limit"), "{told}");
+        assert!(
+            told.contains("its aliases expand it beyond the limit"),
+            "{told}"
+        );
         check(&text, 1 << 30).unwrap();
     }
 }

@@ -241,10 +241,7 @@ fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeErr
     };
     let row = row_bytes(width, channels);
     let (Some(row), Some(rows)) = (row, rows.filter(|&rows| i32::try_from(rows).is_ok())) else {
-        return Err(geometry(
-            image,
-            "is too large to address".to_owned(),
-        ));
+        return Err(geometry(image, "is too large to address".to_owned()));
     };
     if step < row {
         return Err(geometry(

@@ -5,7 +5,9 @@ use thiserror::Error;
 
 /// The header gives more pixels than its file can hold.
 #[derive(Debug, Error)]
-#[error("image header gives {width}x{height} pixels, more than its {bytes} compressed bytes can hold")]
+#[error(
+    "image header gives {width}x{height} pixels, more than its {bytes} compressed bytes can hold"
+)]
 pub struct Implausible {
     width: u32,
     height: u32,

@@ -169,7 +169,9 @@ impl Session {
         }
         let now = self.ladder.current().name();
         if now == failed {
-            tracing::error!("{what}; no other provider is available, frames fail until it works again");
+            tracing::error!(
+                "{what}; no other provider is available, frames fail until it works again"
+            );
         } else {
             tracing::error!("{what}; continuing with {now}");
         }

@@ -58,10 +58,12 @@ extern "C" fn switch_off() {
         static mut environ: *mut *mut c_char;
     }
     // SAFETY:
-    // - `environ` is C's list of variables, ended by a null pointer, or null. The C library reads it with one load, as
-    //   POSIX lets a program replace it. Here it is accessed atomically alone, so that no thread sees half of a change.
-    // - The list and its texts stay as they are while they are read: nobody writes to the environment, since no code but
-    //   that of initialisers has run. Threads of libraries may be reading it.
+    // - `environ` is C's list of variables, ended by a null pointer, or null. The C library reads
+    //   it with one load, as POSIX lets a program replace it. Here it is accessed atomically alone,
+    //   so that no thread sees half of a change.
+    // - The list and its texts stay as they are while they are read: nobody writes to the
+    //   environment, since no code but that of initialisers has run. Threads of libraries may be
+    //   reading it.
     // - Such a thread continues with the old list, which is neither changed nor freed. The new one
     //   is never freed either; it holds the old texts and a static one, which C may replace but
     //   does not write to.

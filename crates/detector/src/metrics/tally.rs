@@ -8,7 +8,8 @@ use shuffledet_core::Outcome;
 use shuffledet_core::timeline::OutcomeKind;
 use shuffledet_core::{FailureNote, FrameCounts, StageHistograms, Summary, Timeline};
 
-/// Counters, histograms and the timeline of a run. Its size does not grow with the number of frames.
+/// Counters, histograms and the timeline of a run. Its size does not grow with the number of
+/// frames.
 #[derive(Default)]
 pub struct Tally {
     pub frames: FrameCounts,

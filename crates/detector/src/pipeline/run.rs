@@ -135,8 +135,7 @@ fn work(worker: &mut Worker, mailboxes: &Mailboxes, done: &SyncSender<Finished>)
         // this frame
         let processed = catch_unwind(AssertUnwindSafe(|| worker.process(&mut frame)));
         let outcome = processed.unwrap_or_else(|_| {
-            let message =
-                "a stage panicked; this is a bug in shuffledet, please report it".into();
+            let message = "a stage panicked; this is a bug in shuffledet, please report it".into();
             Outcome::Failed(Failure {
                 reason: "panic",
                 message,

@@ -240,7 +240,9 @@ impl RecordingSource {
         types.push(described(topic));
         let tells_of_types = types.len() > 1;
         let tells = match &carries {
-            Carries::Images(_) if tells_of_types => Some("each message is read by its own type".to_owned()),
+            Carries::Images(_) if tells_of_types => {
+                Some("each message is read by its own type".to_owned())
+            }
             Carries::Images(_) => None,
             Carries::Unreadable(why) => Some(format!("the last of them is skipped: {why}")),
             Carries::Other => Some("the last of them is not an image and is skipped".to_owned()),

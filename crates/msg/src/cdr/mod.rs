@@ -1,9 +1,10 @@
 //! CDR as ROS 2 uses it: plain XCDR1 after a 4-byte encapsulation header.
 //!
-//! The header names the byte order (`00 00` big-endian, `00 01` little-endian; two option bytes follow). After it every
-//! scalar is aligned to its own size, counted from the first byte after the header. A string is its length with the
-//! terminating NUL, then the bytes and the NUL; a sequence is its length, then its elements; a nested message is its
-//! fields one after the other. Bytes that remain after the last field are padding.
+//! The header names the byte order (`00 00` big-endian, `00 01` little-endian; two option bytes
+//! follow). After it every scalar is aligned to its own size, counted from the first byte after the
+//! header. A string is its length with the terminating NUL, then the bytes and the NUL; a sequence
+//! is its length, then its elements; a nested message is its fields one after the other. Bytes that
+//! remain after the last field are padding.
 
 mod reader;
 mod writer;
