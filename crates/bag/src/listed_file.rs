@@ -115,7 +115,7 @@ mod tests {
             let error = existing(&inner, name, Path::new("bag/metadata.yaml")).unwrap_err();
             let error = error.to_string();
             assert!(error.contains("bag/metadata.yaml"), "{error}");
-            assert!(error.contains("outside of the bag folder"), "{error}");
+            assert!(error.contains("outside the bag folder"), "{error}");
         }
     }
 

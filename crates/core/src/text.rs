@@ -123,7 +123,10 @@ mod tests {
             "{latin1}"
         );
         let unmarked = said(&utf16("car", u16::to_le_bytes));
-        assert!(unmarked.contains("UTF-16 without a mark"), "{unmarked}");
+        assert!(
+            unmarked.contains("UTF-16 without a byte order mark"),
+            "{unmarked}"
+        );
         let utf32 = said(b"\xff\xfe\0\0c\0\0\0");
         assert!(utf32.contains("UTF-32"), "{utf32}");
         let torn = said(b"\xff\xfec\0a");

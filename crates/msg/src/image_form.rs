@@ -276,8 +276,8 @@ mod tests {
         let error = form(true).to_cdr(&message[..20], &mut cdr).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "sensor_msgs/CompressedImage: format at byte 19: expected at least 4 more bytes, found 1: the message is \
-             cut off or of another type"
+            "sensor_msgs/CompressedImage: format at byte 19: expected at least 4 more bytes, found 1; the message is \
+             truncated or has another type"
         );
     }
 

@@ -115,8 +115,8 @@ mod tests {
                     .str("s")
                     .unwrap_err()
             ),
-            "pkg/msg/Type: s at byte 8: expected at least 5 more bytes, found 1: the message is cut off or of another \
-             type"
+            "pkg/msg/Type: s at byte 8: expected at least 5 more bytes, found 1; the message is \
+             truncated or has another type"
         );
         assert_eq!(
             text(
