@@ -1,6 +1,6 @@
 //! The programs of shuffledet: the command line, and the live node on ROS 2 (feature `ros`).
 //!
-//! Everything that they do is in the library crates under `crates/`.
+//! They use the library crates under `crates/`, which do the detection, evaluation and reports.
 
 pub mod cli;
 #[cfg(feature = "ros")]

@@ -1,7 +1,7 @@
-//! zstd around bag files and single messages, zstd and lz4 around MCAP chunks.
+//! zstd for bag files and single messages, zstd and lz4 for MCAP chunks.
 //!
-//! Everything is decompressed as a stream, so that memory follows the bytes that really come out
-//! and never a length that a file claims.
+//! Everything is decompressed as a stream: memory use depends on the actual bytes, never on a
+//! length that a file claims.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -13,15 +13,15 @@ use tempfile::TempPath;
 use super::error::BagError;
 use super::magic;
 
-/// No chunk and no message may be longer than this when decompressed, in bytes (1 GiB).
+/// The maximum decompressed length of a chunk or message, in bytes (1 GiB).
 pub const MAX_DECOMPRESSED: u64 = 1 << 30;
 
-/// How the messages of a recording are packed, each on its own.
+/// How the individual messages of a recording are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MessageCompression {
     None,
     Zstd,
-    /// Without `metadata.yaml` nothing says it: zstd where a message starts like a zstd frame.
+    /// Unknown without `metadata.yaml`: zstd if a message starts like a zstd frame.
     Detect,
 }
 
@@ -36,7 +36,7 @@ impl MessageCompression {
     }
 }
 
-/// Decompress the message `packed` into `data`, which is cleared first.
+/// Decompresses the message `packed` into `data`, which is cleared first.
 pub(super) fn decompress_message(packed: &[u8], data: &mut Vec<u8>) -> io::Result<()> {
     data.clear();
     let mut decoder = zstd::Decoder::with_buffer(packed)?.take(MAX_DECOMPRESSED + 1);
@@ -49,7 +49,7 @@ pub(super) fn decompress_message(packed: &[u8], data: &mut Vec<u8>) -> io::Resul
     Ok(())
 }
 
-/// A reader of the content of an MCAP chunk; none where the compression is not known.
+/// Returns a reader of the content of an MCAP chunk; `None` for an unknown compression.
 pub(super) fn chunk_decoder<'a>(
     compression: &[u8],
     packed: impl Read + 'a,
@@ -62,22 +62,22 @@ pub(super) fn chunk_decoder<'a>(
     })
 }
 
-/// A bag file that can be read in place: the file itself, or a temporary copy.
+/// A bag file for random access: the file itself, or a temporary copy.
 #[derive(Debug, Clone)]
 pub(super) struct PlainFile {
-    /// The file as the user knows it, for messages.
+    /// The user's name of the file, for messages.
     pub name: PathBuf,
     /// The file to read.
     pub path: PathBuf,
-    /// Keeps the copy until its last user is gone.
+    /// Keeps the copy until its last user is dropped.
     _copy: Option<Arc<TempPath>>,
 }
 
 impl PlainFile {
-    /// `path` itself, or a file packed with zstd unpacked to the system's temporary folder.
+    /// Opens `path` itself, or decompresses a zstd file to the system's temporary folder.
     ///
-    /// The second value is a warning: the compressed file was damaged and the copy is its
-    /// readable part.
+    /// The second value is a warning: the compressed file was damaged and the copy is its readable
+    /// part.
     pub fn new(path: &Path, is_packed: bool) -> Result<(Self, Option<String>), BagError> {
         if !is_packed {
             let file = Self {
@@ -95,7 +95,7 @@ impl PlainFile {
         Ok((file, damage))
     }
 
-    /// The first `length` bytes of the file, as a copy.
+    /// Copies the first `length` bytes of the file.
     pub fn start(&self, length: u64) -> Result<Self, BagError> {
         let file = File::open(&self.path).map_err(BagError::io(&self.name))?;
         match Self::copy(&self.name, file.take(length))? {
@@ -104,7 +104,7 @@ impl PlainFile {
         }
     }
 
-    /// A temporary file with what `from` gives until its end or its first error, which is returned.
+    /// Copies `from` to a temporary file until its end or its first error, which is returned.
     fn copy(name: &Path, mut from: impl Read) -> Result<(Self, Option<io::Error>), BagError> {
         let mut copy = tempfile::Builder::new()
             .prefix("shuffledet-")

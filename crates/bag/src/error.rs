@@ -1,4 +1,4 @@
-//! What can go wrong with a recording as a whole; damage inside one is a warning instead.
+//! Errors that concern a recording as a whole. Damage inside a recording is a warning.
 
 use std::fmt::Display;
 use std::io;
@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 
 use super::journal;
 
-/// Oldest version of `metadata.yaml` that is read.
+/// The oldest supported version of `metadata.yaml`.
 pub const OLDEST_VERSION: i64 = 4;
 
-/// Newest version of `metadata.yaml` that is read.
+/// The newest supported version of `metadata.yaml`.
 pub const NEWEST_VERSION: i64 = 9;
 
 /// Why a recording cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BagError {
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     /// The path is neither a bag folder nor a bag file.
     #[error(
-        "{}: no recording found; expected a rosbag2 folder, or an MCAP or SQLite3 file (.mcap, .db3), also packed with zstd",
+        "{}: no recording found; expected a rosbag2 folder, or an MCAP or SQLite3 file (.mcap, .db3), optionally compressed with zstd",
         path.display()
     )]
     NotARecording { path: PathBuf },
@@ -30,49 +30,48 @@ pub enum BagError {
         path.display(), quoted(path), quoted(&path.with_extension(""))
     )]
     Ros1 { path: PathBuf },
-    /// A journal of a SQLite database in place of the database.
+    /// The path is a journal of a SQLite database instead of the database.
     #[error(
-        "{}: the journal of a SQLite database, which holds no recording by itself; {}",
+        "{}: found the journal of a SQLite database, which is not a recording; {}",
         path.display(), beside_journal(path)
     )]
     Journal { path: PathBuf },
     /// `metadata.yaml` names a file that is not in the bag folder.
     #[error(
-        "{}: names the file {name:?}, which is outside of the bag folder and is not read; put the file into the folder, \
-         and its name alone into relative_file_paths",
+        "{}: lists the file {name:?}, which is outside the bag folder and is not read; move it into the folder and put only its name into relative_file_paths",
         path.display()
     )]
     Outside { path: PathBuf, name: String },
-    /// A folder without `metadata.yaml` that holds files of both storages.
+    /// A folder without `metadata.yaml` has files of both storages.
     #[error(
-        "{}: no metadata.yaml, and both .mcap and .db3 files; name the one file to read, or restore metadata.yaml (ros2 bag reindex)",
+        "{}: found .mcap and .db3 files but no metadata.yaml; pass the path of one file, or restore metadata.yaml (ros2 bag reindex)",
         path.display()
     )]
     MixedStorage { path: PathBuf },
-    /// `metadata.yaml` is not what rosbag2 writes.
+    /// `metadata.yaml` does not have the form that rosbag2 writes.
     #[error(
         "{}: {reason}; restore it with `ros2 bag reindex`, or remove it to read the files as they are",
         path.display()
     )]
     Metadata { path: PathBuf, reason: String },
-    /// `metadata.yaml` of a version that is not known.
+    /// `metadata.yaml` has an unknown version.
     #[error(
-        "{}: version {found} of the rosbag2 format; supported are {OLDEST_VERSION} to {NEWEST_VERSION}",
+        "{}: version {found} of the rosbag2 format is not supported; expected {OLDEST_VERSION} to {NEWEST_VERSION}",
         path.display()
     )]
     Version { path: PathBuf, found: i64 },
     /// Files that `metadata.yaml` lists do not exist.
     #[error(
-        "{}: missing {}; put the files there, or remove metadata.yaml to read those that are in the folder",
+        "{}: missing {}; add the files, or remove metadata.yaml to read the files in the folder",
         path.display(), list(files)
     )]
     MissingFiles { path: PathBuf, files: Vec<PathBuf> },
-    /// A storage plugin that is not known.
-    #[error("{}: storage {found:?}; supported are mcap and sqlite3", path.display())]
+    /// The storage plugin is unknown.
+    #[error("{}: storage {found:?} is not supported; expected mcap or sqlite3", path.display())]
     Storage { path: PathBuf, found: String },
-    /// A compression that is not known.
+    /// The compression is unknown.
     #[error(
-        "{}: compression {format:?} in mode {mode:?}; supported is zstd in the modes file and message",
+        "{}: compression {format:?} in mode {mode:?} is not supported; expected zstd in mode file or message",
         path.display()
     )]
     Compression {
@@ -80,23 +79,23 @@ pub enum BagError {
         mode: String,
         format: String,
     },
-    /// A bag file of which nothing can be read.
+    /// Nothing in the bag file is readable.
     #[error("{}: not a readable {kind} file: {reason}", path.display())]
     Unreadable {
         path: PathBuf,
         kind: &'static str,
         reason: String,
     },
-    /// A selected topic that the recording does not have.
+    /// The recording does not have a selected topic.
     #[error("topic {topic} is not in the recording, which has: {}", known.join(", "))]
     UnknownTopic { topic: String, known: Vec<String> },
-    /// The output is there already.
+    /// The output already exists.
     #[error("{} exists; use --force to replace it", path.display())]
     Exists { path: PathBuf },
     /// Replacing the output would destroy or mislabel something else.
     #[error("{}: {reason}; choose another output", path.display())]
     NotOurs { path: PathBuf, reason: String },
-    /// A topic that cannot be added to the output.
+    /// The topic cannot be added to the output.
     #[error("topic {topic} cannot be added to the recording: {reason}")]
     Topic { topic: String, reason: String },
     /// The MCAP writer failed.
@@ -108,7 +107,7 @@ pub enum BagError {
 }
 
 impl BagError {
-    /// For `map_err`: an I/O error with the path that it happened on.
+    /// Returns a function for `map_err` that adds the path to an I/O error.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Io {
             path: path.to_owned(),
@@ -117,7 +116,7 @@ impl BagError {
     }
 }
 
-/// The path as a shell takes it.
+/// Returns the path quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@".contains(c);
@@ -127,14 +126,14 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// What to do where only a journal was found or given.
+/// Returns what to do if only a journal was found or given.
 fn beside_journal(journal: &Path) -> String {
     match journal::database_of(journal) {
         Some(database) if database.exists() => {
             format!("give {}", database.display())
         }
-        Some(database) => format!("put {} beside it, and give that", database.display()),
-        None => "give the database".to_owned(),
+        Some(database) => format!("put {} beside it and pass that path", database.display()),
+        None => "pass the path of the database".to_owned(),
     }
 }
 
@@ -143,19 +142,19 @@ fn list(files: &[PathBuf]) -> String {
     names.join(", ")
 }
 
-/// The warnings of one recording, of which there are never more than [`Warnings::LIMIT`].
+/// The warnings of one recording, at most [`Warnings::LIMIT`].
 #[derive(Debug, Clone, Default)]
 pub(super) struct Warnings(Vec<String>);
 
 impl Warnings {
-    /// A file with damage everywhere must not fill the memory with warnings about it.
+    /// A file with damage everywhere must not fill the memory with warnings.
     const LIMIT: usize = 200;
 
     pub fn push(&mut self, file: &Path, text: impl Display) {
         self.add(format_args!("{}: {text}", file.display()));
     }
 
-    /// An error that names its file, and that reading goes on after.
+    /// Adds an error that names its file and does not end reading.
     pub fn push_error(&mut self, error: &BagError) {
         self.add(error);
     }
@@ -163,11 +162,11 @@ impl Warnings {
     pub fn add(&mut self, text: impl Display) {
         let text = text.to_string();
         if self.0.contains(&text) {
-            // A file that is opened twice has the same to tell.
+            // A file that is opened twice reports the same warnings.
         } else if self.0.len() < Self::LIMIT - 1 {
             self.0.push(text);
         } else if self.0.len() < Self::LIMIT {
-            self.0.push("further warnings are left out".into());
+            self.0.push("further warnings are omitted".into());
         }
     }
 

@@ -1,10 +1,10 @@
-//! rosbag2 recordings: reading and writing.
+//! Reads and writes rosbag2 recordings.
 //!
-//! Reads bag folders of versions 4 to 9 and lone files, MCAP and SQLite3, whole or damaged, by what they are rather than by
-//! what they are called: whatever can be read is given out in the order of log time, and [`Messages::warnings`] says what is
-//! wrong. Nothing is read or mapped as a whole, and no
-//! length that a file claims is believed: memory stays below about 100 MiB and the largest message. Writes MCAP. What is in
-//! a message is not looked at.
+//! Reads bag folders of versions 4 to 9 and single files, MCAP and SQLite3, including damaged ones.
+//! Detects them by content, not by name. Returns everything readable in the order of log time, and
+//! [`Messages::warnings`] lists the problems. Never reads or maps a whole file and trusts no length
+//! that a file claims: memory use stays below about 100 MiB plus the largest message. Writes MCAP.
+//! Does not interpret the content of messages.
 //!
 //! Lists the image topics of a recording:
 //!
@@ -65,40 +65,41 @@ pub use merge::Messages;
 pub use writer::{RecordingWriter, TopicId, TopicSpec, WrittenRecording};
 pub use written_metadata::Qos;
 
-/// A topic of a recording; one, even if it is in several files. A name with messages of two types, or of two
-/// serializations, is two topics.
+/// A topic of a recording, also if several files have it. A name with messages of two types or two
+/// serializations is two topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     pub name: String,
-    /// As in `sensor_msgs/msg/Image`; empty if an MCAP file does not say.
+    /// Such as `sensor_msgs/msg/Image`; empty if an MCAP file does not give it.
     pub type_name: String,
-    /// Of the messages' bytes: `cdr`, or something that the caller may not know; empty if nothing says it.
+    /// The serialization of the messages: `cdr`, or another that the caller may not know; empty if
+    /// unknown.
     pub serialization_format: String,
-    /// As the recording states it; none where it does not.
+    /// The count in the recording's metadata; `None` if it is missing.
     pub message_count: Option<u64>,
 }
 
 /// Which messages to read.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Exact names; empty for every topic.
+    /// Exact names; empty: every topic.
     pub topics: Vec<String>,
-    /// Log time in nanoseconds of the first message.
+    /// The log time of the first message, in nanoseconds.
     pub start_ns: Option<u64>,
-    /// Log time in nanoseconds that every message is before.
+    /// The log time in nanoseconds at which reading ends; exclusive.
     pub end_ns: Option<u64>,
 }
 
 /// A message, without its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageHead {
-    /// Index in [`Messages::topics`], which begin with [`Recording::topics`].
+    /// The index in [`Messages::topics`], which begin with [`Recording::topics`].
     pub topic: usize,
-    /// When it was recorded, in nanoseconds since the epoch.
+    /// The time of recording, in nanoseconds since the epoch.
     pub log_time_ns: u64,
 }
 
-/// A recording: what is in it, with nothing read but what that needs.
+/// An opened recording, with only its metadata read.
 #[derive(Debug)]
 pub struct Recording {
     path: PathBuf,
@@ -110,21 +111,22 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Open a bag folder, or a lone MCAP or SQLite3 file, also packed with zstd.
+    /// Opens a bag folder, or a single MCAP or SQLite3 file, optionally compressed with zstd.
     ///
-    /// With a `metadata.yaml` this reads nothing else but the first bytes of each file. Without one, or where it does
-    /// not tell of the topics, each file is opened, and an MCAP file that has no index is read once in full.
+    /// With a `metadata.yaml` this only reads the first bytes of each file. If it is missing or
+    /// does not list the topics, each file is opened, and an MCAP file without an index is read
+    /// completely once.
     ///
     /// # Errors
-    /// There is no recording, its metadata cannot be understood, files are missing, or (without
-    /// metadata) not one file can be read.
+    /// There is no recording, its metadata is invalid, files are missing, or (without metadata) no
+    /// file is readable.
     pub fn open(path: &Path) -> Result<Self, BagError> {
         let kind = std::fs::metadata(path).map_err(|error| match journal::of(path) {
             Some(path) => BagError::Journal { path },
             None => BagError::io(path)(error),
         })?;
         if !kind.is_dir() && !kind.is_file() {
-            // A pipe would be waited for, and cannot be read by its index.
+            // A pipe would block, and has no random access.
             let path = path.to_owned();
             return Err(BagError::NotARecording { path });
         }
@@ -142,33 +144,33 @@ impl Recording {
         warnings.push(
             path,
             format!(
-                "no metadata.yaml; reading the {} bag files that are there",
+                "no metadata.yaml; reading the {} bag files in the folder",
                 files.len()
             ),
         );
         Self::open_files(path, files, unstated, warnings)
     }
 
-    /// The topics, sorted by name, type and serialization.
+    /// Returns the topics, sorted by name, type and serialization.
     pub fn topics(&self) -> &[Topic] {
         &self.topics
     }
 
-    /// Log times in nanoseconds of the first and the last message; none if there are no messages
-    /// or nothing says it.
+    /// Returns the log times of the first and the last message in nanoseconds; `None` without
+    /// messages or if they are unknown.
     pub fn start_end_ns(&self) -> Option<(u64, u64)> {
         self.start_end_ns
     }
 
-    /// What was wrong when opening; [`Messages::warnings`] has these too.
+    /// Returns the warnings on opening; [`Messages::warnings`] includes them.
     pub fn warnings(&self) -> &[String] {
         self.warnings.as_slice()
     }
 
-    /// Start reading. What is returned owns what it needs, and can go to another thread.
+    /// Starts reading. The result owns its data and can move to another thread.
     ///
     /// # Errors
-    /// A selected topic does not exist, or not one file can be opened.
+    /// A selected topic does not exist, or no file can be opened.
     pub fn read(&self, selection: &Selection) -> Result<Messages, BagError> {
         let recorded: HashSet<String> = self.topics.iter().map(|t| t.name.clone()).collect();
         let names = match selection.topics.as_slice() {
@@ -220,7 +222,7 @@ impl Recording {
         }
     }
 
-    /// Open each file to learn what is in it.
+    /// Opens each file to find its topics and times.
     fn open_files(
         path: &Path,
         files: Vec<BagFile>,

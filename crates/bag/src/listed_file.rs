@@ -1,8 +1,8 @@
-//! The files that `metadata.yaml` names, found in the bag folder.
+//! Finds the files of `metadata.yaml` in the bag folder.
 //!
-//! rosbag2 has written names in several ways: with the bag folder's name before them (version 4), and without the
-//! suffix of compression. A bag folder may have got another name since. So a name is looked for as it stands, and then
-//! by its last part alone; but never outside of the bag folder.
+//! Versions of rosbag2 write names differently: with the bag folder's name in front (version 4), or
+//! without the suffix of the compression. The bag folder may also have been renamed. A name is
+//! therefore searched as given and then by its last part alone, but never outside the bag folder.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use super::error::BagError;
 
 const PACKED: &str = ".zstd";
 
-/// The file in `folder` that `name` stands for, if there is one; `metadata` is the file that names it.
+/// Returns the file in `folder` for `name`, if it exists; `metadata` is the file with the name.
 ///
 /// # Errors
-/// The name is absolute, or leads out of the folder.
+/// The name is absolute or leads out of the folder.
 pub(super) fn existing(
     folder: &Path,
     name: &str,
@@ -38,11 +38,12 @@ pub(super) fn existing(
     let paths = with_and_without_suffix
         .flatten()
         .map(|path| folder.join(path));
-    // A name of nothing but separators is the folder itself.
+    // A name of only separators is the folder itself.
     Ok(paths.into_iter().find(|path| path.is_file()))
 }
 
-/// Whether two names are of one file: the last parts count, without the suffix of compression.
+/// Whether two names refer to the same file: compares the last parts without the suffix of the
+/// compression.
 pub(super) fn same_file(a: &str, b: &str) -> bool {
     let plain = |name| {
         let last: &str = last(name);
@@ -51,7 +52,7 @@ pub(super) fn same_file(a: &str, b: &str) -> bool {
     plain(a) == plain(b)
 }
 
-/// The names between separators, those of Windows too.
+/// Splits at separators, including those of Windows.
 fn parts(name: &str) -> impl Iterator<Item = &str> {
     name.split(['/', '\\'])
         .filter(|part| !part.is_empty() && *part != ".")
@@ -114,7 +115,7 @@ mod tests {
             let error = existing(&inner, name, Path::new("bag/metadata.yaml")).unwrap_err();
             let error = error.to_string();
             assert!(error.contains("bag/metadata.yaml"), "{error}");
-            assert!(error.contains("outside of the bag folder"), "{error}");
+            assert!(error.contains("outside the bag folder"), "{error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a file is by its first bytes, whatever it is called.
+//! Detects the type of a file by its first bytes, independent of its name.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -6,21 +6,21 @@ use std::path::Path;
 
 use super::storage::Storage;
 
-/// The first bytes of a zstd frame. CDR starts with a zero byte, so the two cannot be confused.
+/// The first bytes of a zstd frame. CDR starts with a zero byte, so the two differ.
 pub(super) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 pub(super) const SQLITE3: &[u8; 16] = b"SQLite format 3\0";
-/// Of ROS 1's bag files; the version, `V2.0`, follows.
+/// The start of ROS 1 bag files; the version, `V2.0`, follows.
 const ROS1: &[u8] = b"#ROSBAG V";
 
-/// As many bytes as the longest of them has.
+/// The length of the longest of them.
 const LONGEST: usize = SQLITE3.len();
 
-/// What the first bytes say.
+/// The type of a file by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Magic {
-    /// Whether the file is packed with zstd as a whole.
+    /// Whether the whole file is compressed with zstd.
     pub is_packed: bool,
-    /// What is in the file; none where the bytes are of no kind that is known here.
+    /// The content of the file; `None` if the bytes are unknown.
     pub kind: Option<Kind>,
 }
 
@@ -31,13 +31,13 @@ pub(super) enum Kind {
 }
 
 impl Magic {
-    /// Reads the first bytes of the file, and of its content where it is packed.
+    /// Reads the first bytes of the file, and of its content if it is compressed.
     pub fn of(path: &Path) -> io::Result<Self> {
         let first = first_bytes(File::open(path)?)?;
         let is_packed = first.starts_with(&ZSTD);
         let first = if is_packed {
             let decoder = zstd::Decoder::with_buffer(BufReader::new(File::open(path)?));
-            // a damaged frame says nothing; that is told when it is read
+            // a damaged frame has no content here; reading it reports the damage
             decoder.and_then(first_bytes).unwrap_or_default()
         } else {
             first

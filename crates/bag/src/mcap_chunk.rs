@@ -1,8 +1,8 @@
-//! One stretch of an MCAP file, loaded: its messages found, its content at hand.
+//! Loads one part of an MCAP file: finds its messages and keeps its content.
 //!
-//! A stretch ([`Unit`]) is a chunk, or a run of messages that stand in no chunk. Content goes to
-//! memory up to a budget and to an unnamed temporary file beyond, so that a huge chunk does not
-//! cost memory.
+//! A part ([`Unit`]) is a chunk, or a run of messages outside chunks. Content is kept in memory up
+//! to a budget and in an unnamed temporary file beyond it, so that a huge chunk does not take much
+//! memory.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -13,20 +13,20 @@ use tempfile::SpooledTempFile;
 use super::compression::{MAX_DECOMPRESSED, chunk_decoder};
 use super::mcap_records::{MESSAGE_HEAD, RECORD_HEAD, message_head, record_head};
 
-/// Opcodes from here on are anybody's own.
+/// Opcodes from here on are private.
 const FIRST_PRIVATE: u8 = 0x80;
 
-/// A chunk, or a run of records outside of chunks.
+/// A chunk, or a run of records outside chunks.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
     pub is_chunk: bool,
-    /// First byte of its first record in the file, and number of bytes there.
+    /// The position of its first record in the file, and the number of bytes.
     pub offset: u64,
     pub length: u64,
-    /// Log time of its first and last message in nanoseconds.
+    /// The log times of its first and last message, in nanoseconds.
     pub start_ns: u64,
     pub end_ns: u64,
-    /// The channels of its messages; none where that is not known.
+    /// The channels of its messages; `None` if unknown.
     pub channels: Option<Box<[u16]>>,
 }
 
@@ -42,26 +42,26 @@ pub(super) struct Entry {
 /// The uncompressed content of a unit.
 pub(super) struct Content {
     file: SpooledTempFile,
-    /// Bytes that it holds in memory.
+    /// The number of bytes in memory.
     pub memory: usize,
 }
 
-/// What was found in a unit.
+/// The records found in a unit.
 pub(super) struct Loaded {
     pub content: Content,
-    /// In the order of log time, equal times in the order of the file.
+    /// In the order of log time; equal times in the order of the file.
     pub entries: Vec<Entry>,
-    /// Opcode and body of the schemas and channels, in the order of the file.
+    /// The opcode and body of schemas and channels, in the order of the file.
     pub definitions: Vec<(u8, Vec<u8>)>,
-    /// What was wrong with it; the entries are what could be read all the same.
+    /// What is damaged; `entries` has everything that is still readable.
     pub damage: Option<String>,
 }
 
 impl Loaded {
-    /// Load `unit` from a file of `file_len` bytes, with at most `budget` bytes in memory.
+    /// Loads `unit` from a file of `file_len` bytes, with at most `budget` bytes in memory.
     ///
-    /// A chunk that is damaged gives no entries; one that the end of the file cuts off gives those
-    /// before the cut.
+    /// A damaged chunk gives no entries. A chunk cut off by the end of the file gives those before
+    /// the cut.
     pub fn read(
         file: &mut BufReader<File>,
         file_len: u64,
@@ -91,7 +91,7 @@ impl Loaded {
             Ok(length) => {
                 loaded.find_records(length)?;
                 if !loaded.content.file.is_rolled() {
-                    // Fits: what is not rolled over to a file is at most `budget`.
+                    // Fits: content in memory has at most `budget` bytes.
                     loaded.content.memory = length as usize;
                 }
             }
@@ -100,7 +100,7 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Copy the content of the chunk that starts here, `there` bytes before the end of the file.
+    /// Copies the content of the chunk that starts here, `there` bytes before the end of the file.
     fn copy_chunk(&mut self, file: &mut BufReader<File>, there: u64) -> Result<u64, String> {
         let mut fixed = [0; (RECORD_HEAD + 32) as usize];
         file.read_exact(&mut fixed).map_err(|_| CUT_OFF)?;
@@ -110,11 +110,15 @@ impl Loaded {
         let crc = u32::from_le_bytes(fixed[33..37].try_into().unwrap());
         let name_length = u32::from_le_bytes(fixed[37..41].try_into().unwrap());
         if opcode != op::CHUNK {
-            return Err(format!("no chunk where the index says (opcode {opcode})"));
+            return Err(format!(
+                "the index expects a chunk, found a record of opcode {opcode}"
+            ));
         }
         let mut name = [0; 32];
         let Some(name) = name.get_mut(..name_length as usize) else {
-            return Err(format!("name of the compression of {name_length} bytes"));
+            return Err(format!(
+                "the name of the compression has {name_length} bytes"
+            ));
         };
         let mut packed = [0; 8];
         file.read_exact(name)
@@ -138,11 +142,11 @@ impl Loaded {
         let decoder = chunk_decoder(name, &mut packed).map_err(|e| e.to_string())?;
         let Some(decoder) = decoder else {
             return Err(format!(
-                "compression {:?}; supported are none, lz4 and zstd",
+                "compression {:?} is not supported; expected none, lz4 or zstd",
                 String::from_utf8_lossy(name)
             ));
         };
-        // One more than declared, so that too much is noticed.
+        // One byte more than declared, to detect excess content.
         let content = self
             .copy(&mut decoder.take(size + 1))
             .map_err(|e| e.to_string())?;
@@ -152,18 +156,20 @@ impl Loaded {
         }
         if content.length != size {
             let reason = content.stopped.unwrap_or("another length".into());
-            return Err(format!("its {size} bytes do not decompress ({reason})"));
+            return Err(format!(
+                "its {size} bytes cannot be decompressed ({reason})"
+            ));
         }
         if crc != 0 && crc != content.crc {
             return Err(format!(
-                "checksum {:08x} where {crc:08x} is expected",
+                "expected checksum {crc:08x}, found {:08x}",
                 content.crc
             ));
         }
         Ok(size)
     }
 
-    /// Copy what `from` gives until its end or its first error; the error here is of our own file.
+    /// Copies `from` until its end or its first error. The returned error concerns our own file.
     fn copy(&mut self, from: &mut dyn Read) -> io::Result<Copied> {
         let mut hasher = crc32fast::Hasher::new();
         let mut block = vec![0; 64 << 10];
@@ -187,7 +193,7 @@ impl Loaded {
         })
     }
 
-    /// Find the records in the first `length` bytes of the content.
+    /// Finds the records in the first `length` bytes of the content.
     fn find_records(&mut self, length: u64) -> io::Result<()> {
         let mut content = BufReader::new(&mut self.content.file);
         content.seek(SeekFrom::Start(0))?;
@@ -208,7 +214,7 @@ impl Loaded {
                 rest -= MESSAGE_HEAD;
                 if rest > MAX_DECOMPRESSED {
                     self.damage = Some(format!(
-                        "a message of {rest} bytes is left out; the limit is {MAX_DECOMPRESSED}"
+                        "a message of {rest} bytes is skipped; the limit is {MAX_DECOMPRESSED}"
                     ));
                 } else {
                     self.entries.push(Entry {
@@ -224,10 +230,10 @@ impl Loaded {
                 self.definitions.push((opcode, definition));
                 rest = 0;
             } else if opcode < FIRST_PRIVATE {
-                // A chunk without checksum may be damaged; no other record belongs here.
-                self.damage = Some(format!("a record of opcode {opcode} is left out"));
+                // A chunk without a checksum may be damaged; no other record belongs here.
+                self.damage = Some(format!("a record of opcode {opcode} is skipped"));
             }
-            // Fits: the content is at most MAX_DECOMPRESSED bytes or a run of records on disk.
+            // Fits: the content has at most MAX_DECOMPRESSED bytes or is a run of records on disk.
             content.seek_relative(rest as i64)?;
             at += body;
         }
@@ -240,7 +246,7 @@ impl Loaded {
 }
 
 impl Content {
-    /// The data of a message, into `data`, which is cleared first.
+    /// Reads the data of a message into `data`, which is cleared first.
     pub fn message(&mut self, entry: Entry, data: &mut Vec<u8>) -> io::Result<()> {
         data.clear();
         self.file.seek(SeekFrom::Start(entry.offset))?;

@@ -1,9 +1,10 @@
-//! An MCAP file, opened: its topics, and where its messages are.
+//! An opened MCAP file: its topics and the positions of its messages.
 //!
-//! A file with a summary is read by it. One without (still being written, truncated, damaged, or
-//! written so) is scanned from the start, which gives the same table of units; so both are read in
-//! the order of log time, with memory for a few units only. Records that stand outside of chunks
-//! in a file that has a chunk index are not read: no writer of rosbag2 makes such files.
+//! A file with a summary is read by its summary. A file without one (still being written,
+//! truncated, damaged, or written that way) is scanned from the start, with the same table of units
+//! as the result. Both are read in the order of log time, with memory for a few units only. Records
+//! outside chunks in a file with a chunk index are not read: no writer of rosbag2 creates such
+//! files.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,12 +20,12 @@ use super::mcap_records::{
     Channel, RECORD_HEAD, Schema, channel, chunk_index, footer, record_head, schema, statistics,
 };
 
-/// Footer record and end magic.
+/// The footer record and the end magic.
 const TAIL: usize = RECORD_HEAD as usize + 20 + mcap::MAGIC.len();
-/// A longer definition, or record of the summary, is taken for damage.
+/// A longer definition or summary record counts as damage.
 pub(super) const MAX_RECORD: u64 = 64 << 20;
 
-/// An MCAP file, as far as it can be read.
+/// The readable part of an MCAP file.
 #[derive(Debug, Clone)]
 pub(super) struct McapFile {
     pub file: PlainFile,
@@ -32,17 +33,17 @@ pub(super) struct McapFile {
     /// In the order of the file.
     pub units: Vec<Unit>,
     pub channels: HashMap<u16, Channel>,
-    /// Whether damage was looked for already, and warned of, when the file was opened.
+    /// Whether the file was scanned on opening, with warnings for any damage.
     pub scanned: bool,
     schemas: HashMap<u16, Schema>,
-    /// Messages of each channel; none where the file does not say.
+    /// The number of messages per channel; `None` if the file does not give it.
     pub counts: Option<HashMap<u16, u64>>,
-    /// First and last log time in nanoseconds.
+    /// The first and last log time in nanoseconds.
     pub start_end_ns: Option<(u64, u64)>,
 }
 
 impl McapFile {
-    /// Read the summary, or scan the file where it has none.
+    /// Reads the summary, or scans the file if it has none.
     pub fn open(file: PlainFile, warnings: &mut Warnings) -> Result<Self, BagError> {
         let name = file.name.clone();
         let handle = File::open(&file.path).map_err(BagError::io(&name))?;
@@ -54,7 +55,7 @@ impl McapFile {
         let reason = match head.try_into().map(record_head) {
             _ if magic != mcap::MAGIC => Some("it does not start with the MCAP magic"),
             Ok((op::HEADER, body)) if complete && length - start.len() as u64 >= body => None,
-            _ => Some("it holds no record"),
+            _ => Some("it has no records"),
         };
         if let Some(reason) = reason {
             return Err(BagError::Unreadable {
@@ -88,12 +89,12 @@ impl McapFile {
         Ok(opened)
     }
 
-    /// The topics of the file, one for each channel.
+    /// Returns the topics of the file, one per channel.
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
         self.channels.values().map(|channel| self.topic(channel))
     }
 
-    /// The topic of a channel, with its type: that of the channel's schema.
+    /// Returns the topic of a channel, with the type from the channel's schema.
     pub fn topic(&self, channel: &Channel) -> Topic {
         let schema = self.schemas.get(&channel.schema_id);
         let serialization = match channel.message_encoding.as_str() {
@@ -109,7 +110,7 @@ impl McapFile {
         }
     }
 
-    /// The error says why the summary cannot be used.
+    /// The error tells why the summary is not usable.
     fn read_summary(&mut self, reader: &mut BufReader<File>) -> Result<(), String> {
         let mut tail = [0; TAIL];
         let footer_at = self
@@ -131,7 +132,7 @@ impl McapFile {
         }
         let section = footer_at
             .checked_sub(summary_at)
-            .ok_or("summary outside of the file")?;
+            .ok_or("summary outside the file")?;
         if crc != 0 && crc != summary_crc(reader, summary_at, section, &tail)? {
             return Err("damaged summary (checksum)".into());
         }
@@ -210,7 +211,7 @@ impl McapFile {
     }
 }
 
-/// How messages are serialized whose schema is written so, where the channel does not say.
+/// Returns the serialization that belongs to a schema encoding, if the channel does not give it.
 fn serialization_of(schema_encoding: &str) -> &'static str {
     match schema_encoding {
         "ros2msg" | "ros2idl" | "omgidl" => "cdr",
@@ -221,7 +222,7 @@ fn serialization_of(schema_encoding: &str) -> &'static str {
     }
 }
 
-/// The next record of the summary, of which `rest` bytes are left.
+/// Returns the next record of the summary, which has `rest` more bytes.
 fn next_record(reader: &mut BufReader<File>, rest: u64) -> Result<(u8, Vec<u8>), String> {
     let mut head = [0; RECORD_HEAD as usize];
     reader.read_exact(&mut head).map_err(|e| e.to_string())?;
@@ -238,7 +239,7 @@ fn next_record(reader: &mut BufReader<File>, rest: u64) -> Result<(u8, Vec<u8>),
     Ok((opcode, body))
 }
 
-/// The checksum of the summary and of the footer up to the checksum itself.
+/// Computes the checksum of the summary and of the footer up to the checksum itself.
 fn summary_crc(
     reader: &mut BufReader<File>,
     at: u64,

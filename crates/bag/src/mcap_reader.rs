@@ -1,7 +1,7 @@
-//! The messages of one MCAP file in the order of log time.
+//! Reads the messages of one MCAP file in the order of log time.
 //!
-//! Units that overlap in time are loaded side by side. When they are too many for the memory, those
-//! that are due last are forgotten, and loaded again when they are due.
+//! Units that overlap in time are loaded together. If they exceed the memory budget, the units that
+//! are due last are dropped and loaded again when they are due.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -16,8 +16,8 @@ use super::mcap_file::McapFile;
 use super::mcap_records::channel;
 use super::stream::{Findings, Stream, Wanted};
 
-/// Content of loaded units that is held in memory, in bytes. A unit that exceeds what is left of
-/// it, which is half at least, goes to a temporary file.
+/// The memory budget for the content of loaded units, in bytes. A unit that exceeds the remaining
+/// budget, which is at least half, goes to a temporary file.
 const MEMORY: usize = 64 << 20;
 
 /// A message that is due: log time, offset of its unit, slot.
@@ -25,7 +25,7 @@ type Due = Reverse<(u64, u64, usize)>;
 
 struct Slot {
     unit: Unit,
-    /// The wanted ones that were not given out yet.
+    /// The selected messages that were not returned yet.
     entries: VecDeque<Entry>,
     content: Option<Content>,
 }
@@ -44,9 +44,9 @@ pub(super) struct McapStream {
     file: McapFile,
     reader: BufReader<File>,
     wanted: Wanted,
-    /// The topic of each known channel; none where it is not wanted.
+    /// The topic of each known channel; `None` if it is not selected.
     topics: HashMap<u16, Option<usize>>,
-    /// Not loaded yet, in the order of start.
+    /// Units that are not loaded yet, in the order of their start.
     units: VecDeque<Unit>,
     slots: Vec<Option<Slot>>,
     due: BinaryHeap<Due>,
@@ -54,7 +54,7 @@ pub(super) struct McapStream {
 }
 
 impl McapStream {
-    /// Reads nothing yet.
+    /// Creates the reader without reading anything yet.
     pub fn new(
         mut file: McapFile,
         wanted: &Wanted,
@@ -69,7 +69,7 @@ impl McapStream {
         let mut units = std::mem::take(&mut file.units);
         units.retain(|unit| {
             let channels = unit.channels.as_deref();
-            // A channel that is not known may be defined in the chunk itself.
+            // The chunk itself may define an unknown channel.
             let has = |id| topics.get(id).is_none_or(Option::is_some);
             wanted.overlaps(unit.start_ns, unit.end_ns)
                 && channels.is_none_or(|channels| channels.iter().any(has))
@@ -87,7 +87,7 @@ impl McapStream {
         })
     }
 
-    /// Forget content until half of the memory is free; how much is free then, in bytes.
+    /// Drops content until half of the memory budget is free. Returns the number of free bytes.
     fn make_room(&mut self) -> usize {
         loop {
             let used: usize = self.slots.iter().flatten().map(Slot::memory).sum();
@@ -112,7 +112,7 @@ impl McapStream {
         }
         for (opcode, body) in &loaded.definitions {
             if *opcode == op::SCHEMA {
-                // One that is damaged leaves the types of its channels unknown.
+                // A damaged definition leaves the types of its channels unknown.
                 let _ = self.file.define(*opcode, body);
             } else if let Some(channel) = channel(body) {
                 let topic = || found.topics.index(self.file.topic(&channel));
@@ -125,7 +125,7 @@ impl McapStream {
             self.warned_of_channel = true;
             found.warnings.push(
                 &self.file.file.name,
-                "messages on a channel that is defined nowhere are left out",
+                "messages on undefined channels are skipped",
             );
         }
         entries.retain(|entry| {
@@ -151,7 +151,7 @@ impl McapStream {
         Ok(())
     }
 
-    /// The next message of a slot, its data into `data`; none if the slot is empty.
+    /// Reads the next message of a slot, its data into `data`; `None` if the slot is empty.
     fn next_of(&mut self, index: usize, data: &mut Vec<u8>) -> Option<(Entry, io::Result<()>)> {
         let slot = self.slots.get_mut(index)?.as_mut()?;
         let entry = slot.entries.pop_front()?;
@@ -185,7 +185,7 @@ impl McapStream {
 
 impl Stream for McapStream {
     fn peek(&mut self, found: &mut Findings) -> Option<u64> {
-        // A unit that may hold an earlier message must be loaded before one is given out.
+        // A unit that may have an earlier message must be loaded before a message is returned.
         while let Some(unit) = self.units.front() {
             if let Some(Reverse((time, offset, _))) = self.due.peek()
                 && (*time, *offset) < (unit.start_ns, unit.offset)

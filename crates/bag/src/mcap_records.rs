@@ -1,32 +1,33 @@
-//! The MCAP records that reading needs, parsed from bytes.
+//! Parses the MCAP records that are needed for reading.
 //!
-//! The `mcap` crate's own parser reserves memory for whatever length a string claims (up to
-//! 4 GiB for a record of a few bytes), and its chunk reader subtracts unchecked lengths; here
-//! nothing is larger than the bytes that are there. Layouts: <https://mcap.dev/spec>.
+//! The parser of the `mcap` crate reserves memory for any length that a string claims (up to 4 GiB
+//! for a record of a few bytes), and its chunk reader subtracts unchecked lengths. Here no length
+//! exceeds the available bytes. Layouts: <https://mcap.dev/spec>.
 
-/// Opcode and length of a record, before its body.
+/// The size of the opcode and the length of a record, before its body.
 pub(super) const RECORD_HEAD: u64 = 9;
-/// Channel, sequence number, log time and publish time of a message, before its data.
+/// The size of the channel, sequence number, log time and publish time of a message, before its
+/// data.
 pub(super) const MESSAGE_HEAD: u64 = 22;
 
-/// The opcode and the length of the body.
+/// Returns the opcode and the length of the body.
 pub(super) fn record_head(bytes: [u8; RECORD_HEAD as usize]) -> (u8, u64) {
     let [opcode, length @ ..] = bytes;
     (opcode, u64::from_le_bytes(length))
 }
 
-/// The channel and the log time of a message.
+/// Returns the channel and the log time of a message.
 pub(super) fn message_head(bytes: [u8; MESSAGE_HEAD as usize]) -> (u16, u64) {
     let [c0, c1, _, _, _, _, t @ .., _, _, _, _, _, _, _, _] = bytes;
     (u16::from_le_bytes([c0, c1]), u64::from_le_bytes(t))
 }
 
-/// A schema, without its text.
+/// A schema without its text.
 #[derive(Debug, Clone)]
 pub(super) struct Schema {
     pub id: u16,
     pub name: String,
-    /// Of the text: `ros2msg`, `ros1msg`, `protobuf`, ...
+    /// The encoding of the text: `ros2msg`, `ros1msg`, `protobuf`, ...
     pub encoding: String,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Channel {
     pub message_encoding: String,
 }
 
-/// Where a chunk is, when its messages were logged, and on which channels.
+/// The position of a chunk, the log times of its messages, and their channels.
 pub(super) struct ChunkIndex {
     pub start_ns: u64,
     pub end_ns: u64,
@@ -52,7 +53,7 @@ pub(super) struct Statistics {
     pub chunk_count: u32,
     pub start_ns: u64,
     pub end_ns: u64,
-    /// Channel and its number of messages.
+    /// The channels with their numbers of messages.
     pub counts: Vec<(u16, u64)>,
 }
 
@@ -101,7 +102,7 @@ pub(super) fn statistics(mut body: &[u8]) -> Option<Statistics> {
     })
 }
 
-/// Where the summary starts (0 for none), and its CRC (0 for none).
+/// Returns the start of the summary and its CRC (0 for none).
 pub(super) fn footer(body: [u8; 20]) -> (u64, u32) {
     let [start @ .., _, _, _, _, _, _, _, _, c0, c1, c2, c3] = body;
     (
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
     use mcap::records::{self, op};
 
-    /// The body of a record as the `mcap` crate writes it.
+    /// Returns the body of a record as the `mcap` crate writes it.
     fn body_of(opcode: u8, file: &[u8]) -> Vec<u8> {
         let mut at = mcap::MAGIC.len();
         loop {

@@ -1,4 +1,4 @@
-//! Finding what is in an MCAP file that has no usable summary.
+//! Scans an MCAP file without a usable summary.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -10,11 +10,11 @@ use super::mcap_chunk::{CUT_OFF, Loaded, Unit};
 use super::mcap_file::{MAX_RECORD, McapFile};
 use super::mcap_records::{MESSAGE_HEAD, RECORD_HEAD, message_head, record_head};
 
-/// Messages outside of chunks are taken together up to this many bytes.
+/// Messages outside chunks are grouped up to this many bytes.
 const MAX_RUN: u64 = 1 << 20;
 
 impl McapFile {
-    /// Find everything that can be read, from the start to the end or to where framing is lost.
+    /// Finds everything readable, from the start to the end or to the first broken record frame.
     pub fn scan(
         &mut self,
         reader: &mut BufReader<File>,
@@ -89,12 +89,12 @@ impl McapFile {
             channels: None,
         };
         let loaded = Loaded::read(reader, self.length, &unit, 4 << 20)?;
-        // Being cut off is said by the caller, of whatever record it happens to.
+        // The caller reports truncation, for any record.
         if let Some(damage) = loaded.damage.as_deref().filter(|d| *d != CUT_OFF) {
             warnings.push(&self.file.name, format!("chunk at byte {offset}: {damage}"));
         }
         for (opcode, body) in &loaded.definitions {
-            // One that is damaged leaves its channel unknown, which reading warns of.
+            // A damaged definition leaves its channel unknown, and reading warns about that.
             let _ = self.define(*opcode, body);
         }
         let (Some(first), Some(last)) = (loaded.entries.first(), loaded.entries.last()) else {
@@ -111,7 +111,7 @@ impl McapFile {
         Ok(())
     }
 
-    /// A message outside of chunks: a run of its own, or part of the run that it follows.
+    /// Adds a message outside chunks: as a new run, or to the run before it.
     fn add_loose(&mut self, offset: u64, length: u64, channel: u16, log_time_ns: u64) {
         self.count(channel);
         self.widen(log_time_ns, log_time_ns);
@@ -146,7 +146,7 @@ impl McapFile {
     }
 }
 
-/// Go to `at`, keeping what is buffered when that is near.
+/// Moves to `at`, and keeps the buffer if `at` is near.
 fn skip_to(reader: &mut BufReader<File>, at: u64) -> io::Result<()> {
     let here = reader.stream_position()?;
     reader.seek_relative(at.wrapping_sub(here) as i64)

@@ -1,7 +1,7 @@
-//! The messages of all files of a recording, merged by log time.
+//! Merges the messages of all files of a recording by log time.
 //!
-//! Files are opened when their first message is due and closed after their last, so that a split
-//! recording costs what one file costs; files that overlap in time are read side by side.
+//! A file is opened when its first message is due and closed after its last, so that a split
+//! recording takes the resources of one file. Files that overlap in time are read together.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ struct Active {
 pub struct Messages {
     /// The recording's path.
     path: PathBuf,
-    /// Files whose turn has not come, by the start of each.
+    /// Files that are not open yet, by their start.
     pending: VecDeque<BagFile>,
     /// Open files, in the same order.
     active: Vec<Active>,
@@ -31,9 +31,10 @@ pub struct Messages {
     found: Findings,
     last_ns: u64,
     warned_of_order: bool,
-    /// Messages read of each topic; none once the counts were compared with the recording's.
+    /// The number of messages read per topic; `None` after the comparison with the recording's
+    /// counts.
     counts: Option<Vec<u64>>,
-    /// Whether a file was opened, and why one could not while none was.
+    /// Whether a file was opened, and the error of one that could not be opened before that.
     opened: bool,
     error: Option<BagError>,
 }
@@ -61,7 +62,7 @@ impl Messages {
             error: None,
         };
         for mut file in files {
-            // Where metadata.yaml does not say when a file starts, only the file itself can.
+            // Without a start in metadata.yaml, the file must be opened to find it.
             if file.start_ns.is_none()
                 && let Err(error) = file.open(&mut messages.found.warnings)
             {
@@ -76,13 +77,13 @@ impl Messages {
         Ok(messages)
     }
 
-    /// The next message in the order of log time, its bytes into `data` (cleared first, its
-    /// capacity kept); none after the last.
+    /// Reads the next message in the order of log time. Its bytes replace the content of `data`.
+    /// Returns `None` after the last message.
     ///
     /// Equal times come in the order of the files' starts, then of their position in the file.
     ///
     /// # Errors
-    /// Only when not one of the files can be opened. Any other damage is a warning.
+    /// Only if no file can be opened. Any other damage is a warning.
     pub fn next_into(&mut self, data: &mut Vec<u8>) -> Result<Option<MessageHead>, BagError> {
         while let Some((log_time_ns, index)) = self.earliest()? {
             let active = &mut self.active[index];
@@ -118,14 +119,15 @@ impl Messages {
         Ok(None)
     }
 
-    /// Damage that nothing else shows, such as messages lost before the index was written.
+    /// Finds damage that is not visible otherwise, such as messages lost before the index was
+    /// written.
     fn compare_counts(&mut self) {
         let counts = self.counts.take().unwrap_or_default();
         if self.wanted.start_ns > 0 || self.wanted.end_ns.is_some() {
             return;
         }
         let Findings { warnings, topics } = &mut self.found;
-        // By name, since metadata.yaml may not tell of every type.
+        // By name, because metadata.yaml may not list every type.
         let (mut read, mut stated) = (BTreeMap::new(), BTreeMap::new());
         for (index, topic) in topics.as_slice().iter().enumerate() {
             let name = topic.name.as_str();
@@ -140,28 +142,29 @@ impl Messages {
                 && stated != read
                 && topics.is_wanted(name)
             {
-                let text = format!("{name} has {read} messages where {stated} are stated");
+                let text = format!("{name} has {read} messages, but its metadata states {stated}");
                 warnings.push(&self.path, text);
             }
         }
     }
 
-    /// The topics of the messages: those of the recording, and after them those that only its files tell of.
+    /// Returns the topics of the messages: first those of the recording, then those found only in
+    /// its files.
     pub fn topics(&self) -> &[Topic] {
         self.found.topics.as_slice()
     }
 
-    /// What was wrong so far; each names the file. More may come with each message.
+    /// Returns the warnings so far, with the names of the files. Each message may add more.
     pub fn warnings(&self) -> &[String] {
         self.found.warnings.as_slice()
     }
 
-    /// Adds what the reader of the messages finds wrong with them.
+    /// Adds a warning from the reader of the messages.
     pub fn warn(&mut self, text: String) {
         self.found.warnings.add(text);
     }
 
-    /// The log time of the next message, and the open file that has it.
+    /// Returns the log time of the next message, and the open file with it.
     fn earliest(&mut self) -> Result<Option<(u64, usize)>, BagError> {
         loop {
             let found = &mut self.found;
@@ -203,7 +206,8 @@ impl Messages {
         }
     }
 
-    /// A file that cannot be opened is an error while no other could be, else a warning.
+    /// Handles a file that cannot be opened: an error if no file could be opened so far, otherwise
+    /// a warning.
     fn fail(&mut self, error: BagError) {
         if self.opened || self.error.is_some() {
             self.found.warnings.push_error(&error);

@@ -1,8 +1,8 @@
-//! `metadata.yaml` of rosbag2, versions 4 to 9, as it is read.
+//! Reads `metadata.yaml` of rosbag2, versions 4 to 9.
 //!
-//! Only what reading needs is looked at; other fields, known and unknown, are left alone. Versions
-//! differ little in it: 5 added `files`, with the start of each one. A field that is missing, null
-//! or of another kind costs what only it can say: the files say the rest.
+//! Only the fields needed for reading are used; all others are ignored. The versions differ little
+//! in them: 5 added `files`, with the start of each file. If a field is missing, null or of another
+//! type, its information comes from the files.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,34 +18,35 @@ use super::source::{BagFile, files_in};
 use super::storage::Storage;
 use super::yaml_size;
 
-/// Name of the file in a bag folder.
+/// The name of the file in a bag folder.
 pub(super) const FILE_NAME: &str = "metadata.yaml";
 
-/// A longer file is not one that rosbag2 wrote (a topic takes about 500 bytes).
+/// A longer file is not from rosbag2 (a topic takes about 500 bytes).
 const MAX_BYTES: u64 = 16 << 20;
 
-/// What `metadata.yaml` says, checked.
+/// The checked content of `metadata.yaml`.
 #[derive(Debug)]
 pub(super) struct Metadata {
     pub compression: MessageCompression,
-    /// In the order of recording, each an existing file.
+    /// In the order of recording; all of them exist.
     pub files: Vec<BagFile>,
-    /// None where they are not all told of.
+    /// `None` if the list is incomplete.
     pub topics: Option<Vec<Topic>>,
-    /// First and last log time in nanoseconds; none for an empty recording.
+    /// The first and last log time in nanoseconds; `None` for an empty recording.
     pub start_end_ns: Option<(u64, u64)>,
-    /// What is wrong with it.
+    /// Problems of the file.
     pub warnings: Warnings,
 }
 
-/// The files that the `metadata.yaml` at `path` describes, as it names them; of any version.
+/// Returns the files that the `metadata.yaml` at `path` lists, under their names in it; of any
+/// version.
 pub(super) fn listed_files(path: &Path) -> Result<Vec<PathBuf>, BagError> {
     let names = file_names(&read(path)?);
     Ok(names.into_iter().map(PathBuf::from).collect())
 }
 
 impl Metadata {
-    /// Read and check the `metadata.yaml` at `path`.
+    /// Reads and checks the `metadata.yaml` at `path`.
     pub fn read(path: &Path) -> Result<Self, BagError> {
         let raw = read(path)?;
         let mut warnings = Warnings::default();
@@ -55,13 +56,13 @@ impl Metadata {
                 return Err(BagError::Version { path, found });
             }
             Some(_) => {}
-            None => warnings.push(path, "states no version; read as one that is supported"),
+            None => warnings.push(path, "states no version; read as a supported version"),
         }
         let compression = compression(&raw, path)?;
         let files = files(&raw, path, &mut warnings)?;
         let topics = topics(&raw);
         if topics.is_none() {
-            let text = "does not tell of every topic; the files are opened to find them";
+            let text = "does not list every topic; the files are opened to find them";
             warnings.push(path, text);
         }
         Ok(Self {
@@ -84,7 +85,7 @@ fn compression(raw: &Value, path: &Path) -> Result<MessageCompression, BagError>
     let (mode, format) = (text("compression_mode"), text("compression_format"));
     match mode.to_ascii_lowercase().as_str() {
         "" | "none" => Ok(MessageCompression::None),
-        // The files themselves say whether they are packed.
+        // The files themselves tell whether they are compressed.
         "file" if matches!(format, "" | "zstd") => Ok(MessageCompression::None),
         "message" if format == "zstd" => Ok(MessageCompression::Zstd),
         "message" if format.is_empty() => Ok(MessageCompression::Detect),
@@ -96,7 +97,7 @@ fn compression(raw: &Value, path: &Path) -> Result<MessageCompression, BagError>
     }
 }
 
-/// The files that are listed, or those in the folder where none is.
+/// Returns the listed files, or those in the folder if none is listed.
 fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFile>, BagError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let names = file_names(raw);
@@ -104,7 +105,10 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
         let files = files_in(folder)?;
         warnings.push(
             path,
-            format!("lists no files; reading the {} that are there", files.len()),
+            format!(
+                "lists no files; reading the {} files in the folder",
+                files.len()
+            ),
         );
         return Ok(files);
     }
@@ -127,7 +131,7 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
         };
         if Some(file.storage) != storage && !stated.is_empty() {
             let text = format!(
-                "states the storage {stated:?}, but the files are of {}, and are read as that",
+                "states the storage {stated:?}, but the files are {}; they are read as such",
                 file.storage.identifier()
             );
             warnings.push(path, text);
@@ -147,7 +151,7 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
     })
 }
 
-/// The names in `relative_file_paths`, or else those in `files`.
+/// Returns the names in `relative_file_paths`, otherwise those in `files`.
 fn file_names(raw: &Value) -> Vec<String> {
     let names = |names: Vec<&Value>| -> Vec<String> {
         let names = names.into_iter().filter_map(Value::as_str);
@@ -162,20 +166,20 @@ fn file_names(raw: &Value) -> Vec<String> {
     names(files.filter_map(|file| file.get("path")).collect())
 }
 
-/// The log time of the first message of the file of this name; none where nothing says it.
+/// Returns the log time of the first message in the file of this name; `None` if it is unknown.
 fn start_of(raw: &Value, name: &str) -> Option<u64> {
     let same = |file: &&Value| {
         let path = file.get("path").and_then(Value::as_str);
         path.is_some_and(|path| super::listed_file::same_file(path, name))
     };
     let file = list(raw, "files").into_iter().find(same)?;
-    // An empty file carries a meaningless time.
+    // The time of an empty file is meaningless.
     let count = file.get("message_count").and_then(integer)?;
     let start = integer(file.get("starting_time")?.get("nanoseconds_since_epoch")?)?;
     (count > 0).then(|| u64::try_from(start).unwrap_or(0))
 }
 
-/// The topics; none where there is no list of them, or not each one has a name and a type.
+/// Returns the topics; `None` without a list, or if a topic lacks its name or type.
 fn topics(raw: &Value) -> Option<Vec<Topic>> {
     let text = |of: &Value, key| of.get(key).and_then(Value::as_str).map(str::to_owned);
     let topic = |entry: &Value| {
@@ -205,7 +209,7 @@ fn start_end_ns(raw: &Value, topics: Option<&[Topic]>) -> Option<(u64, u64)> {
     (messages > 0).then(|| (start, start.saturating_add(duration)))
 }
 
-/// The elements of a list; one that is no list is its only element.
+/// Returns the elements of a list; any other value is its only element.
 fn list<'a>(raw: &'a Value, key: &str) -> Vec<&'a Value> {
     match raw.get(key) {
         None | Some(Value::Null) => Vec::new(),
@@ -214,7 +218,7 @@ fn list<'a>(raw: &'a Value, key: &str) -> Vec<&'a Value> {
     }
 }
 
-/// Also of a number that stands in quotes.
+/// Also parses a number in quotes.
 fn integer(value: &Value) -> Option<i64> {
     value
         .as_i64()
@@ -225,7 +229,7 @@ fn count(value: &Value) -> Option<u64> {
     integer(value).map(|count| u64::try_from(count).unwrap_or(0))
 }
 
-/// What stands in the file below `rosbag2_bagfile_information`.
+/// Returns the content below `rosbag2_bagfile_information`.
 fn read(path: &Path) -> Result<Value, BagError> {
     let mut text = Vec::new();
     File::open(path)
@@ -235,7 +239,7 @@ fn read(path: &Path) -> Result<Value, BagError> {
         return Err(bad(path, format!("longer than {MAX_BYTES} bytes")));
     }
     let text = String::from_utf8(text).map_err(|e| bad(path, e.to_string()))?;
-    // Editors of Windows put a byte order mark before it.
+    // Editors on Windows put a byte order mark at the start.
     let text = text.trim_start_matches('\u{feff}');
     let document: Value = yaml_size::check(text, 4 * MAX_BYTES)
         .and_then(|()| serde_yaml::from_str(text))

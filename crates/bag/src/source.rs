@@ -1,4 +1,4 @@
-//! The files of a recording, of whichever storage.
+//! The files of a recording, of any storage.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use super::sqlite_reader::SqliteStream;
 use super::storage::Storage;
 use super::stream::{Findings, Stream, Wanted};
 
-/// The bag files in a folder, all of one storage, by name.
+/// Returns the bag files in a folder by name; all have the same storage.
 pub(super) fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
     let (mut files, mut other) = (Vec::new(), None);
     for entry in std::fs::read_dir(folder).map_err(BagError::io(folder))? {
@@ -28,7 +28,7 @@ pub(super) fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
             Err(error) => other = Some(error),
         }
     }
-    // Where bag files have their usual names, others are something else.
+    // If bag files have their usual names, other files are something else.
     if files
         .iter()
         .any(|file| Storage::from_extension(&file.path).is_some())
@@ -53,16 +53,17 @@ pub(super) struct BagFile {
     pub path: PathBuf,
     pub storage: Storage,
     is_packed: bool,
-    /// Log time of its first message in nanoseconds, once it is known.
+    /// The log time of its first message in nanoseconds, once known.
     pub start_ns: Option<u64>,
     source: Option<Source>,
 }
 
 impl BagFile {
-    /// Takes the file for what its content is; where that says nothing, as damage does, for what its name says.
+    /// Detects the storage of the file by its content, or by its name if the content does not show
+    /// it, as after damage.
     ///
     /// # Errors
-    /// It is no file of a recording, one of ROS 1, or a journal.
+    /// The file is not part of a recording, is a ROS 1 bag, or is a journal.
     pub fn find(path: PathBuf) -> Result<Self, BagError> {
         let of_name = Storage::from_extension(&path);
         match Self::with_storage(&path, of_name)? {
@@ -72,9 +73,11 @@ impl BagFile {
         }
     }
 
-    /// As [`find`](Self::find), with another guess where the content says nothing; none where there is no guess.
+    /// Like [`find`](Self::find), with another fallback if the content does not show the storage;
+    /// `None` without a fallback.
     pub fn with_storage(path: &Path, guess: Option<Storage>) -> Result<Option<Self>, BagError> {
-        // One that cannot be read is told of when it is opened; others of the recording may be fine.
+        // A file that cannot be read is reported when it is opened; other files of the recording
+        // may be fine.
         let magic = Magic::of(path).unwrap_or(Magic {
             is_packed: false,
             kind: None,
@@ -119,7 +122,7 @@ impl BagFile {
         };
         for topic in source.topics() {
             if !wanted.is_recorded(&topic.name) {
-                let text = format!("{} is not in metadata.yaml, and left out", topic.name);
+                let text = format!("{} is not in metadata.yaml and is skipped", topic.name);
                 found.warnings.push(&self.path, text);
             }
         }
@@ -141,7 +144,7 @@ impl BagFile {
     }
 }
 
-/// An opened file: what is in it, and where.
+/// An opened file: its topics and the positions of its messages.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
     Mcap(McapFile),

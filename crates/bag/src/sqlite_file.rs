@@ -1,4 +1,4 @@
-//! A SQLite3 bag file, opened: its topics, and what else its tables say without being read.
+//! An opened SQLite3 bag file: its topics and what its tables show without reading messages.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,13 +13,13 @@ use super::error::{BagError, Warnings};
 use super::journal::{self, MadeIndex};
 use super::magic::SQLITE3;
 
-/// A `.db3` file, as far as it can be read.
+/// The readable part of a `.db3` file.
 #[derive(Debug, Clone)]
 pub(super) struct SqliteFile {
     pub file: PlainFile,
-    /// Id and topic of each row of `topics`.
+    /// The id and topic of each row of `topics`.
     pub topics: Vec<(i64, Topic)>,
-    /// First and last log time in nanoseconds.
+    /// The first and last log time in nanoseconds.
     pub start_end_ns: Option<(u64, u64)>,
 }
 
@@ -34,7 +34,7 @@ impl SqliteFile {
             topics,
             start_end_ns: None,
         };
-        // Both may fail in a damaged file of which much can be read all the same.
+        // Both may fail in a damaged file that is largely readable.
         opened.start_end_ns = read_start_end(db).ok().flatten();
         if let Ok(counts) = read_counts(db) {
             for (id, topic) in &mut opened.topics {
@@ -49,13 +49,13 @@ impl SqliteFile {
     }
 }
 
-/// A file that was cut off within a page, without that page: SQLite would read zeros for the rest
-/// of it, and give out a message that never was.
+/// Returns a file without its last, truncated page: SQLite would read the missing part as zeros and
+/// return a message that never existed.
 fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, BagError> {
     let mut head = [0; 18];
     let mut handle = File::open(&file.path).map_err(BagError::io(&file.name))?;
     if handle.read_exact(&mut head).is_err() || !head.starts_with(SQLITE3) {
-        // Not a database, as SQLite will say.
+        // Not a database; SQLite will report it.
         return Ok(file);
     }
     let page = match u16::from_be_bytes([head[16], head[17]]) {
@@ -75,22 +75,22 @@ fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, Ba
     }
 }
 
-/// A connection to a database that is only read; nothing is left beside it.
+/// A read-only connection to a database; it leaves no files beside it.
 pub(super) struct Database {
     pub db: Connection,
     /// Dropped after the connection.
     _index: Option<MadeIndex>,
 }
 
-/// Open read-only; the file must be one with the tables of rosbag2.
+/// Opens a file with the tables of rosbag2, read-only.
 pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Database, BagError> {
     let open = |path: &Path, flags, index| {
         let db = Connection::open_with_flags(path, flags)?;
         let is_one = is_recording(&db)?;
         Ok::<_, rusqlite::Error>(is_one.then_some(Database { db, _index: index }))
     };
-    // A recording that was not closed has its newest messages in a journal. Without one the file
-    // is read as immutable, which needs no lock and so works in folders that cannot be written.
+    // A recording that was not closed has its newest messages in a journal. A file without one is
+    // read as immutable: this needs no lock and so works in read-only folders.
     let mut not_replayed = None;
     if let Some(journal) = journal::of(&file.path) {
         let replay = || {
@@ -126,7 +126,7 @@ pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Datab
     }
 }
 
-/// The error of a database that SQLite finds damaged, with what may help.
+/// Returns the error for a database that SQLite reports as damaged, with a hint.
 fn damaged(file: &PlainFile, error: &rusqlite::Error) -> BagError {
     let is_damage = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt);
     let hint = is_damage.then(|| format!("; {}", journal::recover_hint(&file.name)));
@@ -141,12 +141,12 @@ fn unreadable(file: &PlainFile, reason: impl Into<String>) -> BagError {
     }
 }
 
-/// Prepare the connection for files that nobody vouches for, and look for the tables of rosbag2.
+/// Prepares the connection for untrusted files, and checks for the tables of rosbag2.
 fn is_recording(db: &Connection) -> rusqlite::Result<bool> {
-    // The first lets a file with missing pages open at all, which is a truncated one; the
-    // connection cannot write. The second keeps a prepared file from running functions.
+    // The first makes a truncated file with missing pages open at all; the connection cannot write.
+    // The second keeps a crafted file from running functions.
     db.execute_batch("PRAGMA writable_schema = ON; PRAGMA trusted_schema = OFF;")?;
-    // Tables proper: a view could run for ever.
+    // Only real tables: a view could run forever.
     db.query_row(
         "SELECT count(*) = 2 FROM sqlite_master WHERE type = 'table'
          AND name IN ('topics', 'messages') AND sql LIKE 'CREATE TABLE%'",
@@ -155,7 +155,7 @@ fn is_recording(db: &Connection) -> rusqlite::Result<bool> {
     )
 }
 
-/// The path as a URI of SQLite, in which `%`, `?` and `#` have a meaning.
+/// Returns the path as an SQLite URI, in which `%`, `?` and `#` are escaped.
 fn immutable_uri(path: &Path) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut uri = b"file:".to_vec();
@@ -185,7 +185,7 @@ fn read_topics(db: &Connection) -> rusqlite::Result<Vec<(i64, Topic)>> {
 
 fn read_start_end(db: &Connection) -> rusqlite::Result<Option<(u64, u64)>> {
     let one = |sql| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
-    // Two queries, since SQLite uses the index for a single minimum or maximum only.
+    // Two queries, because SQLite uses the index only for a single minimum or maximum.
     let start = one("SELECT min(timestamp) FROM messages")?;
     let end = one("SELECT max(timestamp) FROM messages")?;
     Ok(start

@@ -1,7 +1,8 @@
-//! The messages of one SQLite3 bag file in the order of log time.
+//! Reads the messages of one SQLite3 bag file in the order of log time.
 //!
-//! Keys are read in pages through the index on the time stamp, each message's bytes by its id, so
-//! memory does not grow with the file. SQLite itself refuses a message above 10^9 bytes.
+//! Keys are read in pages through the index on the time stamp, and each message's bytes by its id,
+//! so memory use does not depend on the file size. SQLite itself refuses a message above 10^9
+//! bytes.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use super::journal::recover_hint;
 use super::sqlite_file::{Database, SqliteFile, connect, nanoseconds};
 use super::stream::{Findings, Stream, Wanted};
 
-/// Keys that are read at once; where there is no index every page costs a scan of the table.
+/// The number of keys read at once; without an index each page takes a scan of the table.
 const PAGE: usize = 16_384;
 
 #[derive(Debug, Clone, Copy)]
@@ -24,24 +25,24 @@ struct Key {
 
 pub(super) struct SqliteStream {
     name: PathBuf,
-    /// Keeps an unpacked copy until the connection is closed.
+    /// Keeps a decompressed copy until the connection is closed.
     _file: PlainFile,
     database: Database,
     wanted: Wanted,
-    /// The topic of each id; none where it is not wanted.
+    /// The topic of each id; `None` if it is not selected.
     topics: HashMap<i64, Option<usize>>,
-    /// Whether a row has an id that is no topic's.
+    /// Whether a row has an id without a topic.
     has_unknown_topic: bool,
     page: VecDeque<Key>,
-    /// Time stamp and id after which the next page starts.
+    /// The time stamp and id after which the next page starts.
     after: (i64, i64),
-    /// Once the index proved damaged: the id after which the next page starts.
+    /// After the index proved damaged: the id after which the next page starts.
     without_index: Option<i64>,
     exhausted: bool,
 }
 
 impl SqliteStream {
-    /// Reads nothing yet.
+    /// Creates the reader without reading anything yet.
     pub fn new(file: SqliteFile, wanted: &Wanted, found: &mut Findings) -> Result<Self, BagError> {
         let database = connect(&file.file, &mut found.warnings)?;
         let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
@@ -66,7 +67,7 @@ impl SqliteStream {
         })
     }
 
-    /// Fill `page` with the next keys that are wanted; the rows that were read even on error.
+    /// Fills `page` with the next selected keys, including rows read before an error.
     fn next_page(&mut self) -> rusqlite::Result<()> {
         let mut statement = self.database.db.prepare_cached(match self.without_index {
             None => {
@@ -123,7 +124,8 @@ impl Stream for SqliteStream {
     fn peek(&mut self, found: &mut Findings) -> Option<u64> {
         while self.page.is_empty() && !self.exhausted {
             if let Err(e) = self.next_page() {
-                // The table may be fine where its index is not. A recording's ids rise with time.
+                // The table may be intact even if its index is not. The ids of a recording rise
+                // with time.
                 self.exhausted = self.without_index.is_some();
                 self.without_index = Some(i64::MIN);
                 if self.exhausted {
@@ -137,7 +139,7 @@ impl Stream for SqliteStream {
             }
         }
         if self.exhausted && std::mem::take(&mut self.has_unknown_topic) {
-            let text = "messages of a topic that is defined nowhere are left out";
+            let text = "messages of undefined topics are skipped";
             found.warnings.push(&self.name, text);
         }
         self.page.front().map(|key| nanoseconds(key.timestamp))
@@ -148,7 +150,7 @@ impl Stream for SqliteStream {
         match self.data(key.id, data) {
             Ok(()) => Some(key.topic),
             Err(e) => {
-                let text = format!("the message of id {} is lost: {e}", key.id);
+                let text = format!("the message with id {} is lost: {e}", key.id);
                 found.warnings.push(&self.name, text);
                 None
             }

@@ -9,7 +9,7 @@ pub(super) enum Storage {
 }
 
 impl Storage {
-    /// By the name of rosbag2's plugin.
+    /// Returns the storage of rosbag2's plugin name.
     pub fn from_identifier(identifier: &str) -> Option<Self> {
         match identifier {
             "mcap" | "rosbag2_storage_mcap" => Some(Self::Mcap),
@@ -30,7 +30,7 @@ impl Storage {
         }
     }
 
-    /// The name of rosbag2's plugin.
+    /// Returns rosbag2's plugin name.
     pub fn identifier(self) -> &'static str {
         match self {
             Self::Mcap => "mcap",

@@ -1,4 +1,4 @@
-//! The wanted messages of one file, as its storage gives them.
+//! The selected messages of one file, as its storage provides them.
 
 use std::collections::HashSet;
 
@@ -24,26 +24,27 @@ impl Wanted {
         self.overlaps(log_time_ns, log_time_ns)
     }
 
-    /// Whether a message logged from `first_ns` to `last_ns` can be wanted.
+    /// Whether a message logged from `first_ns` to `last_ns` can be selected.
     pub fn overlaps(&self, first_ns: u64, last_ns: u64) -> bool {
         last_ns >= self.start_ns && self.end_ns.is_none_or(|end| first_ns < end)
     }
 }
 
-/// What reading brings to light.
+/// What reading finds: topics and warnings.
 #[derive(Debug)]
 pub(super) struct Findings {
     pub warnings: Warnings,
     pub topics: TopicTable,
 }
 
-/// The wanted messages of one file in the order of log time.
+/// The selected messages of one file in the order of log time.
 pub(super) trait Stream: Send {
-    /// Log time of the next message in nanoseconds, none after the last.
+    /// Returns the log time of the next message in nanoseconds; `None` after the last.
     fn peek(&mut self, found: &mut Findings) -> Option<u64>;
 
-    /// The next message: its bytes into `data` (cleared first), its topic as the value.
+    /// Reads the next message: its bytes into `data` (cleared first). Returns its topic.
     ///
-    /// None if this one cannot be read; that was warned of, and the next one may be fine.
+    /// Returns `None` if this message cannot be read. A warning was added, and the next message may
+    /// be fine.
     fn take(&mut self, data: &mut Vec<u8>, found: &mut Findings) -> Option<usize>;
 }

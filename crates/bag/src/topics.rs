@@ -1,10 +1,10 @@
-//! The topics of a recording: those that it tells of, and those that its files turn out to have.
+//! The topics of a recording: those in its metadata, and those found in its files.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Topic;
 
-/// One topic for each name, type and serialization, sorted by them.
+/// Merges topics to one per name, type and serialization, sorted by them.
 pub(super) fn merge_topics(topics: Vec<Topic>) -> Vec<Topic> {
     let mut merged = BTreeMap::<_, Topic>::new();
     for topic in topics {
@@ -21,11 +21,11 @@ pub(super) fn merge_topics(topics: Vec<Topic>) -> Vec<Topic> {
     merged.into_values().collect()
 }
 
-/// The topics while messages are read; grows where a file has another type than the recording tells of.
+/// The topics during reading. Grows if a file has another type than the recording's metadata.
 #[derive(Debug)]
 pub(super) struct TopicTable {
     topics: Vec<Topic>,
-    /// Indices of the topics of each name that is wanted.
+    /// The indices of the topics of each selected name.
     wanted: HashMap<String, Vec<usize>>,
 }
 
@@ -49,8 +49,8 @@ impl TopicTable {
         &self.topics
     }
 
-    /// The index of a file's topic; none where its name is not wanted. What the file does not say of it is as the
-    /// recording has it.
+    /// Returns the index of a file's topic; `None` if its name is not selected. Missing details
+    /// come from the recording.
     pub fn index(&mut self, mut topic: Topic) -> Option<usize> {
         let of_name = self.wanted.get_mut(&topic.name)?;
         let agrees = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;

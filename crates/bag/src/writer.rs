@@ -1,8 +1,8 @@
-//! Writing a recording as MCAP, with the `metadata.yaml` that `ros2 bag` wants.
+//! Writes a recording as MCAP, with the `metadata.yaml` for `ros2 bag`.
 //!
-//! Chunks are short (1 MiB or 1 s) and each goes to disk in one piece, complete with its index
-//! records, so that a killed process leaves a file that lacks the last second and the summary but
-//! is otherwise whole. The same messages always give the same bytes.
+//! Chunks are short (1 MiB or 1 s), and each is written to disk in one piece with its index
+//! records. After a crash, the file only lacks the last second and the summary. The same messages
+//! always give the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,18 +17,18 @@ use super::metadata;
 use super::storage::Storage;
 use super::written_metadata::{self, Qos, WrittenTopic};
 
-/// A chunk ends with the message that brings it to this many bytes, before compression.
+/// A chunk ends with the message that reaches this number of bytes, before compression.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// A chunk ends with the message that was logged this long after its first.
+/// A chunk ends with the message logged this long after its first.
 const CHUNK_NS: u64 = 1_000_000_000;
 
 /// A topic to write.
 #[derive(Debug, Clone, Copy)]
 pub struct TopicSpec<'a> {
     pub name: &'a str,
-    /// As in `sensor_msgs/msg/Image`.
+    /// Such as `sensor_msgs/msg/Image`.
     pub type_name: &'a str,
-    /// The `.msg` text of the type and, after separators, of all types within (`ros2msg`).
+    /// The `.msg` text of the type and, after separators, of all nested types (`ros2msg`).
     pub definition: &'a str,
     pub qos: Qos,
 }
@@ -37,36 +37,36 @@ pub struct TopicSpec<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicId(usize);
 
-/// What [`RecordingWriter::finish`] has written.
+/// The result of [`RecordingWriter::finish`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenRecording {
     pub mcap: PathBuf,
     pub metadata: PathBuf,
     pub message_count: u64,
-    /// Name and number of messages of each topic, in the order in which they were added.
+    /// The name and number of messages of each topic, in the order of addition.
     pub topics: Vec<(String, u64)>,
 }
 
-/// A recording that is being written. Dropped without [`finish`](Self::finish), the MCAP file
-/// holds all that was written, and there is no `metadata.yaml`.
+/// A recording being written. If it is dropped without [`finish`](Self::finish), the MCAP file has
+/// everything written so far, without `metadata.yaml`.
 pub struct RecordingWriter {
     target: Target,
     mcap: mcap::Writer<BufWriter<File>>,
     topics: Vec<WrittenTopic>,
     channels: Vec<u16>,
-    /// First and last log time in nanoseconds.
+    /// The first and last log time in nanoseconds.
     start_end_ns: Option<(u64, u64)>,
     chunk_bytes: u64,
     chunk_start_ns: u64,
 }
 
 impl RecordingWriter {
-    /// Start a recording: `path` ending in `.mcap` is that file, with `metadata.yaml` beside it;
-    /// any other path is a bag folder, made as `path/NAME_0.mcap` and `path/metadata.yaml`.
+    /// Starts a recording: a `path` ending in `.mcap` is that file, with `metadata.yaml` beside it.
+    /// Any other path is a bag folder with `path/NAME_0.mcap` and `path/metadata.yaml`.
     ///
     /// # Errors
-    /// The output exists and `force` is not set, or something there is not a recording of that
-    /// name, which `force` does not replace either. Nothing was touched then.
+    /// The output exists and `force` is not set, or it contains something other than a recording of
+    /// that name, which `force` does not replace either. Nothing is changed then.
     pub fn create(path: &Path, force: bool) -> Result<Self, BagError> {
         let target = Target::check(path, force)?;
         std::fs::create_dir_all(&target.folder).map_err(BagError::io(&target.folder))?;
@@ -78,9 +78,9 @@ impl RecordingWriter {
             .profile("ros2")
             .library(concat!("shuffledet ", env!("CARGO_PKG_VERSION")))
             .compression(Some(Compression::Zstd))
-            // One thread, since the bytes could depend on the number of them.
+            // One thread, because the bytes could depend on their number.
             .compression_threads(0)
-            // Chunks are ended here, by time too, and then written in one piece.
+            // Chunks end here, also by time, and are then written in one piece.
             .chunk_size(None)
             .disable_seeking(true)
             .create(BufWriter::new(file))
@@ -97,16 +97,16 @@ impl RecordingWriter {
         })
     }
 
-    /// Add a topic of CDR messages. One name may have topics of several types.
+    /// Adds a topic of CDR messages. One name may have topics of several types.
     ///
     /// # Errors
-    /// A topic of that name and type was added already, or the file cannot be written.
+    /// A topic with that name and type exists already, or the file cannot be written.
     pub fn add_topic(&mut self, topic: &TopicSpec) -> Result<TopicId, BagError> {
         let is_same = |t: &WrittenTopic| t.name == topic.name && t.type_name == topic.type_name;
         if self.topics.iter().any(is_same) {
             return Err(BagError::Topic {
                 topic: topic.name.to_owned(),
-                reason: "it has been added already".into(),
+                reason: "it was already added".into(),
             });
         }
         let profiles = topic.qos.to_profiles();
@@ -126,10 +126,10 @@ impl RecordingWriter {
         Ok(TopicId(self.topics.len() - 1))
     }
 
-    /// Write a message, logged at `log_time_ns` (nanoseconds since the epoch).
+    /// Writes a message, logged at `log_time_ns` (nanoseconds since the epoch).
     ///
     /// # Errors
-    /// `topic` is of another writer, or the file cannot be written.
+    /// `topic` is from another writer, or the file cannot be written.
     pub fn write(&mut self, topic: TopicId, log_time_ns: u64, data: &[u8]) -> Result<(), BagError> {
         let (Some(&channel_id), Some(written)) =
             (self.channels.get(topic.0), self.topics.get_mut(topic.0))
@@ -154,7 +154,7 @@ impl RecordingWriter {
         if self.chunk_bytes == 0 {
             self.chunk_start_ns = log_time_ns;
         }
-        // A message without data takes room too.
+        // A message without data also takes space.
         self.chunk_bytes += 1 + data.len() as u64;
         if self.chunk_bytes >= CHUNK_BYTES || log_time_ns.abs_diff(self.chunk_start_ns) >= CHUNK_NS
         {
@@ -164,7 +164,7 @@ impl RecordingWriter {
         Ok(())
     }
 
-    /// Complete the file with its index, and write `metadata.yaml`.
+    /// Completes the file with its index, and writes `metadata.yaml`.
     pub fn finish(mut self) -> Result<WrittenRecording, BagError> {
         self.mcap.finish().map_err(self.target.failed())?;
         let Target {
@@ -189,12 +189,12 @@ impl RecordingWriter {
     }
 }
 
-/// Where to write, checked.
+/// The checked output path.
 struct Target {
     folder: PathBuf,
     mcap: PathBuf,
     metadata: PathBuf,
-    /// Files to remove first.
+    /// The files to remove first.
     replaced: Vec<PathBuf>,
 }
 
@@ -205,11 +205,11 @@ impl Target {
             reason: reason.into(),
         };
         let Some(name) = path.file_name() else {
-            return Err(refuse(path, "names no file or folder"));
+            return Err(refuse(path, "is not the path of a file or folder"));
         };
         let lone = path.extension().is_some_and(|e| e == "mcap");
         if !lone && Storage::from_extension(path).is_some() {
-            return Err(refuse(path, "only a .mcap file or a bag folder is written"));
+            return Err(refuse(path, "expected a .mcap file or a bag folder"));
         }
         let (folder, mcap) = if lone {
             let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
@@ -249,7 +249,7 @@ impl Target {
                     || entry == mcap
                     || described.iter().any(|file| folder.join(file) == entry);
                 if !ours {
-                    return Err(refuse(&entry, "is no part of the recording to replace"));
+                    return Err(refuse(&entry, "is not part of the recording to replace"));
                 }
                 replaced.push(entry);
             }
@@ -268,7 +268,7 @@ impl Target {
         }
     }
 
-    /// For `map_err`: the writer's error with the path.
+    /// Returns a function for `map_err` that adds the path to the writer's error.
     fn failed(&self) -> impl FnOnce(McapError) -> BagError + '_ {
         |source| BagError::Write {
             path: self.mcap.clone(),

@@ -1,4 +1,4 @@
-//! `metadata.yaml` as it is written: version 5, which ROS 2 Humble and everything later reads.
+//! Writes `metadata.yaml` in version 5, which ROS 2 Humble and later read.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,20 +9,20 @@ use super::error::BagError;
 use super::metadata::FILE_NAME;
 use shuffledet_core::whole_file::{beside, keep};
 
-/// The quality of service under which `ros2 bag play` offers a topic.
+/// The quality of service with which `ros2 bag play` publishes a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Qos {
-    /// How many messages are kept for a slow subscriber.
+    /// The number of messages kept for a slow subscriber.
     pub depth: u32,
     /// Reliable, or best effort.
     pub reliable: bool,
-    /// Transient local, so that late subscribers get the last messages, or volatile.
+    /// Transient local, so that late subscribers receive the last messages, or volatile.
     pub transient_local: bool,
 }
 
 impl Qos {
-    /// The list of one profile as text, with the numbers that rosbag2 of Humble writes for keep
-    /// last, the policies, and durations without a limit.
+    /// Returns the list with one profile as text, with the numbers that rosbag2 of Humble writes
+    /// for keep last, the policies, and unlimited durations.
     pub(super) fn to_profiles(self) -> String {
         let reliability = if self.reliable { 1 } else { 2 };
         let durability = if self.transient_local { 1 } else { 2 };
@@ -96,7 +96,7 @@ struct FileInformation<'a> {
     message_count: u64,
 }
 
-/// Write the `metadata.yaml` of a recording that is the one file `mcap` in `folder`: completely or
+/// Writes the `metadata.yaml` of a recording with the one file `mcap` in `folder`: completely or
 /// not at all.
 pub(super) fn write(
     folder: &Path,

@@ -1,4 +1,5 @@
-//! How much a YAML document is once its aliases stand for what they name: a short one can become gigabytes.
+//! Estimates the size of a YAML document with its aliases expanded: a short document can become
+//! gigabytes.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,16 +7,16 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess};
 use serde::de::{VariantAccess, Visitor};
 
-/// What one value costs besides its text, in bytes.
+/// The size of one value besides its text, in bytes.
 const VALUE: u64 = 64;
 
-/// Parses `text`, and fails where its values would take more than about `most` bytes.
+/// Parses `text`. Fails if its values would take more than about `most` bytes.
 pub(super) fn check(text: &str, most: u64) -> Result<(), serde_yaml::Error> {
     let left = Cell::new(most);
     Counted { left: &left }.deserialize(serde_yaml::Deserializer::from_str(text))
 }
 
-/// Any value, of which nothing is kept.
+/// Any value; it is parsed and discarded.
 #[derive(Clone, Copy)]
 struct Counted<'a> {
     left: &'a Cell<u64>,
@@ -27,7 +28,7 @@ impl Counted<'_> {
         let left = self.left.get().checked_sub(cost);
         self.left.set(left.unwrap_or(0));
         left.map(|_| ())
-            .ok_or_else(|| E::custom("its aliases make it too long"))
+            .ok_or_else(|| E::custom("its aliases expand it beyond the limit"))
     }
 }
 
@@ -111,7 +112,10 @@ mod tests {
         let aliases = "*a, ".repeat(1000);
         let text = format!("a: &a [{list}]\nb: [{aliases}]\n");
         let told = check(&text, 1 << 20).unwrap_err().to_string();
-        assert!(told.contains("its aliases make it too long"), "{told}");
+        assert!(
+            told.contains("its aliases expand it beyond the limit"),
+            "{told}"
+        );
         check(&text, 1 << 30).unwrap();
     }
 }

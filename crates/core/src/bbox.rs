@@ -1,6 +1,6 @@
 //! Axis-aligned boxes.
 
-/// Corners in pixels, `x1 <= x2` and `y1 <= y2` in a box that covers something.
+/// Corners in pixels. A box with an area has `x1 <= x2` and `y1 <= y2`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BBox {
     pub x1: f32,
@@ -10,22 +10,22 @@ pub struct BBox {
 }
 
 impl BBox {
-    /// In pixels.
+    /// Returns the width in pixels.
     pub fn width(&self) -> f32 {
         self.x2 - self.x1
     }
 
-    /// In pixels.
+    /// Returns the height in pixels.
     pub fn height(&self) -> f32 {
         self.y2 - self.y1
     }
 
-    /// In square pixels; 0 where a side is negative or not a number.
+    /// Returns the area in square pixels; 0 if a side is negative or NaN.
     pub fn area(&self) -> f32 {
         self.width().max(0.0) * self.height().max(0.0)
     }
 
-    /// Intersection over union, in [0, 1]; 0 with a box that covers nothing.
+    /// Returns the intersection over union, in [0, 1]; 0 if one of the boxes has no area.
     pub fn iou(&self, other: &BBox) -> f32 {
         let overlap = BBox {
             x1: self.x1.max(other.x1),
@@ -36,7 +36,7 @@ impl BBox {
         .area();
         let (ours, theirs) = (self.area(), other.area());
         let union = ours + theirs - overlap;
-        // `min` and `max` above pass over what is not a number, the areas do not
+        // `min` and `max` above ignore NaN, the areas do not
         if ours > 0.0 && theirs > 0.0 && overlap > 0.0 && union.is_finite() {
             (overlap / union).min(1.0)
         } else {
@@ -44,7 +44,7 @@ impl BBox {
         }
     }
 
-    /// The part within an image of `width` by `height` pixels.
+    /// Returns the part within an image of `width` by `height` pixels.
     pub fn clip(&self, width: f32, height: f32) -> BBox {
         BBox {
             x1: self.x1.clamp(0.0, width),

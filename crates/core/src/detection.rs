@@ -5,10 +5,11 @@ use super::BBox;
 /// An object in an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
-    /// The model's own index; its name is in the model's labels.
+    /// The index in the model; the model's labels have its name.
     pub class_id: usize,
     /// In [0, 1].
     pub score: f32,
-    /// In pixels; of the model's input until [`OutputReader::suppress`], of the image, clipped to it, after.
+    /// In pixels: of the model's input before [`OutputReader::suppress`], of the image and clipped
+    /// to it after.
     pub bbox: BBox,
 }

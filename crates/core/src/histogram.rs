@@ -1,9 +1,9 @@
-//! How long each stage took over all frames.
+//! The durations of each stage over all frames.
 //!
-//! One HDR histogram per stage: nanoseconds from 1 ns to 60 s with three significant digits, so every
-//! figure is within 0.1 % of what was measured. Longer durations count as 60 s. All memory is taken
-//! when the histograms are made (about 2 MB of addresses, of which only the pages in use are touched);
-//! recording allocates nothing and cannot fail.
+//! One HDR histogram per stage: nanoseconds from 1 ns to 60 s with three significant digits, so
+//! every figure is within 0.1 % of the measured value. Longer durations count as 60 s. All memory
+//! is reserved at creation (about 2 MB of addresses, of which only the used pages are touched).
+//! Recording allocates nothing and cannot fail.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -12,7 +12,8 @@ use super::{Quantiles, Stage, Trace};
 
 const LONGEST_NS: u64 = 60_000_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
-/// Where the evenly spaced bins of [`StageHistograms::bins`] end and the overflow bin begins.
+/// The quantile at which the evenly spaced bins of [`StageHistograms::bins`] end and the overflow
+/// bin begins.
 const PLOTTED_QUANTILE: f64 = 0.995;
 
 /// The durations of every stage.
@@ -22,13 +23,13 @@ pub struct StageHistograms {
     stages: Vec<Histogram<u64>>,
 }
 
-/// A bar of a histogram: frames whose duration lies above `low_ms`, up to and including `high_ms`.
+/// A bar of a histogram: frames with a duration above `low_ms`, up to and including `high_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Bin {
     pub low_ms: f64,
     pub high_ms: f64,
     pub count: u64,
-    /// The last bin where it is wider than the others: the slowest frames, up to the maximum.
+    /// Whether this is a wider last bin with the slowest frames, up to the maximum.
     pub overflow: bool,
 }
 
@@ -53,14 +54,15 @@ impl StageHistograms {
         }
     }
 
-    /// Counts one duration in milliseconds, as of a frame that was recorded elsewhere.
+    /// Counts one duration in milliseconds, for a frame recorded elsewhere.
     pub fn record_ms(&mut self, stage: Stage, ms: f64) {
-        // a float beyond what the integer holds becomes its nearest end, and NaN 0
+        // the cast saturates, and NaN becomes 0
         let ns = (ms * 1e6).round() as u64;
         self.stages[stage as usize].saturating_record(ns.min(LONGEST_NS));
     }
 
-    /// In the order of [`Stage::ALL`]; stages that no frame completed are absent.
+    /// Returns the quantiles in the order of [`Stage::ALL`], without stages that no frame
+    /// completed.
     pub fn quantiles(&self) -> Vec<(Stage, Quantiles)> {
         let stages = Stage::ALL.into_iter().zip(&self.stages);
         stages
@@ -69,9 +71,9 @@ impl StageHistograms {
             .collect()
     }
 
-    /// The stage's distribution in at most `most` bins of equal width from the minimum to the 99.5 %
-    /// quantile, and one overflow bin where any frame took longer. Counts add up to the frames that
-    /// completed the stage; no bin when there are none or `most` is 0.
+    /// Returns the stage's distribution in at most `most` bins of equal width from the minimum to
+    /// the 99.5 % quantile, and one overflow bin if any frame took longer. The counts add up to the
+    /// frames that completed the stage. Returns no bins if there are none or `most` is 0.
     pub fn bins(&self, stage: Stage, most: usize) -> Vec<Bin> {
         let histogram = &self.stages[stage as usize];
         if histogram.is_empty() || most == 0 {
@@ -80,7 +82,7 @@ impl StageHistograms {
         let low = histogram.min();
         let high = histogram.value_at_quantile(PLOTTED_QUANTILE).max(low + 1);
         let span = high - low;
-        // bins narrower than what the histogram can tell apart would come out as a comb
+        // bins narrower than the histogram's resolution would leave gaps between bars
         let resolution = histogram.equivalent_range(high).max(1);
         let wanted = (span / resolution).clamp(1, most as u64);
         let width = span as f64 / wanted as f64;
@@ -115,7 +117,7 @@ impl StageHistograms {
     }
 }
 
-/// In milliseconds, of a histogram of nanoseconds; all 0 of an empty one.
+/// Returns quantiles in milliseconds from a histogram of nanoseconds; all 0 if it is empty.
 pub fn quantiles_of(histogram: &Histogram<u64>) -> Quantiles {
     let at = |quantile| ms(histogram.value_at_quantile(quantile) as f64);
     Quantiles {

@@ -1,4 +1,4 @@
-//! The names of a model's classes.
+//! The class names of a model.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -10,11 +10,11 @@ use crate::text;
 #[serde(deny_unknown_fields)]
 pub struct Label {
     pub name: String,
-    /// The class's id in the data set's annotations, for COCO results.
+    /// The class id in the data set's annotations, for COCO results.
     pub category_id: u32,
 }
 
-/// Names by class id, the model's own index. Never empty, no name twice.
+/// Class names by class id, the index in the model. Never empty, and without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels(Vec<Label>);
 
@@ -23,12 +23,12 @@ pub struct Labels(Vec<Label>);
 pub enum LabelsError {
     #[error("the list of labels is empty")]
     Empty,
-    #[error("label {0:?} stands twice")]
+    #[error("label {0:?} is listed twice")]
     Twice(String),
 }
 
 impl Labels {
-    /// Labels in the order of class ids, their names as [`text::name`] gives them.
+    /// Creates labels in the order of class ids, with names normalised by [`text::name`].
     pub fn new(mut labels: Vec<Label>) -> Result<Self, LabelsError> {
         for label in &mut labels {
             label.name = text::name(&label.name).into_owned();
@@ -44,28 +44,28 @@ impl Labels {
         Ok(Self(labels))
     }
 
-    /// How many; at least 1.
+    /// Returns the number of classes, at least 1.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The class's name; empty for an id that the model does not have.
+    /// Returns the class name; empty for an id that the model does not have.
     pub fn name(&self, class_id: usize) -> &str {
         self.0.get(class_id).map_or("", |label| &label.name)
     }
 
-    /// The class's id in the data set; 0 for an id that the model does not have.
+    /// Returns the class id in the data set; 0 for an id that the model does not have.
     pub fn category_id(&self, class_id: usize) -> u32 {
         self.0.get(class_id).map_or(0, |label| label.category_id)
     }
 
-    /// The class of that name, in whichever Unicode normal form it is.
+    /// Returns the class with that name, in any Unicode normal form.
     pub fn class_id(&self, name: &str) -> Option<usize> {
         let name = text::name(name);
         self.0.iter().position(|label| label.name == name)
     }
 
-    /// In the order of class ids.
+    /// Returns the names in the order of class ids.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|label| label.name.as_str())
     }

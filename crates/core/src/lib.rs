@@ -1,6 +1,6 @@
-//! Boxes, detections, labels, a model's input, a frame's trace and outcome, and the figures of a run.
+//! Boxes, detections, labels, model inputs, and the traces, outcomes and figures of frames.
 //!
-//! This crate is the leaf that all others share. It opens no camera, no recording and no model.
+//! All other crates build on this one. It opens no camera, recording or model.
 //!
 //! ```
 //! use shuffledet_core::BBox;

@@ -1,9 +1,11 @@
-//! Where files lie that no argument names: models, ONNX Runtime, the mirror of the project's downloads.
+//! Default locations of files without an argument: models, ONNX Runtime, the local mirror of
+//! downloads.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The checkout that this executable was built in, if it was set up there (`make demo` makes its `.deps`).
+/// Returns the checkout that this executable was built in, if it was set up there (`make demo`
+/// creates its `.deps`).
 fn checkout() -> Option<PathBuf> {
     let executable = env::current_exe().ok()?;
     let set_up =
@@ -17,14 +19,15 @@ fn from_environment(variable: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// The folder of fetched models: `SHUFFLEDET_MODEL_DIR`, else the checkout's `.deps/models`, else the user's cache.
+/// Returns the folder of fetched models: `SHUFFLEDET_MODEL_DIR`, otherwise the checkout's
+/// `.deps/models`, otherwise the user's cache.
 pub fn model_folder() -> PathBuf {
     from_environment("SHUFFLEDET_MODEL_DIR")
         .or_else(|| Some(checkout()?.join(".deps/models")))
         .unwrap_or_else(|| user_cache().join("models"))
 }
 
-/// What may be thrown away: `XDG_CACHE_HOME/shuffledet`, else `~/.cache/shuffledet`.
+/// Returns the cache folder: `XDG_CACHE_HOME/shuffledet`, otherwise `~/.cache/shuffledet`.
 pub fn user_cache() -> PathBuf {
     from_environment("XDG_CACHE_HOME")
         .or_else(|| Some(from_environment("HOME")?.join(".cache")))
@@ -32,7 +35,8 @@ pub fn user_cache() -> PathBuf {
         .join("shuffledet")
 }
 
-/// The ONNX Runtime library: `ORT_DYLIB_PATH`, else the checkout's, else the bare name for the system's loader.
+/// Returns the ONNX Runtime library: `ORT_DYLIB_PATH`, otherwise the checkout's, otherwise the bare
+/// name for the system's loader.
 pub fn onnx_runtime() -> PathBuf {
     const NAME: &str = "libonnxruntime.so";
     from_environment("ORT_DYLIB_PATH")

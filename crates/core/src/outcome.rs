@@ -1,33 +1,33 @@
-//! What became of a frame.
+//! The outcomes of frames.
 
 use std::borrow::Cow;
 
-/// What became of a frame. Every frame has one.
+/// The outcome of a frame. Every frame has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its detections, none or more, are valid.
+    /// Its detections are valid; there may be none.
     Published,
     Dropped(DropReason),
     Failed(Failure),
 }
 
-/// Why a frame was not worked on.
+/// Why a frame was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropReason {
-    /// A newer one of the same camera came before its turn.
+    /// A newer frame of the same camera arrived before its turn.
     Superseded,
-    /// It was older than the camera's `max_age_ms` when its turn came.
+    /// It was older than the camera's `max_age_ms` at its turn.
     TooOld,
-    /// Frames came faster than the camera's `max_rate_hz` allows.
+    /// Frames arrived faster than the camera's `max_rate_hz`.
     RateLimited,
-    /// Its camera is not enabled.
+    /// Its camera is disabled.
     Disabled,
-    /// Its stamp says that it is no new frame.
+    /// Its stamp shows that it is not a new frame.
     Stamp(Oddity),
 }
 
 impl DropReason {
-    /// The name to count by.
+    /// Returns the reason's key in counters.
     pub const fn name(self) -> &'static str {
         match self {
             DropReason::Superseded => "superseded",
@@ -39,31 +39,32 @@ impl DropReason {
     }
 }
 
-/// Why a frame could not be worked on.
+/// Why processing a frame failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The name to count by: `malformed_message`, `unknown_encoding`, ...
+    /// The reason's key in counters: `malformed_message`, `unknown_encoding`, ...
     pub reason: &'static str,
-    /// What was expected and found.
+    /// What was expected and what was found.
     pub message: Cow<'static, str>,
 }
 
-/// What is odd about a frame's stamp.
+/// What is wrong with a frame's stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Oddity {
-    /// 0: the camera does not stamp. Age is counted from reception.
+    /// 0: the camera does not set stamps. The age counts from reception.
     Zero,
-    /// Later than the clock allows. Age is counted from reception.
+    /// Later than the clock allows. The age counts from reception.
     Future,
-    /// So long ago that no transport held the frame up: it is of another clock, as in a recording that is played
-    /// without its clock. Age is counted from reception.
+    /// Older than any transport delay: the stamp is from another clock, as in a recording played
+    /// without its clock. The age counts from reception.
     Past,
-    /// That of the frame before. The frame is dropped.
+    /// Equal to the previous frame's stamp. The frame is dropped.
     Duplicate,
-    /// A little before that of the frame before: it was overtaken on its way. The frame is dropped.
+    /// Slightly before the previous frame's stamp: the frame was overtaken in transit. It is
+    /// dropped.
     OutOfOrder,
-    /// Far before that of the frame before: a recording began anew, or a clock was set. Counting begins anew,
-    /// and the age of this frame is counted from reception.
+    /// Far before the previous frame's stamp: a recording was restarted or a clock was set.
+    /// Counting starts over, and the age of this frame counts from reception.
     Jump,
 }
 
@@ -77,7 +78,7 @@ impl Oddity {
         Oddity::Jump,
     ];
 
-    /// The name to count by.
+    /// Returns the key in counters.
     pub const fn name(self) -> &'static str {
         match self {
             Oddity::Zero => "stamp_zero",
@@ -89,7 +90,7 @@ impl Oddity {
         }
     }
 
-    /// Whether the stamp says how old the frame is.
+    /// Whether the age of the frame follows from its stamp.
     pub fn tells_age(self) -> bool {
         !matches!(
             self,
@@ -97,7 +98,7 @@ impl Oddity {
         )
     }
 
-    /// Whether such a frame is not worked on.
+    /// Whether such a frame is dropped.
     pub fn drops(self) -> bool {
         matches!(self, Oddity::Duplicate | Oddity::OutOfOrder)
     }

@@ -4,12 +4,12 @@
 pub struct Preview {
     pub topic: String,
     pub stamp_ns: i64,
-    /// A whole JPEG file.
+    /// The bytes of a JPEG file.
     pub jpeg: Vec<u8>,
-    /// Of the JPEG, pixels.
+    /// In pixels of the JPEG.
     pub width: u32,
     pub height: u32,
     pub detections: usize,
-    /// What is to be seen, such as `2 car, 1 truck`; may be empty.
+    /// The content, for example `2 car, 1 truck`; may be empty.
     pub caption: String,
 }

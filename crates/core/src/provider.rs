@@ -1,24 +1,25 @@
-//! What became of the execution providers that were asked for.
+//! The states of the execution providers in `runtime.providers`.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// An execution provider that was asked for.
+/// The state of an execution provider in `runtime.providers`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ProviderFate {
-    /// As in the parameter `runtime.providers`: `cpu`, `cuda`, `tensorrt`, ...
+    /// The name in the parameter `runtime.providers`: `cpu`, `cuda`, `tensorrt`, ...
     pub provider: String,
     pub used: bool,
-    /// Why it was not used, with the mend; `None` when it was, by every session.
+    /// Why it is not used, with a fix; `None` if every session uses it.
     pub reason: Option<String>,
-    /// `reason` as far as a program can act on it.
+    /// The cause in `reason`, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// How often it failed while it ran.
+    /// How often it failed while running.
     #[serde(skip_serializing_if = "is_zero")]
     pub failures: u64,
-    /// Which providers run the nodes of its session, the busiest first; empty where that was not measured.
+    /// Which providers run the nodes of its session, the busiest first; empty if that was not
+    /// measured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub placement: Vec<Placed>,
 }
@@ -27,15 +28,15 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// Why a provider is not used, as far as a program can act on it.
+/// Why a provider is not used, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Another before it in the list works.
+    /// A provider before it in the list works.
     NotNeeded,
-    /// `runtime.strict`.
+    /// Excluded by `runtime.strict`.
     Forbidden,
-    /// Its session is being made.
+    /// Its session is being created.
     Preparing,
     NotInBuild,
     LibraryMissing,
@@ -45,7 +46,7 @@ pub enum Cause {
     OutOfMemory,
     DeviceLost,
     OperatorUnsupported,
-    /// Its outputs are not those of the provider that serves.
+    /// Its outputs differ from those of the serving provider.
     SelfTestFailed,
     Other,
 }
@@ -70,14 +71,15 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What one provider runs of a session.
+/// The part of a session that one provider runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Placed {
-    /// As in `runtime.providers` where it is one of them, else ONNX Runtime's name.
+    /// The name in `runtime.providers` if it is listed there, otherwise ONNX Runtime's name.
     pub provider: String,
-    /// Nodes of the graph as it runs; a part of the model that the provider compiles into one counts as one.
+    /// The nodes of the optimised graph; a part that the provider compiles into one node counts as
+    /// one.
     pub nodes: u64,
-    /// Of the time of all nodes, in [0, 1].
+    /// The share of the time of all nodes, in [0, 1].
     pub time_share: f64,
 }
 

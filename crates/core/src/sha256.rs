@@ -1,4 +1,4 @@
-//! The sha256 of bytes, in lower-case hexadecimal.
+//! Computes sha256 sums in lower-case hexadecimal.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// Of bytes in memory.
+/// Returns the sha256 of bytes in memory.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(Sha256::digest(bytes).as_slice())
 }
 
-/// Of a file, read in pieces.
+/// Returns the sha256 of a file, which is read in pieces.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -19,7 +19,7 @@ pub fn file_sha256(path: &Path) -> io::Result<String> {
     copy_hashed(File::open(path)?, &mut io::sink())
 }
 
-/// Copies everything and gives its sha256.
+/// Copies everything and returns its sha256.
 pub fn copy_hashed(mut from: impl Read, to: &mut impl Write) -> io::Result<String> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

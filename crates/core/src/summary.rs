@@ -1,4 +1,4 @@
-//! What a run came to, as data. `docs/formats.md` documents its JSON form.
+//! The results of a run as data. `docs/formats.md` documents the JSON form.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ pub struct Summary {
     pub fps: f64,
     /// Seconds from the first read to the last publish.
     pub wall_s: f64,
-    /// In the order of [`Stage::ALL`]; stages that no frame reached are absent.
+    /// In the order of [`Stage::ALL`], without stages that no frame reached.
     #[serde(serialize_with = "stages_as_map")]
     pub stages_ms: Vec<(Stage, Quantiles)>,
     /// The execution provider that ran, by ONNX Runtime's name.
     pub provider: String,
-    /// Every provider that was asked for, in order of preference, and what became of it.
+    /// The states of all providers in `runtime.providers`, in order of preference.
     pub providers: Vec<ProviderFate>,
-    /// Whole frames worked on in parallel.
+    /// The number of frames processed in parallel.
     pub workers: usize,
     pub model: ModelIdentity,
     /// Published detections by label.
@@ -30,16 +30,16 @@ pub struct Summary {
     /// The recording's path as given.
     pub recording: String,
     pub topics: Vec<String>,
-    /// What the reader had to say of the recording: truncated, unindexed, ...
+    /// The warnings of the reader of the recording: truncated, unindexed, ...
     pub warnings: Vec<String>,
     /// The first failures, at most [`Summary::FAILURES_KEPT`].
     pub failures: Vec<FailureNote>,
-    /// Of shuffledet, ONNX Runtime, OpenCV.
+    /// The versions of shuffledet, ONNX Runtime and OpenCV.
     pub versions: BTreeMap<String, String>,
 }
 
 impl Summary {
-    /// Later failures are counted, and not listed.
+    /// The maximum number of listed failures; later ones are only counted.
     pub const FAILURES_KEPT: usize = 100;
 }
 
@@ -54,7 +54,7 @@ pub struct FrameCounts {
     pub failed: BTreeMap<String, u64>,
 }
 
-/// Milliseconds.
+/// In milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     pub min: f64,
@@ -64,11 +64,11 @@ pub struct Quantiles {
     pub max: f64,
 }
 
-/// Which model ran.
+/// The model that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelIdentity {
     pub name: String,
-    /// Of the ONNX file as it was given, lower-case hexadecimal.
+    /// The sha256 of the unmodified ONNX file, in lower-case hexadecimal.
     pub sha256: String,
 }
 
@@ -76,7 +76,7 @@ pub struct ModelIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailureNote {
     pub topic: String,
-    /// The header's stamp; the log time where the header could not be read.
+    /// The header's stamp; the log time if the header could not be read.
     pub stamp_ns: i64,
     pub reason: String,
 }
@@ -92,7 +92,7 @@ fn stages_as_map<S: Serializer>(
     map.end()
 }
 
-/// The most frequent first, equals by name.
+/// Sorts by count, the highest first, then by name.
 pub fn by_count<'a>(
     counts: impl IntoIterator<Item = (&'a String, &'a u64)>,
 ) -> Vec<(&'a str, u64)> {

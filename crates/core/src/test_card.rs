@@ -1,7 +1,8 @@
-//! A picture that needs no file: what a model is tried on before there are frames.
+//! A generated image on which a model is tested before there are frames.
 
-/// The level of one channel (0 to 2) of the pixel at (`x`, `y`): slopes, discs of one colour and a little noise, so that
-/// every layer has something to do. The same for the same arguments, on every machine.
+/// Returns the level of one channel (0 to 2) of the pixel at (`x`, `y`): gradients, discs of one
+/// colour and a little noise, so that every layer has something to do. The result is the same on
+/// every machine.
 pub fn level(x: u32, y: u32, channel: u32) -> u8 {
     let slope = (x * (channel + 1) + y * (3 - channel)) / 4 % 256;
     let (cell_x, cell_y) = (x % 96, y % 96);
@@ -14,7 +15,7 @@ pub fn level(x: u32, y: u32, channel: u32) -> u8 {
     disc.unwrap_or(slope).saturating_add(noise).min(255) as u8
 }
 
-/// BGR pixels, row by row without padding.
+/// Returns BGR pixels, row by row without padding.
 pub fn pixels(width: u32, height: u32) -> Vec<u8> {
     let at = |y| (0..width).flat_map(move |x| (0..3).map(move |channel| level(x, y, channel)));
     (0..height).flat_map(at).collect()

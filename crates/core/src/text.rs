@@ -1,6 +1,6 @@
-//! Text as people's tools write it. Every file of text that a user can give is read by [`read`] or decoded by [`decode`]:
-//! a byte order mark is no part of it, its lines end in LF, CRLF or CR, and UTF-16 with a byte order mark is UTF-16.
-//! Names in it are compared as [`name`] gives them.
+//! Reads text files as common tools write them. [`read`] or [`decode`] handles every text file of a
+//! user: it removes a byte order mark, accepts line ends of LF, CRLF or CR, and decodes UTF-16 with
+//! a byte order mark. Names in it are compared after [`name`].
 
 use std::borrow::Cow;
 use std::fs;
@@ -10,20 +10,21 @@ use std::path::Path;
 use encoding_rs::{Encoding, UTF_8};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-/// The byte order mark, as a character. Files that were joined have one within.
+/// The byte order mark as a character. Concatenated files contain it in the middle.
 const MARK: char = '\u{feff}';
 
-/// Reads a file of text. What is no text is an error of kind `InvalidData`, which says what is expected.
+/// Reads a text file. Fails with `InvalidData` and the expected encoding if the content is not
+/// text.
 pub fn read(path: &Path) -> io::Result<String> {
     Ok(decode(&fs::read(path)?)?.into_owned())
 }
 
-/// Returns the text in `bytes`, without byte order mark and with LF alone at the ends of lines.
+/// Returns the text in `bytes`, without byte order marks and with LF line ends.
 pub fn decode(bytes: &[u8]) -> io::Result<Cow<'_, str>> {
     let invalid = |problem: String| Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     let expected = "expected UTF-8, or UTF-16 with a byte order mark";
     let (text, replaced) = characters(bytes);
-    // a character in place of broken bytes may also stand in the text as it is
+    // the replacement character may also be part of the text itself
     if replaced {
         let at = text.find(char::REPLACEMENT_CHARACTER).unwrap_or_default();
         let line = 1 + text[..at].matches('\n').count();
@@ -33,18 +34,18 @@ pub fn decode(bytes: &[u8]) -> io::Result<Cow<'_, str>> {
     }
     if text.contains('\0') {
         return invalid(format!(
-            "{expected}, found NUL characters, as UTF-16 without a mark or UTF-32 has them; save the file as UTF-8"
+            "{expected}, found NUL characters (UTF-32, or UTF-16 without a byte order mark); save the file as UTF-8"
         ));
     }
     Ok(text)
 }
 
-/// As [`decode`], with U+FFFD in place of what is no text.
+/// Decodes like [`decode`], with U+FFFD in place of invalid bytes.
 pub fn decode_lossy(bytes: &[u8]) -> Cow<'_, str> {
     characters(bytes).0
 }
 
-/// The text, and whether any of it had to be replaced.
+/// Returns the text, and whether any of it was replaced.
 fn characters(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or((UTF_8, 0));
     let (text, replaced) = encoding.decode_without_bom_handling(&bytes[mark..]);
@@ -57,7 +58,8 @@ fn characters(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     (Cow::Owned(text), replaced)
 }
 
-/// Returns a name as names are compared: in the normal form NFC, without blanks and byte order marks around it.
+/// Returns a name in the form for comparison: in the normal form NFC, without surrounding blanks
+/// and byte order marks.
 pub fn name(text: &str) -> Cow<'_, str> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == MARK);
     if is_nfc(text) {
@@ -67,14 +69,15 @@ pub fn name(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether two names are the same but for upper and lower case.
+/// Whether two names are equal except for upper and lower case.
 pub fn same_name(a: &str, b: &str) -> bool {
     let folded = |text: &str| name(text).to_lowercase();
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && folded(a) == folded(b))
 }
 
-/// The forms in which a file may have the name `path`, where its own is not there: macOS writes names decomposed (NFD),
-/// nearly everything else composed (NFC). Empty for a name in which that makes no difference.
+/// Returns the other Unicode forms of the file name `path`, to try if the file does not exist:
+/// macOS writes decomposed names (NFD), most other systems composed ones (NFC). Empty if the forms
+/// do not differ.
 pub fn other_forms(path: &str) -> impl Iterator<Item = String> {
     let forms = [path.nfc().collect::<String>(), path.nfd().collect()];
     forms.into_iter().filter(move |form| form != path)
@@ -120,13 +123,16 @@ mod tests {
             "{latin1}"
         );
         let unmarked = said(&utf16("car", u16::to_le_bytes));
-        assert!(unmarked.contains("UTF-16 without a mark"), "{unmarked}");
+        assert!(
+            unmarked.contains("UTF-16 without a byte order mark"),
+            "{unmarked}"
+        );
         let utf32 = said(b"\xff\xfe\0\0c\0\0\0");
         assert!(utf32.contains("UTF-32"), "{utf32}");
         let torn = said(b"\xff\xfec\0a");
         assert!(torn.contains("line 1"), "{torn}");
         assert_eq!(decode_lossy(b"a\xff\r\nb"), "a\u{fffd}\nb");
-        // U+FFFD that stands there is text
+        // a U+FFFD in the input is text
         assert_eq!(decode("\u{fffd}".as_bytes()).unwrap(), "\u{fffd}");
     }
 

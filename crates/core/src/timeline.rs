@@ -1,8 +1,9 @@
-//! What happened when, over a run of any length, in bounded memory.
+//! The events of a run over time, for runs of any length, in bounded memory.
 //!
-//! Frames are counted in at most [`Timeline::MOST_BINS`] bins of equal width over recording time. When a
-//! frame lies past the last bin, neighbours are merged and the width doubles until it fits. Times of a
-//! bin are kept as count, sum, minimum and maximum: these merge without loss, which a median does not.
+//! Frames are counted in at most [`Timeline::MOST_BINS`] bins of equal width over recording time.
+//! If a frame lies past the last bin, neighbours are merged and the width doubles until it fits.
+//! Each bin keeps the count, sum, minimum and maximum of its times: these merge without loss,
+//! unlike a median.
 
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ pub enum OutcomeKind {
     Failed,
 }
 
-/// A run in bins over recording time. Serialises to what it holds, in nanoseconds.
+/// A run in bins over recording time. Serialises its fields, in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Timeline {
-    /// Log time of the first frame that was recorded; 0 while there is none.
+    /// The log time of the first recorded frame; 0 without frames.
     start_ns: i64,
     width_ns: u64,
     labels: Vec<String>,
@@ -44,7 +45,7 @@ pub struct TimeBin {
     pub detections: Vec<u64>,
 }
 
-/// Count, sum and extremes of durations.
+/// The count, sum and extremes of durations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Spread {
     count: u64,
@@ -65,12 +66,12 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// The most bins, however long the run.
+    /// The maximum number of bins for a run of any length.
     pub const MOST_BINS: usize = 512;
 
-    /// Counts one frame. `log_time_ns` is when the recording got it: times before that of the first
-    /// frame count as the first's. `detections` are the published ones by label, each label once or
-    /// several times.
+    /// Counts one frame. `log_time_ns` is the time at which it was recorded: times before the first
+    /// frame's count as the first's. `detections` are the published detections by label; a label
+    /// may occur several times.
     pub fn record<'a>(
         &mut self,
         log_time_ns: i64,
@@ -81,7 +82,7 @@ impl Timeline {
         if self.bins.is_empty() {
             self.start_ns = log_time_ns;
         }
-        // the difference of two i64 that is not negative fits u64
+        // a non-negative difference of two i64 fits u64
         let since = (i128::from(log_time_ns) - i128::from(self.start_ns)).max(0) as u64;
         while since / self.width_ns >= Self::MOST_BINS as u64 {
             self.halve();
@@ -115,27 +116,28 @@ impl Timeline {
         }
     }
 
-    /// Log time of the start of the first bin.
+    /// Returns the log time at the start of the first bin.
     pub fn start_ns(&self) -> i64 {
         self.start_ns
     }
 
-    /// Of recording time.
+    /// Returns the width of a bin in recording time.
     pub fn bin_width(&self) -> Duration {
         Duration::from_nanos(self.width_ns)
     }
 
-    /// Labels in the order in which they were first seen.
+    /// Returns the labels in the order of first occurrence.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// From the first frame to the last, without holes: a bin in which nothing happened is all zero.
+    /// Returns the bins from the first frame to the last, without gaps: a bin without events is all
+    /// zero.
     pub fn bins(&self) -> &[TimeBin] {
         &self.bins
     }
 
-    /// The same run in at most `most` bins, for a plot that has room for no more.
+    /// Returns the same run in at most `most` bins, for a narrower plot.
     pub fn coarsened(&self, most: usize) -> Timeline {
         let mut coarse = self.clone();
         while coarse.bins.len() > most.max(1) {
@@ -160,7 +162,7 @@ impl Timeline {
 }
 
 impl TimeBin {
-    /// Frames that ended in this bin, in whichever way.
+    /// Returns the number of frames that ended in this bin, with any outcome.
     pub fn frames(&self) -> u64 {
         self.published + self.dropped + self.failed
     }
@@ -204,7 +206,7 @@ impl Spread {
         self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
     }
 
-    /// Milliseconds; `None` without a duration, as for the other two.
+    /// Returns milliseconds; `None` without a duration, as the other two.
     pub fn min_ms(&self) -> Option<f64> {
         self.figure(self.min_ns as f64)
     }

@@ -1,15 +1,15 @@
-//! When each stage of a frame ended, on the monotonic clock, and the durations that follow from it.
+//! The end times of a frame's stages on the monotonic clock, and the durations between them.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// An instant in a frame's life, in the order in which they pass.
+/// An event in the processing of a frame, in chronological order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
     /// The source began to read the message (replay only).
     ReadStarted,
-    /// The message's bytes are in the process.
+    /// The process has the message's bytes.
     Received,
     /// A worker took the frame from its mailbox.
     Dequeued,
@@ -23,17 +23,17 @@ pub enum Mark {
     Boxed,
     /// Non-maximum suppression is done.
     Suppressed,
-    /// The annotated picture is made, where one is wanted.
+    /// The annotated image is drawn, if requested.
     Drawn,
-    /// Every earlier frame is out: the sink begins with this one.
+    /// Every earlier frame is published: the sink starts with this one.
     Ordered,
-    /// The detections message is built and with the recording, if there is one.
+    /// The detections message is built and written to the recording, if there is one.
     Published,
 }
 
 const MARKS: usize = Mark::Published as usize + 1;
 
-/// A named share of a frame's time. The order is that of every table.
+/// A named part of a frame's time. The order is the order of every table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -51,13 +51,14 @@ pub enum Stage {
     Boxes,
     /// Non-maximum suppression and clipping.
     Nms,
-    /// Drawing the annotated picture, where one is wanted.
+    /// Drawing the annotated image, if requested.
     Draw,
-    /// Building the detections message and handing it to the recording. Other sinks come after it and are not timed.
+    /// Building the detections message and passing it to the recording. Other sinks run after it
+    /// and are not timed.
     Publish,
-    /// All the work that detections take: the sum of every stage but `queue` and `draw`.
+    /// All work for the detections: the sum of every stage except `queue` and `draw`.
     Total,
-    /// From received to published, waiting included.
+    /// From reception to publication, including waiting.
     Latency,
 }
 
@@ -77,7 +78,7 @@ impl Stage {
         Stage::Latency,
     ];
 
-    /// The name in JSON, reports and latency messages.
+    /// Returns the name in JSON, reports and latency messages.
     pub fn name(self) -> &'static str {
         match self {
             Stage::Read => "read",
@@ -95,14 +96,14 @@ impl Stage {
     }
 }
 
-/// The marks of one frame. Marks that a frame never reached stay empty.
+/// The marks of one frame. Marks that the frame did not reach are empty.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Trace {
     marks: [Option<Instant>; MARKS],
 }
 
 impl Trace {
-    /// Now.
+    /// Sets the mark to the current time.
     pub fn mark(&mut self, mark: Mark) {
         self.mark_at(mark, Instant::now());
     }
@@ -115,12 +116,12 @@ impl Trace {
         self.marks[mark as usize]
     }
 
-    /// The last mark's instant.
+    /// Returns the instant of the last mark.
     pub fn last(&self) -> Option<Instant> {
         self.marks.iter().copied().flatten().max()
     }
 
-    /// The stage's duration; `None` when the frame did not get to its end.
+    /// Returns the stage's duration; `None` if the frame did not reach its end.
     pub fn duration(&self, stage: Stage) -> Option<Duration> {
         use Mark::*;
         match stage {

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all: written under a name of their own, and named when they are done.
+//! Writes files completely or not at all: first under a temporary name, then renamed.
 
 use std::fs;
 use std::io;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// A temporary file in the folder of `path`, so that the rename crosses no file system. Missing folders are made. It
-/// goes when it is dropped without [`keep`].
+/// Creates a temporary file in the folder of `path`, so that the rename stays within one file
+/// system. Creates missing folders. The file is removed if it is dropped without [`keep`].
 pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
     let folder = path
@@ -15,14 +15,15 @@ pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // as any other file: a temporary one would be its owner's alone; the user's umask has its say
+    // a temporary file would be readable by its owner only; the user's umask applies as for any
+    // other file
     let rights = fs::Permissions::from_mode(0o666);
     tempfile::Builder::new()
         .permissions(rights)
         .tempfile_in(folder)
 }
 
-/// Gives a finished file the name `path`, in place of what has it.
+/// Renames a finished file to `path` and replaces a file of that name.
 pub fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }

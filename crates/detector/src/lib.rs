@@ -1,6 +1,7 @@
-//! A detector from its description to its results: model families, pipeline, parameters, metrics and sinks.
+//! The detector, from its description to its results: model families, pipeline, parameters, metrics
+//! and sinks.
 //!
-//! Detects objects in a picture:
+//! Detects objects in an image:
 //!
 //! ```
 //! # if std::env::var_os("SHUFFLEDET_MODEL_DIR").is_none() { return Ok(()) }

@@ -1,4 +1,4 @@
-//! The detectors of a live node, and how they share the cores out.
+//! The detectors of a live node, and how they share the cores.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use shuffledet_image::BgrView;
 use shuffledet_infer::{Patience, Provider};
 
 impl Loaded {
-    /// The detectors of a live node, warm, and how they share the cores out. They serve at once, and change to a provider
-    /// that builds slowly when it is ready.
+    /// Creates the warm detectors of a live node and distributes the cores. They can serve at once.
+    /// A provider that builds slowly takes over when it is ready.
     pub fn live_detectors(&self) -> Result<(Vec<Detector>, Threads), LoadError> {
         let opened = |threads: Threads| {
             let options = &threads.apply(self.config.session.clone());
             let patience = Patience::ServeMeanwhile;
             let mut detectors = self.open_many(threads.workers.get(), options, patience)?;
-            // the first run of a session costs many times the others
+            // the first run of a session takes much longer than the others
             for detector in &mut detectors {
                 time_one(detector)?;
             }
@@ -25,7 +25,7 @@ impl Loaded {
         };
         let threads = self.config.threads;
         let mut narrow = opened(threads)?;
-        // where another provider serves or is in the making, the CPU's threads do not matter
+        // if another provider serves or is being built, the number of CPU threads does not matter
         let options = &self.config.session;
         let on_cpu = narrow
             .iter()
@@ -55,17 +55,18 @@ impl Loaded {
     }
 }
 
-/// What share of a frame's time more threads may leave to be worth the cores that they take from other frames.
+/// The maximum time per frame with more threads, relative to one thread, at which they are worth
+/// their cores.
 const WORTH: f64 = 0.75;
 
-/// The mean time of a frame with each, which a few slow ones count in. Frames come one by one, as a camera's do: threads
-/// that have slept meanwhile take longer than those of frames that follow each other at once.
+/// Measures the mean time per frame of each detector, including slow frames. Frames come one by
+/// one, as from a camera: threads that slept in between take longer than in a continuous run.
 fn compare(one: &mut Detector, other: &mut Detector) -> Result<[Duration; 2], DetectError> {
     const ROUNDS: u32 = 10;
     const PAUSE: Duration = Duration::from_millis(10);
     let mut times = [Duration::ZERO; 2];
     for _ in 0..ROUNDS {
-        // in turn, so that what else the machine does hits both alike
+        // in turn, so that other load on the machine affects both alike
         for (time, detector) in times.iter_mut().zip([&mut *one, &mut *other]) {
             thread::sleep(PAUSE);
             *time += time_one(detector)?;
@@ -74,7 +75,7 @@ fn compare(one: &mut Detector, other: &mut Detector) -> Result<[Duration; 2], De
     Ok(times.map(|time| time / ROUNDS))
 }
 
-/// How long a grey picture takes.
+/// Measures the time of one grey image.
 fn time_one(detector: &mut Detector) -> Result<Duration, DetectError> {
     static GREY: [u8; 3 * 640 * 480] = [114; 3 * 640 * 480];
     let started = Instant::now();

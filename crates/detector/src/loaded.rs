@@ -1,4 +1,4 @@
-//! A model with the parameters that it runs under: everything that is needed to make detectors.
+//! A loaded model with its parameters, from which detectors are created.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,20 +18,20 @@ use shuffledet_infer::{
     Backend, Backoff, InferError, Opening, OrtBackend, Patience, Runtime, SessionOptions, Standing,
 };
 
-/// A model that is loaded and checked against the parameters.
+/// A loaded model, checked against the parameters.
 pub struct Loaded {
     pub config: Config,
     pub model: Model,
     pub labels: Arc<Labels>,
-    /// What stands for a class in messages.
+    /// The identifiers of the classes in messages.
     pub class_ids: ClassIds,
     pub runtime: Runtime,
-    /// What became of the providers, for all detectors made here.
+    /// The state of the providers, over all detectors created here.
     pub standing: Arc<Standing>,
     settings: DetectorSettings,
 }
 
-/// Why no detector can be made.
+/// Why no detector can be created.
 #[derive(Debug, Error)]
 pub enum LoadError {
     #[error(transparent)]
@@ -46,20 +46,21 @@ pub enum LoadError {
     OpenCv(#[from] opencv::Error),
     #[error(transparent)]
     Session(#[from] InferError),
-    #[error("trying the model: {0}")]
+    #[error("the test run of the model failed: {0}")]
     Trial(#[from] DetectError),
-    #[error("loading the model panicked; this is a mistake in shuffledet, please report it")]
+    #[error("loading the model panicked; this is a bug in shuffledet, please report it")]
     Panicked,
 }
 
 impl Loaded {
-    /// Loads the model and ONNX Runtime that `config` asks for. Sessions are made with the detectors.
+    /// Loads the model and ONNX Runtime for `config`. Sessions are created with the detectors.
     pub fn new(config: Config) -> Result<Self, LoadError> {
         let model = Model::load(&config.model)?;
         let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
         let class_ids = ClassIds::new(&model.description.labels, config.class_id)?;
         let runtime = Runtime::load()?;
-        // whole frames are worked on in parallel: threads within an operation on pixels only get in their way
+        // frames are processed in parallel: OpenCV threads within one frame would only compete with
+        // them
         opencv::core::set_num_threads(1)?;
         let labels = Arc::new(model.description.labels.clone());
         Ok(Self {
@@ -73,17 +74,18 @@ impl Loaded {
         })
     }
 
-    /// What becomes a detection, as the parameters and the model say.
+    /// Returns the detection settings from the parameters and the model.
     pub fn settings(&self) -> &DetectorSettings {
         &self.settings
     }
 
-    /// Leaves boxes as long as the model makes them, in detectors and tunings that are made from now on.
+    /// Disables clipping of boxes to the image in detectors and tunings created from now on.
     pub fn leave_unclipped(&mut self) {
         self.settings.clip = false;
     }
 
-    /// Settings under which every frame of `cameras` cameras is worked on, as large as `input.jpeg_scale` says.
+    /// Returns settings that process every frame of `cameras` cameras, at the scale of
+    /// `input.jpeg_scale`.
     pub fn lossless_tuning(&self, cameras: usize) -> Tuning {
         let every_frame = CameraTuning {
             jpeg_scale: self.config.input.jpeg_scale,
@@ -96,7 +98,7 @@ impl Loaded {
         })
     }
 
-    /// The rules of a live node for `cameras` cameras, none of which differs from the others.
+    /// Returns the rules of a live node for `cameras` cameras with equal settings.
     pub fn tuning(&self, cameras: usize) -> Tuning {
         let cameras = vec![self.config.input; cameras];
         Tuning::new(Tuned {
@@ -105,7 +107,7 @@ impl Loaded {
         })
     }
 
-    /// The settings of the live node's cameras.
+    /// Returns the settings of the live node's cameras.
     pub fn live_tuning(&self) -> Tuned {
         let cameras = self
             .config
@@ -119,19 +121,19 @@ impl Loaded {
         }
     }
 
-    /// One detector, on the best provider, however long its session takes.
+    /// Creates one detector on the best provider, however long its session takes.
     pub fn detector(&self) -> Result<Detector, InferError> {
         let options = &self.config.session;
         self.open(&self.backend(options)?, options, Patience::Wait)
     }
 
-    /// `count` detectors, each with a session of its own. They are made in parallel: optimising the graph
-    /// takes most of a start. Every frame has the same provider unless it fails.
+    /// Creates `count` detectors with their own sessions, in parallel: optimising the graph takes
+    /// most of a start. All of them use the same provider unless it fails.
     pub fn detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
         self.open_many(count, &self.config.session, Patience::Wait)
     }
 
-    /// What makes the sessions. Whatever is wrong with the model's file is found here.
+    /// Returns the factory of sessions. Reports any problem of the model's file.
     fn backend(&self, options: &SessionOptions) -> Result<Arc<dyn Backend>, InferError> {
         let profiled = Profiled::Accelerated;
         let backend = OrtBackend::new(&self.runtime, self.model.file(), options, profiled)?;

@@ -1,9 +1,9 @@
-//! How right detections are: ground truth, matching, average precision, comparison, budgets.
+//! Evaluates detections: ground truth, matching, average precision, comparison, budgets.
 //!
-//! Everything here is a pure function of [`ImageRecord`]s: an evaluation file holds them, a shard is some of them, and
-//! comparing, merging and resuming need nothing else. No image is decoded and no model is run here.
+//! The figures are pure functions of [`ImageRecord`]s: comparing, merging and resuming need only
+//! the evaluation files. This crate reads annotations and evaluation files, and runs no model.
 //!
-//! The average precision of two lists, what is there and what was found:
+//! Computes the average precision of detections against annotated objects:
 //!
 //! ```
 //! use shuffledet_eval::{

@@ -1,4 +1,4 @@
-//! A borrowed 8-bit BGR picture, wherever its bytes lie.
+//! A borrowed 8-bit BGR image.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -6,19 +6,20 @@ use std::ops::Deref;
 
 use opencv::core::{CV_8UC3, Mat, MatTraitConst, MatTraitConstManual};
 
-/// BGR pixels, 8 bits a channel, rows `step` bytes apart. `data` holds every row whole.
+/// BGR pixels with 8 bits per channel, in rows `step` bytes apart. `data` has every row completely.
 #[derive(Debug, Clone, Copy)]
 pub struct BgrView<'a> {
     width: u32,
     height: u32,
     step: usize,
     data: &'a [u8],
-    /// Width and height of the image that the pixels are of.
+    /// The width and height of the image before any reduction.
     image: (u32, u32),
 }
 
 impl<'a> BgrView<'a> {
-    /// `None` when a side is zero or beyond `i32`, `step` is shorter than a row, or `data` than the rows.
+    /// Returns `None` if a side is zero or beyond `i32`, `step` is shorter than a row, or `data` is
+    /// shorter than the rows.
     pub fn new(width: u32, height: u32, step: usize, data: &'a [u8]) -> Option<Self> {
         let row = row_bytes(width, 3)?;
         let fits = step >= row && data.len() >= rows_bytes(height, step, row)?;
@@ -31,17 +32,18 @@ impl<'a> BgrView<'a> {
         })
     }
 
-    /// The same pixels, of an image of `image` (width, height) that was decoded smaller.
+    /// Returns the same pixels as a reduced decoding of an image of `image` (width, height).
     pub fn reduced_from(self, image: (u32, u32)) -> Self {
         Self { image, ..self }
     }
 
-    /// Width and height of the image, which detections are placed in: those of the pixels unless it was decoded smaller.
+    /// Returns the width and height of the image, in which detections are located. They equal those
+    /// of the pixels unless the image was decoded smaller.
     pub fn image_size(&self) -> (u32, u32) {
         self.image
     }
 
-    /// `None` when `mat` is empty, not 8-bit with 3 channels, or not continuous.
+    /// Returns `None` if `mat` is empty, not 8-bit with 3 channels, or not continuous.
     pub fn from_mat(mat: &'a Mat) -> Option<Self> {
         if mat.typ() != CV_8UC3 {
             return None;
@@ -61,7 +63,7 @@ impl<'a> BgrView<'a> {
         self.height
     }
 
-    /// Bytes from one row to the next.
+    /// Returns the number of bytes from one row to the next.
     pub fn step(&self) -> usize {
         self.step
     }
@@ -70,20 +72,21 @@ impl<'a> BgrView<'a> {
         self.data
     }
 
-    /// The same pixels as an OpenCV matrix, without a copy.
+    /// Returns the same pixels as an OpenCV matrix, without a copy.
     pub fn to_mat(&self) -> opencv::Result<BorrowedMat<'a>> {
         BorrowedMat::new(self.height, self.width, CV_8UC3, self.data, self.step)
     }
 }
 
-/// Bytes of a row of `channels` 8-bit channels; `None` beyond `i32`, which OpenCV counts columns in.
+/// Returns the bytes of a row of `channels` 8-bit channels; `None` beyond `i32`, OpenCV's type for
+/// columns.
 pub(super) fn row_bytes(width: u32, channels: u32) -> Option<usize> {
     let row = width.checked_mul(channels)?;
     i32::try_from(row).ok()?;
     Some(row as usize)
 }
 
-/// Bytes from the first row's start to the last row's end.
+/// Returns the bytes from the first row's start to the last row's end.
 pub(super) fn rows_bytes(height: u32, step: usize, row: usize) -> Option<usize> {
     (height as usize)
         .checked_sub(1)?
@@ -91,15 +94,15 @@ pub(super) fn rows_bytes(height: u32, step: usize, row: usize) -> Option<usize> 
         .checked_add(row)
 }
 
-/// A read-only OpenCV matrix over somebody else's bytes.
+/// A read-only OpenCV matrix over borrowed bytes.
 pub struct BorrowedMat<'a> {
     mat: Mat,
     _data: PhantomData<&'a [u8]>,
 }
 
 impl<'a> BorrowedMat<'a> {
-    /// `typ` is an 8-bit OpenCV type whose row of `cols` fits `step`; `data` holds `rows` rows.
-    /// Fails where it does not.
+    /// Fails unless `typ` is an 8-bit OpenCV type, a row of `cols` fits `step`, and `data` has
+    /// `rows` rows.
     pub(super) fn new(
         rows: u32,
         cols: u32,
@@ -122,8 +125,9 @@ impl<'a> BorrowedMat<'a> {
             ));
         }
         let pointer = data.as_ptr().cast::<c_void>().cast_mut();
-        // SAFETY: `data` holds every byte that the matrix spans (checked above) and outlives it (`'a`); only `&Mat`
-        // is given out, and OpenCV does not write through the source of an operation.
+        // SAFETY: `data` has every byte that the matrix spans (checked above) and outlives it
+        // (`'a`); only `&Mat` is returned, and OpenCV does not write through the source of an
+        // operation.
         let mat = unsafe {
             Mat::new_rows_cols_with_data_unsafe(rows as i32, cols as i32, typ, pointer, step)?
         };

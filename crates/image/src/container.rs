@@ -1,27 +1,28 @@
-//! What OpenCV does not tell of a video file, or tells wrongly in some versions: which way up its frames are, how much
-//! of them is to be shown, and whether the file ends too early. Read from the boxes of MP4 (and MOV, 3GP) and the head
-//! of Matroska (and WebM); other files have none of it.
+//! Reads properties of a video file that OpenCV does not report, or reports wrongly in some
+//! versions: the orientation of its frames, the shown part, and whether the file is truncated.
+//! Reads the boxes of MP4 (and MOV, 3GP) and the head of Matroska (and WebM); other files have none
+//! of these.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// What a file's own structure says.
+/// The properties in a file's own structure.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Container {
-    /// How to turn decoded frames upright, where the file says it.
+    /// The matrix that turns decoded frames upright, if the file has one.
     pub matrix: Option<DisplayMatrix>,
-    /// Whether the number of frames that the file states is that of an index, and no estimate.
+    /// Whether the number of frames comes from an index rather than an estimate.
     pub has_index: bool,
-    /// The times of the frames that are shown, in their order, in nanoseconds from the first. Empty where the file has
-    /// no index of them.
+    /// The times of the shown frames in their order, in nanoseconds from the first. Empty if the
+    /// file has no index of them.
     pub times_ns: Vec<u64>,
-    /// Bytes that the file says it has, where it has fewer.
+    /// The stated number of bytes, if the file is shorter.
     pub stated_bytes: Option<u64>,
 }
 
-/// The part of a video's display matrix that turns, mirrors and scales: a point (x, y) of a frame is shown at
-/// (a x + c y, b x + d y).
+/// The part of a video's display matrix that turns, mirrors and scales: a point (x, y) of a frame
+/// is shown at (a x + c y, b x + d y).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DisplayMatrix {
     pub a: f64,
@@ -38,7 +39,7 @@ impl DisplayMatrix {
         d: 1.0,
     };
 
-    /// First `self`, then `next`.
+    /// Returns the matrix that applies `self` first, then `next`.
     fn then(self, next: Self) -> Self {
         Self {
             a: self.a * next.a + self.b * next.c,
@@ -49,7 +50,7 @@ impl DisplayMatrix {
     }
 }
 
-/// Reads what the file at `path` says. What is not understood is as if it were not there.
+/// Reads the file at `path`. Ignores structures that it does not know.
 pub fn read(path: &Path) -> io::Result<Container> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -79,11 +80,11 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Boxes with which files of the MP4 family begin.
+/// The boxes at the start of files of the MP4 family.
 const TOP: [&[u8; 4]; 7] = [
     b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot",
 ];
-/// More than the index of a day of video.
+/// Larger than the index of a day of video.
 const MAX_MOOV: u64 = 256 << 20;
 
 /// Walks the boxes of the file, and reads `moov`.
@@ -115,7 +116,8 @@ fn movie(file: &mut File, length: u64) -> io::Result<Container> {
     Ok(found)
 }
 
-/// A box's type, its size with its header, and that of the header. `rest` is what is left of the file or box.
+/// Returns a box's type, its size including the header, and the header's size. `rest` is the
+/// remaining length of the file or box.
 fn box_head(bytes: &[u8], rest: u64) -> Option<([u8; 4], u64, u64)> {
     let kind = *bytes.get(4..)?.first_chunk()?;
     let (size, header) = match u32_at(bytes, 0)? {
@@ -126,7 +128,7 @@ fn box_head(bytes: &[u8], rest: u64) -> Option<([u8; 4], u64, u64)> {
     (size >= header).then_some((kind, size, header))
 }
 
-/// The boxes in a box, each with its type.
+/// Returns the boxes in a box, each with its type.
 fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let (kind, size, header) = box_head(bytes, bytes.len() as u64)?;
@@ -137,14 +139,14 @@ fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     })
 }
 
-/// The content of the first box of that type.
+/// Returns the content of the first box of that type.
 fn first<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
     boxes(bytes)
         .find(|(own, _)| own == kind)
         .map(|(_, content)| content)
 }
 
-/// The matrix of the video, and the times of its frames.
+/// Returns the matrix of the video, and the times of its frames.
 fn moov(moov: &[u8]) -> (Option<DisplayMatrix>, Vec<u64>) {
     let is_video = |track: &&[u8]| {
         let handler = first(track, b"mdia").and_then(|mdia| first(mdia, b"hdlr"));
@@ -160,8 +162,9 @@ fn moov(moov: &[u8]) -> (Option<DisplayMatrix>, Vec<u64>) {
     (matrix, times_ns(moov, track).unwrap_or_default())
 }
 
-/// The matrix of a header, at one place in version 0 and at another in version 1. Of nine numbers the third, sixth and
-/// ninth are for perspective, and the last row moves: neither turns.
+/// Returns the matrix of a header; its position differs between versions 0 and 1. Of its nine
+/// numbers, the third, sixth and ninth are for perspective, and the last row translates: none of
+/// them turns.
 fn matrix_at(header: &[u8], version_0: usize, version_1: usize) -> Option<DisplayMatrix> {
     let at = if *header.first()? == 0 {
         version_0
@@ -177,10 +180,10 @@ fn matrix_at(header: &[u8], version_0: usize, version_1: usize) -> Option<Displa
     })
 }
 
-/// More frames than a video of a week has; an index of more is damaged.
+/// More frames than a video of a week has; an index with more is damaged.
 const MAX_FRAMES: usize = 20_000_000;
 
-/// When the frames of a track are shown, from the first on.
+/// Returns when the frames of a track are shown, from the first on.
 fn times_ns(moov: &[u8], track: &[u8]) -> Option<Vec<u64>> {
     let media = first(track, b"mdia")?;
     let (scale, _) = scale_and_length(first(media, b"mdhd")?)?;
@@ -196,7 +199,7 @@ fn times_ns(moov: &[u8], track: &[u8]) -> Option<Vec<u64>> {
         decoded = decoded.checked_add(count as i64 * i64::from(duration))?;
     }
     if let Some(offsets) = first(index, b"ctts") {
-        // signed in version 1, and in version 0 as most tools write it
+        // signed in version 1, and also in version 0 as most tools write it
         let offsets = runs(offsets)?.flat_map(|(count, offset)| std::iter::repeat_n(offset, count));
         for (time, offset) in times.iter_mut().zip(offsets) {
             *time += i64::from(offset as i32);
@@ -211,15 +214,15 @@ fn times_ns(moov: &[u8], track: &[u8]) -> Option<Vec<u64>> {
     Some(times.into_iter().map(ns).collect())
 }
 
-/// Runs of equal numbers: how many, and the number.
+/// Returns runs of equal numbers: the count and the number.
 fn runs(table: &[u8]) -> Option<impl Iterator<Item = (usize, u32)>> {
     let count = u32_at(table, 4)? as usize;
     let entries = table.get(8..)?.chunks_exact(8).take(count);
     Some(entries.filter_map(|run| Some((u32_at(run, 0)? as usize, u32_at(run, 4)?))))
 }
 
-/// From where on the edit list shows the track, and how much of it, in the track's units; `None` where it shows all of
-/// it, or several parts.
+/// Returns the start and the length of the part of the track that the edit list shows, in the
+/// track's units; `None` if it shows the whole track or several parts.
 fn edit(moov: &[u8], track: &[u8], scale: f64) -> Option<(i64, i64)> {
     let list = first(first(track, b"edts")?, b"elst")?;
     let long = *list.first()? == 1;
@@ -235,13 +238,13 @@ fn edit(moov: &[u8], track: &[u8], scale: f64) -> Option<(i64, i64)> {
         return None;
     };
     let (movie_scale, _) = scale_and_length(first(moov, b"mvhd")?)?;
-    // rounded to the movie's units, which may be longer than a frame; a length of 0 is one that is not known
+    // rounded to the movie's units, which may be longer than a frame; a length of 0 means unknown
     let length = (length as f64 + 0.5) * scale / movie_scale;
     let known = length >= 1.0 && length.is_finite();
     Some((start, if known { length as i64 } else { i64::MAX }))
 }
 
-/// Units a second, and the length in them, of `mvhd` or `mdhd`.
+/// Returns the units per second, and the length in them, of `mvhd` or `mdhd`.
 fn scale_and_length(header: &[u8]) -> Option<(f64, f64)> {
     let (scale, length) = match *header.first()? {
         0 => (u32_at(header, 12)?, u32_at(header, 16)?.into()),
@@ -266,7 +269,8 @@ fn matroska(head: &[u8], length: u64) -> Container {
     }
 }
 
-/// A size of EBML at `at`, and where what it is of begins. The size is `None` where the file does not know it.
+/// Returns the EBML size at `at`, and where its element begins. The size is `None` if the file
+/// gives it as unknown.
 fn ebml_size(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
     let first = *bytes.get(at)?;
     let more = first.leading_zeros() as usize;
@@ -300,7 +304,7 @@ mod tests {
         [&size.to_be_bytes(), kind.as_slice(), content].concat()
     }
 
-    /// A header whose version is 0: numbers from byte 12 on as given, and a matrix.
+    /// Returns a header of version 0, with numbers from byte 12 on as given, and a matrix.
     fn header(numbers: &[u32], matrix_at: usize, matrix: [i32; 4]) -> Vec<u8> {
         let mut bytes = vec![0; matrix_at + 36];
         for (at, number) in numbers.iter().enumerate() {
@@ -313,7 +317,8 @@ mod tests {
         bytes
     }
 
-    /// A file of 2 s of which 1.5 s are shown, whose track and movie have these matrices.
+    /// Returns a file of 2 s, of which 1.5 s are shown, with these matrices of the track and the
+    /// movie.
     fn file(track: [i32; 4], movie: [i32; 4]) -> Vec<u8> {
         let trak = |handler: &[u8; 4], matrix| {
             let hdlr = boxed(b"hdlr", &[&[0; 8], handler.as_slice(), &[0; 12]].concat());
@@ -397,7 +402,7 @@ mod tests {
         assert_eq!(read_bytes(&mkv).stated_bytes, Some(114));
         mkv.extend([0; 60]);
         assert_eq!(read_bytes(&mkv), Container::default());
-        // a segment whose size was not known when it was begun
+        // a segment of unknown size, as in a live recording
         let live = b"\x1a\x45\xdf\xa3\x83abc\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff";
         assert_eq!(read_bytes(live), Container::default());
     }

@@ -1,5 +1,5 @@
-//! From `sensor_msgs/msg/Image` and `CompressedImage` to BGR. The conversions are OpenCV's, chosen as `cv_bridge`
-//! chooses them; bgr8 is not even copied.
+//! Decodes `sensor_msgs/msg/Image` and `CompressedImage` to BGR. Uses the same OpenCV conversions
+//! as `cv_bridge`; bgr8 is not copied.
 
 use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, Mat, MatTraitConst};
 use opencv::{imgcodecs, imgproc};
@@ -12,7 +12,7 @@ use super::jpeg::{JpegDecoder, JpegScale};
 use super::plausible::PngHeader;
 use shuffledet_msg::{CompressedImageView, ImageView};
 
-/// How an encoding lies in memory and becomes BGR.
+/// The memory layout of an encoding, and its conversion to BGR.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Layout {
     Bgr,
@@ -48,7 +48,8 @@ fn layout(encoding: &str) -> Option<Layout> {
         "nv21" => Layout::SemiPlanar {
             conversion: imgproc::COLOR_YUV2BGR_NV21,
         },
-        // OpenCV names a Bayer pattern by the second row's second and third pixels, ROS by the first two rows
+        // OpenCV names a Bayer pattern by the second row's second and third pixels, ROS by the
+        // first two rows
         "bayer_rggb8" => packed(1, imgproc::COLOR_BayerBG2BGR),
         "bayer_bggr8" => packed(1, imgproc::COLOR_BayerRG2BGR),
         "bayer_gbrg8" => packed(1, imgproc::COLOR_BayerGR2BGR),
@@ -57,7 +58,8 @@ fn layout(encoding: &str) -> Option<Layout> {
     })
 }
 
-/// Decodes images one after another into buffers that it keeps. Nothing of an image reaches the next but their room.
+/// Decodes images one after another into reusable buffers. Each image is independent of the one
+/// before.
 pub struct ImageDecoder {
     jpeg: JpegDecoder,
     jpeg_scale: JpegScale,
@@ -80,7 +82,7 @@ impl ImageDecoder {
         self.jpeg_scale = scale;
     }
 
-    /// The picture of an uncompressed image. bgr8 and 8UC3 borrow the message's bytes.
+    /// Decodes an uncompressed image. bgr8 and 8UC3 borrow the message's bytes.
     pub fn decode_raw<'a>(&'a mut self, image: &ImageView<'a>) -> Result<BgrView<'a>, DecodeError> {
         let layout = layout(image.encoding).ok_or_else(|| DecodeError::UnknownEncoding {
             found: image.encoding.to_owned(),
@@ -90,7 +92,7 @@ impl ImageDecoder {
         match layout {
             Layout::Bgr => {
                 return BgrView::new(width, height, step, image.data)
-                    .ok_or_else(|| geometry(image, "is beyond what can be addressed".to_owned()));
+                    .ok_or_else(|| geometry(image, "is too large to address".to_owned()));
             }
             Layout::Mono16 => {
                 mono16_to_mono8(image, &mut self.grey);
@@ -119,20 +121,22 @@ impl ImageDecoder {
         self.converted("image")
     }
 
-    /// The picture of a compressed image. What the data is decides, not what `format` says; EXIF orientation is applied.
+    /// Decodes a compressed image by its data, whatever `format` says. Applies the EXIF
+    /// orientation.
     pub fn decode_compressed<'a>(
         &'a mut self,
         image: &CompressedImageView<'a>,
     ) -> Result<BgrView<'a>, DecodeError> {
         if let Some(found) = compressed_measurement(image) {
-            // as of the same image uncompressed
+            // same reason as for an uncompressed image
             let found = found.to_owned();
             return Err(DecodeError::UnknownEncoding { found });
         }
         self.decode_bytes(image.data, Some(image.format))
     }
 
-    /// The picture of an image file's bytes, in any format that OpenCV reads; EXIF orientation is applied.
+    /// Decodes an image file's bytes, in any format that OpenCV reads. Applies the EXIF
+    /// orientation.
     pub fn decode_file(&mut self, file: &[u8]) -> Result<BgrView<'_>, DecodeError> {
         self.decode_bytes(file, None)
     }
@@ -147,7 +151,7 @@ impl ImageDecoder {
             Some(FileFormat::Png) => {
                 let header = PngHeader::read(file).ok_or_else(|| DecodeError::Damaged {
                     kind: "PNG",
-                    problem: "it has no header, or one that makes no sense".to_owned(),
+                    problem: "it has no valid header".to_owned(),
                 })?;
                 header.check(file.len())?;
                 self.decode_with_opencv(file)?;
@@ -168,7 +172,7 @@ impl ImageDecoder {
                 kind: "image",
                 problem: "it is empty".to_owned(),
             }),
-            // there may be formats that OpenCV knows and this does not
+            // OpenCV may know formats that are unknown here
             None => match self.decode_with_opencv(file) {
                 Ok(()) if !self.converted.empty() => self.converted("image"),
                 _ => Err(DecodeError::UnknownFormat {
@@ -179,16 +183,16 @@ impl ImageDecoder {
         }
     }
 
-    /// Leaves `converted` empty where OpenCV finds no picture.
+    /// Leaves `converted` empty if OpenCV finds no image.
     fn decode_with_opencv(&mut self, file: &[u8]) -> opencv::Result<()> {
-        // OpenCV leaves the picture before in place where it finds none
+        // OpenCV keeps the previous image if it finds none
         self.converted = Mat::default();
         if file.is_empty() {
             return Ok(());
         }
         let bytes = Mat::from_slice(file)?;
         let decoded = imgcodecs::imdecode_to(&bytes, imgcodecs::IMREAD_COLOR, &mut self.converted);
-        // the returned header shares `converted`'s pixels when there are any
+        // the returned header shares `converted`'s pixels, if any
         if decoded.map(drop).is_err() {
             self.converted = Mat::default();
         }
@@ -198,7 +202,7 @@ impl ImageDecoder {
     fn converted(&self, kind: &'static str) -> Result<BgrView<'_>, DecodeError> {
         BgrView::from_mat(&self.converted).ok_or_else(|| DecodeError::Damaged {
             kind,
-            problem: "OpenCV finds no picture in it".to_owned(),
+            problem: "OpenCV finds no image in it".to_owned(),
         })
     }
 }
@@ -209,7 +213,7 @@ impl Default for ImageDecoder {
     }
 }
 
-/// Fails unless the rows that width, height, step and encoding speak of are in the data.
+/// Fails unless the data has all the rows given by width, height, step and encoding.
 fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeError> {
     let (width, height, step) = (image.width, image.height, image.step as usize);
     if width == 0 || height == 0 {
@@ -227,7 +231,7 @@ fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeErr
     );
     let halves_height = matches!(layout, Layout::SemiPlanar { .. });
     if halves_width && width % 2 == 1 || halves_height && height % 2 == 1 {
-        let problem = "has an odd side, but its chroma covers pixels by two".to_owned();
+        let problem = "has an odd side, but its chroma is subsampled by two".to_owned();
         return Err(geometry(image, problem));
     }
     let rows = if halves_height {
@@ -237,15 +241,12 @@ fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeErr
     };
     let row = row_bytes(width, channels);
     let (Some(row), Some(rows)) = (row, rows.filter(|&rows| i32::try_from(rows).is_ok())) else {
-        return Err(geometry(
-            image,
-            "is beyond what can be addressed".to_owned(),
-        ));
+        return Err(geometry(image, "is too large to address".to_owned()));
     };
     if step < row {
         return Err(geometry(
             image,
-            format!("needs a step of {row} bytes at least, found {step}"),
+            format!("needs a step of at least {row} bytes, found {step}"),
         ));
     }
     let needed = rows_bytes(rows, step, row);

@@ -1,4 +1,4 @@
-//! Boxes and labels onto a picture, for people to look at.
+//! Draws boxes and labels on an image.
 
 use opencv::core::{Mat, MatTraitConst, Point, Rect, Scalar, Size};
 use opencv::imgproc;
@@ -9,7 +9,7 @@ use shuffledet_core::Labels;
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 
-/// A copy of `image`'s pixels, at most `max_width` pixels wide, with its detections drawn in.
+/// Returns a copy of `image`, at most `max_width` pixels wide, with its detections drawn.
 pub fn annotate(
     image: &BgrView<'_>,
     detections: &[Detection],
@@ -33,9 +33,9 @@ pub fn annotate(
         image.to_mat()?.copy_to(&mut canvas)?;
     }
     let scale = f64::from(canvas.cols()) / f64::from(image.image_size().0);
-    // 2 px lines and 0.5 text at 1000 px; both follow the picture's size
+    // 2 px lines and 0.5 text at 1000 px; both scale with the image
     let weight = f64::from(canvas.cols().max(canvas.rows())) / 1000.0;
-    // the best last, so that its label lies on top
+    // the highest score last, so that its label is on top
     for detection in detections.iter().rev() {
         draw(
             &mut canvas,
@@ -68,7 +68,7 @@ fn draw(
     let mut baseline = 0;
     let size = imgproc::get_text_size(&text, FONT, font_scale, 1, &mut baseline)?;
     let tag_height = size.height + baseline + 2;
-    // above the box where there is room, else inside it
+    // above the box if there is space, otherwise inside it
     let tag_top = if top >= tag_height {
         top - tag_height
     } else {
@@ -91,7 +91,7 @@ fn draw(
     )
 }
 
-/// Light colours that black text reads well on, the same for a class in every picture. BGR.
+/// Returns a light BGR colour for black text, the same for a class in every image.
 fn colour(class_id: usize) -> Scalar {
     const PALETTE: [[u8; 3]; 8] = [
         [102, 204, 255],

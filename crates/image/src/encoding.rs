@@ -1,8 +1,8 @@
-//! Which images are pictures, and which are measurements: depth maps above all, however they travel.
+//! Distinguishes pictures from measurements, such as depth maps.
 
 use shuffledet_msg::{CdrError, CompressedImageView, ImageView};
 
-/// Every encoding that [`ImageDecoder::decode_raw`](super::ImageDecoder::decode_raw) takes.
+/// All encodings that [`ImageDecoder::decode_raw`](super::ImageDecoder::decode_raw) decodes.
 pub const SUPPORTED: [&str; 18] = [
     "bgr8",
     "rgb8",
@@ -24,8 +24,8 @@ pub const SUPPORTED: [&str; 18] = [
     "yuyv",
 ];
 
-/// Whether pixels of this encoding are measured values rather than a picture: what OpenCV types without a colour, as
-/// depth cameras send. `mono16` has the bytes of `16UC1`, and is a picture.
+/// Whether pixels of this encoding are measured values rather than a picture: OpenCV types without
+/// a colour, as from depth cameras. `mono16` has the bytes of `16UC1` but is a picture.
 pub fn is_measurement(encoding: &str) -> bool {
     let Some((depth, channels)) = encoding.split_once('C') else {
         return false;
@@ -36,10 +36,11 @@ pub fn is_measurement(encoding: &str) -> bool {
         && channels.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The encoding of a compressed image that is no picture, by what image_transport writes into `format`:
-/// `16UC1; png compressed `, or `32FC1; compressedDepth png`. None for a picture.
+/// Returns the encoding of a compressed image that is not a picture, from image_transport's
+/// `format`: `16UC1; png compressed `, or `32FC1; compressedDepth png`. Returns `None` for a
+/// picture.
 pub fn compressed_measurement<'a>(image: &CompressedImageView<'a>) -> Option<&'a str> {
-    /// Of what `compressedDepth` puts before a PNG file.
+    /// The size of the header that `compressedDepth` puts before a PNG file.
     const DEPTH_HEADER: usize = 12;
     let (encoding, how) = image.format.split_once(';').unwrap_or((image.format, ""));
     let (encoding, how) = (encoding.trim(), how.trim_start());
@@ -56,9 +57,9 @@ pub fn compressed_measurement<'a>(image: &CompressedImageView<'a>) -> Option<&'a
     }
 }
 
-/// The encoding of an image message that is no picture; none of a picture.
+/// Returns the encoding of an image message that is not a picture; `None` for a picture.
 ///
-/// Errors: the bytes are no image message.
+/// Errors: the bytes are not an image message.
 pub fn measurement(compressed: bool, message: &[u8]) -> Result<Option<&str>, CdrError> {
     if compressed {
         return Ok(compressed_measurement(&CompressedImageView::parse(

@@ -1,4 +1,4 @@
-//! Why bytes are no picture.
+//! Reasons why bytes are not an image.
 
 use thiserror::Error;
 
@@ -6,17 +6,17 @@ use super::encoding::SUPPORTED;
 use super::file_format::{self, FileFormat};
 use super::plausible::Implausible;
 
-/// Why an image's bytes are not a picture.
+/// Why an image's bytes cannot be decoded.
 #[derive(Debug, Error)]
 pub enum DecodeError {
     #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
     UnknownEncoding { found: String },
     #[error(
-        "image is in no known format: {format}first bytes {first:02x?}; this OpenCV reads {}",
+        "image format is not recognised: {format}first bytes {first:02x?}; this OpenCV reads {}",
         file_format::readable_names()
     )]
     UnknownFormat {
-        /// What the message says, as `format "..", `; empty of a file.
+        /// The message's format, as `format "..", `; empty for a file.
         format: String,
         first: Vec<u8>,
     },
@@ -45,7 +45,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// A short name to count by.
+    /// Returns the reason's key in counters.
     pub fn reason(&self) -> &'static str {
         match self {
             DecodeError::UnknownEncoding { .. } => "unknown_encoding",
@@ -62,19 +62,19 @@ impl DecodeError {
     }
 }
 
-/// Why a JPEG is no picture.
+/// Why a JPEG cannot be decoded.
 #[derive(Debug, Error)]
 pub enum JpegError {
     #[error("libjpeg-turbo: {0}")]
     Library(String),
-    #[error("it ends before its picture begins")]
+    #[error("it ends before its image data begins")]
     NoPicture,
-    #[error("data of the picture is missing: {0}")]
+    #[error("image data is missing: {0}")]
     Missing(String),
     #[error("it ends before its last scan")]
     ScanMissing,
     #[error(
-        "it has no end marker, and its arithmetic coding does not show whether its picture is whole"
+        "it has no end marker, and its arithmetic coding does not show whether the image is complete"
     )]
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! The formats of image files, known by their first bytes, and which of them the OpenCV at hand reads.
+//! Detects image file formats by their first bytes, and which of them the installed OpenCV reads.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -50,7 +50,7 @@ const ALL: [FileFormat; 15] = [
 ];
 
 impl FileFormat {
-    /// The format of a file with these bytes; `None` where they begin like none of them.
+    /// Detects the format of a file with these bytes; `None` if it is unknown.
     pub fn of(file: &[u8]) -> Option<Self> {
         Some(match file {
             [0xff, 0xd8, ..] => Jpeg,
@@ -130,7 +130,7 @@ impl FileFormat {
         }
     }
 
-    /// The ending that OpenCV writes it under.
+    /// Returns the file extension under which OpenCV writes it.
     fn extension(self) -> &'static str {
         match self {
             Jpeg => ".jpg",
@@ -151,7 +151,7 @@ impl FileFormat {
         }
     }
 
-    /// Whether the OpenCV at hand reads it.
+    /// Whether the installed OpenCV reads it.
     pub fn is_readable(self) -> bool {
         readable().contains(&self)
     }
@@ -163,9 +163,9 @@ impl fmt::Display for FileFormat {
     }
 }
 
-/// AVIF and HEIF, by the brands that an ISO base media file names; a video names neither.
+/// Detects AVIF and HEIF by the brands in an ISO base media file; a video has neither.
 fn of_iso_file(brands: &[u8]) -> Option<FileFormat> {
-    // the major brand, its version, then compatible ones; those of a picture stand among the first
+    // the major brand, its version, then compatible ones; those of an image are among the first
     let brands = &brands[..brands.len().min(40)];
     let has = |known: &[&[u8; 4]]| {
         let mut brands = brands.chunks_exact(4);
@@ -180,7 +180,8 @@ fn of_iso_file(brands: &[u8]) -> Option<FileFormat> {
     }
 }
 
-/// Every format that the OpenCV at hand reads: those in which it reads a picture of its own making.
+/// Returns every format that the installed OpenCV reads: it must read an image that it wrote
+/// itself.
 pub fn readable() -> &'static [FileFormat] {
     static READABLE: OnceLock<Vec<FileFormat>> = OnceLock::new();
     READABLE.get_or_init(|| {
@@ -191,7 +192,7 @@ pub fn readable() -> &'static [FileFormat] {
     })
 }
 
-/// Their names, for people.
+/// Returns their names as text.
 pub fn readable_names() -> String {
     let names: Vec<_> = readable().iter().map(|format| format.name()).collect();
     names.join(", ")
@@ -203,7 +204,7 @@ fn reads_back(extension: &str) -> opencv::Result<bool> {
     }
     /// Large enough for the wavelets of JPEG 2000.
     const SIDE: i32 = 64;
-    // formats of high dynamic range want floats
+    // formats of high dynamic range need floats
     for typ in [CV_8UC3, CV_32FC3] {
         let picture = Mat::new_rows_cols_with_default(SIDE, SIDE, typ, Scalar::all(0.5))?;
         let mut file = Vector::new();
@@ -226,7 +227,7 @@ mod tests {
         let picture = Mat::new_rows_cols_with_default(64, 64, CV_8UC3, Scalar::all(9.0)).unwrap();
         for format in readable() {
             let mut file = Vector::new();
-            // some take nothing but floats
+            // some only write floats
             if imgcodecs::imencode_def(format.extension(), &picture, &mut file).is_ok() {
                 assert_eq!(FileFormat::of(file.as_slice()), Some(*format));
             }

@@ -1,4 +1,4 @@
-//! The images of a folder, in the order in which people number them.
+//! Reads the images of a folder in natural order.
 
 use std::cmp::Ordering;
 use std::fs::{self, File};
@@ -10,13 +10,13 @@ use thiserror::Error;
 
 use super::{BgrView, DecodeError, FileFormat, ImageDecoder};
 
-/// The endings of image files, whatever their case. Some are of formats that not every OpenCV reads.
+/// The extensions of image files, in any case. Not every OpenCV reads all of these formats.
 pub const IMAGE_EXTENSIONS: [&str; 20] = [
     "jpg", "jpeg", "jpe", "png", "bmp", "webp", "tif", "tiff", "gif", "avif", "heic", "jp2", "jxl",
     "pbm", "pgm", "ppm", "pnm", "hdr", "exr", "ras",
 ];
 
-/// Why an image file is not a picture.
+/// Why an image file cannot be read.
 #[derive(Debug, Error)]
 pub enum ImageFileError {
     #[error("{}: {source}", path.display())]
@@ -25,25 +25,26 @@ pub enum ImageFileError {
     Decode { path: PathBuf, source: DecodeError },
 }
 
-/// A decoded picture.
+/// A decoded image.
 pub struct Picture<'a> {
-    /// The file that it is, or is in.
+    /// Its file, or the file that contains it.
     pub path: &'a Path,
     pub pixels: BgrView<'a>,
-    /// The file's own bytes, where a CompressedImage can carry them as they are.
+    /// The file's bytes, if a CompressedImage can have them unchanged.
     pub file: Option<CompressedFile<'a>>,
 }
 
 /// The bytes of a JPEG or PNG file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompressedFile<'a> {
-    /// `jpeg` or `png`, by what the bytes are; the file's name may say otherwise.
+    /// `jpeg` or `png`, by the bytes; the file's name may differ.
     pub format: &'static str,
     pub bytes: &'a [u8],
 }
 
-/// The images of a folder, in natural order: files that [`is_image`] takes, and those without an ending that begin like
-/// one. Names that begin with a dot, and what is in folders within, are left out.
+/// Returns the images of a folder in natural order: the files that [`is_image`] accepts, and files
+/// without an extension that begin like an image. Ignores names that begin with a dot, and
+/// subfolders.
 pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, ImageFileError> {
     let failed = |source| ImageFileError::Io {
         path: folder.to_owned(),
@@ -64,7 +65,7 @@ pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, ImageFileError> {
     Ok(files)
 }
 
-/// The images of a folder, read one after another.
+/// Reads the images of a folder one after another.
 pub struct ImageFolder {
     files: vec::IntoIter<PathBuf>,
     path: PathBuf,
@@ -73,7 +74,7 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// The files of [`images_in`].
+    /// Opens the files of [`images_in`].
     pub fn open(path: &Path) -> Result<Self, ImageFileError> {
         Ok(Self {
             files: images_in(path)?.into_iter(),
@@ -83,13 +84,13 @@ impl ImageFolder {
         })
     }
 
-    /// How many images are still to be read.
+    /// Returns how many images remain.
     pub fn remaining(&self) -> usize {
         self.files.len()
     }
 
-    /// The next picture, with EXIF orientation applied; `None` after the last. After an error the next call goes on
-    /// with the next file.
+    /// Decodes the next image, with EXIF orientation applied; `None` after the last. After an
+    /// error, the next call continues with the next file.
     pub fn next_picture(&mut self) -> Option<Result<Picture<'_>, ImageFileError>> {
         self.path = self.files.next()?;
         let path = self.path.as_path();
@@ -123,7 +124,7 @@ impl ImageFolder {
     }
 }
 
-/// Whether the file's name ends as an image's does.
+/// Whether the file has an extension of images.
 pub fn is_image(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     IMAGE_EXTENSIONS
@@ -131,7 +132,7 @@ pub fn is_image(path: &Path) -> bool {
         .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// Whether a file without an ending is an image, by its first bytes.
+/// Whether a file without an extension is an image, by its first bytes.
 fn begins_as_image(path: &Path) -> bool {
     let mut first = [0; 64];
     let mut read = || File::open(path)?.read(&mut first);
@@ -143,8 +144,8 @@ fn name(path: &Path) -> &[u8] {
     path.file_name().unwrap_or_default().as_encoded_bytes()
 }
 
-/// Byte by byte, but with digits that follow each other compared as the number that they are: `frame2` comes before
-/// `frame10`. Equal for names that differ in leading zeros alone.
+/// Compares bytes, and consecutive digits as one number: `frame2` comes before `frame10`. Names
+/// that differ only in leading zeros are equal.
 fn natural_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
     loop {
         let order = match (a.first(), b.first()) {
@@ -166,7 +167,7 @@ fn natural_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
     }
 }
 
-/// Takes the digits that `text` begins with; gives them without leading zeros.
+/// Removes the leading digits of `text` and returns them without leading zeros.
 fn take_number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (digits, rest) = text.split_at(end.unwrap_or(text.len()));

@@ -1,4 +1,4 @@
-//! Frames per second as a fraction, so that a long recording's stamps do not drift.
+//! Frames per second as a fraction, so that the stamps of a long recording do not drift.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -13,24 +13,25 @@ pub struct FrameRate {
     seconds: u64,
 }
 
-/// From a picture in eleven days to one in a microsecond, in frames per second.
+/// The valid range, from a frame in eleven days to one in a microsecond, in frames per second.
 const RANGE: RangeInclusive<f64> = 1e-6..=1e6;
-/// The error of a fraction is below the inverse of its denominator's square: none that stamps would show.
+/// The maximum denominator. The error of the fraction is below the inverse of its square, and not
+/// visible in stamps.
 const MAX_SECONDS: u128 = 1_000_000_000;
 const NS_PER_S: u128 = 1_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("expected frames per second, as 25, 29.97 or 30000/1001, from 0.000001 to 1000000")]
+#[error("expected frames per second, such as 25, 29.97 or 30000/1001, from 0.000001 to 1000000")]
 pub struct FrameRateError;
 
 impl FrameRate {
-    /// The simplest fraction that is `fps`: 29.97002997... becomes 30000/1001. `None` where `fps` is not a number from
-    /// 1e-6 to 1e6.
+    /// Returns the simplest fraction equal to `fps`: 29.97002997... becomes 30000/1001. `None` if
+    /// `fps` is not a number from 1e-6 to 1e6.
     pub fn from_fps(fps: f64) -> Option<Self> {
         if !RANGE.contains(&fps) {
             return None;
         }
-        // the continued fraction of `fps`, up to the first that rounds to it
+        // the continued fraction of `fps`, up to the first convergent that rounds to it
         let (mut before, mut found) = ((0, 1), (1, 0));
         let mut rest = fps;
         loop {
@@ -45,14 +46,14 @@ impl FrameRate {
                 break;
             }
         }
-        // the rate and the seconds are limited above, so that frames are below 1e16
+        // the limits above keep frames below 1e16
         Some(Self {
             frames: u64::try_from(found.0).ok()?,
             seconds: u64::try_from(found.1).ok()?,
         })
     }
 
-    /// Nanoseconds from frame 0 to frame `index`, rounded once.
+    /// Returns the nanoseconds from frame 0 to frame `index`, rounded once.
     pub fn time_ns(&self, index: u64) -> u64 {
         let frames = u128::from(self.frames);
         let ns = u128::from(index) * u128::from(self.seconds) * NS_PER_S;

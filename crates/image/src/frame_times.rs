@@ -1,38 +1,40 @@
-//! The times of a video's frames: the file's own, or those of its rate where the two agree.
+//! The times of a video's frames: from the file, or from its rate if both agree.
 //!
-//! A rate is a fraction and does not drift; a file's own times are rounded, in Matroska to a millisecond. So frames of a
-//! constant rate get the times of the rate. From the first frame on that is elsewhere, the file's own count.
+//! A rate is a fraction and does not drift; the times in a file are rounded, in Matroska to a
+//! millisecond. Therefore frames of a constant rate get the times of the rate. From the first frame
+//! that differs, the file's times apply.
 //!
-//! OpenCV 4.6 has no times for the last frames, which the decoder holds back until the end. Those are in the index of an
-//! MP4 file; in other files, the last interval goes on.
+//! OpenCV 4.6 returns no times for the last frames, which the decoder holds back until the end. An
+//! MP4 file has them in its index; in other files, the last interval is repeated.
 
 use super::FrameRate;
 
-/// How far a file's own time may be from the rate's: both ends of a millisecond, to which files round.
+/// The maximum difference between a file's time and the rate's: files round both ends to a
+/// millisecond.
 const TOLERANCE_NS: u64 = 1_000_000;
 const NS_PER_MS: f64 = 1e6;
 
-/// Gives each frame its time, one after another.
+/// Returns the time of each frame, one after another.
 #[derive(Debug, Clone)]
 pub struct FrameTimes {
     rate: FrameRate,
-    /// By the file's index, where it has one: nanoseconds from the first frame, in order.
+    /// From the file's index, if it has one: nanoseconds from the first frame, in order.
     index_ns: Vec<u64>,
     frames: u64,
-    /// What the file says of the first frame, moved where its times begin anew.
+    /// The file's time of the first frame, adjusted when its times restart.
     start_ms: Option<f64>,
-    /// What the file said of the last frame that had a time.
+    /// The file's time of the last frame that had one.
     last_ms: Option<f64>,
-    /// By the file's own times, from the first frame on.
+    /// By the file's times, from the first frame on.
     last_own_ns: u64,
-    /// Between the last two frames that had times.
+    /// The interval between the last two frames with times.
     last_step_ns: Option<u64>,
     last_ns: u64,
     varies: bool,
 }
 
 impl FrameTimes {
-    /// Those of a file that states `rate`, and in its index, if it has one, `index_ns`.
+    /// Creates the times for a file with `rate` and, if it has an index, `index_ns`.
     pub fn new(rate: FrameRate, index_ns: &[u64]) -> Self {
         Self {
             rate,
@@ -47,8 +49,9 @@ impl FrameTimes {
         }
     }
 
-    /// Nanoseconds from the first frame to the next, of which the file says that it is at `position_ms`. Times always
-    /// increase: where the file has none, or one that is not later than the last, the rate counts on.
+    /// Returns the nanoseconds from the first frame to the next one, which is at `position_ms` by
+    /// the file. Times always increase: if the file has none, or one not later than the last, the
+    /// rate gives the time.
     pub fn next_ns(&mut self, position_ms: Option<f64>) -> u64 {
         let index = self.frames;
         self.frames += 1;
@@ -71,7 +74,7 @@ impl FrameTimes {
         let counted_on = self.counted_on(index);
         let (Some(position), Some(start), Some(last)) = (position, self.start_ms, self.last_ms)
         else {
-            // the first time that there is says where the file's times begin
+            // the first known time is the origin of the file's times
             if let (Some(position), None) = (position, self.start_ms) {
                 self.start_ms = Some(position - counted_on as f64 / NS_PER_MS);
             }
@@ -82,7 +85,7 @@ impl FrameTimes {
         }
         let mut own = ((position - start) * NS_PER_MS).round();
         if own <= self.last_own_ns as f64 {
-            // times that begin anew are those from the last frame on
+            // restarted times count from the last frame on
             own = self.last_own_ns as f64 + ((position - last) * NS_PER_MS).round();
             self.start_ms = Some(position - own / NS_PER_MS);
         }
@@ -90,8 +93,8 @@ impl FrameTimes {
         own as u64
     }
 
-    /// The time of a frame of which the file says none: the next in the index, else as long after the last as the rate
-    /// says, or, where it varies, as the last interval was.
+    /// Returns the time of a frame without a time in the file: the next one in the index, otherwise
+    /// one period after the last or, with a variable rate, the last interval after it.
     fn counted_on(&self, index: u64) -> u64 {
         let later = |time: &u64| *time <= self.last_own_ns.saturating_add(TOLERANCE_NS / 2);
         let next = self.index_ns.partition_point(later);
@@ -103,7 +106,7 @@ impl FrameTimes {
         self.last_own_ns.saturating_add(step)
     }
 
-    /// Whether the frames so far are not at the file's rate.
+    /// Whether the frames so far differ from the file's rate.
     pub fn varies(&self) -> bool {
         self.varies
     }
@@ -131,7 +134,7 @@ mod tests {
         let (ns, varies) = times(30000.0 / 1001.0, &rounded);
         assert_eq!(ns[1..3], [33_366_667, 66_733_333]);
         assert!(!varies);
-        // from wherever the file's clock begins
+        // from any origin of the file's times
         let later = rounded.map(|ms| ms + 80_000.0);
         assert_eq!(times(30000.0 / 1001.0, &later), (ns, false));
     }
@@ -162,14 +165,14 @@ mod tests {
         let (ns, varies) = times(25.0, &[0.0, 0.0, 0.0, 0.0, 0.0, -40.0, 0.0, 40.0, 80.0]);
         assert_eq!(ns, (0..9).map(|index| 40 * MS * index).collect::<Vec<_>>());
         assert!(!varies);
-        // one that steps back is passed over
+        // a time that steps back is ignored
         let (ns, _) = times(25.0, &[0.0, 40.0, 30.0, 120.0, 160.0]);
         assert_eq!(ns, (0..5).map(|index| 40 * MS * index).collect::<Vec<_>>());
     }
 
     #[test]
     fn the_last_frames_which_the_decoder_held_back_have_their_times() {
-        // as OpenCV 4.6 gives them: 0 for the last two
+        // as from OpenCV 4.6: 0 for the last two
         let positions = [0.0, 40.0, 240.0, 440.0, 640.0, 0.0, 0.0];
         let (ns, varies) = times(25.0, &positions);
         assert_eq!(
@@ -180,7 +183,7 @@ mod tests {
         let mut times = FrameTimes::new(FrameRate::from_fps(25.0).unwrap(), &index);
         let ns = positions.map(|position| times.next_ns(Some(position)));
         assert_eq!(ns, index);
-        // a rate that is constant stays exact
+        // a constant rate stays exact
         let index = [0, 33_333_333, 66_666_667, 100_000_000];
         let mut times = FrameTimes::new(FrameRate::from_fps(30.0).unwrap(), &index);
         let ns = [0.0, 33.3333, 0.0, 0.0].map(|position| times.next_ns(Some(position)));

@@ -1,23 +1,25 @@
-//! How a picture is laid into the model's input, and back.
+//! Places an image in the model's input, and maps coordinates between the two.
 
 use shuffledet_core::ResizeMode;
 
-/// The place of a picture in the model's input, in pixels of the input. It goes with the tensor that it describes.
+/// The position of an image in the model's input, in pixels of the input. It belongs to the tensor
+/// that it describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Letterbox {
     image: (u32, u32),
-    /// Width and height of the scaled picture, at least 1.
+    /// The width and height of the scaled image, at least 1.
     pub size: (u32, u32),
-    /// Columns before the picture.
+    /// The number of columns left of the image.
     pub left: u32,
-    /// Rows above the picture.
+    /// The number of rows above the image.
     pub top: u32,
 }
 
 impl Letterbox {
-    /// The place of an image of `image` (width, height) in an input of `input` (width, height); all at least 1.
+    /// Places an image of `image` (width, height) in an input of `input` (width, height); all at
+    /// least 1.
     ///
-    /// The rule is that of NanoDet's deployments: the scaled side is rounded down, the padding before it, too.
+    /// Rounds the scaled side down, and the padding before it too, as NanoDet's deployments do.
     pub fn new(image: (u32, u32), input: (u32, u32), mode: ResizeMode) -> Self {
         let size = match mode {
             ResizeMode::Stretch => input,
@@ -31,7 +33,7 @@ impl Letterbox {
         }
     }
 
-    /// From pixels of the input to pixels of the image.
+    /// Converts pixels of the input to pixels of the image.
     pub fn to_image(&self, x: f32, y: f32) -> (f32, f32) {
         (
             (x - self.left as f32) * (self.image.0 as f32 / self.size.0 as f32),
@@ -39,7 +41,7 @@ impl Letterbox {
         )
     }
 
-    /// From pixels of the image to pixels of the input.
+    /// Converts pixels of the image to pixels of the input.
     pub fn to_input(&self, x: f32, y: f32) -> (f32, f32) {
         (
             x * (self.size.0 as f32 / self.image.0 as f32) + self.left as f32,
@@ -47,14 +49,14 @@ impl Letterbox {
         )
     }
 
-    /// Width and height of the image in pixels.
+    /// Returns the width and height of the image in pixels.
     pub fn image_size(&self) -> (u32, u32) {
         self.image
     }
 }
 
-/// The largest size of the image's shape within the input. Integer arithmetic: a float ratio could round a whole
-/// pixel off.
+/// Returns the largest size with the image's aspect ratio within the input. Uses integers: a float
+/// ratio could be off by a whole pixel.
 fn fit(image: (u32, u32), input: (u32, u32)) -> (u32, u32) {
     let (w, h) = (u64::from(image.0), u64::from(image.1));
     let (in_w, in_h) = (u64::from(input.0), u64::from(input.1));

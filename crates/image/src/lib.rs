@@ -1,4 +1,5 @@
-//! From the bytes of a message, a file or a video to the detector's input tensor, with OpenCV and libjpeg-turbo.
+//! Converts the bytes of a message, a file or a video to the detector's input tensor, with OpenCV
+//! and libjpeg-turbo.
 //!
 //! ```
 //! use shuffledet_image::{BgrView, ImageDecoder, jpeg::JpegEncoder};

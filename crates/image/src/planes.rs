@@ -1,17 +1,17 @@
-//! The planes of the input tensor, and how pixel levels become its values.
+//! The planes of the input tensor, and the conversion of pixel levels to its values.
 
 use super::Letterbox;
 
-/// The tensor's planes and how levels become values, both by the picture's channel: blue, green, red.
+/// The tensor's planes and the conversion of levels, both by the image's channel: blue, green, red.
 pub struct Planes<'a> {
     pub of: [&'a mut [f32]; 3],
-    /// Columns of a plane.
+    /// The number of columns of a plane.
     pub width: usize,
     pub levels: Levels,
 }
 
 impl Planes<'_> {
-    /// Row `y` of the picture, as it lies in each plane.
+    /// Returns row `y` of the image in each plane.
     pub fn row(&mut self, letterbox: Letterbox, y: usize) -> [&mut [f32]; 3] {
         let at = (letterbox.top as usize + y) * self.width + letterbox.left as usize;
         let columns = letterbox.size.0 as usize;
@@ -19,7 +19,7 @@ impl Planes<'_> {
     }
 }
 
-/// The value of a level (0 to 255) is `level * scale + offset`, rounded once, by the picture's channel.
+/// Converts a level (0 to 255) to `level * scale + offset`, rounded once, by the image's channel.
 #[derive(Debug, Clone, Copy)]
 pub struct Levels {
     pub scales: [f32; 3],

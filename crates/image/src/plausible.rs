@@ -1,27 +1,31 @@
-//! How large a picture may be for its file's size. A small message must not make a decoder reserve gigabytes.
+//! Limits the size of an image by the size of its file, so that a small message cannot make a
+//! decoder reserve gigabytes.
 
 use thiserror::Error;
 
-/// A header that says more pixels than its file can hold.
+/// The header gives more pixels than its file can hold.
 #[derive(Debug, Error)]
-#[error("image says {width}x{height} pixels, more than its {bytes} compressed bytes can hold")]
+#[error(
+    "image header gives {width}x{height} pixels, more than its {bytes} compressed bytes can hold"
+)]
 pub struct Implausible {
     width: u32,
     height: u32,
     bytes: usize,
 }
 
-/// The most that a byte of deflate becomes: 258 bytes for every two bits.
+/// The maximum inflated size of a byte of deflate: 258 bytes for every two bits.
 const INFLATED_PER_BYTE: u64 = 1032;
 
-/// The densest Huffman coding is that of a progressive JPEG of one colour, with one bit for each block of 8x8 pixels: 512
-/// pixels a byte. Components may be sampled more sparsely than that, so a little more.
+/// The densest Huffman coding is a progressive JPEG of one colour with one bit per block of 8x8
+/// pixels: 512 pixels per byte. Components may be subsampled, so the limit is a little higher.
 const JPEG_PIXELS_PER_BYTE: u64 = 682;
 
-/// Arithmetic coding has no such bound. Up to so many pixels it is decoded whatever the file's size.
+/// Arithmetic coding has no such bound. Images up to this number of pixels are decoded with any
+/// file size.
 const ARITHMETIC_PIXELS: u64 = 1 << 24;
 
-/// Fails where no JPEG of `bytes` bytes has so many pixels.
+/// Fails if no JPEG of `bytes` bytes can have so many pixels.
 pub fn check_jpeg(
     width: u32,
     height: u32,
@@ -38,7 +42,7 @@ pub fn check_jpeg(
     check(pixels <= most, width, height, bytes)
 }
 
-/// What a PNG file's header says.
+/// The header of a PNG file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PngHeader {
     pub width: u32,
@@ -47,7 +51,8 @@ pub struct PngHeader {
 }
 
 impl PngHeader {
-    /// Reads the IHDR chunk, which the PNG specification puts first. `None` where it is cut, or makes no sense.
+    /// Reads the IHDR chunk, which is first by the PNG specification. `None` if it is truncated or
+    /// invalid.
     pub fn read(file: &[u8]) -> Option<Self> {
         let side = |at: usize| {
             let bytes = file.get(at..at + 4)?.try_into().ok()?;
@@ -69,8 +74,8 @@ impl PngHeader {
         })
     }
 
-    /// Fails where no PNG of `bytes` bytes has so many pixels: before compression each row is as long as its pixels' bits,
-    /// and interlacing or filters only make it longer.
+    /// Fails if no PNG of `bytes` bytes can have so many pixels: before compression, each row has
+    /// at least its pixels' bits, and interlacing and filters only add to it.
     pub fn check(&self, bytes: usize) -> Result<(), Implausible> {
         let bits = u64::from(self.width) * u64::from(self.bits_per_pixel);
         let inflated = bits.div_ceil(8).saturating_mul(u64::from(self.height));

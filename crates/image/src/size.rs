@@ -1,4 +1,4 @@
-//! The size of an image file, without decoding it where its header says.
+//! Returns the size of an image file, from its header if possible.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::folder::ImageFileError;
 use super::plausible::PngHeader;
 use super::{DecodeError, FileFormat, ImageDecoder, jpeg};
 
-/// Width and height in pixels.
+/// Returns the width and height in pixels.
 pub fn image_size(path: &Path) -> Result<(u32, u32), ImageFileError> {
     let file = fs::read(path).map_err(|source| ImageFileError::Io {
         path: path.to_owned(),
@@ -19,7 +19,7 @@ pub fn image_size(path: &Path) -> Result<(u32, u32), ImageFileError> {
     })
 }
 
-/// Width and height in pixels of the picture in a file's bytes.
+/// Returns the width and height in pixels of the image in a file's bytes.
 pub fn size_of(file: &[u8]) -> Result<(u32, u32), DecodeError> {
     match FileFormat::of(file) {
         Some(FileFormat::Jpeg) => return Ok(jpeg::size(file)?),
@@ -35,7 +35,7 @@ pub fn size_of(file: &[u8]) -> Result<(u32, u32), DecodeError> {
     Ok(image.image_size())
 }
 
-/// Whether a PNG says that it is turned, which some versions of OpenCV heed.
+/// Whether a PNG has an orientation, which some versions of OpenCV apply.
 fn has_exif_chunk(png: &[u8]) -> bool {
     let mut chunks = png.get(8..).unwrap_or_default();
     while let [a, b, c, d, name @ ..] = chunks {

@@ -1,4 +1,5 @@
-//! From a BGR picture to the model's input tensor: resize, pad, normalise, lay out as NCHW.
+//! Converts a BGR image to the model's input tensor: resizes, pads, normalises, and lays out as
+//! NCHW.
 
 use super::planes::{Levels, Planes};
 use super::resample::Resampler;
@@ -7,16 +8,16 @@ use opencv::core::{Mat, MatTraitConstManual, Size};
 use opencv::imgproc;
 use shuffledet_core::InputSpec;
 
-/// Fills the input tensor. Keeps its buffers from frame to frame.
+/// Fills the input tensor. Reuses its buffers.
 pub struct TensorBuilder {
     spec: InputSpec,
     levels: Levels,
-    /// Of `levels`, every value.
+    /// All values of `levels`.
     table: [[f32; 256]; 3],
     resampler: Option<Resampler>,
     resized: Mat,
     tensor: Vec<f32>,
-    /// Where the last picture lay: its padding is still in the tensor.
+    /// The position of the last image: its padding is still in the tensor.
     placed: Option<Letterbox>,
 }
 
@@ -45,17 +46,17 @@ impl TensorBuilder {
         }
     }
 
-    /// The tensor's dimensions.
+    /// Returns the tensor's dimensions.
     pub fn shape(&self) -> [usize; 4] {
         [1, 3, self.spec.height as usize, self.spec.width as usize]
     }
 
-    /// The tensor as it was last filled, NCHW.
+    /// Returns the tensor of the last [`TensorBuilder::fill`], NCHW.
     pub fn tensor(&self) -> &[f32] {
         &self.tensor
     }
 
-    /// Fills the tensor with `image` and says where it lies in it.
+    /// Fills the tensor with `image` and returns its position in it.
     pub fn fill(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
         let input = (self.spec.width, self.spec.height);
         let letterbox = Letterbox::new(image.image_size(), input, self.spec.resize);
@@ -114,7 +115,7 @@ fn place_pixels(
     }
 }
 
-/// What decides where the padding lies.
+/// Returns what determines the position of the padding.
 fn place(letterbox: Letterbox) -> ((u32, u32), u32, u32) {
     (letterbox.size, letterbox.left, letterbox.top)
 }
@@ -182,7 +183,7 @@ mod tests {
             image in (1u32..150, 1u32..150), input in (1u32..60, 1u32..60), padding in 0usize..9, rgb: bool,
             mode in prop_oneof![Just(ResizeMode::Stretch), Just(ResizeMode::Letterbox)], twice: bool,
         ) {
-            // exactly half is a case of its own in OpenCV
+            // exactly half is a separate case in OpenCV
             let image = if twice { (2 * input.0, 2 * input.1) } else { image };
             let colour = if rgb { ColourOrder::Rgb } else { ColourOrder::Bgr };
             let spec = InputSpec { width: input.0, height: input.1, ..spec(mode, colour) };

@@ -1,4 +1,4 @@
-//! Frames of a video turned as its file says they are to be shown.
+//! Turns the frames of a video as its file specifies.
 
 use opencv::core::{
     Mat, ROTATE_90_CLOCKWISE, ROTATE_90_COUNTERCLOCKWISE, ROTATE_180, flip, rotate, transpose,
@@ -6,28 +6,29 @@ use opencv::core::{
 
 use super::container::DisplayMatrix;
 
-/// What brings a decoded frame upright.
+/// The transformation that turns a decoded frame upright.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// Clockwise.
     Quarter,
     Half,
     ThreeQuarters,
-    /// Left and right change places.
+    /// Swaps left and right.
     Mirror,
-    /// Top and bottom change places.
+    /// Swaps top and bottom.
     Flip,
-    /// Rows and columns change places.
+    /// Swaps rows and columns.
     Transpose,
-    /// The same, about the other diagonal.
+    /// Swaps rows and columns about the other diagonal.
     Transverse,
 }
 
 impl Turn {
-    /// What a matrix asks for, whatever it scales by; `None` where it leaves frames as they are.
+    /// Returns the transformation of a matrix without its scale; `None` if it leaves frames
+    /// unchanged.
     ///
     /// # Errors
-    /// It turns by another angle than quarters; the angle in degrees, clockwise.
+    /// The matrix turns by an angle other than quarter turns: the angle in degrees, clockwise.
     pub fn of(matrix: &DisplayMatrix) -> Result<Option<Self>, f64> {
         let DisplayMatrix { a, b, c, d } = *matrix;
         // a file's numbers are rounded to 1/65536
@@ -47,13 +48,13 @@ impl Turn {
                 (true, true) => Turn::Transpose,
                 (false, false) => Turn::Transverse,
             })),
-            // a matrix of zeros says nothing
+            // a matrix of zeros has no meaning
             _ if [a, b, c, d] == [0.0; 4] => Ok(None),
             _ => Err(b.atan2(a).to_degrees()),
         }
     }
 
-    /// Writes `frame`, turned, into `upright`.
+    /// Writes the turned `frame` into `upright`.
     pub fn apply(self, frame: &Mat, upright: &mut Mat) -> opencv::Result<()> {
         match self {
             Turn::Quarter => rotate(frame, upright, ROTATE_90_CLOCKWISE),
@@ -100,7 +101,7 @@ mod tests {
             if let Some(turn) = Turn::of(&matrix(numbers)).unwrap() {
                 turn.apply(&frame, &mut upright).unwrap();
             }
-            // the matrix turns about the corner; what it shows begins at its least x and y
+            // the matrix turns about the corner; the shown part begins at its least x and y
             let shown = |x: f64, y: f64| (a * x + c * y, b * x + d * y);
             let corners =
                 [(0.0, 0.0), (2.0, 0.0), (0.0, 1.0), (2.0, 1.0)].map(|(x, y)| shown(x, y));

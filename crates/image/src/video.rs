@@ -1,8 +1,8 @@
-//! Frames out of a video file, through OpenCV and its FFmpeg.
+//! Reads the frames of a video file with OpenCV and its FFmpeg.
 //!
-//! OpenCV 4.6 turns frames the wrong way round where the file says that they are to be turned. So it is told to leave
-//! them, and they are turned here, for the files in which that can be found ([`container`]). Others are as OpenCV gives
-//! them.
+//! OpenCV 4.6 turns frames in the wrong direction if the file has an orientation. Therefore its
+//! rotation is switched off, and frames are turned here for the files whose orientation can be read
+//! ([`container`]). Frames of other files stay as OpenCV returns them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ use super::container::{self, Container};
 use super::upright::Turn;
 use super::{BgrView, FrameRate, Picture};
 
-/// Why a video gives no frames.
+/// Why a video cannot be read.
 #[derive(Debug, Error)]
 pub enum VideoError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}: OpenCV finds no video in it that it can decode; expected a video file or a folder of images", path.display())]
+    #[error("{}: OpenCV cannot decode it as a video; expected a video file or a folder of images", path.display())]
     NotAVideo { path: PathBuf },
-    #[error("{}: this OpenCV is built without FFmpeg, which reads videos; install libopencv-dev of the distribution, or \
+    #[error("{}: this OpenCV is built without FFmpeg and cannot read videos; install libopencv-dev of the distribution, or \
         import a folder of images", path.display())]
     NoFfmpeg { path: PathBuf },
     #[error("{}: frame {index} is not 8-bit BGR", path.display())]
@@ -38,7 +38,7 @@ pub enum VideoError {
     },
 }
 
-/// A video that is read from its first frame on, turned upright where the file says how.
+/// A video that is read from its first frame on, turned upright if the file gives an orientation.
 pub struct VideoFile {
     path: PathBuf,
     capture: VideoCapture,
@@ -50,17 +50,18 @@ pub struct VideoFile {
     position_ms: Option<f64>,
 }
 
-/// A frame, and where in the video the file has it.
+/// A frame, and its position in the video by the file.
 pub struct VideoFrame<'a> {
     pub picture: Picture<'a>,
-    /// Milliseconds from any beginning, the same for all frames; `None` where there is no such time.
+    /// Milliseconds from an arbitrary origin, the same for all frames; `None` if there is no time.
     pub position_ms: Option<f64>,
 }
 
 impl VideoFile {
-    /// Opens a local file. OpenCV would take a URL or a pattern for file names too; those are not files. Of OpenCV's
-    /// backends FFmpeg alone is asked, which follows no address within a local file. The others would come next when it
-    /// finds no video: GStreamer, which runs programs and writes a cache, and those that look for cameras.
+    /// Opens a local file. Refuses URLs and patterns, which OpenCV would accept as file names. Uses
+    /// only OpenCV's FFmpeg backend, which follows no address within a local file. OpenCV would try
+    /// its other backends if FFmpeg finds no video: GStreamer, which runs programs and writes a
+    /// cache, and those that search for cameras.
     pub fn open(path: &Path) -> Result<Self, VideoError> {
         let container = container::read(path).map_err(|source| VideoError::Io {
             path: path.to_owned(),
@@ -94,24 +95,25 @@ impl VideoFile {
         })
     }
 
-    /// The average rate that the file states; `None` where it states none, or one that cannot be.
+    /// Returns the average rate in the file; `None` if it is missing or impossible.
     pub fn frame_rate(&self) -> Option<FrameRate> {
         FrameRate::from_fps(self.capture.get(CAP_PROP_FPS).ok()?)
     }
 
-    /// About how many frames there are: what the file's index states, or OpenCV's estimate.
+    /// Returns the approximate number of frames: from the file's index, or OpenCV's estimate.
     pub fn expected_frames(&self) -> Option<u64> {
         let count = self.capture.get(CAP_PROP_FRAME_COUNT).ok()?;
-        // an unknown count comes as zero, or below
+        // an unknown count is zero or negative
         (count >= 1.0).then_some(count as u64)
     }
 
-    /// The times of the frames by the file's own index, in nanoseconds from the first; empty where it has none.
+    /// Returns the times of the frames by the file's index, in nanoseconds from the first; empty
+    /// without an index.
     pub fn times_ns(&self) -> &[u64] {
         &self.container.times_ns
     }
 
-    /// How many frames the file's index states that are to be shown; `None` where it has none.
+    /// Returns how many frames the file's index shows; `None` without an index.
     pub fn stated_frames(&self) -> Option<u64> {
         let stated = self
             .expected_frames()
@@ -125,13 +127,14 @@ impl VideoFile {
         })
     }
 
-    /// What the file itself is by its own account, and what is on the disk, where that is less: bytes.
+    /// Returns the stated size of the file and its size on disk in bytes, if the latter is smaller.
     pub fn cut_short(&self) -> Option<(u64, u64)> {
         let there = std::fs::metadata(&self.path).ok()?.len();
         Some((self.container.stated_bytes?, there))
     }
 
-    /// The next frame; `None` at the end, and where the file is damaged, which OpenCV does not tell apart.
+    /// Returns the next frame; `None` at the end, and at damage in the file, which OpenCV does not
+    /// distinguish.
     pub fn next_frame(&mut self) -> Result<Option<VideoFrame<'_>>, VideoError> {
         let read = self.read();
         let read = read.map_err(|source| VideoError::OpenCv {
@@ -173,16 +176,16 @@ impl VideoFile {
     }
 }
 
-/// How to turn the frames of `capture`, which from now on are as they are stored.
+/// Returns how to turn the frames of `capture`, and switches off OpenCV's own rotation.
 fn turn(container: &Container, capture: &mut VideoCapture, path: &Path) -> Option<Turn> {
     let turn = Turn::of(container.matrix.as_ref()?).unwrap_or_else(|degrees| {
         let path = path.display();
         tracing::warn!(
-            "{path}: is to be turned by {degrees:.0} degrees; frames are left as they are stored"
+            "{path}: its rotation of {degrees:.0} degrees is ignored; frames keep their stored orientation"
         );
         None
     });
-    // a backend that refuses leaves them as they are anyway, unless it says that it does not
+    // a backend that refuses does not turn frames, unless it reports that it does
     let told = capture.set(CAP_PROP_ORIENTATION_AUTO, 0.0);
     let still_turns = capture.get(CAP_PROP_ORIENTATION_AUTO).unwrap_or_default() > 0.0;
     if !told.unwrap_or(false) && still_turns {
@@ -191,9 +194,10 @@ fn turn(container: &Container, capture: &mut VideoCapture, path: &Path) -> Optio
     turn
 }
 
-/// Runs `open` while OpenCV logs nothing: it logs each of its backends that cannot, and one that can is enough.
+/// Runs `open` with OpenCV's log switched off: OpenCV logs each backend that fails, although one
+/// that works is enough.
 fn without_log<T>(open: impl FnOnce() -> T) -> T {
-    // a level that cannot be set costs nothing but a few lines on standard error
+    // a level that cannot be set only costs a few lines on standard error
     let level = set_log_level(LogLevel::LOG_LEVEL_SILENT);
     let opened = open();
     if let Ok(level) = level {

@@ -1,4 +1,4 @@
-//! Sessions of ONNX Runtime: made, profiled, and with what TensorRT builds kept.
+//! Creates and profiles sessions of ONNX Runtime, and keeps what TensorRT builds.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -17,43 +17,44 @@ use shuffledet_core::{Cause, InputSpec, Placed, locations};
 use shuffledet_onnx as onnx;
 use shuffledet_onnx::layout::{self, NotArranged};
 
-/// A model as ONNX Runtime needs it.
+/// A model in the form that ONNX Runtime needs.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelFile<'a> {
     pub path: &'a Path,
-    /// The ONNX file as it is.
+    /// The unmodified ONNX file.
     pub onnx: &'a [u8],
-    /// Of the file, lower-case hexadecimal.
+    /// The sha256 of the file in lower-case hexadecimal.
     pub sha256: &'a str,
     pub input: &'a InputSpec,
 }
 
-/// Makes sessions of one model in ONNX Runtime.
+/// Creates sessions of one model in ONNX Runtime.
 pub struct OrtBackend {
     runtime: Runtime,
     options: SessionOptions,
-    /// The graph as ONNX Runtime gets it.
+    /// The graph that ONNX Runtime loads.
     graph: Vec<u8>,
     /// Why the channels of the graph are not arranged; `None` if they are.
     not_arranged: Option<NotArranged>,
     model_sha256: String,
     probe: Probe,
-    /// Of the TensorRT session that was made last, until it is known whether it is right.
+    /// The cache of the TensorRT session created last, until its self-test.
     unproven: Mutex<Option<CacheFolder>>,
     profiled: Profiled,
 }
 
-/// Which sessions are profiled when they are made, which takes three runs.
+/// Which sessions are profiled at creation, which takes three runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profiled {
-    /// Where a provider other than the CPU's might leave nodes to it. On the CPU alone there is nothing to find out.
+    /// Sessions on a provider that may leave nodes to the CPU. On the CPU alone a profile shows
+    /// nothing.
     Accelerated,
     All,
 }
 
 impl OrtBackend {
     /// # Errors
-    /// The model's file is no ONNX model that can be used.
+    /// The model's file is not a usable ONNX model.
     pub fn new(
         runtime: &Runtime,
         model: ModelFile<'_>,
@@ -104,7 +105,8 @@ impl OrtBackend {
         let mut builder = OrtSession::builder(&self.runtime.environment)?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
-            // a spinning thread takes a core from the next frame's preparation, or from the one that it waits for
+            // a spinning thread would take a core from the preparation of the next frame, or from
+            // the thread that it waits for
             .with_intra_op_spinning(false)?
             .with_execution_providers([registration])?;
         if let Some(prefix) = profile {
@@ -118,9 +120,9 @@ impl OrtBackend {
         self.not_arranged.as_ref()
     }
 
-    /// Runs a session that was made with a profile a few times, and reads it.
+    /// Runs a session with a profile a few times, and reads the profile.
     fn measure(&self, runner: &mut OrtRunner) -> Result<Vec<Placed>, ProviderError> {
-        /// The first is not counted.
+        /// The first run does not count.
         const RUNS: usize = 3;
         for _ in 0..RUNS {
             runner.run(self.probe.shape, &self.probe.tensor)?;
@@ -134,7 +136,8 @@ impl OrtBackend {
         placement::from_profile(&json).map_err(|e| unread(e.to_string()))
     }
 
-    /// Where TensorRT may keep what it builds. Without a cache it is built each time, which is never wrong.
+    /// Opens the folder where TensorRT keeps what it builds. Without a cache, it builds on each
+    /// start.
     fn open_cache(&self) -> Option<CacheFolder> {
         let options = &self.options.options.tensorrt;
         if !self.wants_cache() {
@@ -161,7 +164,7 @@ impl OrtBackend {
         CacheFolder::open(&folder, facts)
             .inspect_err(|error| {
                 let folder = folder.display();
-                tracing::warn!("no cache of TensorRT's engines in {folder}: {error}");
+                tracing::warn!("cannot cache TensorRT engines in {folder}: {error}");
             })
             .ok()
     }
@@ -181,7 +184,7 @@ impl Backend for OrtBackend {
     fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError> {
         let profiled = provider != Provider::Cpu || self.profiled == Profiled::All;
         let folder = profiled.then(tempfile::tempdir).transpose().map_err(|e| {
-            let text = format!("no temporary folder for its profile: {e}");
+            let text = format!("cannot create a temporary folder for its profile: {e}");
             ProviderError::new(Cause::Other, text)
         })?;
         let profile = folder.as_ref().map(|folder| folder.path().join("profile"));
@@ -206,7 +209,7 @@ impl Backend for OrtBackend {
             let runs_some = |placed: &Placed| placed.provider == provider.name();
             if !runner.placement.iter().any(runs_some) {
                 let nodes: u64 = runner.placement.iter().map(|placed| placed.nodes).sum();
-                let text = format!("it takes none of the model's {nodes} nodes");
+                let text = format!("it runs none of the model's {nodes} nodes");
                 return Err(ProviderError::new(Cause::OperatorUnsupported, text));
             }
         }
@@ -223,10 +226,10 @@ impl Backend for OrtBackend {
         }
         let kept = match self.take_unproven() {
             Some(folder) => folder.seal().map_err(|error| error.to_string()),
-            None => Err("which GPU, driver and TensorRT it is for is not known".to_owned()),
+            None => Err("its GPU, driver and TensorRT version are unknown".to_owned()),
         };
         if let Err(error) = kept {
-            tracing::warn!("the engine of TensorRT is not kept for the next start: {error}");
+            tracing::warn!("the TensorRT engine is not cached for the next start: {error}");
         }
     }
 

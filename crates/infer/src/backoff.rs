@@ -1,8 +1,8 @@
-//! How long to wait before trying again what failed.
+//! The waiting time before the next attempt after failures.
 
 use std::time::Duration;
 
-/// Waits that double from `first` up to `longest`.
+/// Waiting times that double from `first` up to `longest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     pub first: Duration,
@@ -19,7 +19,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after `failures` failures in a row, at least one.
+    /// Returns the waiting time after `failures` failures in a row, at least one.
     pub fn wait(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         self.first.saturating_mul(1 << doublings).min(self.longest)

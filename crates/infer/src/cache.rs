@@ -1,7 +1,8 @@
-//! A folder of what a provider has built, trusted only as long as nothing about it has changed.
+//! A folder with what a provider has built, used only if nothing in it has changed.
 //!
-//! Its name comes from everything that the content depends on. It is filled under another name, and gets its own when
-//! the session made with it has passed its self-test; a seal in it lists every file with its sha256.
+//! The folder's name is derived from everything that the content depends on. The content is written
+//! under a temporary name. The folder gets its final name when the session created with it passes
+//! its self-test. A seal in it lists every file with its sha256.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,24 +16,25 @@ use shuffledet_core::sha256::{file_sha256, sha256};
 
 const SEAL: &str = "seal.json";
 
-/// A folder for a provider to read from or to write to.
+/// A folder that a provider reads from or writes to.
 pub(super) struct CacheFolder {
     sealed: PathBuf,
     facts: String,
-    /// Until it is sealed.
+    /// Set until the folder is sealed.
     fresh: Option<TempDir>,
 }
 
 #[derive(Serialize, Deserialize, PartialEq)]
 struct Seal {
-    /// What the content depends on.
+    /// Everything that the content depends on.
     facts: String,
-    /// By name.
+    /// By file name.
     sha256: BTreeMap<String, String>,
 }
 
 impl CacheFolder {
-    /// The sealed folder of `facts` under `root`; an empty one where there is none, or where it is not what was sealed.
+    /// Opens the sealed folder of `facts` under `root`. Opens an empty one if there is none, or if
+    /// it does not match its seal.
     pub(super) fn open(root: &Path, facts: String) -> io::Result<Self> {
         let name: String = sha256(facts.as_bytes()).chars().take(32).collect();
         let sealed = root.join(&name);
@@ -41,7 +43,7 @@ impl CacheFolder {
         } else {
             if sealed.exists() {
                 let folder = sealed.display();
-                tracing::warn!("{folder} is not as it was written; what it holds is built anew");
+                tracing::warn!("{folder} has changed since it was written; its content is rebuilt");
             }
             fs::create_dir_all(root)?;
             Some(TempDir::with_prefix_in(format!("{name}.part-"), root)?)
@@ -57,7 +59,8 @@ impl CacheFolder {
         self.fresh.as_ref().map_or(&self.sealed, TempDir::path)
     }
 
-    /// Keeps what was written, for the next session. One of two that do so at once wins; nothing that is in use goes.
+    /// Keeps the written files for the next session. If two processes do so at once, one of them
+    /// wins. Never removes a folder that is in use.
     pub(super) fn seal(self) -> io::Result<()> {
         let Some(fresh) = self.fresh else {
             return Ok(());
@@ -76,7 +79,8 @@ impl CacheFolder {
         fs::rename(fresh.keep(), &self.sealed)
     }
 
-    /// Throws everything away; whether it was sealed, so that a second try is another one.
+    /// Removes everything. Returns whether the folder was sealed, so that a second attempt differs
+    /// from the first.
     pub(super) fn discard(self) -> bool {
         self.fresh.is_none() && fs::remove_dir_all(&self.sealed).is_ok()
     }
@@ -93,7 +97,7 @@ fn is_intact(folder: &Path, facts: &str) -> bool {
     seal.facts == facts && seal.sha256 == found
 }
 
-/// Every file but the seal.
+/// Returns the sha256 of every file except the seal.
 fn sha256_by_name(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(fs::read(warm.path().join("a.engine")).unwrap(), b"built");
         assert!(!is_warm(root.path(), "model 1, GPU A, driver 581.00"));
         assert!(!is_warm(root.path(), "model 2, GPU A, driver 580.95"));
-        // nothing half done is left
+        // nothing unfinished is left
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{Provider, ProviderError};
 use shuffledet_onnx::OnnxError;
 
-/// Outputs that are not those of the family.
+/// The outputs do not match the model family.
 #[derive(Debug, Error)]
 #[error(
     "its outputs are {found}, but {family} with {classes} labels and this input gives {expected}; check family, input size and labels in the model's description"
@@ -17,10 +17,10 @@ pub struct ShapeMismatch {
     pub found: String,
 }
 
-/// A model's outputs from which nothing can be told.
+/// A model's outputs have an invalid value.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[error(
-    "the model's output {output} has {value} at position {position}, where {expected} is expected; check the model's weights, precision and execution provider"
+    "the model's output {output} has {value} at position {position}, expected {expected}; check the model's weights, precision and execution provider"
 )]
 pub struct BadOutput {
     pub output: usize,
@@ -34,7 +34,7 @@ pub struct BadOutput {
 pub enum InferError {
     #[error("{path}: {source}")]
     Onnx { path: String, source: OnnxError },
-    #[error("{model}: none of the providers takes it: {reasons}")]
+    #[error("{model}: no execution provider can run it: {reasons}")]
     NoProvider { model: String, reasons: String },
     #[error("{model}: its inputs are {found}, but the model's description says {expected}")]
     Input {
@@ -54,7 +54,7 @@ pub enum InferError {
         provider: Provider,
         error: ProviderError,
     },
-    #[error("bad output: {0}")]
+    #[error("invalid output: {0}")]
     BadOutput(#[from] BadOutput),
     #[error("output {index} of the model has {found} values, expected {expected}")]
     OutputLength {
@@ -65,7 +65,7 @@ pub enum InferError {
 }
 
 impl InferError {
-    /// The name to count by.
+    /// Returns the reason's key in counters.
     pub fn reason(&self) -> &'static str {
         match self {
             InferError::Provider { provider, .. } if *provider != Provider::Cpu => {

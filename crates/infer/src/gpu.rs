@@ -1,4 +1,4 @@
-//! Which NVIDIA GPU, driver and TensorRT there are, without asking CUDA: the driver's own files say it.
+//! Finds the NVIDIA GPUs, the driver and TensorRT without CUDA, from the driver's files in `/proc`.
 
 use std::fs;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 /// The GPUs of the machine and their driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nvidia {
-    /// In the order of their PCI addresses, as `NVIDIA H100`.
+    /// In the order of their PCI addresses, for example `NVIDIA H100`.
     pub gpus: Vec<String>,
-    /// As `580.95.05`.
+    /// For example `580.95.05`.
     pub driver: String,
 }
 
 impl Nvidia {
-    /// Of the machine whose file system begins at `root`; `None` where no NVIDIA driver is loaded.
+    /// Reads the machine's files below `root`; `None` if no NVIDIA driver is loaded.
     pub fn find(root: &Path) -> Option<Self> {
         let text = fs::read_to_string(root.join("proc/driver/nvidia/version")).ok()?;
         let driver = driver_version(&text)?.to_owned();
@@ -33,7 +33,8 @@ impl Nvidia {
     }
 }
 
-/// `NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue ...`: the first word of digits and dots.
+/// Parses `NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue ...`: returns the first
+/// word of digits and dots.
 fn driver_version(text: &str) -> Option<&str> {
     let line = text
         .lines()
@@ -43,7 +44,7 @@ fn driver_version(text: &str) -> Option<&str> {
     line.split_whitespace().find(is_version)
 }
 
-/// `Model: NVIDIA GeForce RTX 4090`, with tabs between.
+/// Parses `Model: NVIDIA GeForce RTX 4090`, with tabs in between.
 fn model(text: &str) -> Option<&str> {
     let line = text.lines().find_map(|line| line.strip_prefix("Model:"));
     line.map(str::trim).filter(|model| !model.is_empty())

@@ -1,29 +1,30 @@
-//! The providers in order of preference, and how each stands: which serves, and why the better ones do not.
+//! The providers in order of preference, with the state of each: which one serves, and why better
+//! ones do not.
 
 use super::{Provider, ProviderError};
 use shuffledet_core::Cause;
 use shuffledet_core::Placed;
 use shuffledet_core::ProviderFate;
 
-/// One session's providers.
+/// The providers of one session.
 pub(super) struct Ladder {
     rungs: Vec<Rung>,
     current: usize,
-    /// Frames since the current one serves.
+    /// The frames since the current provider took over.
     frames: u64,
 }
 
 struct Rung {
     provider: Provider,
-    /// Why it does not serve; `None` as long as nobody has tried it.
+    /// Why it does not serve; `None` until it was tried.
     problem: Option<ProviderError>,
-    /// How often it failed while it ran.
+    /// How often it failed while running.
     failures: u64,
-    /// How often in a row, without a good while between.
+    /// How often it failed in a row, without [`GOOD_WHILE`] frames in between.
     failures_in_a_row: u32,
 }
 
-/// A provider that ran so many frames is well again.
+/// The number of frames after which a provider counts as recovered.
 const GOOD_WHILE: u64 = 1000;
 
 impl Ladder {
@@ -57,7 +58,7 @@ impl Ladder {
             self.current = index;
             self.frames = 0;
             self.rungs[index].problem = None;
-            // what comes after it need not be made any more
+            // providers after this one need not be created any more
             let below = self.rungs[index..].iter_mut();
             below
                 .filter(|rung| rung.cause() == Some(Cause::Preparing))
@@ -72,16 +73,16 @@ impl Ladder {
     }
 
     pub(super) fn forbid(&mut self, provider: Provider) {
-        let text = "runtime.strict forbids all but the first";
+        let text = "runtime.strict allows only the first provider";
         self.refuse(provider, ProviderError::new(Cause::Forbidden, text));
     }
 
     pub(super) fn prepare(&mut self, provider: Provider) {
-        let text = "its session is made in the background, and takes over when it is ready";
+        let text = "its session is created in the background and takes over when it is ready";
         self.refuse(provider, ProviderError::new(Cause::Preparing, text));
     }
 
-    /// The one that is being prepared.
+    /// Returns the provider in preparation.
     pub(super) fn preparing(&self) -> Option<Provider> {
         let mut rungs = self.rungs.iter();
         rungs
@@ -89,15 +90,15 @@ impl Ladder {
             .map(|rung| rung.provider)
     }
 
-    /// Nobody prepares anything any more.
+    /// Stops all preparation.
     pub(super) fn give_up_preparing(&mut self) {
         if let Some(provider) = self.preparing() {
-            let text = "the thread that made its session ended by itself; please report it";
+            let text = "the thread that created its session ended unexpectedly; please report it";
             self.refuse(provider, ProviderError::new(Cause::Other, text));
         }
     }
 
-    /// The current one failed while it ran.
+    /// Records that the current provider failed while running.
     pub(super) fn fail(&mut self, error: ProviderError) {
         let rung = &mut self.rungs[self.current];
         rung.problem = Some(error);
@@ -105,8 +106,8 @@ impl Ladder {
         rung.failures_in_a_row = rung.failures_in_a_row.saturating_add(1);
     }
 
-    /// The next after the current one that nobody has tried, or that did well when it was left. One that builds slowly is
-    /// left to be prepared.
+    /// Returns the next provider after the current one that was not tried yet, or that worked when
+    /// it was left. A provider that builds slowly is left for preparation.
     pub(super) fn next_quick(&mut self) -> Option<Provider> {
         let below = self.current + 1..self.rungs.len();
         for index in below {
@@ -122,8 +123,9 @@ impl Ladder {
         None
     }
 
-    /// Those that failed while they ran and are no worse than the current one, and those to be prepared, the best first; and
-    /// how often the best of them failed in a row.
+    /// Returns the providers to try again, the best first: those that failed while running and are
+    /// no worse than the current one, and those to prepare. Also returns how often the best of them
+    /// failed in a row.
     pub(super) fn to_retry(&self) -> (Vec<Provider>, u32) {
         let wanted = |index: usize, rung: &Rung| match rung.cause() {
             None | Some(Cause::SelfTestFailed) => false,
@@ -138,13 +140,13 @@ impl Ladder {
         (rungs.iter().map(|rung| rung.provider).collect(), failures)
     }
 
-    /// What became of each. `placement` is that of the session that serves.
+    /// Returns the state of each provider. `placement` is the placement of the serving session.
     pub(super) fn fates(&self, placement: &[Placed]) -> Vec<ProviderFate> {
         let fate = |(index, rung): (usize, &Rung)| {
             let used = index == self.current && rung.problem.is_none();
             let not_needed = || {
                 let better = self.current().name();
-                let text = format!("{better} comes before it and works");
+                let text = format!("{better} is preferred and works");
                 ProviderError::new(Cause::NotNeeded, text)
             };
             let problem = (!used).then(|| rung.problem.clone().unwrap_or_else(not_needed));
@@ -160,7 +162,7 @@ impl Ladder {
         self.rungs.iter().enumerate().map(fate).collect()
     }
 
-    /// Why each does not serve, as one text.
+    /// Returns as one text why each provider does not serve.
     pub(super) fn reasons(&self) -> String {
         let reason = |rung: &Rung| {
             let problem = rung.problem.as_ref()?;

@@ -1,7 +1,8 @@
-//! Runs a model in ONNX Runtime on the best execution provider there is.
+//! Runs a model in ONNX Runtime on the best available execution provider.
 //!
-//! ONNX Runtime is loaded at run time, so that one binary serves its CPU, CUDA, TensorRT and OpenVINO builds. The session
-//! falls back to the next provider when one fails and returns when it works again. How outputs are decoded is not known here.
+//! ONNX Runtime is loaded at run time, so that one binary works with its CPU, CUDA, TensorRT and
+//! OpenVINO builds. The session falls back to the next provider if one fails, and returns to it
+//! when it works again. This crate does not decode outputs.
 //!
 //! ```
 //! # if std::env::var_os("ORT_DYLIB_PATH").is_none() { return Ok(()) }

@@ -1,17 +1,18 @@
-//! What ONNX Runtime logs: into our log, and, while a session is made, to whoever wants to know why it was not.
+//! Forwards the log of ONNX Runtime to the program's log. While a session is created, collects the
+//! errors instead.
 //!
-//! Some providers return nothing but "failed to load" and tell the reason in the log alone.
+//! Some providers only return "failed to load" and write the reason to the log.
 
 use std::cell::RefCell;
 
 use ort::logging::LogLevel;
 
 thread_local! {
-    /// The errors since [`collect`] began on this thread.
+    /// The errors on this thread since [`collect`] began.
     static COLLECTED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
-/// ONNX Runtime's logger.
+/// Receives the log messages of ONNX Runtime.
 pub(super) fn log(level: LogLevel, message: &str) {
     let collected = COLLECTED.with_borrow_mut(|collected| {
         let is_error = matches!(level, LogLevel::Error | LogLevel::Fatal);
@@ -27,7 +28,8 @@ pub(super) fn log(level: LogLevel, message: &str) {
     }
 }
 
-/// Does `work`, and gives the errors that ONNX Runtime logged on this thread meanwhile. They are logged nowhere else.
+/// Runs `work` and returns the errors that ONNX Runtime logged on this thread in that time. These
+/// errors are not logged elsewhere.
 pub(super) fn collect<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
     COLLECTED.set(Some(Vec::new()));
     let result = work();

@@ -1,4 +1,4 @@
-//! Opening a session: which provider serves first, and what is still to come.
+//! Opens a session: chooses the provider that serves first, and those to prepare.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use super::standing::Standing;
 use super::{InferError, Provider, ProviderError, ShapeMismatch, upgrade};
 use shuffledet_core::{Cause, InputSpec};
 
-/// What a session is opened with.
+/// The inputs for opening a session.
 pub struct Opening<'a> {
     pub backend: Arc<dyn Backend>,
-    /// What error messages call it.
+    /// The model's name in error messages.
     pub model: &'a str,
     pub input: &'a InputSpec,
     pub options: &'a SessionOptions,
@@ -24,12 +24,12 @@ pub struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// A session on the best provider that there is now, or will be ([`Patience`]).
+    /// Opens a session on the best provider that is available now, or will be ([`Patience`]).
     ///
     /// # Errors
-    /// No provider takes the model, or the first does not and `strict` is set; or its inputs and outputs are not what its
-    /// description says. `outputs` looks at the shapes of its outputs, and gives what reads them, with how many values each
-    /// has.
+    /// No provider can run the model, or the first cannot and `strict` is set, or its inputs or
+    /// outputs do not match its description. `outputs` checks the shapes of the outputs and returns
+    /// their reader with the number of values in each.
     pub fn open<D>(
         self,
         outputs: impl FnOnce(&[Vec<i64>]) -> Result<(D, Vec<usize>), ShapeMismatch>,
@@ -86,8 +86,9 @@ impl Opening<'_> {
         Ok((session, decoder))
     }
 
-    /// The first that serves: the best of those that are made at once. What is slow and comes before it is left to be
-    /// prepared; where there is nothing else, it is made now, and compared with the CPU.
+    /// Returns the first session that serves: the best of those that are created quickly. Slower
+    /// providers before it are left for preparation. If no other provider is available, a slow one
+    /// is created now and compared with the CPU.
     fn first(&self, ladder: &mut Ladder) -> Option<First> {
         let SessionOptions {
             providers, strict, ..
@@ -126,7 +127,7 @@ impl Opening<'_> {
             return Ok((runner, None));
         }
         let reference = Reference::take(&mut *runner, self.probe())?;
-        // of the CPU it is the model that says so, and each frame will fail by name
+        // on the CPU the model itself is the cause, and each frame will fail with this reason
         if provider != Provider::Cpu && !reference.is_finite() {
             let text = "its outputs on the test card are not finite numbers";
             return Err(ProviderError::new(Cause::SelfTestFailed, text));
@@ -146,10 +147,11 @@ impl Opening<'_> {
     }
 }
 
-/// What serves, and what others must compute to take over; nothing where there are no others.
+/// The serving session, and the outputs that other sessions must reproduce to take over; `None` if
+/// there are no others.
 type First = (Box<dyn Runner>, Option<Reference>);
 
-/// Whether the model takes one tensor in the form of `input`.
+/// Checks that the model takes one tensor of the form of `input`.
 fn check_input(signature: &Signature, model: &str, input: &InputSpec) -> Result<(), InferError> {
     let expected = [1, 3, i64::from(input.height), i64::from(input.width)];
     let fits = |shape: &[i64]| {

@@ -1,4 +1,5 @@
-//! What may be set of each execution provider: the parameters `runtime.PROVIDER.*`, and the registration made of them.
+//! The options of each execution provider: the parameters `runtime.PROVIDER.*` and the registration
+//! made from them.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Provider;
 
-/// The options of every provider, whether it is asked for or not.
+/// The options of every provider, including providers that are not used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProviderOptions {
     pub cuda: CudaOptions,
@@ -22,10 +23,11 @@ pub struct ProviderOptions {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CudaOptions {
-    /// Which GPU, as CUDA numbers them.
+    /// The index of the GPU in CUDA's order.
     #[schemars(range(min = 0, max = 255))]
     pub device: i32,
-    /// The most GPU memory that each session takes for its tensors, in MB of 2^20 bytes. 0: no limit.
+    /// The maximum GPU memory that each session takes for its tensors, in MB of 2^20 bytes. 0: no
+    /// limit.
     #[schemars(range(max = 1_048_576))]
     pub memory_limit_mb: usize,
 }
@@ -34,21 +36,23 @@ pub struct CudaOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TensorRtOptions {
-    /// Which GPU, as CUDA numbers them.
+    /// The index of the GPU in CUDA's order.
     #[schemars(range(min = 0, max = 255))]
     pub device: i32,
-    /// Compute in half precision where that is faster.
+    /// Whether to compute in half precision where it is faster.
     pub fp16: bool,
-    /// Compute in int8 where the model is quantised (QuantizeLinear and DequantizeLinear nodes).
+    /// Whether to compute in int8 where the model is quantised (QuantizeLinear and DequantizeLinear
+    /// nodes).
     pub int8: bool,
-    /// The most GPU memory that building the engine takes, in MB of 2^20 bytes.
+    /// The maximum GPU memory for building the engine, in MB of 2^20 bytes.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub workspace_mb: usize,
-    /// Keep the built engine, so that the next start takes seconds.
+    /// Whether to keep the built engine, so that the next start takes seconds.
     pub engine_cache: bool,
-    /// Keep what was measured while building, so that the next build takes less.
+    /// Whether to keep the measurements of the build, so that the next build takes less time.
     pub timing_cache: bool,
-    /// The folder of both caches. Empty: shuffledet/tensorrt in the user's cache folder (XDG_CACHE_HOME).
+    /// The folder of both caches. Default: empty, shuffledet/tensorrt in the user's cache folder
+    /// (XDG_CACHE_HOME).
     pub cache_folder: String,
 }
 
@@ -70,10 +74,11 @@ impl Default for TensorRtOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OpenVinoOptions {
-    /// CPU, GPU, GPU.1, NPU, or several as AUTO:GPU,CPU.
+    /// The device: CPU, GPU, GPU.1 or NPU, or several in the form AUTO:GPU,CPU.
     #[schemars(length(min = 1))]
     pub device: String,
-    /// What it computes in; as far as the device has it, else it takes what comes nearest.
+    /// The precision of inference. A device that does not support it uses the nearest that it
+    /// supports.
     pub precision: OpenVinoPrecision,
 }
 
@@ -86,7 +91,7 @@ impl Default for OpenVinoOptions {
     }
 }
 
-/// A number format of OpenVINO's inference.
+/// A number format for inference in OpenVINO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OpenVinoPrecision {
@@ -99,15 +104,16 @@ pub enum OpenVinoPrecision {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct XnnpackOptions {
-    /// Threads of its own. 0: as many as runtime.intra_op_threads.
+    /// The number of threads of the provider's own pool. 0: same as runtime.intra_op_threads.
     #[schemars(range(max = 256))]
     pub threads: usize,
 }
 
-/// How far the outputs may lie from those of another provider, as a share of their root mean square.
+/// Returns how far the outputs may differ from those of another provider, relative to their root
+/// mean square.
 pub(super) fn tolerance(provider: Provider, options: &ProviderOptions) -> f64 {
     const FULL: f64 = 0.01;
-    // bf16 has 8 bits: 0.06 was measured where an output is all but zero
+    // bf16 has 8 bits: 0.06 was measured where an output is almost zero
     const HALF: f64 = 0.15;
     const INT8: f64 = 0.25;
     match provider {
@@ -118,8 +124,9 @@ pub(super) fn tolerance(provider: Provider, options: &ProviderOptions) -> f64 {
     }
 }
 
-/// The registration of `provider`: it takes part or fails, where ONNX Runtime's own way is to run on the CPU without a
-/// word. `cache` is where TensorRT keeps what it built.
+/// Returns the registration of `provider`. A provider that cannot be used fails: by default ONNX
+/// Runtime would use the CPU and report nothing. `cache` is the folder where TensorRT keeps what it
+/// built.
 pub(super) fn registration(
     provider: Provider,
     options: &ProviderOptions,
@@ -180,7 +187,8 @@ fn openvino(options: &OpenVinoOptions, threads: usize) -> ExecutionProviderDispa
         OpenVinoPrecision::F16 => "f16",
         OpenVinoPrecision::Bf16 => "bf16",
     };
-    // the provider's own `precision` knows no bf16; its devices' configuration does, by the device's bare name
+    // the provider's own `precision` does not support bf16; the configuration of its devices does,
+    // by the bare device name
     let device = options.device.split([':', '.']).next().unwrap_or("CPU");
     let mut properties = serde_json::json!({ "INFERENCE_PRECISION_HINT": hint });
     if options.device == "CPU" {

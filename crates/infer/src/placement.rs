@@ -1,4 +1,4 @@
-//! Which provider really runs the nodes of a session, by ONNX Runtime's own profile.
+//! Reads from ONNX Runtime's profile which provider runs the nodes of a session.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use shuffledet_core::Placed;
 
-/// One event of the profile; most have no provider.
+/// One event of the profile; most events have no provider.
 #[derive(Deserialize)]
 struct Event {
     #[serde(default)]
     cat: String,
     #[serde(default)]
     name: String,
-    /// Microseconds.
+    /// In microseconds.
     #[serde(default)]
     dur: f64,
     #[serde(default)]
@@ -26,10 +26,11 @@ struct Arguments {
     provider: Option<String>,
 }
 
-/// The providers of a profile, the busiest first. Each node's first run is left out: it is many times as long as the others.
+/// Returns the providers of a profile, the busiest first. Each node's first run is ignored, because
+/// it takes much longer than the others.
 ///
 /// # Errors
-/// The text is no such profile.
+/// The text is not a valid profile.
 pub(super) fn from_profile(json: &str) -> serde_json::Result<Vec<Placed>> {
     let events: Vec<Event> = serde_json::from_str(json)?;
     let mut nodes: HashSet<&str> = HashSet::new();

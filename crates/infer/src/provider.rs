@@ -1,4 +1,4 @@
-//! Execution providers by name.
+//! The execution providers by name.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Every one, the fastest first.
+    /// All providers, the fastest first.
     pub const ALL: [Self; 5] = [
         Provider::TensorRt,
         Provider::Cuda,
@@ -24,7 +24,7 @@ impl Provider {
         Provider::Cpu,
     ];
 
-    /// As in `runtime.providers`.
+    /// Returns the name in `runtime.providers`.
     pub fn name(self) -> &'static str {
         match self {
             Provider::TensorRt => "tensorrt",
@@ -35,7 +35,7 @@ impl Provider {
         }
     }
 
-    /// As ONNX Runtime calls it.
+    /// Returns ONNX Runtime's name of the provider.
     pub fn onnx_runtime_name(self) -> &'static str {
         match self {
             Provider::TensorRt => "TensorrtExecutionProvider",
@@ -46,7 +46,8 @@ impl Provider {
         }
     }
 
-    /// Whether making a session may take minutes: a live node serves on another meanwhile.
+    /// Whether creating a session may take minutes; a live node serves on another provider in that
+    /// time.
     pub fn builds_slowly(self) -> bool {
         self == Provider::TensorRt
     }

@@ -1,16 +1,16 @@
-//! What is wrong with a provider, from what ONNX Runtime says of it.
+//! Derives the cause of a provider's failure from ONNX Runtime's message.
 
 use thiserror::Error;
 
 use super::Provider;
 use shuffledet_core::Cause;
 
-/// A provider that refuses a model, or fails while it runs.
+/// A provider that cannot run a model, or that fails while running.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{cause}: {text}")]
 pub struct ProviderError {
     pub cause: Cause,
-    /// What was found, and the mend where there is one.
+    /// The finding, and a fix if there is one.
     pub text: String,
 }
 
@@ -20,7 +20,7 @@ impl ProviderError {
         Self { cause, text }
     }
 
-    /// Reads ONNX Runtime's message on `provider`. What it does not know keeps that message.
+    /// Reads ONNX Runtime's message about `provider`. Keeps an unknown message as it is.
     pub fn from_message(provider: Provider, message: &str) -> Self {
         let has = |part: &str| message.contains(part);
         if has("not enabled in this build") || has("not supported in this build") {
@@ -60,7 +60,7 @@ impl ProviderError {
             Cause::Other
         };
         let name = provider.name();
-        let mend = match cause {
+        let fix = match cause {
             Cause::DriverTooOld => {
                 "; install a driver for the CUDA version of this ONNX Runtime".to_owned()
             }
@@ -68,11 +68,11 @@ impl ProviderError {
             Cause::OutOfMemory => "; lower runtime.workers".to_owned(),
             _ => String::new(),
         };
-        Self::new(cause, format!("{}{mend}", gist(message)))
+        Self::new(cause, format!("{}{fix}", gist(message)))
     }
 }
 
-/// What CUDA says when a device is gone or will not work again in this process.
+/// The CUDA messages for a device that is lost or unusable for the rest of this process.
 const DEVICE_LOST: [&str; 7] = [
     "CUDA failure 46:",
     "CUDA failure 700:",
@@ -83,7 +83,7 @@ const DEVICE_LOST: [&str; 7] = [
     "device lost",
 ];
 
-/// A package that has the provider.
+/// Returns a package that has the provider.
 fn wheel(provider: Provider) -> &'static str {
     match provider {
         Provider::TensorRt | Provider::Cuda => "onnxruntime-gpu",
@@ -93,7 +93,7 @@ fn wheel(provider: Provider) -> &'static str {
     }
 }
 
-/// The name in "NAME: cannot open shared object file".
+/// Returns the name in "NAME: cannot open shared object file".
 fn missing_library(message: &str) -> Option<&str> {
     let (before, _) = message.split_once(": cannot open shared object file")?;
     before.rsplit(char::is_whitespace).next()
@@ -114,7 +114,7 @@ fn library_missing(library: &str, message: &str) -> ProviderError {
     ProviderError::new(Cause::LibraryMissing, text)
 }
 
-/// A message without the functions and source lines that some carry, on one line.
+/// Returns a message on one line, without function names and source lines.
 fn gist(message: &str) -> String {
     let starts = ["CUDA failure", "CUDNN failure", "[OpenVINO]"];
     let from = starts.iter().find_map(|start| message.find(start));
@@ -130,7 +130,8 @@ fn gist(message: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What onnxruntime-gpu 1.31.1, onnxruntime 1.32.0 and onnxruntime-openvino 1.24.1 said, shortened by their functions.
+    /// Messages of onnxruntime-gpu 1.31.1, onnxruntime 1.32.0 and onnxruntime-openvino 1.24.1,
+    /// without their functions.
     #[test]
     fn real_messages_are_understood() {
         let load = "/onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2043 onnxruntime::Provider& \

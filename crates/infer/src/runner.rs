@@ -1,5 +1,5 @@
-//! The boundary to the providers: what makes sessions and runs them. Everything above it is the same whatever stands
-//! below, ONNX Runtime or, in tests, something that fails on demand.
+//! The interface to the providers: creates and runs sessions. Code above it works the same with
+//! ONNX Runtime and with test doubles that fail on demand.
 
 use ort::session::{Session as OrtSession, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
@@ -8,21 +8,23 @@ use smallvec::SmallVec;
 use super::{InferError, Provider, ProviderError};
 use shuffledet_core::Placed;
 
-/// Makes sessions of one model.
+/// Creates sessions of one model.
 pub trait Backend: Send + Sync {
-    /// A session on `provider`, all of it or as much as the provider takes.
+    /// Creates a session on `provider`, with all nodes or those that the provider supports.
     ///
     /// # Errors
-    /// The provider does not take part.
+    /// The provider cannot be used.
     fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError>;
 
-    /// How far the outputs of `provider` may lie from another's, as a share of their root mean square.
+    /// Returns how far the outputs of `provider` may differ from another's, relative to their root
+    /// mean square.
     fn tolerance(&self, provider: Provider) -> f64;
 
-    /// What was last built on `provider` has passed its self-test.
+    /// Confirms that the last session on `provider` passed its self-test.
     fn approve(&self, _provider: Provider) {}
 
-    /// Throws away what `provider` has cached. Whether there was anything, so that building again is worth it.
+    /// Removes what `provider` has cached. Returns whether there was anything, so that building
+    /// again is worthwhile.
     fn discard(&self, _provider: Provider) -> bool {
         false
     }
@@ -30,26 +32,27 @@ pub trait Backend: Send + Sync {
 
 /// A session on one provider.
 pub trait Runner: Send {
-    /// Returns the dimensions of each input and output: -1 if one is not fixed, none for a value that is no f32 tensor.
+    /// Returns the dimensions of each input and output: -1 for a dimension that is not fixed, none
+    /// for a value that is not an f32 tensor.
     fn signature(&self) -> &Signature;
 
-    /// Which providers run its nodes; empty where that was not measured.
+    /// Returns which providers run its nodes; empty if that was not measured.
     fn placement(&self) -> &[Placed];
 
     /// Runs the model on a tensor of `shape`.
     fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Tensors<'_>, ProviderError>;
 }
 
-/// A model's inputs and outputs: how many there are and their shapes.
+/// A model's inputs and outputs: their number and shapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     pub inputs: Vec<Vec<i64>>,
-    /// The inputs as an error message shows them.
+    /// The inputs as text for error messages.
     pub described: String,
     pub outputs: Vec<Vec<i64>>,
 }
 
-/// The outputs of one run, where they lie.
+/// The outputs of one run, in place.
 pub enum Tensors<'a> {
     OnnxRuntime(SessionOutputs<'a>),
     Plain(&'a [Vec<f32>]),
@@ -71,7 +74,7 @@ impl Tensors<'_> {
 }
 
 impl Outputs<'_> {
-    /// The values of each output, in the model's order.
+    /// Returns the values of each output, in the model's order.
     pub fn values(&self) -> Result<SmallVec<[&[f32]; 6]>, InferError> {
         let mut values = SmallVec::new();
         for (index, &expected) in self.lengths.iter().enumerate() {
@@ -114,7 +117,7 @@ impl OrtRunner {
         }
     }
 
-    /// Ends the profile that the session was made with, and gives the path of its file.
+    /// Ends the profile of the session and returns the path of its file.
     pub(super) fn end_profile(&mut self) -> ort::Result<String> {
         self.session.end_profiling()
     }
@@ -138,7 +141,7 @@ impl Runner for OrtRunner {
     }
 }
 
-/// The dimensions of an f32 tensor, -1 where not fixed; empty for anything else.
+/// Returns the dimensions of an f32 tensor, -1 if not fixed; empty for any other value.
 fn float_shape(outlet: &Outlet) -> Vec<i64> {
     match outlet.dtype() {
         ValueType::Tensor {

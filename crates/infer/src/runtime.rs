@@ -1,4 +1,4 @@
-//! The ONNX Runtime library: found, loaded, asked for its version.
+//! Finds and loads the ONNX Runtime library and reads its version.
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::log;
 use super::telemetry::{self, TelemetryIsOn};
 use shuffledet_core::locations;
 
-/// The oldest ONNX Runtime that has the API which this program was built for (feature `api-24` of `ort`).
+/// The oldest ONNX Runtime with the API of this build (feature `api-24` of `ort`).
 const OLDEST: &str = "1.24";
 
 /// A loaded ONNX Runtime.
@@ -22,11 +22,11 @@ pub struct Runtime {
     path: PathBuf,
 }
 
-/// Why there is no ONNX Runtime to use.
+/// Why ONNX Runtime is not available.
 #[derive(Debug, Error)]
 pub enum RuntimeError {
     #[error("ONNX Runtime: {source}\nexpected the library of ONNX Runtime {OLDEST} or newer, looked for {}; \
-        `make build` puts one into the checkout, and ORT_DYLIB_PATH=/path/to/libonnxruntime.so names another", path.display())]
+        run `make build` to install it into the checkout, or set ORT_DYLIB_PATH=/path/to/libonnxruntime.so", path.display())]
     Load {
         path: PathBuf,
         source: ort::LoadDynamicError,
@@ -38,10 +38,10 @@ pub enum RuntimeError {
 }
 
 impl Runtime {
-    /// Loads the library from where [`locations::onnx_runtime`] says, its telemetry switched off. A process has one: later
-    /// calls, from whichever thread, give the same.
+    /// Loads the library from [`locations::onnx_runtime`], with its telemetry switched off. A
+    /// process loads it once: later calls from any thread return the same library.
     pub fn load() -> Result<Self, RuntimeError> {
-        // ONNX Runtime refuses a second environment, even when the first is gone
+        // ONNX Runtime refuses a second environment, even after the first is dropped
         static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*loaded {
@@ -72,22 +72,23 @@ impl Runtime {
         Ok(Self { environment, path })
     }
 
-    /// The library as it was asked for; where that is a bare name, the system's loader found it.
+    /// Returns the path that was loaded; for a bare name, the system's loader found the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The library's version, as `1.32.0`; empty if it does not say.
+    /// Returns the library's version, for example `1.32.0`; empty if it does not tell.
     pub fn version(&self) -> String {
         library_version(&self.path).unwrap_or_default()
     }
 }
 
-/// Asks the library itself: `ort` offers no way to.
+/// Calls the library directly: `ort` has no function for this.
 fn library_version(path: &Path) -> Option<String> {
     type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
-    // SAFETY: the library is loaded already, so that no initialiser runs; the symbol's type is the one that ONNX
-    // Runtime's C header gives, and the version is a constant text of the library, which stays loaded.
+    // SAFETY: the library is loaded already, so that no initialiser runs; the symbol has the type
+    // from ONNX Runtime's C header, and the version is a constant text of the library, which stays
+    // loaded.
     unsafe {
         let library = libloading::Library::new(path).ok()?;
         let get_api_base = library.get::<GetApiBase>(b"OrtGetApiBase").ok()?;
@@ -96,11 +97,13 @@ fn library_version(path: &Path) -> Option<String> {
     }
 }
 
-/// The version of the TensorRT that the system's loader finds, as `10.3.0` in one number: 100300.
+/// Returns the version of TensorRT that the system's loader finds, as one number: `10.3.0` is
+/// 100300.
 pub(super) fn tensorrt_version() -> Option<i32> {
     type GetInferLibVersion = unsafe extern "C" fn() -> i32;
-    // SAFETY: loading the library runs NVIDIA's initialisers, as ONNX Runtime's provider does right after; the function
-    // takes nothing, returns an int by its header (NvInferRuntimeBase.h), and is called while the library is loaded.
+    // SAFETY: loading the library runs NVIDIA's initialisers, as ONNX Runtime's provider does next;
+    // the function takes no argument and returns an int by its header (NvInferRuntimeBase.h), and
+    // is called while the library is loaded.
     unsafe {
         let library = libloading::Library::new("libnvinfer.so.10").ok()?;
         let version = library

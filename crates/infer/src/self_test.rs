@@ -1,11 +1,12 @@
-//! Whether a session computes what another does: tried on a picture made here before any frame depends on it.
+//! The self-test of a session: compares its outputs with those of a trusted session on a generated
+//! image, before it serves frames.
 
 use super::ProviderError;
 use super::runner::{Runner, Tensors};
 use shuffledet_core::Cause;
 use shuffledet_core::{InputSpec, test_card};
 
-/// An input tensor that needs no picture.
+/// An input tensor that needs no image file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Probe {
     pub shape: [usize; 4],
@@ -13,7 +14,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The test card as the model wants to see it.
+    /// Returns the test card as the model's input tensor.
     pub fn new(input: &InputSpec) -> Self {
         let (width, height) = (input.width, input.height);
         let value = |channel: u32, y, x| {
@@ -29,7 +30,7 @@ impl Probe {
     }
 }
 
-/// What a session that is trusted makes of the probe.
+/// The outputs of a trusted session on the probe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     pub probe: Probe,
@@ -37,14 +38,14 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Runs `trusted` on the probe, which warms it up, too. There is no better judge of its outputs yet than that they are
-    /// finite, see [`Reference::is_finite`].
+    /// Runs `trusted` on the probe, which also warms it up. The only check on its outputs is that
+    /// they are finite, see [`Reference::is_finite`].
     pub fn take(trusted: &mut dyn Runner, probe: Probe) -> Result<Self, ProviderError> {
         let outputs = outputs(trusted, &probe)?;
         Ok(Self { probe, outputs })
     }
 
-    /// Whether every value that it holds is finite.
+    /// Whether every value is finite.
     pub fn is_finite(&self) -> bool {
         self.outputs.iter().flatten().all(|value| value.is_finite())
     }
@@ -52,8 +53,9 @@ impl Reference {
     /// Runs `runner` on the probe.
     ///
     /// # Errors
-    /// It fails, or an output has other dimensions, a value that is no number, or differs by more than `tolerance`: the
-    /// root mean square of the difference over that of the trusted output.
+    /// The run fails, or an output has other dimensions, a value that is not a number, or a
+    /// difference above `tolerance`: the root mean square of the difference relative to that of the
+    /// trusted output.
     pub fn check(&self, runner: &mut dyn Runner, tolerance: f64) -> Result<(), ProviderError> {
         let found = outputs(runner, &self.probe)?;
         let failed = |text| Err(ProviderError::new(Cause::SelfTestFailed, text));
@@ -66,11 +68,10 @@ impl Reference {
         }
         for (index, (expected, found)) in self.outputs.iter().zip(&found).enumerate() {
             let difference = difference(expected, found);
-            // not a number fails, too
+            // NaN fails, too
             if difference.is_nan() || difference > tolerance {
                 return failed(format!(
-                    "output {index} on the test card differs by {difference:.2e} of its root mean square, \
-                     {tolerance:.2e} is allowed"
+                    "output {index} on the test card differs by {difference:.2e} of its root mean square, the limit is {tolerance:.2e}"
                 ));
             }
         }
@@ -78,7 +79,7 @@ impl Reference {
     }
 }
 
-/// Every output of `runner` on the probe.
+/// Returns every output of `runner` on the probe.
 pub fn outputs(runner: &mut dyn Runner, probe: &Probe) -> Result<Vec<Vec<f32>>, ProviderError> {
     let count = runner.signature().outputs.len();
     match runner.run(probe.shape, &probe.tensor)? {
@@ -91,7 +92,8 @@ pub fn outputs(runner: &mut dyn Runner, probe: &Probe) -> Result<Vec<Vec<f32>>, 
     }
 }
 
-/// The root mean square of the difference over that of `expected`; not a number where a value is none.
+/// Returns the root mean square of the difference relative to that of `expected`; NaN if any value
+/// is NaN.
 fn difference(expected: &[f32], found: &[f32]) -> f64 {
     let squares = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
     let pairs = expected.iter().zip(found);

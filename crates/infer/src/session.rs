@@ -1,7 +1,7 @@
-//! A model that runs on the best provider there is at the moment.
+//! A model that runs on the best provider currently available.
 //!
-//! A session serves on one provider at a time. What it does on failure and when a better one is ready happens between
-//! two frames ([`Session::between_frames`]), so that a frame has one provider from beginning to end.
+//! A session serves on one provider at a time. It handles failures and takes over better sessions
+//! between two frames ([`Session::between_frames`]), so that each frame has one provider.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use super::upgrade::{self, Ended, News, Retry, Upgrade};
 use super::{InferError, Provider, ProviderError, ProviderOptions};
 use shuffledet_core::ProviderFate;
 
-/// How a session runs.
+/// The options of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionOptions {
     /// In order of preference; not empty.
     pub providers: Vec<Provider>,
-    /// Fail rather than run on another than the first of `providers`.
+    /// Whether to fail instead of running on another provider than the first.
     pub strict: bool,
-    /// Threads within one operator, at least 1.
+    /// The threads within one operator, at least 1.
     pub intra_op_threads: usize,
     pub options: ProviderOptions,
 }
@@ -29,44 +29,45 @@ pub struct SessionOptions {
 /// What to do while a provider builds its session for minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// Wait: every frame is to have the same provider.
+    /// Wait, so that every frame has the same provider.
     Wait,
-    /// Serve on the next one meanwhile.
+    /// Serve on the next provider until then.
     ServeMeanwhile,
 }
 
 /// A model that is ready to run.
 pub struct Session {
     pub(super) serving: Box<dyn Runner>,
-    /// Of the model's outputs, as its decoder reads them.
+    /// The lengths of the model's outputs, for its decoder.
     pub(super) output_lengths: Vec<usize>,
     pub(super) ladder: Ladder,
     pub(super) strict: bool,
     pub(super) backend: Arc<dyn Backend>,
     pub(super) backoff: Backoff,
-    /// What a session must compute to take over; `None` where there is no second provider.
+    /// The outputs that another session must reproduce to take over; `None` if there is no second
+    /// provider.
     pub(super) reference: Option<Arc<Reference>>,
     pub(super) upgrade: Option<Upgrade>,
-    /// What the last run ended with, if the provider failed.
+    /// The error of the last run, if the provider failed.
     pub(super) broken: Option<ProviderError>,
     pub(super) standing: Arc<Standing>,
-    /// Its number there; none as long as it is not open.
+    /// The session's number there; `None` until it is open.
     pub(super) number: Option<usize>,
 }
 
 impl Session {
-    /// The provider that the last frame ran on.
+    /// Returns the provider of the last frame.
     pub fn provider(&self) -> Provider {
         self.ladder.current()
     }
 
-    /// What became of each provider that was asked for.
+    /// Returns the state of each provider in the list.
     pub fn fates(&self) -> Vec<ProviderFate> {
         self.ladder.fates(self.serving.placement())
     }
 
-    /// Runs the model on an NCHW tensor of the shape that it was opened with. An error of a provider is that of this one
-    /// frame: there may be another provider at the next.
+    /// Runs the model on an NCHW tensor of the shape given at opening. A provider's error concerns
+    /// this frame only: the next frame may have another provider.
     pub fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Outputs<'_>, InferError> {
         let provider = self.ladder.current();
         match self.serving.run(shape, tensor) {
@@ -84,7 +85,8 @@ impl Session {
         }
     }
 
-    /// Takes over a better session that is ready, and leaves a provider that has failed. To be called before a frame.
+    /// Takes over a better session that is ready, and leaves a provider that has failed. Call it
+    /// before each frame.
     pub fn between_frames(&mut self) {
         if let Some(error) = self.broken.take() {
             self.fall_back(error);
@@ -98,8 +100,8 @@ impl Session {
         }
     }
 
-    /// Repeats the self-test after outputs that made no sense, unless they are the CPU's: a provider that does not pass it
-    /// any more has failed. One that does is not to blame, but the model.
+    /// Repeats the self-test after invalid outputs, except on the CPU. A provider that no longer
+    /// passes it has failed. If it passes, the model is the cause.
     pub fn test_again(&mut self) {
         let provider = self.ladder.current();
         let Some(reference) = self
@@ -115,7 +117,7 @@ impl Session {
         }
     }
 
-    /// Waits until nothing better is in the making.
+    /// Waits until no better session is being created.
     pub(super) fn wait_for_upgrade(&mut self) {
         while let Some(upgrade) = &self.upgrade {
             match upgrade.wait() {
@@ -142,7 +144,7 @@ impl Session {
         }
     }
 
-    /// The thread is done; what failed and is better than what serves is tried again.
+    /// Ends the thread. Providers that failed and are better than the serving one are tried again.
     fn end_upgrade(&mut self) {
         self.upgrade = None;
         self.ladder.give_up_preparing();
@@ -154,7 +156,7 @@ impl Session {
         let failed = self.ladder.current().name();
         let what = format!("{failed} failed while it ran: {error}");
         self.ladder.fail(error);
-        // without one that is made at once, all that is left is to wait
+        // without a provider that is created quickly, the session can only wait
         while let Some(next) = self.ladder.next_quick().filter(|_| !self.strict) {
             match upgrade::make(&*self.backend, next, self.reference.as_deref()) {
                 Ok(runner) => {
@@ -167,9 +169,11 @@ impl Session {
         }
         let now = self.ladder.current().name();
         if now == failed {
-            tracing::error!("{what}; there is no other, frames fail until it works again");
+            tracing::error!(
+                "{what}; no other provider is available, frames fail until it works again"
+            );
         } else {
-            tracing::error!("{what}; frames go on with {now}");
+            tracing::error!("{what}; continuing with {now}");
         }
         if self.upgrade.is_none() {
             self.retry();
@@ -177,7 +181,7 @@ impl Session {
         self.tell();
     }
 
-    /// Tries again, after a while and in a thread of its own, what failed while it ran.
+    /// Tries failed providers again, after a delay and in a separate thread.
     fn retry(&mut self) {
         let (candidates, failures) = self.ladder.to_retry();
         let (Some(reference), false) = (&self.reference, candidates.is_empty()) else {
@@ -199,7 +203,7 @@ impl Session {
         let backend = Arc::clone(&self.backend);
         match Upgrade::start(backend, candidates, reference, retry) {
             Ok(upgrade) => self.upgrade = Some(upgrade),
-            Err(error) => tracing::error!("no thread for a better session: {error}"),
+            Err(error) => tracing::error!("cannot start a thread for a better session: {error}"),
         }
     }
 

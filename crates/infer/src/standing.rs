@@ -1,4 +1,4 @@
-//! What became of the providers, for all sessions of a model together, at any moment.
+//! The current state of the providers over all sessions of a model.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use shuffledet_core::Cause;
 use shuffledet_core::ProviderFate;
 
-/// Shared by the sessions, which tell, and whoever reports.
+/// Shared by the sessions, which update it, and by the readers that report it.
 #[derive(Debug, Default)]
 pub struct Standing {
     inner: Mutex<Inner>,
@@ -17,13 +17,13 @@ struct Inner {
     entered: usize,
     /// By session, in order of preference.
     sessions: BTreeMap<usize, Vec<ProviderFate>>,
-    /// Provider and reason: what was logged is not logged again for the next session.
+    /// Provider and reason: what was logged for one session is not logged again for the next.
     told: BTreeSet<(String, String)>,
 }
 
 impl Standing {
-    /// What became of each provider that was asked for, in order of preference; empty without sessions. One that some
-    /// sessions use, and others do not, is used and has a reason.
+    /// Returns the state of each provider in the list, in order of preference; empty without
+    /// sessions. A provider that only some sessions use counts as used and has a reason.
     pub fn fates(&self) -> Vec<ProviderFate> {
         let inner = self.lock();
         let count = inner.sessions.len();
@@ -54,14 +54,14 @@ impl Standing {
         merged
     }
 
-    /// A new session's number.
+    /// Returns a new session's number.
     pub(super) fn enter(&self) -> usize {
         let mut inner = self.lock();
         inner.entered += 1;
         inner.entered
     }
 
-    /// The fates of the session `number` from now on. Logs what no session has told yet.
+    /// Updates the states of the session `number`. Logs what no session has logged yet.
     pub(super) fn tell(&self, number: usize, fates: Vec<ProviderFate>) {
         let mut inner = self.lock();
         let used = fates.iter().find(|fate| fate.used);
@@ -72,7 +72,7 @@ impl Standing {
             };
             let key = (fate.provider.clone(), reason.clone());
             let unwanted = matches!(fate.cause, Some(Cause::NotNeeded | Cause::Forbidden));
-            // each failure of one that ran is logged when it happens
+            // each failure while running is logged when it happens
             if unwanted || fate.failures > 0 || !inner.told.insert(key) {
                 continue;
             }

@@ -1,15 +1,17 @@
-//! ONNX Runtime's telemetry, which is off in every program that links this library.
+//! Switches off ONNX Runtime's telemetry in every program that links this library.
 //!
-//! From 1.32 the official library for Linux keeps a device id and a database in the user's cache folder, and sends events
-//! to its maker. It decides that once, when an environment is made: `CreateEnv` asks C's `getenv` for
-//! `ORT_DISABLE_TELEMETRY`. The API's own switch, `DisableTelemetryEvents`, needs an environment, and by then the files
-//! are written; [`super::Runtime`] uses it, too, but the variable has to be set, whatever it was set to.
+//! Since 1.32 the official library for Linux stores a device id and a database in the user's cache
+//! folder, and sends events to its vendor. It decides this once, when an environment is created:
+//! `CreateEnv` reads `ORT_DISABLE_TELEMETRY` with C's `getenv`. The API's own switch,
+//! `DisableTelemetryEvents`, needs an environment, and by then the files are written.
+//! [`super::Runtime`] uses the switch too, but the variable must be set, whatever its value was.
 //!
-//! It is set before `main`, by an initialiser that comes with this library into both programs, every test and benchmark,
-//! and whatever else links it. `std::env::set_var` will not do, even there: the libraries of ROS 2 have started threads
-//! by then (LTTng's), which may read the environment, and C's `setenv` may free the list that they read. So the list of
-//! variables is replaced by another one, and nothing that a reader may hold is changed or freed. Child processes inherit
-//! the variable.
+//! An initialiser in this library sets it before `main`, in both programs, every test and
+//! benchmark, and every other program that links the library. `std::env::set_var` is not safe even
+//! there: the libraries of ROS 2 (LTTng's) have started threads by then that may read the
+//! environment, and C's `setenv` may free the list that they read. Therefore the initialiser
+//! replaces the list of variables and neither changes nor frees anything that a reader may hold.
+//! Child processes inherit the variable.
 
 use std::env;
 use std::ffi::{CStr, c_char};
@@ -20,23 +22,22 @@ use thiserror::Error;
 
 const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
 const OFF: &str = "1";
-/// As it stands in the environment.
+/// The entry in the environment.
 const SETTING: &CStr = c"ORT_DISABLE_TELEMETRY=1";
 
-/// Why ONNX Runtime may not be loaded: it would send telemetry.
+/// Why ONNX Runtime may not be loaded: its telemetry would be on.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "ONNX Runtime would send telemetry: expected {VARIABLE}={OFF} in this process, found {}\nit was {OFF} when the process \
-     began, and was changed since; leave it as it is", found.as_deref().unwrap_or("no such variable")
+    "ONNX Runtime would send telemetry: expected {VARIABLE}={OFF} in this process, found {}\nit was {OFF} when the process started and has changed since; do not change it", found.as_deref().unwrap_or("no such variable")
 )]
 pub struct TelemetryIsOn {
     found: Option<String>,
 }
 
-/// Checks that telemetry is still off. To be called before the library is loaded.
+/// Checks that telemetry is still off. Call it before the library is loaded.
 ///
 /// # Errors
-/// Somebody has changed the variable since the process began.
+/// The variable has changed since the process started.
 pub(super) fn ensure_off() -> Result<(), TelemetryIsOn> {
     let found = env::var_os(VARIABLE).map(|value| value.to_string_lossy().into_owned());
     match found.as_deref() {
@@ -45,9 +46,9 @@ pub(super) fn ensure_off() -> Result<(), TelemetryIsOn> {
     }
 }
 
-/// The initialiser. `used`, because nothing in Rust mentions it.
-// SAFETY: the section holds pointers to C functions, each of which is called once, before `main` or when a plugin is
-// loaded. This one does not unwind, and needs nothing that `main` would set up first.
+/// The initialiser. `used`, because nothing in Rust refers to it.
+// SAFETY: the section holds pointers to C functions, each called once, before `main` or when a
+// plugin is loaded. This function does not unwind and needs nothing that `main` would set up first.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = switch_off;
@@ -57,12 +58,15 @@ extern "C" fn switch_off() {
         static mut environ: *mut *mut c_char;
     }
     // SAFETY:
-    // - `environ` is C's list of variables, ended by a null pointer, or null. The C library reads it with one load, as
-    //   POSIX lets a program replace it. Here it is accessed atomically alone, so that no thread sees half of a change.
-    // - The list and its texts stay as they are while they are read: nobody writes to the environment, since no code but
-    //   that of initialisers has run. Threads of libraries may be reading it.
-    // - Such a thread goes on with the old list, which is neither changed nor freed. The new one is never freed either;
-    //   it holds the old texts and one that is static, which C may replace but does not write to.
+    // - `environ` is C's list of variables, ended by a null pointer, or null. The C library reads
+    //   it with one load, as POSIX lets a program replace it. Here it is accessed atomically alone,
+    //   so that no thread sees half of a change.
+    // - The list and its texts stay as they are while they are read: nobody writes to the
+    //   environment, since no code but that of initialisers has run. Threads of libraries may be
+    //   reading it.
+    // - Such a thread continues with the old list, which is neither changed nor freed. The new one
+    //   is never freed either; it holds the old texts and a static one, which C may replace but
+    //   does not write to.
     unsafe {
         let list = AtomicPtr::from_ptr(&raw mut environ);
         let mut entry = list.load(Ordering::Acquire);
@@ -90,7 +94,7 @@ mod tests {
     #[test]
     fn it_is_off_before_anything_runs() {
         assert_eq!(ensure_off(), Ok(()));
-        // for C as well as for Rust, once, and for children
+        // for C and for Rust, once, and for child processes
         let output = Command::new("env").output().unwrap();
         let output = String::from_utf8_lossy(&output.stdout).into_owned();
         let settings: Vec<_> = output

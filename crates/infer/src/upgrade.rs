@@ -1,4 +1,4 @@
-//! A better session that comes later: made and tried in a thread of its own while another serves.
+//! Prepares a better session: creates and tests it in a separate thread while another one serves.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
@@ -12,22 +12,22 @@ use super::self_test::Reference;
 use super::{Provider, ProviderError};
 use shuffledet_core::Cause;
 
-/// What the thread has to tell.
+/// The messages of the thread.
 pub(super) enum News {
-    /// Made, and its outputs are right.
+    /// The session is ready and its outputs are right.
     Ready(Provider, Box<dyn Runner>),
     Refused(Provider, ProviderError),
 }
 
-/// A session in the making. Dropping it ends the thread, or leaves it when it does not end soon: building an engine
-/// cannot be interrupted.
+/// A session in preparation. Dropping it ends the thread, or detaches it if it does not end soon:
+/// building an engine cannot be interrupted.
 pub(super) struct Upgrade {
     news: Receiver<News>,
     cancel: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Providers that failed while they ran, to be tried again and again.
+/// Providers that failed while running, to be tried repeatedly.
 pub(super) struct Retry {
     pub backoff: Backoff,
     /// Failures in a row, at least one.
@@ -35,7 +35,8 @@ pub(super) struct Retry {
 }
 
 impl Upgrade {
-    /// Makes the first of `candidates` that works: at once and once, or with `retry` after its waits until one works.
+    /// Creates the first of `candidates` that works: once and immediately, or with `retry` after
+    /// each delay until one works.
     pub(super) fn start(
         backend: Arc<dyn Backend>,
         candidates: Vec<Provider>,
@@ -53,7 +54,7 @@ impl Upgrade {
         })
     }
 
-    /// What is new, without waiting. An error: nothing more will come.
+    /// Returns a new message without waiting. An error means that there will be no more.
     pub(super) fn poll(&self) -> Result<Option<News>, Ended> {
         match self.news.try_recv() {
             Ok(news) => Ok(Some(news)),
@@ -62,18 +63,18 @@ impl Upgrade {
         }
     }
 
-    /// The next news.
+    /// Waits for the next message.
     pub(super) fn wait(&self) -> Result<News, Ended> {
         self.news.recv().map_err(|_| Ended)
     }
 }
 
-/// The thread is done.
+/// The thread has ended.
 pub(super) struct Ended;
 
 impl Drop for Upgrade {
     fn drop(&mut self) {
-        // a node that is told to end has a second, and several workers
+        // a node that is told to end has one second for several workers
         const GRACE: Duration = Duration::from_millis(100);
         self.cancel = None;
         loop {
@@ -84,7 +85,7 @@ impl Drop for Upgrade {
             }
         }
         if let Some(thread) = self.thread.take() {
-            // a panic in it has nobody left to concern
+            // a panic in it affects nothing any more
             let _ = thread.join();
         }
     }
@@ -129,14 +130,14 @@ fn make_better(
     }
 }
 
-/// A session on `provider` that passed the self-test, where there is something to compare with. What was cached and does
-/// not work is built once more.
+/// Creates a session on `provider` and runs the self-test if there is a reference. If a cached
+/// session does not work, it is built once more.
 pub(super) fn make(
     backend: &dyn Backend,
     provider: Provider,
     reference: Option<&Reference>,
 ) -> Result<Box<dyn Runner>, ProviderError> {
-    // of several workers the first builds, and the others load what it has cached
+    // the first of several workers builds, and the others load its cache
     static SLOW: Mutex<()> = Mutex::new(());
     let slow = || SLOW.lock().unwrap_or_else(PoisonError::into_inner);
     let _one_at_a_time = provider.builds_slowly().then(slow);
@@ -151,7 +152,7 @@ pub(super) fn make(
     match attempt() {
         Err(error) if backend.discard(provider) => {
             let name = provider.name();
-            tracing::warn!("{name}: with what was cached, {error}; building it anew");
+            tracing::warn!("{name}: starting from the cache failed ({error}); building it again");
             attempt()
         }
         made => made,

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::camera_info::CameraInfo;
 
-/// Why a calibration is not usable.
+/// Why a calibration is invalid.
 #[derive(Debug, Error)]
 pub enum CalibrationError {
     #[error("camera calibration: {0}; expected the YAML that ROS camera_calibration writes")]
@@ -38,7 +38,8 @@ pub enum CalibrationError {
     },
 }
 
-/// The file as written. `camera_name` has no place in the message and is passed over, as every unknown key is.
+/// The content of the file. `camera_name` has no field in the message and is ignored, like every
+/// unknown key.
 #[derive(Deserialize)]
 struct Calibration {
     image_width: u32,
@@ -103,10 +104,12 @@ impl Matrix {
 }
 
 impl CameraInfo {
-    /// Reads a camera_calibration YAML. The header stays empty, binning and region of interest stay 0.
+    /// Reads a camera_calibration YAML. The header stays empty; binning and region of interest stay
+    /// 0.
     ///
-    /// Errors: a key is missing or of another type, a matrix does not have its shape, a number is not finite, or the
-    /// number of coefficients does not fit the distortion model. A model that is not known here is passed on unchecked.
+    /// Errors: a key is missing or has another type, a matrix has another shape, a number is not
+    /// finite, or the number of coefficients does not match the distortion model. An unknown model
+    /// is accepted unchecked.
     pub fn from_calibration_yaml(yaml: &str) -> Result<Self, CalibrationError> {
         let file: Calibration = serde_yaml::from_str(yaml)?;
         for (key, pixels) in [

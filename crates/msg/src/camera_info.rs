@@ -4,7 +4,7 @@ use super::cdr::{CdrError, Reader, Writer};
 use super::definition::CAMERA_INFO;
 use super::header::{Header, HeaderView};
 
-/// The intrinsics that belong to the images of the same stamp. Matrices are row by row, in pixels.
+/// The intrinsics of the image with the same stamp. Matrices are row by row, in pixels.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CameraInfo {
     pub header: Header,
@@ -12,24 +12,25 @@ pub struct CameraInfo {
     pub height: u32,
     /// Columns of the full-resolution image.
     pub width: u32,
-    /// `plumb_bob`, `rational_polynomial` or `equidistant`; empty where the camera is not calibrated.
+    /// `plumb_bob`, `rational_polynomial` or `equidistant`; empty if the camera is not calibrated.
     pub distortion_model: String,
-    /// Distortion coefficients; how many there are depends on the model.
+    /// The distortion coefficients; their number depends on the model.
     pub d: Vec<f64>,
-    /// Camera matrix of the raw image, 3x3; `k[0]`, the focal length, is 0 where the camera is not calibrated.
+    /// Camera matrix of the raw image, 3x3; `k[0]`, the focal length, is 0 if the camera is not
+    /// calibrated.
     pub k: [f64; 9],
     /// Rectification, 3x3; the identity for a monocular camera.
     pub r: [f64; 9],
     /// Projection matrix of the rectified image, 3x4.
     pub p: [f64; 12],
-    /// Columns that the sensor merged into one; 0 means 1.
+    /// The number of columns that the sensor merged into one; 0 means 1.
     pub binning_x: u32,
-    /// Rows that the sensor merged into one; 0 means 1.
+    /// The number of rows that the sensor merged into one; 0 means 1.
     pub binning_y: u32,
     pub roi: RegionOfInterest,
 }
 
-/// The part of the sensor that the image shows, in full-resolution pixels; all 0 means the whole.
+/// The part of the sensor in the image, in full-resolution pixels; all 0 means the whole sensor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RegionOfInterest {
     pub x_offset: u32,
@@ -41,7 +42,7 @@ pub struct RegionOfInterest {
 }
 
 impl CameraInfo {
-    /// Errors: the message is cut off, or its text or flag is not valid.
+    /// Parses the message. Errors: the message is truncated, or its text or flag is not valid.
     pub fn parse(cdr: &[u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(CAMERA_INFO.name, cdr)?;
         Ok(CameraInfo {
@@ -65,7 +66,7 @@ impl CameraInfo {
         })
     }
 
-    /// Fills `out` with the message. Errors: a part is longer than CDR can carry.
+    /// Fills `out` with the message. Errors: a part is too long for CDR.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), CdrError> {
         let w = &mut Writer::new(CAMERA_INFO.name, out);
         self.header.view().write(w)?;

@@ -8,14 +8,15 @@ use super::header::HeaderView;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompressedImageView<'a> {
     pub header: HeaderView<'a>,
-    /// What the sender says of the data: `jpeg`, `png`, or as image_transport writes it, `bgr8; jpeg compressed bgr8`.
+    /// The sender's description of the data: `jpeg`, `png`, or as from image_transport, `bgr8; jpeg
+    /// compressed bgr8`.
     pub format: &'a str,
     /// The bytes of the file.
     pub data: &'a [u8],
 }
 
 impl<'a> CompressedImageView<'a> {
-    /// Reads the message in place. Errors: it is cut off, or a text in it is not valid.
+    /// Parses the message in place. Errors: it is truncated, or one of its strings is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(COMPRESSED_IMAGE.name, cdr)?;
         Ok(CompressedImageView {
@@ -25,7 +26,7 @@ impl<'a> CompressedImageView<'a> {
         })
     }
 
-    /// Fills `out` with the message. Errors: a part is longer than CDR can carry.
+    /// Fills `out` with the message. Errors: a part is too long for CDR.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), CdrError> {
         let w = &mut Writer::new(COMPRESSED_IMAGE.name, out);
         self.header.write(w)?;

@@ -1,18 +1,18 @@
-//! The schemas of the messages in this module, as a recording carries them (`ros2msg`).
+//! The schemas of the messages in this module, in the form for recordings (`ros2msg`).
 //!
-//! Fields, constants and defaults are those of ROS 2 Jazzy and vision_msgs 4.1.1; comments are left out.
+//! Fields, constants and defaults are those of ROS 2 Jazzy and vision_msgs 4.1.1, without comments.
 
-/// A message type: its name and the definitions that make it up.
+/// A message type: its name and its definitions.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Definition {
-    /// The ROS name, such as `sensor_msgs/msg/Image`.
+    /// The ROS name, for example `sensor_msgs/msg/Image`.
     pub name: &'static str,
     fields: &'static str,
-    /// Every type that the fields use, directly or not, in the order in which they are first met.
+    /// All types that the fields use, directly or indirectly, in the order of first use.
     uses: &'static [Part],
 }
 
-/// The name of a type, as `MSG:` lines write it, and its fields.
+/// The name of a type in `MSG:` lines, and its fields.
 type Part = (&'static str, &'static str);
 
 impl Definition {
@@ -28,12 +28,13 @@ impl Definition {
         &FLOAT64,
     ];
 
-    /// The type of a ROS name; `None` where this module does not have it.
+    /// Returns the type of a ROS name; `None` if this module does not have it.
     pub fn find(name: &str) -> Option<&'static Definition> {
         Self::ALL.into_iter().find(|d| d.name == name)
     }
 
-    /// The schema text: the type's own fields, then each type that it uses behind a line of 80 `=` and `MSG: pkg/Type`.
+    /// Returns the schema text: the type's own fields, then each type that it uses after a line of
+    /// 80 `=` and `MSG: pkg/Type`.
     pub fn schema(&self) -> String {
         let mut text = self.fields.to_owned();
         for (name, fields) in self.uses {

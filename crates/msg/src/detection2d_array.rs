@@ -1,10 +1,10 @@
-//! `vision_msgs/msg/Detection2DArray`: what a detector found in one image.
+//! `vision_msgs/msg/Detection2DArray`: the detections of one image.
 
 use super::cdr::{CdrError, Reader, Writer};
 use super::definition::DETECTION2D_ARRAY;
 use super::header::{Header, HeaderView};
 
-/// One detected object, to be written. Lengths are pixels of the original image.
+/// A detected object, for writing. Lengths are in pixels of the original image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DetectionRef<'a> {
     /// The label's name.
@@ -15,14 +15,14 @@ pub struct DetectionRef<'a> {
     pub center_y: f64,
     pub size_x: f64,
     pub size_y: f64,
-    /// The track that the object belongs to, or empty.
+    /// The track of the object, or empty.
     pub id: &'a str,
 }
 
-/// Fills `out` with the array. Each detection has the array's header, one hypothesis with an unknown pose (identity,
-/// zero covariance), and a box that is not rotated. Nothing but `out` is allocated.
+/// Fills `out` with the array. Each detection has the array's header, one hypothesis with an
+/// unknown pose (identity, zero covariance), and a box without rotation. Only allocates in `out`.
 ///
-/// Errors: a part is longer than CDR can carry.
+/// Errors: a part is too long for CDR.
 pub fn write_detections<'a>(
     out: &mut Vec<u8>,
     header: HeaderView<'_>,
@@ -47,7 +47,7 @@ pub fn write_detections<'a>(
     })
 }
 
-/// An array as any node may have written it, read in full.
+/// A complete array from any writer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Detection2DArray {
     pub header: Header,
@@ -58,17 +58,17 @@ pub struct Detection2DArray {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Detection2D {
     pub header: Header,
-    /// The classes that the object may be of.
+    /// The possible classes of the object.
     pub results: Vec<ObjectHypothesisWithPose>,
     pub bbox: BoundingBox2D,
-    /// The track that the object belongs to, or empty.
+    /// The track of the object, or empty.
     pub id: String,
 }
 
-/// A class that an object may be of.
+/// A possible class of an object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObjectHypothesisWithPose {
-    /// The label's name, or whatever else the writer identifies a class by.
+    /// The label's name, or another identifier of the class.
     pub class_id: String,
     /// Usually in [0, 1].
     pub score: f64,
@@ -97,13 +97,13 @@ pub struct BoundingBox2D {
     pub size_y: f64,
 }
 
-/// The least that a detection takes: stamp, three lengths, five floats.
+/// The minimum size of a detection: stamp, three lengths, five floats.
 const MIN_DETECTION: usize = 8 + 3 * 4 + 5 * 8;
-/// The least that a hypothesis takes: a length, a score, 7 + 36 floats.
+/// The minimum size of a hypothesis: a length, a score, 7 + 36 floats.
 const MIN_HYPOTHESIS: usize = 4 + 8 + (7 + 36) * 8;
 
 impl Detection2DArray {
-    /// Errors: the message is cut off, or a text in it is not valid.
+    /// Parses the message. Errors: the message is truncated, or one of its strings is not valid.
     pub fn parse(cdr: &[u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(DETECTION2D_ARRAY.name, cdr)?;
         Ok(Detection2DArray {
@@ -145,7 +145,7 @@ impl ObjectHypothesisWithPose {
 }
 
 impl PoseWithCovariance {
-    /// The identity with zero covariance, which stands for a pose that nobody estimated.
+    /// The identity with zero covariance, which stands for an unknown pose.
     pub const UNKNOWN: Self = PoseWithCovariance {
         position: [0.0; 3],
         orientation: [0.0, 0.0, 0.0, 1.0],

@@ -6,7 +6,7 @@ use super::cdr::{CdrError, Reader, Writer};
 use super::definition::DIAGNOSTIC_ARRAY;
 use super::header::HeaderView;
 
-/// How a component fares.
+/// The level of a component's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     Ok = 0,
@@ -19,23 +19,23 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiagnosticStatus<'a> {
     pub level: Level,
-    /// The component.
+    /// The name of the component.
     pub name: &'a str,
-    /// The state in words.
+    /// The state as text.
     pub message: &'a str,
     pub hardware_id: &'a str,
-    /// Key and value: borrowed from the caller when written, owned when parsed.
+    /// Keys and values: borrowed from the caller when written, owned when parsed.
     pub values: Cow<'a, [(&'a str, &'a str)]>,
 }
 
-/// A parsed array; its texts borrow from the message.
+/// A parsed array; its strings borrow from the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiagnosticArray<'a> {
     pub header: HeaderView<'a>,
     pub status: Vec<DiagnosticStatus<'a>>,
 }
 
-/// Fills `out` with the array. Nothing but `out` is allocated. Errors: a part is longer than CDR can carry.
+/// Fills `out` with the array. Only allocates in `out`. Errors: a part is too long for CDR.
 pub fn write_diagnostics(
     out: &mut Vec<u8>,
     header: HeaderView<'_>,
@@ -55,13 +55,14 @@ pub fn write_diagnostics(
     })
 }
 
-/// The least that a status takes: a level, and four lengths.
+/// The minimum size of a status: a level, and four lengths.
 const MIN_STATUS: usize = 1 + 4 * 4;
-/// The least that a key and its value take: two lengths.
+/// The minimum size of a key and its value: two lengths.
 const MIN_KEY_VALUE: usize = 2 * 4;
 
 impl<'a> DiagnosticArray<'a> {
-    /// Errors: the message is cut off, or a text or level in it is not valid.
+    /// Parses the message. Errors: the message is truncated, or a string or level in it is not
+    /// valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(DIAGNOSTIC_ARRAY.name, cdr)?;
         Ok(DiagnosticArray {

@@ -3,7 +3,7 @@
 use super::cdr::{CdrError, Reader, Writer};
 use super::definition::FLOAT64;
 
-/// Reads the message's one number. Errors: the message is cut off.
+/// Reads the number of the message. Errors: the message is truncated.
 pub fn parse(cdr: &[u8]) -> Result<f64, CdrError> {
     Reader::new(FLOAT64.name, cdr)?.f64("data")
 }

@@ -1,4 +1,5 @@
-//! Foxglove's `RawImage` and `CompressedImage`: as protobuf, as JSON, and as ROS messages of `foxglove_msgs`.
+//! Foxglove's `RawImage` and `CompressedImage`: as protobuf, as JSON, and as ROS messages of
+//! `foxglove_msgs`.
 //!
 //! Field numbers are those of the published schemas; fields that are not declared here are skipped.
 
@@ -13,17 +14,17 @@ use super::header::HeaderView;
 use super::image::ImageView;
 use super::time::Stamp;
 
-/// Why a message is not an image of Foxglove's.
+/// Why a message is not a Foxglove image.
 #[derive(Debug, thiserror::Error)]
 pub enum FoxgloveError {
     #[error(transparent)]
     Message(#[from] CdrError),
-    #[error("{name}: the bytes are no protobuf message of that type: {source}")]
+    #[error("{name}: the bytes are not a protobuf message of that type: {source}")]
     Protobuf {
         name: &'static str,
         source: prost::DecodeError,
     },
-    #[error("{name}: the bytes are no JSON object of that type: {source}")]
+    #[error("{name}: the bytes are not a JSON object of that type: {source}")]
     Json {
         name: &'static str,
         source: serde_json::Error,
@@ -87,7 +88,7 @@ struct CompressedImage {
     frame_id: String,
 }
 
-/// Both types as JSON; what a type does not have is empty.
+/// Both types as JSON; fields that a type does not have are empty.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Json {
@@ -218,7 +219,7 @@ fn protobuf(name: &'static str) -> impl FnOnce(prost::DecodeError) -> FoxgloveEr
     move |source| FoxgloveError::Protobuf { name, source }
 }
 
-/// The stamp of a message; protobuf leaves out what is zero.
+/// Returns the stamp of a message; protobuf omits zero values.
 fn stamp_of(name: &'static str, timestamp: Option<&Timestamp>) -> Result<Stamp, FoxgloveError> {
     let (seconds, nanos) = timestamp.map_or((0, 0), |time| (time.seconds, time.nanos));
     stamp(name, seconds, i64::from(nanos))

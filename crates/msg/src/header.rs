@@ -3,7 +3,7 @@
 use super::cdr::{CdrError, Reader, Writer};
 use super::time::Stamp;
 
-/// A header that borrows its frame from the message.
+/// A header that borrows its frame id from the message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HeaderView<'a> {
     pub stamp: Stamp,
@@ -11,7 +11,7 @@ pub struct HeaderView<'a> {
     pub frame_id: &'a str,
 }
 
-/// A header of its own.
+/// An owned header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     pub stamp: Stamp,
@@ -20,9 +20,9 @@ pub struct Header {
 }
 
 impl<'a> HeaderView<'a> {
-    /// The header of any stamped message: a message whose body is damaged still has a stamp.
+    /// Parses the header of any stamped message. A message with a damaged body still has its stamp.
     ///
-    /// Errors: the header itself is cut off or not valid.
+    /// Errors: the header itself is truncated or not valid.
     pub fn parse_first(cdr: &'a [u8]) -> Result<Self, CdrError> {
         Self::read(&mut Reader::new("std_msgs/msg/Header", cdr)?)
     }
@@ -41,7 +41,7 @@ impl<'a> HeaderView<'a> {
 }
 
 impl Header {
-    /// The same header, borrowed.
+    /// Returns the same header, borrowed.
     pub fn view(&self) -> HeaderView<'_> {
         HeaderView {
             stamp: self.stamp,

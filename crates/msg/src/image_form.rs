@@ -1,8 +1,9 @@
-//! The forms in which recordings carry images, and how each becomes the CDR message that everything else reads.
+//! The forms of images in recordings, and their conversion to the CDR message that all other code
+//! reads.
 //!
-//! Besides ROS 2 these are ROS 1 and Foxglove: messages that converters of data sets, bridges and SDKs write into MCAP.
-//! Stamp and frame come through untouched. Foxglove's encodings have ROS's names, and its formats are those of
-//! `CompressedImage`.
+//! Besides ROS 2 these are ROS 1 and Foxglove, which converters of data sets, bridges and SDKs
+//! write into MCAP. Stamp and frame id stay unchanged. Foxglove's encodings have the names of ROS,
+//! and its formats are those of `CompressedImage`.
 
 use super::cdr::{CdrError, Reader};
 use super::compressed_image::CompressedImageView;
@@ -11,7 +12,7 @@ use super::header::HeaderView;
 use super::image::ImageView;
 use super::time::Stamp;
 
-/// A form of images that is read.
+/// A supported form of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageForm {
     compressed: bool,
@@ -28,11 +29,11 @@ enum Wire {
     FoxgloveJson,
 }
 
-/// What messages of a type hold.
+/// The content of a type's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carries {
     Images(ImageForm),
-    /// Images in a form that is not read: why.
+    /// Images in an unsupported form, with the reason.
     Unreadable(String),
     /// No images.
     Other,
@@ -48,8 +49,8 @@ pub enum ImageFormError {
 }
 
 impl Carries {
-    /// What messages of `type_name`, serialized as `serialization`, hold. Where nothing says the serialization, it is
-    /// the one that types of such names have.
+    /// Returns the content of messages of `type_name` with `serialization`. If the serialization is
+    /// unknown, the usual one of the type applies.
     pub fn of(type_name: &str, serialization: &str) -> Self {
         let serialization = match serialization {
             "" if type_name.contains("/msg/") => "cdr",
@@ -67,8 +68,7 @@ impl Carries {
             | "ffmpeg_image_transport_msgs/FFMPEGPacket"
             | "theora_image_transport/Packet" => {
                 return Self::Unreadable(format!(
-                    "{type_name} is a video stream, expected single images; \
-                     decode it to a video file, and read that with `shuffledet import`"
+                    "{type_name} is a video stream, expected single images; decode it to a video file and read that with `shuffledet import`"
                 ));
             }
             _ => return Self::Other,
@@ -100,14 +100,15 @@ impl ImageForm {
         self.compressed
     }
 
-    /// Whether the messages are what [`to_cdr`](Self::to_cdr) would make of them.
+    /// Whether the messages already have the form that [`to_cdr`](Self::to_cdr) returns.
     pub fn is_cdr(self) -> bool {
         self.wire == Wire::Cdr
     }
 
     /// Fills `out` with `message` as `sensor_msgs/msg/Image` or `CompressedImage`.
     ///
-    /// Errors: the message is cut off or of another type, or its stamp has no place in a ROS stamp.
+    /// Errors: the message is truncated or has another type, or its stamp is out of range for a ROS
+    /// stamp.
     pub fn to_cdr(self, message: &[u8], out: &mut Vec<u8>) -> Result<(), ImageFormError> {
         match (self.wire, self.compressed) {
             (Wire::Cdr, _) => {
@@ -165,7 +166,7 @@ fn foxglove_name(compressed: bool) -> &'static str {
     }
 }
 
-/// A header of ROS 1, whose sequence number ROS 2 does not have.
+/// Reads a ROS 1 header, which has a sequence number that ROS 2 does not have.
 fn ros1_header<'a>(r: &mut Reader<'a>) -> Result<HeaderView<'a>, CdrError> {
     r.u32("header.seq")?;
     Ok(HeaderView {
@@ -180,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    /// Every form that is read.
+    /// Returns all supported forms.
     fn forms() -> Vec<ImageForm> {
         let mut forms = Vec::new();
         for type_name in [
@@ -216,7 +217,7 @@ mod tests {
         }
     }
 
-    /// Bytes as ROS 1 writes them: lengths and fields one after the other.
+    /// Returns bytes as ROS 1 writes them: lengths and fields one after the other.
     fn ros1(parts: &[&[u8]]) -> Vec<u8> {
         parts.concat()
     }
@@ -275,8 +276,8 @@ mod tests {
         let error = form(true).to_cdr(&message[..20], &mut cdr).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "sensor_msgs/CompressedImage: format at byte 19: expected at least 4 more bytes, found 1: the message is \
-             cut off or of another type"
+            "sensor_msgs/CompressedImage: format at byte 19: expected at least 4 more bytes, found 1; the message is \
+             truncated or has another type"
         );
     }
 
@@ -286,7 +287,8 @@ mod tests {
             for form in forms() {
                 let mut cdr = Vec::new();
                 let _ = form.to_cdr(&message, &mut cdr);
-                // headers and padding: no length that the message claims is believed
+                // headers and padding: allocations do not follow the lengths that the message
+                // claims
                 prop_assert!(cdr.capacity() <= 2 * message.len() + 256);
             }
         }

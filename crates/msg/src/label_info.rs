@@ -1,4 +1,4 @@
-//! `vision_msgs/msg/LabelInfo`: the classes that a detector knows.
+//! `vision_msgs/msg/LabelInfo`: the classes of a detector.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ pub struct LabelInfo<'a> {
     pub header: HeaderView<'a>,
     /// Borrowed from the caller when written, owned when parsed.
     pub class_map: Cow<'a, [VisionClass<'a>]>,
-    /// The score, in [0, 1], below which the detector reports nothing.
+    /// The lowest score, in [0, 1], that the detector reports.
     pub threshold: f32,
 }
 
@@ -23,11 +23,11 @@ pub struct VisionClass<'a> {
     pub class_name: &'a str,
 }
 
-/// The least that a class takes: its number and a length.
+/// The minimum size of a class: its number and a length.
 const MIN_CLASS: usize = 2 + 4;
 
 impl<'a> LabelInfo<'a> {
-    /// Errors: the message is cut off, or a text in it is not valid.
+    /// Parses the message. Errors: the message is truncated, or one of its strings is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(LABEL_INFO.name, cdr)?;
         Ok(LabelInfo {
@@ -44,7 +44,7 @@ impl<'a> LabelInfo<'a> {
         })
     }
 
-    /// Fills `out` with the message. Errors: a part is longer than CDR can carry.
+    /// Fills `out` with the message. Errors: a part is too long for CDR.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), CdrError> {
         let w = &mut Writer::new(LABEL_INFO.name, out);
         self.header.write(w)?;

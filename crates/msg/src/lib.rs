@@ -1,9 +1,10 @@
-//! ROS 2 messages as CDR bytes: views to read them, builders to write them, and what turns other forms of images into
-//! them.
+//! ROS 2 messages as CDR bytes: views for reading, builders for writing, and conversions from other
+//! forms of images.
 //!
-//! Everything here works on bytes in memory; nothing opens a file or a socket. A `parse` borrows from the message where it
-//! can. A `write` clears the caller's buffer and fills it, so that a reused buffer costs no allocation. The bytes are those
-//! that ROS 2 sends and rosbag2 stores (see [`cdr`]). The schema text that a recording needs is in [`definition`].
+//! All code works on bytes in memory and opens no file or socket. A `parse` borrows from the
+//! message if possible. A `write` clears the caller's buffer and fills it, so that a reused buffer
+//! needs no allocation. The bytes are those that ROS 2 sends and rosbag2 stores (see [`cdr`]).
+//! [`definition`] has the schema text for recordings.
 //!
 //! ```
 //! use shuffledet_msg::{CompressedImageView, HeaderView};

@@ -4,7 +4,8 @@ use super::cdr::{CdrError, Reader, Writer};
 
 const NS_PER_S: i64 = 1_000_000_000;
 
-/// A point in time, since the epoch of the clock that made it. Kept as it came, even where `nanosec` is a second or more.
+/// A point in time since the epoch of its clock. Kept unchanged, even if `nanosec` is a second or
+/// more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
     pub sec: i32,
@@ -13,13 +14,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Nanoseconds since the epoch.
+    /// Returns nanoseconds since the epoch.
     pub fn to_ns(self) -> i64 {
         i64::from(self.sec) * NS_PER_S + i64::from(self.nanosec)
     }
 
-    /// The stamp of `ns` nanoseconds since the epoch; `None` where its seconds do not fit 32 bits (before 1901 and
-    /// after 2038).
+    /// Returns the stamp of `ns` nanoseconds since the epoch; `None` if its seconds do not fit 32
+    /// bits (before 1901 and after 2038).
     pub fn from_ns(ns: i64) -> Option<Self> {
         Some(Stamp {
             sec: i32::try_from(ns.div_euclid(NS_PER_S)).ok()?,
@@ -41,8 +42,8 @@ impl Stamp {
     }
 }
 
-/// A ROS stamp as `seconds.nanoseconds`. Before the epoch the seconds are negative and the nanoseconds
-/// are not, as in `builtin_interfaces/msg/Time`.
+/// Formats a ROS stamp as `seconds.nanoseconds`. Before the epoch only the seconds are negative, as
+/// in `builtin_interfaces/msg/Time`.
 pub fn stamp(ns: i64) -> String {
     let (seconds, nanoseconds) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
     format!("{seconds}.{nanoseconds:09}")

@@ -1,4 +1,4 @@
-//! `vision_msgs/msg/VisionInfo`: which model makes the detections.
+//! `vision_msgs/msg/VisionInfo`: the model of the detections.
 
 use super::cdr::{CdrError, Reader, Writer};
 use super::definition::VISION_INFO;
@@ -8,16 +8,16 @@ use super::header::HeaderView;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisionInfo<'a> {
     pub header: HeaderView<'a>,
-    /// The method, such as the model's name.
+    /// The method, for example the model's name.
     pub method: &'a str,
-    /// Where what the method learned is found, such as the model's sha256.
+    /// The location of the method's training result, for example the model's sha256.
     pub database_location: &'a str,
-    /// Goes up whenever that changes.
+    /// Increases whenever that changes.
     pub database_version: i32,
 }
 
 impl<'a> VisionInfo<'a> {
-    /// Reads the message in place. Errors: it is cut off, or a text in it is not valid.
+    /// Parses the message in place. Errors: it is truncated, or one of its strings is not valid.
     pub fn parse(cdr: &'a [u8]) -> Result<Self, CdrError> {
         let r = &mut Reader::new(VISION_INFO.name, cdr)?;
         Ok(VisionInfo {
@@ -28,7 +28,7 @@ impl<'a> VisionInfo<'a> {
         })
     }
 
-    /// Fills `out` with the message. Errors: a part is longer than CDR can carry.
+    /// Fills `out` with the message. Errors: a part is too long for CDR.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), CdrError> {
         let w = &mut Writer::new(VISION_INFO.name, out);
         self.header.write(w)?;

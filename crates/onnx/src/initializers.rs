@@ -1,8 +1,8 @@
 //! Removes the graph inputs that are also initializers.
 //!
-//! Exporters of the time of IR version 3, where it was required, list every weight among the
-//! graph's inputs. ONNX Runtime then has to take weights for values that a caller may override,
-//! and leaves out the constant folding and fusing that depend on them (NanoDet-m takes 1.18 times as long).
+//! Exporters for IR version 3, which required it, list every weight among the graph's inputs. ONNX
+//! Runtime then treats weights as values that a caller may override, and skips the constant folding
+//! and fusing that depend on them (NanoDet-m takes 1.18 times as long).
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,26 +16,26 @@ use prost::encoding::{
 use super::proto::{TensorProto, ValueInfoProto};
 use super::{NO_GRAPH, NO_IR_VERSION, OnnxError};
 
-// Field numbers of the messages that are edited.
+// Field numbers of the edited messages.
 const MODEL_IR_VERSION: u32 = 1;
 const MODEL_GRAPH: u32 = 7;
 const GRAPH_INITIALIZER: u32 = 5;
 const GRAPH_INPUT: u32 = 11;
 
-/// The first IR version that lets an initializer be no input.
+/// The first IR version in which an initializer need not be an input.
 const INITIALIZERS_ALONE: u64 = 4;
 
-/// Below this version a model names no operator set, and raising its version would leave it
-/// without the one that later versions require.
+/// Below this version a model names no operator set. Raising its version would leave it without the
+/// operator set that later versions require.
 const OPSET_NAMED: u64 = 3;
 
-/// Returns the model without those graph inputs that are also initializers; the same bytes if there are none. Subgraphs
-/// are not changed, nor are models of IR version 1 and 2.
+/// Returns the model without those graph inputs that are also initializers; the same bytes if there
+/// are none. Subgraphs are not changed, nor are models of IR version 1 and 2.
 ///
 /// # Errors
-/// [`OnnxError::Malformed`], [`OnnxError::Missing`] or [`OnnxError::SeveralGraphs`] if the
-/// bytes are no model; [`OnnxError::ExternalData`] if an initializer is in another file, since
-/// a session made from bytes has no folder to look in.
+/// [`OnnxError::Malformed`], [`OnnxError::Missing`] or [`OnnxError::SeveralGraphs`] if the bytes
+/// are not a model; [`OnnxError::ExternalData`] if an initializer is in another file, because a
+/// session from bytes has no folder to search.
 pub fn remove_initializer_inputs(bytes: &[u8]) -> Result<Cow<'_, [u8]>, OnnxError> {
     let mut ir_version = None;
     let mut graph = None;
@@ -157,7 +157,7 @@ fn next_field<'a>(rest: &mut &'a [u8]) -> Result<Field<'a>, DecodeError> {
         WireType::LengthDelimited => {
             let mut content = *rest;
             let length = decode_varint(&mut content)?;
-            // checks the length against what is there
+            // checks the length against the available bytes
             skip_field(wire_type, number, rest, DecodeContext::default())?;
             FieldValue::Bytes(&content[..length as usize])
         }

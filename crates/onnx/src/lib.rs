@@ -1,8 +1,8 @@
-//! ONNX graphs without ONNX Runtime: reading, shapes, rewriting, and recognising ShuffleNet V2.
+//! ONNX graphs without ONNX Runtime: parsing, shapes, rewriting, and recognising ShuffleNet V2.
 //!
-//! An ONNX file is one protobuf message. [`OnnxModel::parse`] reads what an inspection needs. [`remove_initializer_inputs`]
-//! edits the encoded bytes, so that fields unknown here stay as they are. [`layout`] arranges channels so that shuffles
-//! vanish.
+//! An ONNX file is one protobuf message. [`OnnxModel::parse`] reads the parts needed for an
+//! inspection. [`remove_initializer_inputs`] edits the encoded bytes and keeps unknown fields.
+//! [`layout`] arranges channels so that no shuffles remain.
 //!
 //! Finds the ShuffleNet V2 units of a file:
 //!
@@ -28,7 +28,7 @@ use thiserror::Error;
 pub use initializers::remove_initializer_inputs;
 use proto::{GraphProto, ModelProto, OperatorSetIdProto};
 
-/// Why bytes are not an ONNX model that can be used.
+/// Why bytes are not a usable ONNX model.
 #[derive(Debug, Clone, Error, PartialEq)]
 pub enum OnnxError {
     #[error(
@@ -63,10 +63,11 @@ pub struct OnnxModel {
 impl OnnxModel {
     /// Reads a model from the bytes of a `.onnx` file.
     ///
-    /// Memory stays within a constant multiple of the input, whatever the bytes claim.
+    /// Memory use stays within a constant multiple of the input size, whatever lengths the bytes
+    /// claim.
     ///
     /// # Errors
-    /// [`OnnxError::Malformed`] if the bytes are no protobuf message of that form,
+    /// [`OnnxError::Malformed`] if the bytes are not a protobuf message of that form,
     /// [`OnnxError::Missing`] if they have no IR version or no graph.
     pub fn parse(bytes: &[u8]) -> Result<OnnxModel, OnnxError> {
         let model = ModelProto::decode(bytes)?;

@@ -1,6 +1,6 @@
-//! The messages of `onnx.proto` (github.com/onnx/onnx), with only the fields that are used here.
+//! The messages of `onnx.proto` (github.com/onnx/onnx), with only the fields used here.
 //!
-//! Names and field numbers are the schema's own; what is not declared is skipped when decoding.
+//! Names and field numbers are the schema's; undeclared fields are skipped when decoding.
 
 /// A whole `.onnx` file.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -15,7 +15,7 @@ pub struct ModelProto {
     pub graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
-    /// Encoded functions of the model's own.
+    /// Encoded functions of the model.
     #[prost(bytes = "vec", repeated, tag = "25")]
     pub functions: Vec<Vec<u8>>,
 }
@@ -29,7 +29,7 @@ pub struct OperatorSetIdProto {
     pub version: i64,
 }
 
-/// Nodes in topological order and the values that enter and leave them.
+/// Nodes in topological order, and the graph's inputs and outputs.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct GraphProto {
     #[prost(message, repeated, tag = "1")]
@@ -49,7 +49,7 @@ pub struct GraphProto {
     pub sparse_initializer: Vec<Vec<u8>>,
 }
 
-/// One operator's application. An empty input name is an optional input left out.
+/// One use of an operator. An empty input name is an omitted optional input.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct NodeProto {
     #[prost(string, repeated, tag = "1")]
@@ -64,7 +64,7 @@ pub struct NodeProto {
     pub domain: String,
 }
 
-/// A named constant of a node. Its type says which field holds it.
+/// A named constant of a node. Its type selects the field with the value.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AttributeProto {
     #[prost(string, tag = "1")]
@@ -219,7 +219,7 @@ impl NodeProto {
 
     /// Returns the attribute of that name.
     pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
-        // no operator has nearly so many: bounds what a look-up costs in a damaged file
+        // no operator has nearly so many: limits the time of a look-up in a damaged file
         self.attribute.iter().take(64).find(|a| a.name == name)
     }
 
@@ -277,7 +277,8 @@ impl AttributeProto {
         }
     }
 
-    /// Returns whether all of the attribute is in the fields that are declared here: float, int, string, tensor, floats, ints.
+    /// Returns whether all of the attribute is in fields declared here: float, int, string, tensor,
+    /// floats, ints.
     pub fn is_decoded(&self) -> bool {
         matches!(self.r#type, 1..=4 | 6 | 7)
     }
@@ -312,7 +313,7 @@ impl TensorProto {
         }
     }
 
-    /// Returns whether all of the tensor is in the fields that are declared here.
+    /// Returns whether all of the tensor is in fields declared here.
     pub fn is_decoded(&self) -> bool {
         !self.is_external()
             && (matches!(self.data_type, FLOAT | INT32 | INT64) || !self.raw_data.is_empty())
@@ -345,7 +346,8 @@ impl TensorProto {
         (values.len() == count).then_some(values)
     }
 
-    /// Returns the content of a 32-bit float tensor of at most `limit` elements that lies in this file.
+    /// Returns the content of a 32-bit float tensor of at most `limit` elements that lies in this
+    /// file.
     pub fn to_floats(&self, limit: usize) -> Option<Vec<f32>> {
         let count = self.small_count(limit)?;
         let values = match self.data_type {

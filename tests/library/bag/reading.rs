@@ -221,7 +221,7 @@ fn what_is_no_recording_is_refused_by_name() {
         fs::write(folder.join(name), content).unwrap();
         refused(&folder.join(name), word);
     }
-    refused(folder, "both .mcap and .db3");
+    refused(folder, "found .mcap and .db3 files");
 }
 
 #[test]

@@ -255,8 +255,8 @@ fn an_output_is_replaced_with_force_only_and_nothing_else_ever() {
         ("folder.mcap", "is a folder"),
         ("file", "is not a folder"),
         ("file/x.mcap", "is not a folder"),
-        ("x.db3", "only a .mcap"),
-        ("..", "names no file"),
+        ("x.db3", "expected a .mcap"),
+        ("..", "is not the path of a file"),
     ] {
         let error = write_one(&root.join(output), true).unwrap_err().to_string();
         assert!(error.contains(word), "{output}: {error}");

@@ -32,7 +32,7 @@ fn the_first_that_works_serves_and_each_has_its_fate() {
     );
     assert!(backend.builds(Provider::Xnnpack).is_empty());
     let reason = fate(&session, Provider::Cpu).reason.unwrap();
-    assert_eq!(reason, "not needed: openvino comes before it and works");
+    assert_eq!(reason, "not needed: openvino is preferred and works");
 }
 
 #[test]

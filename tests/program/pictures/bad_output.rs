@@ -297,8 +297,8 @@ fn every_command_says_bad_output_and_none_an_empty_result() {
             let told = match name {
                 // what failed frames are counted by
                 "replay" | "eval" => "\"bad_output\":",
-                "bench" | "sweep" => "bad_output: bad output: ",
-                _ => "bad output: the model's output 0 has ",
+                "bench" | "sweep" => "bad_output: invalid output: ",
+                _ => "invalid output: the model's output 0 has ",
             };
             let text = format!("{}{}", ended.stdout, ended.stderr);
             assert!(text.contains(told), "{name}, {value}: {ended:?}");

@@ -70,7 +70,7 @@ fn whole_files_of_a_format_that_is_not_read_are_not_called_damaged() {
     assert_eq!(error.reason(), "unknown_format");
     let told = error.to_string();
     assert!(
-        told.contains("no known format") && told.contains("77, 68, 61, 74"),
+        told.contains("format is not recognised") && told.contains("77, 68, 61, 74"),
         "{told}"
     );
 }

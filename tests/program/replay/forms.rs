@@ -348,7 +348,7 @@ fn one_topic_may_have_every_form() {
     for part in [
         "foxglove.CompressedImage (protobuf)",
         "std_msgs/msg/String (cdr)",
-        "no image",
+        "not an image",
     ] {
         assert!(told.contains(part), "{told}");
     }

@@ -1,4 +1,4 @@
-//! The table of `docs/parameters.md`, from the schema: what a parameter is called, takes and means is written once.
+//! Generates the table of `docs/parameters.md` from the JSON schema.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,24 +9,25 @@ use super::schema::{Definition, Kind, Range, definitions};
 const INTRODUCTION: &str = "\
 # Parameters
 
-Made from `config/shuffledet.schema.json` by `SHUFFLEDET_UPDATE=1 cargo test -p shuffledet-detector the_shipped_table`; do not edit.
+Generated from `config/shuffledet.schema.json` by
+`SHUFFLEDET_UPDATE=1 cargo test -p shuffledet-detector the_shipped_table`. Do not edit.
 
-A parameter comes from the defaults below, then the file of `--config` (a ROS 2 parameter file for the node
-`shuffledet`, as `config/shuffledet.yaml`), then `--model` (which is `model.name`), then each `--set KEY=VALUE`; the
-last one wins. In a file `detector.classes: [car]` and `detector: {classes: [car]}` are the same. Each source is checked
-by itself: an unknown name or a value out of range is refused before anything is opened. A `--set` value is read as
-YAML: `--set 'detector.classes=[car, bus]'`.
+shuffledet takes parameters from these sources; a later source overrides an earlier one: the defaults below, the file
+of `--config`, `--model` (which sets `model.name`), and each `--set KEY=VALUE`. The file is a ROS 2 parameter file for
+the node `shuffledet`; `config/shuffledet.yaml` is an example. In a file, `detector.classes: [car]` and
+`detector: {classes: [car]}` mean the same. shuffledet checks each source before it opens anything else, and refuses
+unknown names and values out of range. It reads the value of `--set` as YAML: `--set 'detector.classes=[car, bus]'`.
 
-The node takes its parameters from ROS (`--params-file`, `-p`) and shows them to ROS, where those marked \"set\" can be
-set while it runs (`ros2 param set /shuffledet detector.score_threshold 0.4`); they apply from the next frame on. Those
-marked \"fixed\" are what it was started with. NAME stands for each camera that `cameras` names, CLASS for the name of a
-class of the model, TOPIC for the full name of a topic.
+The node takes its parameters from ROS (`--params-file`, `-p`) and declares them in ROS. Those marked \"set\" can change
+while the node runs (`ros2 param set /shuffledet detector.score_threshold 0.4`); a change applies from the next frame.
+Those marked \"fixed\" keep the value from startup. NAME stands for each camera in `cameras`, CLASS for the name of a
+class of the model, and TOPIC for the full name of a topic.
 
 | name | type | default | range | while running | meaning |
 | --- | --- | --- | --- | --- | --- |
 ";
 
-/// The whole file.
+/// Returns the whole file.
 fn parameters_markdown() -> String {
     let mut text = INTRODUCTION.to_owned();
     let placeholder = |mapping: &str| match mapping {

@@ -1,4 +1,5 @@
-//! Parameters: raw as written, checked once against the schema, then values that need no more checking.
+//! The parameters: raw values from YAML, checked once against the schema, then typed values that
+//! need no further check.
 
 #[cfg(test)]
 mod document;
@@ -30,32 +31,32 @@ use shuffledet_infer::{Provider, ProviderOptions, SessionOptions};
 use threads::Mode;
 pub use threads::Threads;
 
-/// Valid parameters. What depends on the model (names of classes) is checked with the model.
+/// Valid parameters. Values that depend on the model (class names) are checked when it is loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// A name of the manifest or the path of an ONNX file.
+    /// The name of a model in the manifest, or the path of an ONNX file.
     pub model: String,
     pub thresholds: Thresholds,
     pub class_id: ClassIdForm,
     pub session: SessionOptions,
     pub threads: Threads,
-    /// What a live node may use in place of `threads` if that makes its frames faster.
+    /// The threads that a live node may use in place of `threads` if they make its frames faster.
     pub wider_threads: Option<Threads>,
-    /// What holds for every camera in paced replay, and for a node's only one.
+    /// The input settings of every camera in paced replay, and of a node's only camera.
     pub input: CameraTuning,
-    /// The cameras of a live node; at least one.
+    /// The cameras of a live node, at least one.
     pub cameras: Vec<CameraConfig>,
     pub diagnostics: DiagnosticsConfig,
     pub autostart: bool,
-    /// As `--log-level` says when `None`.
+    /// `None`: the value of `--log-level`.
     pub log_level: Option<LogLevel>,
     pub use_sim_time: bool,
-    /// By topic.
+    /// The QoS overrides by topic.
     pub qos_overrides: BTreeMap<String, RawQosOverrides>,
     raw: RawConfig,
 }
 
-/// Why parameters are refused. `origin` is the file, `--model` or the assignment that they came from.
+/// Why parameters are refused. `origin` is the file, `--model` or the assignment that gave them.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     #[error("{}: {source}", path.display())]
@@ -79,12 +80,14 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// The defaults, then the parameters of `file`, then `model` as `model.name`, then each `key=value` of
-    /// `assignments`. Later ones win; each is checked by itself. No model and no other file is opened.
+    /// Merges the defaults, the parameters of `file`, `model` as `model.name`, and each `key=value`
+    /// of `assignments`. Later values override earlier ones. Each source is checked separately.
+    /// Opens no model and no other file.
     ///
     /// # Errors
-    /// The file cannot be read or is no parameter file, an assignment has no `=`, or a parameter is unknown, of another
-    /// type or out of range; all problems of one origin are named at once.
+    /// The file cannot be read or is not a parameter file, an assignment has no `=`, or a parameter
+    /// is unknown, has the wrong type or is out of range. The error lists all problems of one
+    /// source.
     pub fn load(
         file: Option<&Path>,
         model: Option<&str>,
@@ -111,7 +114,7 @@ impl Config {
         Self::from_tree(parameters, "parameters")
     }
 
-    /// The defaults, and over them the parameters of `tree`, which come from `origin`.
+    /// Merges the parameters of `tree` over the defaults. `origin` is their source.
     pub fn from_tree(mut tree: Value, origin: &str) -> Result<Self, ConfigError> {
         tree::split_lists(&mut tree);
         check(&tree, origin)?;
@@ -119,15 +122,17 @@ impl Config {
             origin: origin.to_owned(),
             problems: vec![problem],
         };
-        // what the schema lets pass, the types take; a difference between them is a mistake of ours, still named
+        // the types accept every value that the schema accepts; a difference is a bug, and still
+        // reported
         let raw: RawConfig =
             serde_json::from_value(tree).map_err(|error| invalid(error.to_string()))?;
         Self::from_raw(raw).map_err(invalid)
     }
 
-    /// Every parameter as it is in force; those without a default that are not given are absent.
+    /// Returns all parameters with their current values. Parameters without a default that were not
+    /// given are absent.
     pub fn to_tree(&self) -> Value {
-        // plain structs and maps with texts as keys: there is nothing in them that JSON does not have
+        // plain structs, and maps with string keys: JSON can represent all of it
         serde_json::to_value(&self.raw).unwrap_or_default()
     }
 
@@ -143,7 +148,7 @@ impl Config {
             model: raw.model.name.clone(),
             class_id: raw.detector.class_id,
             thresholds: Thresholds {
-                // what the schema lets pass is in [0, 1], and stays there when rounded
+                // the schema keeps the value in [0, 1], and rounding does not change that
                 score: detector.score_threshold.map(|score| score as f32),
                 nms_iou: detector.nms_iou_threshold.map(|iou| iou as f32),
                 max_detections: detector.max_detections,
@@ -166,14 +171,15 @@ impl Config {
         })
     }
 
-    /// The parameters in force, as a ROS 2 parameter file.
+    /// Returns the current parameters as a ROS 2 parameter file.
     pub fn to_ros_yaml(&self) -> Result<String, serde_yaml::Error> {
         let tree = serde_json::json!({ "/**": { "ros__parameters": &self.raw } });
         serde_yaml::to_string(&tree)
     }
 }
 
-/// How sessions run. `model.precision: fast` has a say in which providers are tried, and in what they compute.
+/// Returns the session options. `model.precision: fast` affects which providers are tried and their
+/// precision.
 fn session(raw: &RawConfig) -> SessionOptions {
     let runtime = raw.runtime.clone();
     let mut providers = runtime.providers;
@@ -201,7 +207,7 @@ fn session(raw: &RawConfig) -> SessionOptions {
     }
 }
 
-/// The JSON schema of the parameters, pretty-printed: `config/shuffledet.schema.json`.
+/// Returns the JSON schema of the parameters, pretty-printed: `config/shuffledet.schema.json`.
 pub fn schema_text() -> String {
     let mut text = format!("{:#}", schema());
     text.push('\n');
@@ -212,7 +218,8 @@ fn schema() -> Value {
     schemars::schema_for!(RawConfig).to_value()
 }
 
-/// Fails where `path` cannot be read, is no parameter file, or gives a node of the name `node` something wrong.
+/// Checks the parameter file `path`. Fails if it cannot be read, is not a parameter file, or gives
+/// the node `node` an invalid parameter.
 pub fn check_ros_file(path: &Path, node: &str) -> Result<(), ConfigError> {
     match tree::from_ros_yaml(&read(path)?, path, node)? {
         Some(mut parameters) => {
@@ -251,7 +258,7 @@ fn validator() -> Result<Validator, String> {
     jsonschema::validator_for(&schema()).map_err(|error| error.to_string())
 }
 
-/// The parameter's name with dots, and what was expected and found.
+/// Formats an error: the parameter's dotted name, what was expected and what was found.
 fn explain(error: &ValidationError<'_>) -> String {
     let path = error
         .instance_path()
@@ -271,7 +278,7 @@ fn explain(error: &ValidationError<'_>) -> String {
                 .collect();
             let known = known_parameters(&path).join(", ");
             format!(
-                "unknown parameter {}; known here: {known}",
+                "unknown parameter {}; expected one of: {known}",
                 names.join(", ")
             )
         }
@@ -279,7 +286,8 @@ fn explain(error: &ValidationError<'_>) -> String {
     }
 }
 
-/// The names under `path`, a section's name or nothing; those without a default, too.
+/// Lists the parameter names below `path` (a section, or empty for all), including those without a
+/// default.
 fn known_parameters(path: &str) -> Vec<String> {
     let root = schema();
     let resolve = |schema: &Value| {

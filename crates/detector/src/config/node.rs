@@ -1,4 +1,4 @@
-//! The parameters that only a live node has, checked: its cameras, and when its diagnostics warn.
+//! The checked parameters of a live node only: its cameras and the limits of its diagnostics.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::pipeline::CameraTuning;
 /// A camera that the node subscribes to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CameraConfig {
-    /// `None` for a node's only camera, whose topics need no name of their own.
+    /// `None` for a node's only camera: its topics need no name of their own.
     pub name: Option<String>,
-    /// Of raw images; that of compressed ones has `/compressed` after it.
+    /// The topic of raw images. Compressed images are on the same name followed by `/compressed`.
     pub image_topic: String,
     pub transport: TransportChoice,
-    /// Frames a second that should arrive, if that is given.
+    /// The expected rate in frames per second, if given.
     pub expected_hz: Option<f64>,
     pub reliability: ReliabilityChoice,
     pub tuning: CameraTuning,
 }
 
 impl CameraConfig {
-    /// As messages and logs name it: its name, or its topic where it has none.
+    /// Returns the name used in messages and logs: the camera's name, or its topic if it has none.
     pub fn title(&self) -> String {
         self.name
             .clone()
@@ -30,28 +30,29 @@ impl CameraConfig {
     }
 }
 
-/// When `/diagnostics` warns.
+/// The limits at which `/diagnostics` warns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DiagnosticsConfig {
-    /// What rates and quantiles are taken over.
+    /// The time window for rates and quantiles.
     pub window: Duration,
     pub stale_after: Duration,
-    /// How long after activation a camera is waited for before it is looked for.
+    /// The time after activation to wait for the first frame before searching for the camera.
     pub grace: Duration,
     pub warn_latency: Duration,
     pub error_latency: Duration,
-    /// Of the received frames, in [0, 1].
+    /// The share of the received frames, in [0, 1].
     pub warn_dropped: f64,
-    /// Of the expected frames, in [0, 1].
+    /// The share of the expected frames, in [0, 1].
     pub warn_missing: f64,
-    /// Of the expected frames, in [0, 1].
+    /// The share of the expected frames, in [0, 1].
     pub error_missing: f64,
-    /// Of the received frames, in [0, 1].
+    /// The share of the received frames, in [0, 1].
     pub error_failed: f64,
 }
 
 impl DiagnosticsConfig {
-    /// The same for a camera of that rate: it is stale after two of its periods at the earliest.
+    /// Returns the limits for a camera of this rate. It becomes stale after two of its periods at
+    /// the earliest.
     pub fn of_rate(self, expected_hz: Option<f64>) -> Self {
         let periods = expected_hz.map(|hz| Duration::try_from_secs_f64(2.0 / hz));
         let least = periods.map_or(Duration::ZERO, |two| two.unwrap_or(Duration::MAX));
@@ -78,7 +79,7 @@ impl From<&RawDiagnostics> for DiagnosticsConfig {
     }
 }
 
-/// The cameras by their names, or the one without; or what is wrong with them.
+/// Returns the named cameras, or the only unnamed one. Returns an error text if they are invalid.
 pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
     let unknown = raw.camera.keys().find(|name| !raw.cameras.contains(name));
     if let Some(name) = unknown {
@@ -88,17 +89,17 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             raw.cameras.join(", ")
         };
         return Err(format!(
-            "camera.{name}: expected a name of cameras, which has {known}"
+            "camera.{name}: expected a camera listed in cameras, which has {known}"
         ));
     }
     for (i, name) in raw.cameras.iter().enumerate() {
         if !is_ros_name(name) {
             return Err(format!(
-                "cameras: {name:?} is no name for a topic; expected letters, digits and underscores, a letter first"
+                "cameras: {name:?} is not valid in a topic name; expected letters, digits and underscores, a letter first"
             ));
         }
         if raw.cameras[..i].contains(name) {
-            return Err(format!("cameras: {name} stands twice"));
+            return Err(format!("cameras: {name} is listed twice"));
         }
     }
     if raw.cameras.is_empty() {
@@ -131,7 +132,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
     Ok(raw.cameras.iter().map(named).collect())
 }
 
-/// How the frames of `camera` are chosen, where `input` holds unless it says otherwise.
+/// Returns the frame selection of `camera`; `input` gives the values that the camera does not set.
 pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
     let rate_hz = camera.max_rate_hz.unwrap_or(input.max_rate_hz);
     CameraTuning {
@@ -143,12 +144,12 @@ pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
     }
 }
 
-/// 0 stands for none.
+/// Returns `None` for 0.
 fn above_zero(rate_hz: f64) -> Option<f64> {
     (rate_hz > 0.0).then_some(rate_hz)
 }
 
-/// The schema keeps what comes here within a Duration's range.
+/// Converts milliseconds. The schema keeps the value within a Duration's range.
 fn ms(ms: f64) -> Duration {
     Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default()
 }

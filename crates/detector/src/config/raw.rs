@@ -1,5 +1,5 @@
-//! The parameters as they are written in YAML. The JSON schema is made from these types, and the defaults stand here
-//! and nowhere else.
+//! The parameters as YAML writes them. The JSON schema is generated from these types; the defaults
+//! are defined only here.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use shuffledet_image::JpegScale;
 use shuffledet_infer::Provider;
 use shuffledet_infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, XnnpackOptions};
 
-/// Every parameter of shuffledet.
+/// All parameters of shuffledet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "Parameters of shuffledet")]
@@ -21,24 +21,25 @@ pub struct RawConfig {
     pub detector: RawDetector,
     pub runtime: RawRuntime,
     pub input: RawInput,
-    /// Names of the cameras that the node subscribes to, each with its parameters under camera.NAME. Empty: one camera
-    /// without a name, on input.image_topic.
+    /// Names of the cameras to subscribe to. Each has its own parameters under camera.NAME.
+    /// Default: empty, one unnamed camera on input.image_topic.
     #[schemars(extend("readOnly" = true))]
     pub cameras: Vec<String>,
-    /// By camera name, what differs from input.
+    /// Parameters of each camera that differ from input, by camera name.
     pub camera: BTreeMap<String, RawCamera>,
     pub diagnostics: RawDiagnostics,
-    /// Whether the node configures and activates itself when it starts. Otherwise a lifecycle manager does.
+    /// Whether the node configures and activates itself at startup. If false, a lifecycle manager
+    /// does it.
     #[schemars(extend("readOnly" = true))]
     pub autostart: bool,
-    /// The least that the node logs. Default: as --log-level says.
+    /// The lowest severity that the node logs. Default: the value of --log-level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_level: Option<LogLevel>,
-    /// Take the time from /clock.
+    /// Whether the node takes the time from /clock.
     #[schemars(extend("readOnly" = true))]
     pub use_sim_time: bool,
-    /// By topic, the quality of service of its subscription or publisher where it differs from the default:
-    /// qos_overrides.TOPIC.subscription.reliability and so on.
+    /// Quality of service of subscriptions and publishers, by topic, where it differs from the
+    /// default: qos_overrides.TOPIC.subscription.reliability and so on.
     #[schemars(extend("readOnly" = true))]
     pub qos_overrides: BTreeMap<String, RawQosOverrides>,
 }
@@ -61,7 +62,7 @@ impl Default for RawConfig {
     }
 }
 
-/// Severities of ROS.
+/// The log severities of ROS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -72,16 +73,17 @@ pub enum LogLevel {
     Fatal,
 }
 
-/// Which model detects.
+/// The model and its precision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawModel {
-    /// A model of models/manifest.yaml, or the path of an .onnx file with a description of the same stem (.yaml)
-    /// beside it.
+    /// The name of a model in models/manifest.yaml, or the path of an .onnx file. An .onnx file
+    /// needs a description of the same stem (.yaml) beside it.
     #[schemars(length(min = 1), extend("readOnly" = true))]
     pub name: String,
-    /// exact: 32-bit floats, as the model was made. fast: half precision on providers that have it, bf16 on OpenVINO,
-    /// which is then tried before the CPU, and fp16 on TensorRT; the CPU provider itself stays exact.
+    /// exact: 32-bit floats, the model's own precision. fast: half precision on providers that
+    /// support it: bf16 on OpenVINO, fp16 on TensorRT. fast tries OpenVINO before the CPU provider.
+    /// The CPU provider always computes in 32-bit floats.
     #[schemars(extend("readOnly" = true))]
     pub precision: Precision,
 }
@@ -95,7 +97,7 @@ impl Default for RawModel {
     }
 }
 
-/// How exactly the model is computed.
+/// The numeric precision of inference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -103,30 +105,32 @@ pub enum Precision {
     Fast,
 }
 
-/// What becomes a detection.
+/// How detections are selected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawDetector {
-    /// A detection scores more than this. Default: the model's own.
+    /// The confidence threshold: only detections with a higher score are kept. Default: the model's
+    /// threshold.
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_threshold: Option<f64>,
-    /// Of two boxes of one class whose intersection over union is greater, the lower score goes. Default: the
-    /// model's own.
+    /// The intersection over union above which two boxes of the same class count as one object. The
+    /// box with the lower score is removed. Default: the model's threshold.
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nms_iou_threshold: Option<f64>,
-    /// The most detections of one image; the best are kept.
+    /// The maximum number of detections per image. The detections with the highest scores are kept.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_detections: usize,
-    /// Names of the classes to detect. Empty: all of the model's.
+    /// Names of the classes to detect. Default: empty, all classes of the model.
     pub classes: Vec<String>,
-    /// By class name, a score threshold in place of score_threshold.
+    /// Confidence thresholds by class name. Each replaces score_threshold for its class.
     #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0.0, "maximum": 1.0}))]
     pub class_score_thresholds: BTreeMap<String, f64>,
-    /// What class_id of a detection's hypothesis says, in messages and recordings. name: the class's name. index: the
-    /// model's own index, from 0. coco: the class's id in the data set, category_id of the model's labels. The class map of
-    /// ~/label_info has the same numbers (of name: the indices).
+    /// The content of class_id in messages and recordings. name: the class name. index: the index
+    /// in the model, from 0. coco: the class id in the data set, which is category_id in the
+    /// model's labels. The class map on ~/label_info uses the same numbers; with name, it uses the
+    /// indices.
     #[schemars(extend("readOnly" = true))]
     pub class_id: ClassIdForm,
 }
@@ -148,23 +152,24 @@ impl Default for RawDetector {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawRuntime {
-    /// Execution providers in order of preference. The first that works is used, and the next when it fails while it
-    /// runs; what became of the others is reported.
+    /// Execution providers in order of preference. The node uses the first that works, and the next
+    /// if it fails while running. It reports why it does not use the others.
     #[schemars(length(min = 1), extend("readOnly" = true, "uniqueItems" = true))]
     pub providers: Vec<Provider>,
-    /// Fail rather than run on another provider than the first.
+    /// Whether to stop with an error if the first provider does not work. If false, the next
+    /// provider is used.
     #[schemars(extend("readOnly" = true))]
     pub strict: bool,
-    /// What the cores are used for. throughput: a frame on each, for the most frames a second. latency: all of them on
-    /// one frame of each camera, for the soonest result while frames come seldom. auto: throughput, except for a node of
-    /// fewer cameras than cores whose frames take three quarters of the time or less with more threads, which it measures
-    /// when it configures.
+    /// Trades throughput against latency. throughput: one frame per core. latency: all cores on one
+    /// frame of each camera. auto: throughput, except on a node with fewer cameras than cores: that
+    /// node measures both at configuration and uses more threads per frame if they reduce the time
+    /// of a frame by at least a quarter.
     #[schemars(extend("readOnly" = true))]
     pub mode: Mode,
-    /// Frames worked on in parallel. 0: as mode says.
+    /// The number of frames processed in parallel. 0: chosen by mode.
     #[schemars(range(max = 256), extend("readOnly" = true))]
     pub workers: usize,
-    /// Threads within one run of the model. 0: as mode says.
+    /// The number of threads within one inference. 0: chosen by mode.
     #[schemars(range(max = 256), extend("readOnly" = true))]
     pub intra_op_threads: usize,
     #[schemars(extend("readOnly" = true))]
@@ -193,39 +198,46 @@ impl Default for RawRuntime {
     }
 }
 
-/// Which frames are worth the work. Where the node has several cameras, this is what holds for each unless its own
-/// parameters say otherwise. Replay needs none of it, unless it is paced.
+/// Which frames are processed. With several cameras, these values apply to each camera that does
+/// not set its own. Replay uses only jpeg_scale, and max_age_ms and max_rate_hz with --rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawInput {
-    /// The topic of raw images; that of compressed ones has /compressed after it.
+    /// The topic of raw images. Compressed images are expected on the same name followed by
+    /// /compressed.
     #[schemars(length(min = 1), extend("readOnly" = true))]
     pub image_topic: String,
-    /// Which of the two topics to take images from. auto: the one on which they come, raw if they come on both; the node
-    /// subscribes to both, drops the one that it does not need, and tries both again when no image has come for
-    /// diagnostics.stale_after_ms (at least half a second, and three of the camera's periods).
+    /// The topic to take images from. raw: image_topic. compressed: image_topic/compressed. auto:
+    /// the topic on which images arrive, or raw if they arrive on both. With auto the node first
+    /// subscribes to both and then drops the subscription that it does not need. It subscribes to
+    /// both again if no image arrives for diagnostics.stale_after_ms, but at least 500 ms and three
+    /// periods of the camera.
     #[schemars(extend("readOnly" = true))]
     pub transport: TransportChoice,
-    /// Whether lost images are sent again. reliable asks for publishers that do so, and hears no others; best_effort hears
-    /// both. qos_overrides of a topic win.
+    /// Reliability of the image subscription. reliable: lost images are sent again; receives only
+    /// from reliable publishers. best_effort: lost images are not sent again; receives from all
+    /// publishers. qos_overrides of a topic take precedence.
     #[schemars(extend("readOnly" = true))]
     pub reliability: ReliabilityChoice,
-    /// Whether frames are worked on.
+    /// Whether frames are processed.
     pub enabled: bool,
-    /// A frame that is older when its turn comes is dropped, in milliseconds: counted from its stamp where the clock
-    /// allows it, else from reception. Not applied where replay is lossless.
+    /// The maximum age of a frame when its processing starts, in milliseconds. Older frames are
+    /// dropped. The age counts from the stamp if the clocks allow it, and from reception otherwise.
+    /// Not applied in replay without --rate.
     #[schemars(range(min = 1.0, max = 60_000.0))]
     pub max_age_ms: f64,
-    /// The mean rate of the frames that are worked on, in frames a second; what comes faster is dropped. Of a camera that
-    /// paused, a second's frames may follow each other faster. 0: no limit.
+    /// The maximum mean rate of processed frames, in frames per second. Frames beyond it are
+    /// dropped. After a pause of the camera, up to one second's frames may be processed at a higher
+    /// rate. 0: no limit.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub max_rate_hz: f64,
-    /// How many frames a second should arrive: /diagnostics warns when far fewer do. 0: as many as the camera's stamps
-    /// tell, once they have told it.
+    /// The expected rate of the camera, in frames per second. /diagnostics warns if many of the
+    /// expected frames are missing. 0: derived from the stamps of the camera.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub expected_rate_hz: f64,
-    /// How large JPEG images are decoded, of their own width and height: full, half, quarter, eighth. Smaller takes less
-    /// time and changes what is detected; `shuffledet eval` shows how much. Detections stay in pixels of the image.
+    /// The scale at which JPEG images are decoded, relative to their width and height: full, half,
+    /// quarter or eighth. A smaller scale takes less time and changes the detections; `shuffledet
+    /// eval` measures the effect. Detections stay in pixels of the original image.
     pub jpeg_scale: JpegScale,
 }
 
@@ -244,7 +256,7 @@ impl Default for RawInput {
     }
 }
 
-/// How a camera's images are transported.
+/// The transport of a camera's images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TransportChoice {
@@ -253,7 +265,7 @@ pub enum TransportChoice {
     Auto,
 }
 
-/// What a camera's images are asked for with.
+/// The reliability of the subscription to a camera's images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReliabilityChoice {
@@ -261,76 +273,79 @@ pub enum ReliabilityChoice {
     Reliable,
 }
 
-/// One of several cameras.
+/// The parameters of one of several cameras.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawCamera {
-    /// As input.image_topic. Default: NAME/image_raw.
+    /// Same as input.image_topic. Default: NAME/image_raw.
     #[schemars(length(min = 1), extend("readOnly" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_topic: Option<String>,
-    /// As input.transport.
+    /// Same as input.transport. Default: input.transport.
     #[schemars(extend("readOnly" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<TransportChoice>,
-    /// As input.reliability.
+    /// Same as input.reliability. Default: input.reliability.
     #[schemars(extend("readOnly" = true))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<ReliabilityChoice>,
-    /// As input.max_age_ms.
+    /// Same as input.max_age_ms. Default: input.max_age_ms.
     #[schemars(range(min = 1.0, max = 60_000.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age_ms: Option<f64>,
-    /// As input.max_rate_hz.
+    /// Same as input.max_rate_hz. Default: input.max_rate_hz.
     #[schemars(range(min = 0.0, max = 1000.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate_hz: Option<f64>,
-    /// As input.expected_rate_hz.
+    /// Same as input.expected_rate_hz. Default: input.expected_rate_hz.
     #[schemars(range(min = 0.0, max = 1000.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_rate_hz: Option<f64>,
-    /// As input.jpeg_scale.
+    /// Same as input.jpeg_scale. Default: input.jpeg_scale.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jpeg_scale: Option<JpegScale>,
-    /// This camera's share of the work when there is too much of it, as against the others'. Default: 1.
+    /// The weight of this camera under overload, relative to the other cameras. Default: 1.
     #[schemars(range(min = 0.01, max = 100.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<f64>,
-    /// As input.enabled.
+    /// Same as input.enabled. Default: input.enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
 }
 
-/// When /diagnostics warns.
+/// The limits at which /diagnostics warns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawDiagnostics {
-    /// What rates and quantiles are taken over, in seconds.
+    /// The time window for rates and quantiles, in seconds.
     #[schemars(range(min = 1.0, max = 600.0))]
     pub window_s: f64,
-    /// A camera that was silent for longer is stale, in milliseconds.
+    /// The time without a frame after which a camera is stale, in milliseconds.
     #[schemars(range(min = 10.0, max = 600_000.0))]
     pub stale_after_ms: f64,
-    /// How long after activation a camera that has sent nothing yet is waited for before the log and /diagnostics say why,
-    /// in milliseconds: a launch may start it later than the node.
+    /// The time after activation to wait for the first frame of a camera, in milliseconds. After
+    /// it, the log and /diagnostics report why the camera is silent. A launch file may start the
+    /// camera later than the node.
     #[schemars(range(min = 0.0, max = 600_000.0))]
     pub grace_ms: f64,
-    /// WARN when the p99 of the latency from reception to publication is above this, in milliseconds.
+    /// WARN if the p99 latency from reception to publication exceeds this, in milliseconds.
     #[schemars(range(min = 0.1, max = 60_000.0))]
     pub warn_latency_ms: f64,
-    /// ERROR when it is above this, in milliseconds.
+    /// ERROR if the p99 latency from reception to publication exceeds this, in milliseconds.
     #[schemars(range(min = 0.1, max = 60_000.0))]
     pub error_latency_ms: f64,
-    /// WARN when more of the received frames were dropped, in percent.
+    /// WARN if more than this share of the received frames is dropped, in percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub warn_dropped_percent: f64,
-    /// WARN when more of the expected frames do not arrive (input.expected_rate_hz), in percent.
+    /// WARN if more than this share of the expected frames (input.expected_rate_hz) is missing, in
+    /// percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub warn_missing_percent: f64,
-    /// ERROR when more of them do not arrive, in percent.
+    /// ERROR if more than this share of the expected frames is missing, in percent.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub error_missing_percent: f64,
-    /// ERROR when more of the received frames failed, in percent. WARN when any failed.
+    /// ERROR if more than this share of the received frames fails, in percent. WARN if any frame
+    /// fails.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub error_failed_percent: f64,
 }
@@ -361,7 +376,7 @@ pub struct RawQosOverrides {
     pub publisher: Option<RawQos>,
 }
 
-/// Policies by the names that rclcpp gives them in qos_overrides.
+/// QoS policies by their names in rclcpp's qos_overrides.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawQos {
@@ -369,31 +384,31 @@ pub struct RawQos {
     #[schemars(extend("enum" = ["reliable", "best_effort", "system_default", "best_available"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<String>,
-    /// Whether a late subscriber gets earlier messages.
+    /// Whether a late subscriber receives earlier messages.
     #[schemars(extend("enum" = ["volatile", "transient_local", "system_default", "best_available"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durability: Option<String>,
-    /// Whether the last messages, depth of them, are kept or all.
+    /// Whether to keep the last messages (depth) or all.
     #[schemars(extend("enum" = ["keep_last", "keep_all", "system_default"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<String>,
-    /// How many messages keep_last keeps.
+    /// The number of messages that keep_last keeps.
     #[schemars(range(min = 1, max = 10_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<usize>,
-    /// Nanoseconds within which the next message is due. 0: no deadline.
+    /// The maximum time between two messages, in nanoseconds. 0: no deadline.
     #[schemars(range(min = 0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<i64>,
-    /// Nanoseconds after which a message is too old to be delivered. 0: never.
+    /// The age after which a message is no longer delivered, in nanoseconds. 0: no limit.
     #[schemars(range(min = 0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifespan: Option<i64>,
-    /// What shows that a publisher is alive.
+    /// How a publisher shows that it is alive.
     #[schemars(extend("enum" = ["automatic", "manual_by_topic", "system_default", "best_available"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveliness: Option<String>,
-    /// Nanoseconds within which the publisher must be known to be alive. 0: no limit.
+    /// The time within which a publisher must show that it is alive, in nanoseconds. 0: no limit.
     #[schemars(range(min = 0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveliness_lease_duration: Option<i64>,

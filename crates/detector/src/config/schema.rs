@@ -1,29 +1,30 @@
-//! What the schema says of each parameter, by its flat name: `detector.max_detections`.
+//! The definitions of the parameters in the schema, by flat name, such as
+//! `detector.max_detections`.
 
 use serde_json::Value;
 
 /// One parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
-    /// The keys of `path` with dots between them.
+    /// The keys of `path` joined by dots.
     pub name: String,
-    /// The keys that lead to it in the tree of parameters.
+    /// The keys from the root of the parameter tree.
     pub path: Vec<String>,
     pub kind: Kind,
     pub description: String,
-    /// Of numbers.
+    /// Only for numbers.
     pub range: Option<Range>,
-    /// The only values that it, or each element of a list, may have; empty: any.
+    /// The only valid values of the parameter, or of each element of its list. Empty: any.
     pub choices: Vec<String>,
-    /// A text or list that must not be empty.
+    /// Whether an empty string or list is refused.
     pub not_empty: bool,
-    /// Cannot be set while the node runs.
+    /// Whether it is fixed while the node runs.
     pub read_only: bool,
-    /// `None`: left out, something else stands in for it, or nothing.
+    /// `None`: no default; if the parameter is not given, another value or none is used.
     pub default: Option<Value>,
 }
 
-/// What a parameter takes.
+/// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Bool,
@@ -33,7 +34,7 @@ pub enum Kind {
     StringArray,
 }
 
-/// The bounds of a number, both within. A side without one has that of the type.
+/// The inclusive bounds of a number. A missing bound is the limit of the type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Range {
     Integer { from: i64, to: i64 },
@@ -41,7 +42,8 @@ pub enum Range {
 }
 
 impl Definition {
-    /// What `kind` and `range` do not say: the choices, and that it must not be empty. Empty when there is nothing to say.
+    /// Describes the constraints besides `kind` and `range`: the choices, and that a value must not
+    /// be empty. Returns an empty text if there are none.
     pub fn constraints(&self) -> String {
         let mut constraints = Vec::new();
         if self.not_empty {
@@ -59,8 +61,8 @@ impl Definition {
     }
 }
 
-/// Every parameter, in the order of the schema. `keys` gives the keys of a mapping by its name: those of `camera` are names
-/// of cameras.
+/// Returns all parameters in the order of the schema. `keys` returns the keys of a mapping by its
+/// name; for `camera` they are the camera names.
 pub fn definitions(keys: impl Fn(&str) -> Vec<String>) -> Vec<Definition> {
     let root = super::schema();
     let mut definitions = Vec::new();
@@ -73,7 +75,7 @@ pub fn definitions(keys: impl Fn(&str) -> Vec<String>) -> Vec<Definition> {
     definitions
 }
 
-/// Where a schema stands in the tree of parameters, and what it has from those around it unless it says otherwise.
+/// A position in the parameter tree, with the properties that it inherits.
 struct Place<'a> {
     path: Vec<String>,
     description: &'a str,
@@ -131,7 +133,8 @@ fn define(root: &Value, schema: &Value, place: Place<'_>) -> Definition {
     }
 }
 
-/// The definition that `schema` refers to, by itself or as the alternative to nothing; else `schema` itself.
+/// Returns the definition that `schema` refers to, directly or as an alternative to null; otherwise
+/// `schema` itself.
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let reference = schema["$ref"]
         .as_str()
@@ -142,7 +145,7 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
 }
 
 fn kind(schema: &Value) -> Kind {
-    // a type, or a list of it and null: the parameter may be left out
+    // a type, or a list of the type and null: the parameter is optional
     let name = schema["type"].as_str().or(schema["type"][0].as_str());
     match name {
         Some("boolean") => Kind::Bool,
@@ -155,7 +158,7 @@ fn kind(schema: &Value) -> Kind {
 
 fn range(schema: &Value, kind: Kind) -> Option<Range> {
     let (least, most) = (schema.get("minimum"), schema.get("maximum"));
-    // without either there is no range
+    // without both bounds there is no range
     least.or(most)?;
     match kind {
         Kind::Integer => Some(Range::Integer {

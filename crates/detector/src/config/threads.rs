@@ -1,4 +1,4 @@
-//! What the cores are used for: how many frames at once, and how many threads for each.
+//! Distribution of the cores: the number of frames in parallel, and the threads per frame.
 
 use std::num::NonZeroUsize;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::raw::RawRuntime;
 use shuffledet_infer::SessionOptions;
 
-/// How to choose workers and threads where they are not given.
+/// How to choose workers and threads that are not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -17,18 +17,19 @@ pub enum Mode {
     Auto,
 }
 
-/// How the work is shared out.
+/// The distribution of the cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
-    /// Frames worked on in parallel.
+    /// The number of frames processed in parallel.
     pub workers: NonZeroUsize,
-    /// Threads within one run of the model.
+    /// The number of threads within one inference.
     pub intra_op: NonZeroUsize,
 }
 
 impl Threads {
-    /// Of `mode` on a machine of `cores` for `cameras`, as far as `runtime` leaves it open. [`Mode::Auto`] is the one of
-    /// most frames a second: what else it might be is measured where frames are live.
+    /// Distributes `cores` over `cameras` by `mode`, as far as `runtime` does not set the values.
+    /// [`Mode::Auto`] gives the values for the highest throughput; a live node measures the
+    /// alternative.
     pub fn new(runtime: &RawRuntime, mode: Mode, cores: NonZeroUsize, cameras: usize) -> Self {
         let share =
             |of: NonZeroUsize| NonZeroUsize::new(cores.get() / of).unwrap_or(NonZeroUsize::MIN);
@@ -42,7 +43,7 @@ impl Threads {
                 (workers.unwrap_or(cores), NonZeroUsize::MIN)
             }
             (None, None, Mode::Latency) => {
-                // a frame of each camera at once
+                // one frame of each camera at a time
                 let cameras = NonZeroUsize::new(cameras).unwrap_or(NonZeroUsize::MIN);
                 let workers = cameras.min(cores);
                 (workers, share(workers))
@@ -51,7 +52,7 @@ impl Threads {
         Self { workers, intra_op }
     }
 
-    /// `options`, so shared out.
+    /// Returns `options` with this number of threads.
     pub fn apply(self, options: SessionOptions) -> SessionOptions {
         SessionOptions {
             intra_op_threads: self.intra_op.get(),

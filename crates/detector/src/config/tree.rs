@@ -1,4 +1,4 @@
-//! Parameters as a tree of JSON values: from ROS 2 parameter YAML and `key=value`, merged.
+//! Parameters as a tree of JSON values, merged from ROS 2 parameter YAML and `key=value`.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use super::ConfigError;
 use super::schema::{self, Kind};
 
-/// The node that parameter files speak to.
+/// The node name in parameter files.
 const NODE: &str = "shuffledet";
 const PARAMETERS: &str = "ros__parameters";
 
-/// The parameters that a ROS 2 parameter file gives to a node of the name `node`: those of `/**`, then those of the node
-/// itself, whatever its namespace. `None` where the file has nothing for it.
+/// Returns the parameters that a ROS 2 parameter file gives to the node `node`: those of `/**`,
+/// then those of the node itself in any namespace. Returns `None` if the file has none for it.
 pub fn from_ros_yaml(yaml: &str, path: &Path, node: &str) -> Result<Option<Value>, ConfigError> {
     let origin = path.display().to_string();
     let document: Value = serde_yaml::from_str(yaml).map_err(|source| ConfigError::Yaml {
@@ -41,7 +41,7 @@ pub fn from_ros_yaml(yaml: &str, path: &Path, node: &str) -> Result<Option<Value
     Ok(merged)
 }
 
-/// The parameters of the command line's file, which must have some.
+/// Returns the parameters of the file of `--config`, which must not be empty.
 pub fn from_config_file(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
     from_ros_yaml(yaml, path, NODE)?.ok_or_else(|| ConfigError::Shape {
         origin: path.display().to_string(),
@@ -49,7 +49,7 @@ pub fn from_config_file(yaml: &str, path: &Path) -> Result<Value, ConfigError> {
     })
 }
 
-/// `key=value`, the key with dots, the value as YAML.
+/// Parses `key=value`: a key with dots, and a value in YAML.
 pub fn from_assignment(assignment: &str) -> Result<Value, ConfigError> {
     let wrong = |problem: String| ConfigError::Assignment {
         assignment: assignment.to_owned(),
@@ -62,8 +62,8 @@ pub fn from_assignment(assignment: &str) -> Result<Value, ConfigError> {
     Ok(nested(key, value))
 }
 
-/// Makes lists of the texts that stand where `parameters` take a list, at their commas: `cuda, cpu`. Texts in a list whose
-/// values are given lose the spaces around them.
+/// Splits strings at commas where `parameters` expects a list: `cuda, cpu`. In lists with fixed
+/// choices, removes the spaces around each element.
 pub fn split_lists(parameters: &mut Value) {
     let lists = schema::definitions(|_| Vec::new());
     for list in lists.iter().filter(|d| d.kind == Kind::StringArray) {
@@ -87,7 +87,7 @@ pub fn split_lists(parameters: &mut Value) {
     }
 }
 
-/// Lays `over` onto `under`, key by key; lists are replaced whole.
+/// Merges `over` into `under` key by key. Lists are replaced as a whole.
 pub fn merge(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
@@ -99,7 +99,7 @@ pub fn merge(under: &mut Value, over: Value) {
     }
 }
 
-/// ROS 2 takes `a.b: 1` and `a: {b: 1}` for the same.
+/// Nests dotted keys: for ROS 2, `a.b: 1` and `a: {b: 1}` are the same.
 fn nest(parameters: &Value, origin: &str) -> Result<Value, ConfigError> {
     let mut nest_all = Value::Object(Map::new());
     match parameters {
@@ -114,7 +114,7 @@ fn nest(parameters: &Value, origin: &str) -> Result<Value, ConfigError> {
             }
             Ok(nest_all)
         }
-        // `ros__parameters:` with everything commented out
+        // `ros__parameters:` with all its lines commented out
         Value::Null => Ok(nest_all),
         other => Err(ConfigError::Shape {
             origin: origin.to_owned(),

@@ -1,4 +1,4 @@
-//! A detector: letterbox, session, output decoder, suppression.
+//! The detector: letterbox, session, output decoder, non-maximum suppression.
 
 pub mod nms;
 pub mod settings;
@@ -28,7 +28,7 @@ pub enum DetectError {
 }
 
 impl DetectError {
-    /// The name to count by.
+    /// Returns the reason's key in counters.
     pub fn reason(&self) -> &'static str {
         match self {
             DetectError::Prepare(_) => "preparation",
@@ -37,10 +37,11 @@ impl DetectError {
     }
 }
 
-/// Opens a session of `model` on the best provider, however long it takes to build, with what decodes its outputs.
+/// Opens a session of `model` on the best provider, however long that takes, and the decoder of its
+/// outputs.
 ///
 /// # Errors
-/// No provider takes the model, or its inputs and outputs are not what its description says.
+/// No provider can run the model, or its inputs or outputs do not match its description.
 pub fn open(
     runtime: &Runtime,
     model: &Model,
@@ -60,28 +61,29 @@ pub fn open(
     opening.open(|shapes| OutputDecoder::for_model(description, shapes))
 }
 
-/// Detects objects in one image after another. The four steps are called in order by the pipeline, which times them.
+/// Detects objects in one image at a time. The pipeline calls the four steps in order and times
+/// them.
 pub struct Detector {
     builder: TensorBuilder,
     session: Session,
     reader: OutputReader,
 }
 
-/// What follows the session: apart from it, because it reads outputs that the session still owns.
+/// The steps after inference. A separate struct, because it reads outputs that the session owns.
 pub struct OutputReader {
     decoder: OutputDecoder,
     settings: DetectorSettings,
     detections: Vec<Detection>,
     suppressor: Suppressor,
-    /// Whether the last outputs made no sense.
+    /// Whether the last outputs were invalid.
     bad_output: bool,
 }
 
 impl Detector {
-    /// Makes a detector with a session of its own ([`open`]).
+    /// Creates a detector with its own session ([`open`]).
     ///
     /// # Errors
-    /// Those of [`open`].
+    /// The same as of [`open`].
     pub fn new(
         runtime: &Runtime,
         model: &Model,
@@ -92,7 +94,7 @@ impl Detector {
         Ok(Self::with_session(opened, &model.description, settings))
     }
 
-    /// A detector with a session that is open.
+    /// Creates a detector with an open session.
     pub fn with_session(
         (session, decoder): (Session, OutputDecoder),
         model: &ModelDescription,
@@ -113,7 +115,7 @@ impl Detector {
         }
     }
 
-    /// Lets the session change its provider; to be called before each frame.
+    /// Lets the session change its provider. Call it before each frame.
     pub fn between_frames(&mut self) {
         if std::mem::take(&mut self.reader.bad_output) {
             self.session.test_again();
@@ -121,7 +123,7 @@ impl Detector {
         self.session.between_frames();
     }
 
-    /// Puts other settings in force, from the next image on.
+    /// Applies new settings from the next image on.
     pub fn set_settings(&mut self, settings: &DetectorSettings) {
         self.reader.set_settings(settings);
     }
@@ -130,17 +132,17 @@ impl Detector {
         &self.session
     }
 
-    /// Step 1: the input tensor of `image`. The result goes to [`OutputReader::suppress`].
+    /// Step 1: prepares the input tensor of `image`. Pass the result to [`OutputReader::suppress`].
     pub fn prepare(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
         self.builder.fill(image)
     }
 
-    /// The tensor of the last [`Detector::prepare`]: its shape and values.
+    /// Returns the shape and the values of the last tensor of [`Detector::prepare`].
     pub fn input(&self) -> ([usize; 4], &[f32]) {
         (self.builder.shape(), self.builder.tensor())
     }
 
-    /// Step 2: the model's outputs, and what reads them.
+    /// Step 2: runs the model. Returns its outputs and the reader for them.
     pub fn infer(&mut self) -> Result<(Outputs<'_>, &mut OutputReader), InferError> {
         let outputs = self
             .session
@@ -148,7 +150,7 @@ impl Detector {
         Ok((outputs, &mut self.reader))
     }
 
-    /// All steps at once.
+    /// Runs all steps.
     pub fn detect(&mut self, image: &BgrView<'_>) -> Result<&[Detection], DetectError> {
         self.between_frames();
         let letterbox = self.prepare(image)?;
@@ -159,12 +161,12 @@ impl Detector {
 }
 
 impl OutputReader {
-    /// Puts other settings in force, from the next step 3 on.
+    /// Applies new settings from the next step 3 on.
     pub fn set_settings(&mut self, settings: &DetectorSettings) {
         self.settings.clone_from(settings);
     }
 
-    /// Step 3: the boxes above their class's threshold.
+    /// Step 3: decodes the boxes above the threshold of their class.
     pub fn read(&mut self, outputs: &Outputs<'_>) -> Result<(), InferError> {
         self.detections.clear();
         let settings = &self.settings;
@@ -179,7 +181,8 @@ impl OutputReader {
         Ok(decoded?)
     }
 
-    /// Step 4: the best of overlapping boxes, clipped to the image; what covers nothing of it is left out.
+    /// Step 4: keeps the best of overlapping boxes, clipped to the image. Boxes outside the image
+    /// are removed.
     pub fn suppress(&mut self, letterbox: Letterbox) -> &[Detection] {
         let (width, height) = letterbox.image_size();
         let clip = |bbox: BBox| bbox.clip(width as f32, height as f32);
@@ -201,7 +204,7 @@ impl OutputReader {
             }
             clipped.area() > 0.0
         });
-        // after the others are gone: what lies outside the image takes nobody's place
+        // truncated last, so that boxes outside the image do not count
         self.detections.truncate(self.settings.max_detections);
         &self.detections
     }

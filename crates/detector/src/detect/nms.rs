@@ -2,20 +2,21 @@
 
 use shuffledet_core::Detection;
 
-/// Suppresses with buffers that it keeps.
+/// Suppresses boxes with reusable buffers.
 #[derive(Debug, Default)]
 pub struct Suppressor {
-    /// With their place in the order in which they came.
+    /// Each detection with its input position.
     by_score: Vec<(usize, Detection)>,
 }
 
 impl Suppressor {
-    /// Keeps the best of each group of boxes of one class that overlap by more than `iou_threshold`, at most `limit`
-    /// boxes, best first. Equal scores keep the order in which they came.
+    /// Keeps the best box of each group of the same class that overlap by more than
+    /// `iou_threshold`: at most `limit` boxes, the highest score first. Equal scores keep their
+    /// input order.
     pub fn suppress(&mut self, detections: &mut Vec<Detection>, iou_threshold: f32, limit: usize) {
         self.by_score.clear();
         self.by_score.extend(detections.drain(..).enumerate());
-        // a stable sort would ask the heap for room when there are many
+        // a stable sort would allocate memory for long lists
         self.by_score
             .sort_unstable_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
         for (_, this) in &self.by_score {

@@ -1,4 +1,4 @@
-//! What of a model's boxes becomes a detection.
+//! The selection of detections from a model's boxes.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,37 @@ use thiserror::Error;
 use crate::model::ModelDescription;
 use shuffledet_core::Labels;
 
-/// Thresholds by class, ready for the hot path.
+/// The thresholds by class, ready for the hot path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectorSettings {
-    /// By class id; infinite for a class that is not wanted.
+    /// By class id; infinite for a class that is not selected.
     thresholds: Vec<f32>,
     least: f32,
-    /// Boxes of one class that overlap by more are one object, in [0, 1].
+    /// The IoU in [0, 1] above which two boxes of the same class count as one object.
     pub nms_iou_threshold: f32,
-    /// The most detections of an image.
+    /// The maximum number of detections per image.
     pub max_detections: usize,
-    /// Whether boxes end where the image does, as they are published. Some models' authors evaluate them without.
+    /// Whether to clip boxes to the image, as in published results. The authors of some models
+    /// evaluate without clipping.
     pub clip: bool,
 }
 
 /// The parameters under `detector`, as far as they are given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Thresholds {
-    /// In [0, 1]; the model's own when `None`.
+    /// In [0, 1]; `None`: the model's threshold.
     pub score: Option<f32>,
-    /// In [0, 1]; the model's own when `None`.
+    /// In [0, 1]; `None`: the model's threshold.
     pub nms_iou: Option<f32>,
     pub max_detections: usize,
-    /// Names of the classes that are wanted; empty: all.
+    /// Names of the selected classes; empty: all.
     pub classes: Vec<String>,
-    /// By class name, in place of `score`.
+    /// By class name; replaces `score`.
     pub class_scores: BTreeMap<String, f32>,
 }
 
 impl Default for Thresholds {
-    /// The model's own, for every class.
+    /// Returns the model's thresholds for every class.
     fn default() -> Self {
         Self {
             score: None,
@@ -59,7 +60,7 @@ pub struct UnknownClass {
 }
 
 impl DetectorSettings {
-    /// What the parameters leave open is the model's own.
+    /// Combines the parameters with the model's own values for those not given.
     pub fn new(parameters: &Thresholds, model: &ModelDescription) -> Result<Self, UnknownClass> {
         let labels = &model.labels;
         let class_id = |key, class: &String| {
@@ -95,12 +96,12 @@ impl DetectorSettings {
         })
     }
 
-    /// A detection of the class scores more than this.
+    /// Returns the score that a detection of the class must exceed.
     pub fn threshold(&self, class_id: usize) -> f32 {
         self.thresholds[class_id]
     }
 
-    /// The least threshold of all classes.
+    /// Returns the lowest threshold of all classes.
     pub fn least_threshold(&self) -> f32 {
         self.least
     }

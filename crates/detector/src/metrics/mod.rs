@@ -1,4 +1,4 @@
-//! Counters and histograms over frames, and the summary that is made of them.
+//! Counters and histograms of frames, and their summary.
 
 pub mod allocations;
 pub mod rhythm;

@@ -1,58 +1,59 @@
-//! The rhythm of a camera, learnt from its stamps: how many frames it sends a second, and how many of them never came.
+//! The rate of a camera, estimated from its stamps, and the number of missing frames.
 //!
-//! Nobody tells the node of a message that the middleware dropped. But a steady camera stamps each picture that it takes,
-//! so that a gap between two stamps is as many periods long as frames are missing.
+//! The middleware does not report dropped messages. A steady camera stamps each image, so a gap of
+//! n periods between two stamps means n - 1 missing frames.
 
 use std::collections::VecDeque;
 
-/// The stamps of one camera, in the order in which frames came.
+/// The stamps of one camera, in the order of reception.
 #[derive(Debug, Clone, Default)]
 pub struct Rhythm {
     last_ns: Option<i64>,
-    /// The intervals between the last stamps, [`SPAN_NS`] of them or a little more.
+    /// The intervals between the last stamps, over at least [`SPAN_NS`].
     intervals_ns: VecDeque<i64>,
     span_ns: i64,
     period_ns: Option<i64>,
-    /// Since when the camera is slower than `period_ns` says, by its stamps.
+    /// The stamp since which the camera has been slower than `period_ns`.
     slower_since_ns: Option<i64>,
-    /// Missing frames that may yet turn out as a camera that has become slower.
+    /// Missing frames that may turn out to be a slower rate of the camera.
     suspected: f64,
     lost: u64,
 }
 
-/// What a rhythm is learnt from, at least.
+/// The minimum span of stamps to estimate a rate from.
 const SPAN_NS: i64 = 2_000_000_000;
 const LEAST_INTERVALS: usize = 10;
-/// No camera is faster; pictures that are nearer to each other come from a file or a queue.
+/// The shortest period of a camera; closer images come from a file or a queue.
 const SHORTEST_PERIOD_NS: i64 = 4_000_000;
-/// After a gap this long, and of so many periods, nobody knows whether the camera took pictures meanwhile.
+/// After a gap of this length and this many periods, it is unknown whether the camera took images
+/// in it.
 const PAUSE_NS: i64 = 1_000_000_000;
 const PAUSE_PERIODS: i64 = 5;
-/// A camera that was away for longer may be another.
+/// After an absence of this length, the camera may be another one.
 const FORGET_NS: i64 = 10_000_000_000;
-/// How long a camera may be slower than it was before that is its rate.
+/// The time for which a camera must be slower before the slower rate is adopted.
 const ADOPT_NS: i64 = 60_000_000_000;
-/// A period is another one when it differs from the one known by more than this share of it.
+/// The relative difference above which a period counts as a new one.
 const OTHER: f64 = 0.2;
-/// The share of the time that single periods take up, at least, for a rhythm to be learnt.
+/// The minimum share of the time covered by single periods to estimate a rate.
 const COVERED: f64 = 0.4;
-/// How far an interval may be from a whole number of periods, in periods.
+/// The maximum distance of an interval from a whole number of periods, in periods.
 const JITTER: f64 = 0.25;
-/// The share of the intervals that are whole periods with a steady camera.
+/// The share of intervals that are whole periods for a steady camera.
 const STEADY: f64 = 0.8;
 
 impl Rhythm {
-    /// Frames that are missing between the stamps of those that came, since the start.
+    /// Returns the number of frames missing between the received stamps since the start.
     pub fn lost(&self) -> u64 {
         self.lost
     }
 
-    /// Frames a second that the camera sends, as far as its stamps tell.
+    /// Returns the camera's rate in frames per second, if its stamps tell it.
     pub fn rate_hz(&self) -> Option<f64> {
         self.period_ns.map(|period| 1e9 / period as f64)
     }
 
-    /// Looks at the next frame's stamp. `expected_hz`, where it is known, is the camera's rate instead of the one learnt.
+    /// Processes the next frame's stamp. `expected_hz`, if known, replaces the estimated rate.
     pub fn stamped(&mut self, stamp_ns: i64, expected_hz: Option<f64>) {
         let Some(last) = self.last_ns.replace(stamp_ns) else {
             return;
@@ -83,7 +84,7 @@ impl Rhythm {
         }
     }
 
-    /// A frame came that an earlier one had overtaken: it was missed, and is not missing.
+    /// Records a frame that was overtaken by an earlier one: it was counted as missing, and is not.
     pub fn overtaken(&mut self) {
         if self.suspected >= 1.0 {
             self.suspected -= 1.0;
@@ -108,7 +109,7 @@ impl Rhythm {
         }
         let mut sorted: Vec<i64> = self.intervals_ns.iter().copied().collect();
         sorted.sort_unstable();
-        // most frames that are missing make intervals longer: the short ones tell the period
+        // missing frames only make intervals longer: the short ones tell the period
         let short = sorted[sorted.len() / 5];
         let single = |&&interval: &&i64| interval <= short + short / 2 + short / 4;
         let singles: Vec<i64> = sorted.iter().take_while(single).copied().collect();
@@ -124,14 +125,14 @@ impl Rhythm {
             return;
         }
         if slower {
-            // it was slower, and lost nothing
+            // the camera was slower and lost nothing
             self.suspected = 0.0;
         }
         self.period_ns = Some(period);
         self.slower_since_ns = None;
     }
 
-    /// Counts periods and frames: a picture that is late and the next one that is soon after it are two in two periods.
+    /// Counts periods and frames: a late image and an early one after it are two in two periods.
     fn count(&mut self, interval_ns: i64, period_ns: i64) {
         let periods = |interval: i64| interval as f64 / period_ns as f64;
         let is_whole = |&&interval: &&i64| {
@@ -146,7 +147,7 @@ impl Rhythm {
             self.suspected += missing;
             return;
         }
-        // two pictures in a row: the camera still takes as many
+        // two images in a row: the camera still takes as many
         if steady {
             self.lost += self.suspected.round().max(0.0) as u64;
         }
@@ -160,7 +161,8 @@ mod tests {
 
     const MS: i64 = 1_000_000;
 
-    /// Stamps of a camera of `hz` from picture `first` to before `end`, of which those are `kept`.
+    /// Plays the stamps of a camera of `hz` from image `first` to before `end`, without those that
+    /// are not `kept`.
     fn play(rhythm: &mut Rhythm, hz: f64, first: u32, end: u32, kept: impl Fn(u32) -> bool) {
         for picture in (first..end).filter(|&picture| kept(picture)) {
             let jitter = i64::from(picture * 7919 % 13) * MS / 10;
@@ -199,7 +201,7 @@ mod tests {
     fn a_slower_camera_lost_nothing_and_is_known_as_slower_after_a_minute() {
         let mut rhythm = Rhythm::default();
         play(&mut rhythm, 30.0, 0, 100, |_| true);
-        // in the dark it takes every third picture
+        // in the dark the camera takes every third image
         let dark = |picture| picture % 3 == 0;
         play(&mut rhythm, 30.0, 100, 1000, dark);
         assert!(near(rhythm.rate_hz(), 30.0), "{:?}", rhythm.rate_hz());

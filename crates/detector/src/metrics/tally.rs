@@ -1,4 +1,4 @@
-//! What happened in a run, counted as frames come out of the pipeline.
+//! Counts the events of a run as frames leave the pipeline.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use shuffledet_core::Outcome;
 use shuffledet_core::timeline::OutcomeKind;
 use shuffledet_core::{FailureNote, FrameCounts, StageHistograms, Summary, Timeline};
 
-/// Counters, histograms and the timeline of a run. Its size does not grow with the number of frames.
+/// Counters, histograms and the timeline of a run. Its size does not grow with the number of
+/// frames.
 #[derive(Default)]
 pub struct Tally {
     pub frames: FrameCounts,
@@ -58,7 +59,7 @@ impl Tally {
             .record(log_time_ns, kind, &frame.trace, detections);
     }
 
-    /// Published detections by label; labels without any are absent.
+    /// Returns the published detections by label, without labels that have none.
     pub fn detections(&self, labels: &Labels) -> BTreeMap<String, u64> {
         let counts = self
             .detections

@@ -1,6 +1,6 @@
-//! What happened to the frames of one camera in the last seconds, and since the start.
+//! The frames of one camera in the last seconds, and since the start.
 //!
-//! One sample a frame, of a fixed size and at most [`Window::MOST_SAMPLES`] of them: where more frames came than that, the
+//! Each frame adds one sample of a fixed size, up to [`Window::MOST_SAMPLES`]; with more frames the
 //! window is shorter. Every instant comes from a frame's trace or from the caller.
 
 use std::collections::VecDeque;
@@ -13,20 +13,20 @@ use shuffledet_core::{FrameCounts, Quantiles};
 
 const STAGES: usize = Stage::ALL.len();
 const ODDITIES: usize = Oddity::ALL.len();
-/// In place of the duration of a stage that the frame did not complete.
+/// Replaces the duration of a stage that the frame did not complete.
 const NOT_REACHED: u32 = u32::MAX;
 
 /// The frames of one camera.
 #[derive(Debug)]
 pub struct Window {
     length: Duration,
-    /// The longest time between two frames that is not a missed deadline.
+    /// The longest time between two frames that does not miss the deadline.
     deadline: Option<Duration>,
     samples: VecDeque<Sample>,
-    /// From when on every frame is in `samples` that ended within `length`.
+    /// The time since when `samples` has every frame that ended within `length`.
     complete_since: Instant,
     last_received: Option<Instant>,
-    /// When a frame came later than the deadline.
+    /// The times at which a frame arrived later than the deadline.
     missed: VecDeque<Instant>,
     since_start: Totals,
 }
@@ -34,43 +34,44 @@ pub struct Window {
 /// Counts since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Received are those that have an outcome: frames that are worked on are not among them.
+    /// Received frames are those with an outcome, without those still being processed.
     pub frames: FrameCounts,
     /// By position in [`Oddity::ALL`].
     pub oddities: [u64; ODDITIES],
     pub missed_deadlines: u64,
-    /// Frames that were dropped as too old, and whose stamps said so when they came.
+    /// Frames dropped as too old that were too old by their stamps on reception.
     pub came_old: u64,
 }
 
-/// How frames have come since the camera last paused.
+/// The arrival of frames since the camera's last pause.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Arriving {
     /// Intervals between frames.
     pub intervals: u64,
-    /// From the first of these frames to the last.
+    /// The time from the first of these frames to the last.
     pub span: Duration,
 }
 
-/// A window as of one instant.
+/// A window at one instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowView {
-    /// What the rates are taken over: the window's length, or less where that much is not known.
+    /// The time over which rates are taken: the window's length, or less if less is known.
     pub span: Duration,
     /// Received frames per second.
     pub rate_in_hz: f64,
     /// Published frames per second.
     pub rate_out_hz: f64,
-    /// Counts of the frames that ended within the window.
+    /// The counts of the frames that ended within the window.
     pub recent: Totals,
-    /// In the order of [`Stage::ALL`]; stages that no frame completed within the window are absent.
+    /// In the order of [`Stage::ALL`], without stages that no frame completed within the window.
     pub stages_ms: Vec<(Stage, Quantiles)>,
-    /// How many of the last published frames in a row had a latency above the limit.
+    /// The number of last published frames in a row with a latency above the limit.
     pub late_in_a_row: u64,
     pub since_start: Totals,
-    /// The median of how far stamps were behind the clock when frames came, in milliseconds; negative: ahead of it.
+    /// The median delay of the stamps behind the clock on reception, in milliseconds; negative:
+    /// ahead of it.
     pub stamp_lag_ms: Option<f64>,
-    /// Since the last frame was received; `None` when none ever was.
+    /// The time since the last frame was received; `None` if there was none.
     pub silent_for: Option<Duration>,
 }
 
@@ -96,10 +97,10 @@ enum Fate {
 }
 
 impl Window {
-    /// At 100 frames a second more than three minutes.
+    /// More than three minutes at 100 frames per second.
     pub const MOST_SAMPLES: usize = 20_000;
 
-    /// The last `length` before whichever instant is asked for, of a camera that was started at `start`.
+    /// Creates the window of the last `length` for a camera that was started at `start`.
     pub fn new(length: Duration, deadline: Option<Duration>, start: Instant) -> Self {
         Self {
             length,
@@ -112,13 +113,14 @@ impl Window {
         }
     }
 
-    /// From now on the last `length`. A longer window than before fills as time passes.
+    /// Changes the length to `length`. A longer window fills as time passes.
     pub fn set_length(&mut self, length: Duration) {
         self.length = length;
     }
 
-    /// Notes that a frame came, in the order in which they do: the deadline and the silence are counted from here. Without
-    /// it they are counted from [`Window::record`], which a frame that is still worked on has not come to.
+    /// Records the reception of a frame, in the order of reception. Deadline and silence are
+    /// counted from here; without this call, from [`Window::record`], which misses frames still
+    /// being processed.
     pub fn received(&mut self, at: Instant) {
         let Some(last) = self.last_received else {
             self.last_received = Some(at);
@@ -134,7 +136,7 @@ impl Window {
         self.last_received = Some(at);
     }
 
-    /// Counts a frame that has come to its end. One that was never marked as received is not counted.
+    /// Counts a frame with an outcome. Ignores a frame that was never marked as received.
     pub fn record(&mut self, frame: &Frame, outcome: &Outcome) {
         let trace = &frame.trace;
         let Some((received, ended)) = trace.at(Mark::Received).zip(trace.last()) else {
@@ -166,7 +168,8 @@ impl Window {
         self.samples.push_back(sample);
     }
 
-    /// The window that ends at `now`. A published frame whose latency is above `late` is late.
+    /// Returns the window that ends at `now`. A published frame with a latency above `late` is
+    /// late.
     pub fn view(&self, now: Instant, late: Duration) -> WindowView {
         let begin = now
             .checked_sub(self.length)
@@ -209,10 +212,10 @@ impl Window {
         }
     }
 
-    /// How frames come, of those in the window as of `now`. Longer than `pause` without one is a pause, and what came before
-    /// says nothing of now. `None` while there is too little to tell a rate by.
+    /// Returns the arrival of frames within the window at `now`. A gap longer than `pause` is a
+    /// pause, and earlier frames are ignored. `None` if there are too few frames for a rate.
     pub fn arriving(&self, now: Instant, pause: Duration) -> Option<Arriving> {
-        /// A rate is not told by less, unless the window is shorter.
+        /// The minimum time for a rate, unless the window is shorter.
         const LEAST: Duration = Duration::from_secs(2);
         let newest = self.samples.back()?.received;
         let (mut first, mut frames) = (newest, 0);
@@ -233,7 +236,7 @@ impl Window {
         })
     }
 
-    /// How long nothing has come; `None` as long as nothing ever did.
+    /// Returns the time since the last reception; `None` if there was none.
     pub fn silent_for(&self, now: Instant) -> Option<Duration> {
         let last = self.last_received?;
         Some(now.saturating_duration_since(last))
@@ -278,14 +281,14 @@ fn median(values: &mut [i64]) -> Option<i64> {
     values.get(values.len() / 2).copied()
 }
 
-/// More than 71 minutes count as that.
+/// Saturates above 71 minutes.
 fn micros(duration: Duration) -> u32 {
     u32::try_from(duration.as_micros())
         .map_or(NOT_REACHED - 1, |micros| micros.min(NOT_REACHED - 1))
 }
 
-/// In milliseconds, of microseconds, which come out sorted. `None` of nothing. A quantile is the least of the durations
-/// that at least that share of them does not exceed.
+/// Returns quantiles in milliseconds from microseconds, and sorts these. `None` without durations.
+/// A quantile is the smallest duration that at least that share of them does not exceed.
 fn quantiles(durations: &mut [u32]) -> Option<Quantiles> {
     durations.sort_unstable();
     let ms = |micros: u32| f64::from(micros) / 1000.0;
@@ -317,7 +320,7 @@ mod tests {
         })
     }
 
-    /// Received at `at`, published `latency` later; or dropped or failed then.
+    /// Records a frame received at `at`: published `latency` later, or dropped or failed then.
     fn record(window: &mut Window, at: Instant, latency: Duration, outcome: &Outcome) {
         let mut frame = Frame::new();
         frame.trace = Trace::default();
@@ -415,7 +418,7 @@ mod tests {
         for at in [0, 50, 150, 251, 300, 9000] {
             window.received(start + at * MS);
         }
-        // slow frames come to their end long after others were received
+        // slow frames end long after later frames were received
         record(&mut window, start + 50 * MS, 9000 * MS, &Outcome::Published);
         let view = window.view(start + 10_200 * MS, LATE);
         assert_eq!(view.silent_for, Some(1200 * MS));
@@ -472,7 +475,7 @@ mod tests {
         }
         let found = window.arriving(start + 3000 * MS, pause).unwrap();
         assert_eq!((found.intervals, found.span), (29, 2900 * MS));
-        // it comes back after five seconds, faster
+        // the camera comes back after five seconds, faster
         let back = start + 8000 * MS;
         record(&mut window, back, MS, &Outcome::Published);
         assert_eq!(window.arriving(back, pause), None);
@@ -538,7 +541,7 @@ mod tests {
             let latency = view.stages_ms.iter().find(|(stage, _)| *stage == Stage::Latency);
             prop_assert_eq!(latency.is_some(), !expected.is_empty());
             if let Some((_, q)) = latency {
-                // the least value that the share of values at or below it reaches
+                // the smallest value that at least that share of the values does not exceed
                 let reference = |share: f64| expected.iter().copied().find(|&value| {
                     let below = expected.iter().filter(|&&other| other <= value).count();
                     below as f64 >= share * expected.len() as f64 - 1e-9

@@ -1,5 +1,5 @@
-//! What stands for a class in messages: `vision_msgs` leaves the text of a hypothesis to its writer, and the numbers of
-//! `LabelInfo` too.
+//! The identifiers of classes in messages: `vision_msgs` does not define the text of a hypothesis
+//! or the numbers of `LabelInfo`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,38 +7,37 @@ use thiserror::Error;
 
 use shuffledet_core::Labels;
 
-/// How messages tell the class of a detection.
+/// How messages identify the class of a detection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClassIdForm {
-    /// By the class's name.
+    /// The class name.
     #[default]
     Name,
-    /// By the model's own index, from 0.
+    /// The index in the model, from 0.
     Index,
-    /// By the class's id in the data set.
+    /// The class id in the data set.
     Coco,
 }
 
-/// Text and number of each class.
+/// The text and the number of each class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassIds {
-    /// By class, what a detection says.
+    /// The text in detections, by class.
     texts: Vec<String>,
-    /// By class, what `LabelInfo` says; as long as it can number them.
+    /// The number in `LabelInfo`, by class; classes beyond its range are left out.
     numbers: Vec<u16>,
 }
 
-/// The classes cannot be told by their numbers.
+/// The classes cannot be identified by numbers.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ClassIdError {
     #[error(
-        "detector.class_id: class {class:?} has number {number}, and vision_msgs/msg/LabelInfo counts to 65535: set \
-         detector.class_id to name"
+        "detector.class_id: class {class:?} has number {number}, the maximum of vision_msgs/msg/LabelInfo is 65535; set detector.class_id to name"
     )]
     TooLarge { class: String, number: usize },
     #[error(
-        "detector.class_id: coco: classes {first:?} and {second:?} both have category_id {number}: give each its own in \
+        "detector.class_id: coco: classes {first:?} and {second:?} both have category_id {number}; give each its own in \
          the model's description, or set detector.class_id to name"
     )]
     Twice {
@@ -49,7 +48,8 @@ pub enum ClassIdError {
 }
 
 impl ClassIds {
-    /// Of the classes of `labels`. By name, `LabelInfo` numbers them by their index, as far as it can.
+    /// Creates the identifiers of `labels`. With names, `LabelInfo` has the indices, as far as its
+    /// range goes.
     pub fn new(labels: &Labels, form: ClassIdForm) -> Result<Self, ClassIdError> {
         if form == ClassIdForm::Name {
             return Ok(Self {
@@ -82,12 +82,12 @@ impl ClassIds {
         })
     }
 
-    /// What a detection of the class says; empty for a class that the model does not have.
+    /// Returns the text of the class in detections; empty for a class that the model does not have.
     pub fn text(&self, class: usize) -> &str {
         self.texts.get(class).map_or("", String::as_str)
     }
 
-    /// What `LabelInfo` says, by class.
+    /// Returns the numbers in `LabelInfo`, by class.
     pub fn numbers(&self) -> &[u16] {
         &self.numbers
     }

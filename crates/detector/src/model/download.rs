@@ -1,4 +1,4 @@
-//! A file over HTTP, with every address named before it is contacted.
+//! Downloads a file over HTTP and names every address before contacting it.
 
 use std::io::Read;
 
@@ -7,11 +7,11 @@ use ureq::{Agent, Body};
 
 const MAX_REDIRECTS: usize = 10;
 
-/// Asks for the file at `url` and follows redirections. `contact` is told each address, and the proxy that leads there,
-/// before a connection is made.
+/// Requests the file at `url` and follows redirects. Calls `contact` with each address and its
+/// proxy before connecting.
 ///
 /// # Errors
-/// What went wrong, as a text.
+/// The reason, as text.
 pub(super) fn download(url: &str, contact: &dyn Fn(&str)) -> Result<impl Read + use<>, String> {
     let agent: Agent = Agent::config_builder().max_redirects(0).build().into();
     let proxy = agent.config().proxy();
@@ -34,7 +34,8 @@ pub(super) fn download(url: &str, contact: &dyn Fn(&str)) -> Result<impl Read + 
     Err(format!("more than {MAX_REDIRECTS} redirections"))
 }
 
-/// The address without what may be secret in it: a user's name and password, the query of a signed link.
+/// Returns the address without secrets: without the user's name and password, and without the query
+/// of a signed link.
 fn shown(uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default();
     let port = uri
@@ -48,7 +49,7 @@ fn shown(uri: &Uri) -> String {
     )
 }
 
-/// Where `response` leads to instead; `None` if it is the answer.
+/// Returns the redirect target of `response`; `None` if it is the final response.
 fn redirection(from: &Uri, response: &Response<Body>) -> Result<Option<Uri>, String> {
     if !response.status().is_redirection() {
         return Ok(None);
@@ -86,7 +87,7 @@ mod tests {
     use std::net::TcpListener;
     use std::thread;
 
-    /// Answers one request after another on loopback, each with one of `answers`.
+    /// Serves one request after another on loopback, each with one of `answers`.
     fn serve(answers: Vec<String>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -108,7 +109,7 @@ mod tests {
 
     const FILE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfile";
 
-    /// The file or why there is none, and the addresses that were told.
+    /// Returns the file or the reason for failure, and the contacted addresses.
     fn fetch(url: &str) -> (Result<String, String>, Vec<String>) {
         let told = RefCell::new(Vec::new());
         let file = download(url, &|address| told.borrow_mut().push(address.to_owned()));

@@ -1,4 +1,4 @@
-//! Fetching files of a known sha256: from a mirror, from upstream.
+//! Fetches files of known sha256: from a mirror or from upstream.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,17 +11,17 @@ use super::manifest::RemoteFile;
 use shuffledet_core::sha256::{copy_hashed, file_sha256};
 use shuffledet_core::whole_file::{beside, keep};
 
-/// A place that may hold the file.
+/// A source that may have the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A folder that has the file itself, or in `models/` or `video/`.
+    /// A folder with the file in it, or in its `models/` or `video/`.
     Folder(PathBuf),
-    /// The file's own address.
+    /// The address of the file.
     Url(String),
 }
 
 impl Source {
-    /// `place` is a folder or the address of one.
+    /// Returns the source of `file` in `place`, a folder or its address.
     pub fn mirror(place: &str, file: &RemoteFile) -> Self {
         if place.starts_with("http://") || place.starts_with("https://") {
             Source::Url(format!("{}/{}", place.trim_end_matches('/'), file.name))
@@ -34,7 +34,7 @@ impl Source {
 /// Why a file could not be fetched or checked.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    #[error("{name}: no source has it with sha256 {sha256}:\n{tried}")]
+    #[error("{name}: no source has a file with sha256 {sha256}:\n{tried}")]
     NoSource {
         name: String,
         sha256: String,
@@ -46,16 +46,16 @@ pub enum FetchError {
     Read { path: PathBuf, source: io::Error },
 }
 
-/// What [`fetch`] did.
+/// The result of [`fetch`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fetched {
     AlreadyThere,
     From(String),
 }
 
-/// Puts `file` into `folder` from the first of `sources` that has it with the right sha256. What has another is
-/// refused and never stands under the file's name; a file there of another sha256 is replaced. `contact` is told each
-/// address before it is contacted.
+/// Puts `file` into `folder` from the first of `sources` that has it with the right sha256. Content
+/// with another sha256 is refused and never stored under the file's name. An existing file with
+/// another sha256 is replaced. Calls `contact` with each address before contacting it.
 pub fn fetch(
     file: &RemoteFile,
     folder: &Path,
@@ -83,7 +83,7 @@ pub fn fetch(
                 return Ok((target, Fetched::From(origin)));
             }
             Ok((origin, sha256)) => {
-                tried.push(format!("  {origin}: refused, its sha256 is {sha256}"))
+                tried.push(format!("  {origin}: refused, found sha256 {sha256}"))
             }
             Err((origin, problem)) => tried.push(format!("  {origin}: {problem}")),
         }
@@ -96,7 +96,8 @@ pub fn fetch(
     })
 }
 
-/// Copies the file from `source`; gives where it was found and its sha256, or where and why not.
+/// Copies the file from `source`. Returns its origin and sha256, or the origin and the reason for
+/// failure.
 fn copy(
     source: &Source,
     file: &RemoteFile,
@@ -121,7 +122,7 @@ fn copy(
             (url.clone(), Box::new(reader))
         }
     };
-    // one byte more than is right is enough to see that it is wrong
+    // one byte above the expected size is enough to detect a wrong file
     let reader = reader.take(file.size_bytes + 1);
     let sha256 = copy_hashed(reader, to).map_err(|error| (origin.clone(), error.to_string()))?;
     Ok((origin, sha256))
@@ -155,7 +156,7 @@ mod tests {
         folder
     }
 
-    /// Answers one request on loopback with `content`.
+    /// Serves one request on loopback with `content`.
     fn serve(content: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -13,7 +13,7 @@ use shuffledet_core::labels::{Label, Labels, LabelsError};
 /// The manifest of this build.
 const SHIPPED: &str = include_str!("../../../../models/manifest.yaml");
 
-/// Every model, label set and sample that can be named.
+/// All models, label sets and samples with names.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -22,21 +22,21 @@ pub struct Manifest {
     pub samples: Vec<Sample>,
 }
 
-/// A file that is fetched.
+/// A file to fetch.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemoteFile {
     pub name: String,
     pub url: String,
-    /// Lower-case hexadecimal.
+    /// In lower-case hexadecimal.
     pub sha256: String,
     pub size_bytes: u64,
     pub licence: String,
-    /// Where people read about it.
+    /// The web page about it.
     pub source: String,
 }
 
-/// A model as it is written in the manifest.
+/// A model's entry in the manifest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelEntry {
@@ -49,13 +49,13 @@ pub struct ModelEntry {
     nms_iou_threshold: f32,
 }
 
-/// A model as its own description file has it.
+/// The description file of a user's own model.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sidecar {
     name: Option<String>,
     family: Family,
-    /// Where the file came from, so that an entry of the manifest can be taken over as it is.
+    /// The origin of the file, accepted so that a manifest entry can be copied unchanged.
     file: Option<RemoteFile>,
     input: InputSpec,
     labels: LabelSource,
@@ -63,7 +63,7 @@ struct Sidecar {
     nms_iou_threshold: f32,
 }
 
-/// A recording to try things on.
+/// A sample recording.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
@@ -82,22 +82,22 @@ enum LabelSource {
     Labels(Vec<Label>),
 }
 
-/// What a model is, checked: how to feed it, how to read it, what its classes are called.
+/// The checked description of a model: its input, its decoder and its classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelDescription {
     pub name: String,
     pub family: Family,
-    /// What the file's sha256 must be, lower-case hexadecimal, where the description says.
+    /// The required sha256 of the file in lower-case hexadecimal, if the description gives it.
     pub sha256: Option<String>,
     pub input: InputSpec,
     pub labels: Labels,
-    /// The score that its authors publish at, in [0, 1].
+    /// The authors' confidence threshold, in [0, 1].
     pub score_threshold: f32,
-    /// The IoU that its authors suppress at, in [0, 1].
+    /// The authors' IoU threshold of suppression, in [0, 1].
     pub nms_iou_threshold: f32,
 }
 
-/// Why a description is refused. `origin` is the file that it stands in.
+/// Why a description is refused. `origin` is its file.
 #[derive(Debug, Error)]
 pub enum ManifestError {
     #[error("{origin}: {source}")]
@@ -114,12 +114,12 @@ pub enum ManifestError {
     },
     #[error("{origin}: labels: {source}")]
     Labels { origin: String, source: LabelsError },
-    #[error("no model is named {name:?}; there are: {known} (or give the path of an .onnx file)")]
+    #[error("no model is named {name:?}; expected one of: {known}, or the path of an .onnx file")]
     UnknownModel { name: String, known: String },
 }
 
 impl Manifest {
-    /// The manifest that this program was built with.
+    /// Returns the manifest built into this program.
     pub fn shipped() -> Result<Self, ManifestError> {
         Self::parse(SHIPPED, "models/manifest.yaml")
     }
@@ -131,10 +131,10 @@ impl Manifest {
         })
     }
 
-    /// The entry of that name.
+    /// Returns the entry of that name.
     ///
     /// # Errors
-    /// [`ManifestError::UnknownModel`], which lists the names that there are.
+    /// [`ManifestError::UnknownModel`], which lists the known names.
     pub fn model(&self, name: &str) -> Result<&ModelEntry, ManifestError> {
         self.models
             .iter()
@@ -152,7 +152,7 @@ impl Manifest {
             })
     }
 
-    /// The description of an entry of this manifest, checked.
+    /// Returns the checked description of an entry of this manifest.
     pub fn describe(&self, entry: &ModelEntry) -> Result<ModelDescription, ManifestError> {
         let description = Sidecar {
             name: Some(entry.name.clone()),
@@ -166,10 +166,11 @@ impl Manifest {
         self.check(description, "models/manifest.yaml", &entry.name)
     }
 
-    /// The description of a user's own model: the text of `path`, which names the model unless it does itself.
+    /// Parses the description of a user's own model from the text of `path`. The file's stem names
+    /// the model unless the description has a name.
     ///
     /// # Errors
-    /// It is no YAML of that form, a key is missing or unknown, or a value is out of range.
+    /// The text is not YAML of that form, a key is missing or unknown, or a value is out of range.
     pub fn describe_sidecar(
         &self,
         yaml: &str,
@@ -240,7 +241,7 @@ impl Manifest {
     fn labels(&self, source: LabelSource, origin: &str) -> Result<Labels, ManifestError> {
         let labels = match source {
             LabelSource::Labels(labels) => labels,
-            // data sets count their categories from 1
+            // data sets number their categories from 1
             LabelSource::Names(names) => (1..)
                 .zip(names)
                 .map(|(category_id, name)| Label { name, category_id })

@@ -1,4 +1,4 @@
-//! What a detector model is: manifest, file, graph, labels, output decoder.
+//! Detection models: manifest, file, graph, labels, output decoder.
 
 pub mod class_ids;
 pub mod decoder;
@@ -20,25 +20,25 @@ use manifest::ManifestError;
 use shuffledet_core::{locations, sha256, text};
 use shuffledet_infer::ModelFile;
 
-/// A model's description and its file's bytes.
+/// A model's description and the bytes of its file.
 #[derive(Debug)]
 pub struct Model {
     pub description: ModelDescription,
     pub path: PathBuf,
-    /// Of the file, lower-case hexadecimal.
+    /// The sha256 of the file in lower-case hexadecimal.
     pub sha256: String,
-    /// The ONNX file as it is.
+    /// The unmodified ONNX file.
     pub onnx: Vec<u8>,
 }
 
-/// Why a model cannot be had.
+/// Why a model is not available.
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    #[error("model {name} is not at {}; get it with: shuffledet models fetch {name}", path.display())]
+    #[error("model {name} is not at {}; fetch it with: shuffledet models fetch {name}", path.display())]
     NotFetched { name: String, path: PathBuf },
-    #[error("{}: expected sha256 {expected}, found {found}; get it anew (shuffledet models fetch), or correct its description", path.display())]
+    #[error("{}: expected sha256 {expected}, found {found}; fetch it again (shuffledet models fetch) or correct its description", path.display())]
     WrongSha256 {
         path: PathBuf,
         expected: String,
@@ -46,17 +46,18 @@ pub enum ModelError {
     },
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{}: no description beside it: expected {} with the keys of models/manifest.yaml (family, input, labels, score_threshold, nms_iou_threshold)", model.display(), sidecar.display())]
+    #[error("{}: no description found beside it; expected {} with the keys of models/manifest.yaml (family, input, labels, score_threshold, nms_iou_threshold)", model.display(), sidecar.display())]
     NoSidecar { model: PathBuf, sidecar: PathBuf },
 }
 
 impl Model {
-    /// The model that `name` names: one of the manifest, or the path of an ONNX file with a YAML of the same stem
-    /// beside it. Whatever ends in `.onnx` or has a slash is a path.
+    /// Loads the model `name`: a model of the manifest, or the path of an ONNX file with a YAML
+    /// file of the same stem beside it. A name that ends in `.onnx` or contains a slash is a path.
     ///
     /// # Errors
-    /// The name is unknown, the file is not there or has another sha256 than the manifest's, or the description beside it
-    /// is missing or wrong. What is in the file is checked when a session is opened.
+    /// The name is unknown, the file is missing or does not match the manifest's sha256, or the
+    /// description beside it is missing or invalid. The content of the file is checked when a
+    /// session opens.
     pub fn load(name: &str) -> Result<Self, ModelError> {
         let manifest = Manifest::shipped()?;
         if is_path(name) {
@@ -66,7 +67,7 @@ impl Model {
         }
     }
 
-    /// What a session is made of.
+    /// Returns the input for creating a session.
     pub fn file(&self) -> ModelFile<'_> {
         ModelFile {
             path: &self.path,
@@ -87,7 +88,7 @@ impl Model {
         Self::check(manifest.describe(entry)?, path, onnx)
     }
 
-    /// Fails where the description knows another sha256 than the file's.
+    /// Fails if the description gives another sha256 than the file's.
     fn check(
         description: ModelDescription,
         path: PathBuf,
@@ -135,7 +136,7 @@ impl Model {
     }
 }
 
-/// Whether `name` is the path of an ONNX file rather than a name of the manifest.
+/// Whether `name` is the path of an ONNX file rather than a name in the manifest.
 pub fn is_path(name: &str) -> bool {
     name.ends_with(".onnx") || name.contains('/')
 }

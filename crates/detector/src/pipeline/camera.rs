@@ -10,7 +10,7 @@ use shuffledet_msg::Carries;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Camera {
     pub topic: String,
-    /// Of its messages; of the first type where they are of several.
+    /// The transport of its messages; the first one if they have several.
     pub transport: Transport,
 }
 
@@ -21,7 +21,7 @@ pub struct UnreadableTopic {
     pub why: String,
 }
 
-/// The image topics of a recording, one for each name.
+/// The image topics of a recording, one per name.
 #[derive(Debug, Clone, Default)]
 pub struct ImageTopics {
     pub cameras: Vec<Camera>,
@@ -29,7 +29,7 @@ pub struct ImageTopics {
 }
 
 impl ImageTopics {
-    /// Those of `recording`, by its types; no message is read.
+    /// Returns the image topics of `recording` by their types. Reads no messages.
     pub fn of(recording: &Recording) -> Self {
         let mut by_name = BTreeMap::<&str, Vec<&Topic>>::new();
         for topic in recording.topics() {
@@ -54,7 +54,7 @@ impl ImageTopics {
     }
 }
 
-/// What the messages of a topic hold.
+/// Classifies the messages of a topic.
 pub(super) fn carries(topic: &Topic) -> Carries {
     Carries::of(&topic.type_name, &topic.serialization_format)
 }

@@ -1,4 +1,4 @@
-//! One image on its way through the stages, and what became of it.
+//! One image on its way through the stages, and its outcome.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use shuffledet_core::Detection;
 use shuffledet_core::{Failure, Mark, Oddity, Trace};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
 
-/// Which message holds the image.
+/// The type of the image message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// `sensor_msgs/msg/Image`
@@ -25,46 +25,46 @@ impl Transport {
     }
 }
 
-/// A frame with the buffers that it needs; both are used again for a later one.
+/// A frame with its buffers, which later frames reuse.
 #[derive(Debug)]
 pub struct Frame {
-    /// The order in which frames were received, from 0.
+    /// The order of reception, from 0.
     pub sequence: u64,
-    /// Index of the image in its data set, where the source reads one.
+    /// The index of the image in its data set, if the source reads a data set.
     pub image: Option<u64>,
-    /// The order in which frames were taken by workers, from 0; `None` for one that was not.
+    /// The order in which workers took the frames, from 0; `None` if no worker took it.
     pub ticket: Option<u64>,
-    /// Index of the camera in the source.
+    /// The index of the camera in the source.
     pub camera: usize,
     pub transport: Transport,
-    /// When the source got the message, nanoseconds since the epoch.
+    /// When the source received the message, in nanoseconds since the epoch.
     pub log_time_ns: u64,
     /// The message's CDR bytes.
     pub message: Vec<u8>,
-    /// Why the source could not make CDR of the message, which is then as it was recorded.
+    /// Why the source could not convert the message to CDR; the message then has its recorded form.
     pub unreadable: Option<Failure>,
     pub trace: Trace,
-    /// The header's stamp; that of the log time as long as no header was read.
+    /// The header's stamp; the log time until a header was read.
     pub stamp: Stamp,
-    /// How old the image was when it was received: from its stamp, by the clock that stamps are of. Zero where the
-    /// stamp cannot say.
+    /// The age of the image on reception, from its stamp by the clock of the stamps. Zero if the
+    /// stamp does not tell.
     pub age_on_receipt: Duration,
-    /// Nanoseconds by which the stamp was behind the clock on receipt; negative: ahead of it. `None` where there is no stamp
-    /// or none is looked at.
+    /// How far the stamp was behind the clock on reception, in nanoseconds; negative: ahead. `None`
+    /// without a stamp, or if stamps are not checked.
     pub stamp_lag_ns: Option<i64>,
-    /// What is odd about the stamp, if stamps are looked at.
+    /// What is wrong with the stamp, if stamps are checked.
     pub oddity: Option<Oddity>,
-    /// The header's frame; empty as long as no header was read.
+    /// The header's frame id; empty until a header was read.
     pub frame_id: String,
-    /// Width and height of the decoded image, in pixels.
+    /// The width and height of the decoded image, in pixels.
     pub size: Option<(u32, u32)>,
-    /// In pixels of the image, best first.
+    /// In pixels of the image, the highest score first.
     pub detections: Vec<Detection>,
-    /// The annotated picture as JPEG, if one was asked for.
+    /// The annotated image as JPEG, if requested.
     pub annotated: Option<Annotated>,
 }
 
-/// A picture with its detections drawn in.
+/// An image with its detections drawn.
 #[derive(Debug, Clone)]
 pub struct Annotated {
     pub jpeg: Vec<u8>,
@@ -95,7 +95,7 @@ impl Frame {
         }
     }
 
-    /// Forgets the frame that was here, and keeps its buffers.
+    /// Clears the frame and keeps its buffers.
     pub fn reset(&mut self) {
         self.image = None;
         self.ticket = None;
@@ -112,7 +112,8 @@ impl Frame {
         self.annotated = None;
     }
 
-    /// How old the image is, as of the last mark of its trace: its age on receipt and what has passed since.
+    /// Returns the age of the image at the last mark of its trace: its age on reception plus the
+    /// time since.
     pub fn age(&self) -> Duration {
         let received = self.trace.at(Mark::Received);
         let since = received
@@ -121,13 +122,13 @@ impl Frame {
         self.age_on_receipt + since.unwrap_or_default()
     }
 
-    /// Whether most of its age was there when it was received: no wait here made it old.
+    /// Whether most of the age dates from before reception, so that waiting here is not the cause.
     pub fn came_old(&self) -> bool {
         self.age_on_receipt * 2 >= self.age()
     }
 
-    /// Takes stamp and frame from the message, so that a frame whose body is damaged still has them; the log time
-    /// where even the header is.
+    /// Reads the stamp and the frame id from the message, so that a frame with a damaged body has
+    /// them. Uses the log time if the header is damaged.
     pub fn read_header(&mut self) {
         self.frame_id.clear();
         let is_cdr = self.unreadable.is_none();

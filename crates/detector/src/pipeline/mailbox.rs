@@ -1,22 +1,24 @@
-//! Where received frames wait for a worker: a mailbox per camera.
+//! One mailbox per camera, in which received frames wait for a worker.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{Frame, Tuning};
 
-/// What becomes of a frame that waits when the next one of its camera comes.
+/// What happens to a waiting frame when its camera's next frame arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
-    /// It makes room: fresh beats complete.
+    /// The new frame replaces it: fresh results matter more than complete ones.
     Replace,
-    /// It waits on: complete beats fresh. The source is held back by the number of frames there are.
+    /// It keeps waiting: complete results matter more than fresh ones. The number of frames limits
+    /// the source.
     Keep,
 }
 
-/// The mailboxes of all cameras. Where frames are kept, they are taken in the order received. Where they are replaced,
-/// the cameras that have one take turns by their priorities: start-time fair queueing (Goyal et al., 1996), so that
-/// each gets its share of the work, and none starves.
+/// The mailboxes of all cameras. With [`WhenFull::Keep`], frames are taken in the order of
+/// reception. With [`WhenFull::Replace`], the cameras with a waiting frame take turns by priority:
+/// start-time fair queueing (Goyal et al., 1996) gives each its share of the work, and no camera
+/// starves.
 pub struct Mailboxes {
     when_full: WhenFull,
     tuning: Arc<Tuning>,
@@ -27,7 +29,7 @@ pub struct Mailboxes {
 struct State {
     /// By camera.
     boxes: Vec<Mailbox>,
-    /// How far the shares have come: the start of the last turn.
+    /// The virtual time of the queueing: the start of the last turn.
     virtual_time: f64,
     taken: u64,
     closed: bool,
@@ -36,12 +38,13 @@ struct State {
 #[derive(Default)]
 struct Mailbox {
     waiting: VecDeque<Box<Frame>>,
-    /// When the camera's last turn ends, in shares.
+    /// The virtual end of the camera's last turn.
     turn_end: f64,
 }
 
 impl Mailboxes {
-    /// A mailbox for each of `cameras`, all empty. [`Frame::camera`] of what is pushed is below that number.
+    /// Creates one empty mailbox for each of `cameras`. [`Frame::camera`] of a pushed frame must be
+    /// below that number.
     pub fn new(cameras: usize, when_full: WhenFull, tuning: Arc<Tuning>) -> Self {
         let state = Mutex::new(State {
             boxes: (0..cameras).map(|_| Mailbox::default()).collect(),
@@ -57,7 +60,7 @@ impl Mailboxes {
         }
     }
 
-    /// Leaves `frame` for a worker. Gives back the frame that it superseded.
+    /// Stores `frame` for a worker. Returns the frame that it superseded.
     pub fn push(&self, frame: Box<Frame>) -> Option<Box<Frame>> {
         let mut state = self.lock();
         let mailbox = &mut state.boxes[frame.camera].waiting;
@@ -70,8 +73,8 @@ impl Mailboxes {
         superseded
     }
 
-    /// The frame whose turn it is, with its ticket, as soon as there is one; `None` when the mailboxes are closed and
-    /// empty.
+    /// Waits for the next frame and returns it with its ticket; `None` when the mailboxes are
+    /// closed and empty.
     pub fn take(&self) -> Option<Box<Frame>> {
         let mut state = self.lock();
         loop {
@@ -94,13 +97,13 @@ impl Mailboxes {
         }
     }
 
-    /// No more frames will come.
+    /// Closes the mailboxes: no more frames will arrive.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// A thread that panicked has left the queues whole: each change is one push or pop.
+    /// Locks the queues. They are valid even after a panic: each change is one push or pop.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,30 +1,31 @@
-//! Frames that are done in any order, given out in the order in which they were taken.
+//! Restores the order in which frames were taken, after they finish in any order.
 
 use std::collections::VecDeque;
 
 use super::Frame;
 use shuffledet_core::Outcome;
 
-/// A frame and what became of it.
+/// A frame and its outcome.
 pub type Finished = (Box<Frame>, Outcome);
 
-/// Holds back what is done before its turn. Its size is bounded by the number of frames that there are: while one
-/// worker is slow, the others go on until the pool is empty. A frame that was never taken by a worker is given out at once.
+/// Holds frames that finish before their turn. The number of frames bounds its size: while one
+/// worker is slow, the others continue until the pool is empty. A frame that no worker took is
+/// returned at once.
 #[derive(Default)]
 pub struct InOrder {
     /// The ticket of the first of `early`.
     next: u64,
-    /// By ticket, from `next` on; `None` for what is not done.
+    /// By ticket, from `next` on; `None` if it is not finished.
     early: VecDeque<Option<Finished>>,
     without_ticket: Option<Finished>,
 }
 
 impl InOrder {
-    /// Takes in a frame. [`InOrder::pop`] is to be called until it gives none.
+    /// Adds a finished frame. Call [`InOrder::pop`] until it returns `None`.
     pub fn push(&mut self, finished: Finished) {
         match finished.0.ticket {
             Some(ticket) => {
-                // tickets are given out one after the other: what is early is ahead by fewer than there are frames
+                // tickets are consecutive: the distance is less than the number of frames
                 let ahead = ticket.saturating_sub(self.next) as usize;
                 while self.early.len() <= ahead {
                     self.early.push_back(None);
@@ -35,7 +36,7 @@ impl InOrder {
         }
     }
 
-    /// The next frame, if it is done.
+    /// Returns the next frame in order, if it is finished.
     pub fn pop(&mut self) -> Option<Finished> {
         if let Some(finished) = self.without_ticket.take() {
             return Some(finished);

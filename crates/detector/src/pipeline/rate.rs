@@ -1,12 +1,13 @@
-//! A limit of a camera's mean rate: a token bucket.
+//! A token bucket that limits a camera's mean rate.
 
 use std::time::Instant;
 
-/// Lets through frames so that their mean rate is the limit, whatever the camera's rate and however unevenly frames come.
+/// Admits frames so that their mean rate meets the limit, at any rate and spacing of the camera.
 ///
-/// A frame takes one token, and the bucket gains tokens at the limit's rate. A bucket of a single token would lose what
-/// accrues between two frames, and 16 of 30 frames a second would come out as 15: so it holds a second's tokens and
-/// [`SPARE`] more. The mean since the start is never above the limit by more than one frame.
+/// A frame takes one token, and the bucket gains tokens at the limit's rate. A bucket of one token
+/// would lose the tokens that accrue between two frames, so that 16 of 30 frames per second would
+/// become 15. The bucket therefore holds one second's tokens plus [`SPARE`]. The mean since the
+/// start exceeds the limit by at most one frame.
 #[derive(Debug, Clone, Copy)]
 pub struct RateLimit {
     rate_hz: f64,
@@ -14,11 +15,11 @@ pub struct RateLimit {
     filled: Instant,
 }
 
-/// Tokens that are kept beyond a second's: gaps of a camera that sends less than one frame a second.
+/// The tokens beyond one second's, for the gaps of a camera with less than one frame per second.
 const SPARE: f64 = 3.0;
 
 impl RateLimit {
-    /// A limit of `rate_hz`, above 0, that lets through the frame that comes at `start`.
+    /// Creates a limit of `rate_hz`, above 0, that admits a frame at `start`.
     pub fn new(rate_hz: f64, start: Instant) -> Self {
         Self {
             rate_hz,
@@ -31,13 +32,13 @@ impl RateLimit {
         self.rate_hz
     }
 
-    /// Whether the frame that was received at `at` is let through.
+    /// Whether the frame received at `at` is admitted.
     pub fn admits(&mut self, at: Instant) -> bool {
         let passed = at.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = self.filled.max(at);
         let room = self.rate_hz + SPARE;
         self.tokens = (self.tokens + passed * self.rate_hz).min(room);
-        // sums of fractions of a token may miss a whole one by their rounding
+        // sums of fractions of a token may miss a whole one by rounding
         let admitted = self.tokens >= 1.0 - 1e-9;
         if admitted {
             self.tokens -= 1.0;
@@ -54,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    /// How many of the frames that come at these seconds are let through.
+    /// Returns how many of the frames at these seconds are admitted.
     fn admitted(rate_hz: f64, arrivals_s: &[f64]) -> usize {
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn bursts_come_out_at_the_mean_rate() {
-        // ten frames at once, five times a second: 50 frames a second
+        // ten frames at once, five times per second: 50 frames per second
         let bursts: Vec<f64> = (0..3000).map(|i| f64::from(i / 10) * 0.2).collect();
         let passed = admitted(30.0, &bursts) as f64;
         assert!((passed / 1800.0 - 1.0).abs() < 0.03, "{passed}");

@@ -1,5 +1,5 @@
-//! The threads and channels: one reads the source, several work on whole frames, and the caller's publishes what they
-//! did, in order.
+//! The threads and channels of a run: one thread reads the source, several process whole frames,
+//! and the caller's thread publishes the results in order.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,19 +18,19 @@ use super::tuning::Follower;
 use super::{Frame, FrameWorker, Source, Tuning};
 use shuffledet_core::{DropReason, Failure, Mark, Outcome};
 
-/// How fast a recording is read.
+/// The speed at which a source is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// As fast as the workers can; nothing is dropped.
+    /// As fast as the workers can process; no frame is dropped.
     Lossless,
-    /// At this multiple of the speed at which it was recorded, with the rules of a live node: the newest frame of each
-    /// camera wins, and an old one is dropped.
+    /// At this multiple of the recorded speed, with the rules of a live node: the newest frame of
+    /// each camera replaces a waiting one, and frames that are too old are dropped.
     Recorded(f64),
-    /// As frames come, with those rules.
+    /// As frames arrive, with the same rules.
     Live,
 }
 
-/// Why a run ended early. What came before it has been published.
+/// Why a run ended early. Results up to then have been published.
 #[derive(Debug, Error)]
 pub enum RunError<S, P> {
     #[error("reading: {0}")]
@@ -39,14 +39,15 @@ pub enum RunError<S, P> {
     Sink(P),
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
-    #[error("a thread panicked; this is a mistake in shuffledet, please report it")]
+    #[error("a thread panicked; this is a bug in shuffledet, please report it")]
     Panic,
 }
 
-/// Takes every frame of `source` through one of `workers` and hands it to `publish` with its outcome: in the order in
-/// which workers took them, which in a lossless run is the order received; superseded ones at once. `publish` marks
-/// [`Mark::Published`]. Ends after the source's last frame, `limit` frames, an error, or when `stop` is set; the frames
-/// in hand are finished then, except after an error of `publish`.
+/// Processes every frame of `source` with one of `workers` and passes it to `publish` with its
+/// outcome, in the order in which workers took them. In a lossless run that is the order of
+/// reception. Superseded frames are passed at once. `publish` marks [`Mark::Published`]. The run
+/// ends after the source's last frame, after `limit` frames, on an error, or when `stop` is set. It
+/// then finishes the frames in progress, except after an error of `publish`.
 pub fn run<S: Source, W: FrameWorker, P: Send>(
     source: &mut S,
     tuning: &Arc<Tuning>,
@@ -57,7 +58,8 @@ pub fn run<S: Source, W: FrameWorker, P: Send>(
     mut publish: impl FnMut(&mut Frame, &Outcome) -> Result<(), P>,
 ) -> Result<(), RunError<S::Error, P>> {
     let cameras = tuning.get().cameras.len();
-    // in each worker's hand one and a finished one that waits for its turn, in each mailbox one, and two on the way
+    // per worker one in progress and one finished that waits for its turn, one in each mailbox, and
+    // two in transit
     let frames = 2 * workers.len() + cameras + 2;
     let (recycle, pool) = sync_channel(frames);
     for _ in 0..frames {
@@ -108,7 +110,7 @@ pub fn run<S: Source, W: FrameWorker, P: Send>(
             None => publish_in_order(&finished, &recycle, &mut publish),
             Some(_) => Ok(()),
         };
-        // wakes whoever waits for room or for a frame
+        // wakes threads that wait for a free frame or for work
         drop((finished, recycle));
         if published.is_err() {
             stop.store(true, Ordering::Relaxed);
@@ -129,11 +131,11 @@ pub fn run<S: Source, W: FrameWorker, P: Send>(
 
 fn work<W: FrameWorker>(worker: &mut W, mailboxes: &Mailboxes, done: &SyncSender<Finished>) {
     while let Some(mut frame) = mailboxes.take() {
-        // a mistake of ours on one frame must not end the others, nor leave the reader waiting for this one
+        // a panic on one frame must not end the other threads, nor block the reader that waits for
+        // this frame
         let processed = catch_unwind(AssertUnwindSafe(|| worker.process(&mut frame)));
         let outcome = processed.unwrap_or_else(|_| {
-            let message =
-                "a stage panicked; this is a mistake in shuffledet, please report it".into();
+            let message = "a stage panicked; this is a bug in shuffledet, please report it".into();
             Outcome::Failed(Failure {
                 reason: "panic",
                 message,
@@ -156,7 +158,7 @@ fn publish_in_order<P>(
         while let Some((mut frame, outcome)) = in_order.pop() {
             frame.trace.mark(Mark::Ordered);
             publish(&mut frame, &outcome)?;
-            // the reader is gone at the end: then nobody needs the frame
+            // the reader has ended: then nobody needs the frame
             let _ = recycle.send(frame);
         }
     }
@@ -191,7 +193,7 @@ impl<S: Source> Reader<'_, S> {
             frame.reset();
             frame.sequence = sequence;
             if self.pace != Pace::Live {
-                // live, the time until a frame comes is the camera's
+                // live, the time until a frame arrives is the camera's
                 frame.trace.mark(Mark::ReadStarted);
             }
             if self.stop.load(Ordering::Relaxed) || !self.source.next_into(&mut frame)? {
@@ -207,7 +209,7 @@ impl<S: Source> Reader<'_, S> {
                 if !sleep_until(clock.due(frame.log_time_ns), self.stop) {
                     return Ok(());
                 }
-                // the time spent waiting is no part of reading
+                // the time spent waiting is not reading time
                 let reading = frame.trace.at(Mark::ReadStarted).map(|start| read - start);
                 let received = Instant::now();
                 let started = reading.and_then(|reading| received.checked_sub(reading));
@@ -239,10 +241,10 @@ impl<S: Source> Reader<'_, S> {
     }
 }
 
-/// Which frames are worked on at all, by the settings of their camera.
+/// Decides which frames are processed, by the settings of their camera.
 struct Admission {
     settings: Follower,
-    /// By camera; `None` of one without a limit.
+    /// By camera; `None` for a camera without a limit.
     limits: Vec<Option<RateLimit>>,
 }
 
@@ -254,7 +256,7 @@ impl Admission {
         }
     }
 
-    /// Why the frame is not worked on, if it is not.
+    /// Returns why the frame is not processed, or `None`.
     fn refuse(&mut self, frame: &Frame) -> Option<DropReason> {
         if let Some(oddity) = frame.oddity.filter(|oddity| oddity.drops()) {
             return Some(DropReason::Stamp(oddity));
@@ -275,14 +277,14 @@ impl Admission {
             *limit = None;
             return None;
         };
-        // what was left of another limit says nothing of this one
+        // the state of another limit is not valid for this one
         let kept = limit.filter(|kept| kept.rate_hz() == rate_hz);
         let limit = limit.insert(kept.unwrap_or_else(|| RateLimit::new(rate_hz, received)));
         (!limit.admits(received)).then_some(DropReason::RateLimited)
     }
 }
 
-/// When a message of a log time is due.
+/// Maps log times to the instants at which messages are due.
 struct PlayClock {
     started: Instant,
     zero_ns: u64,
@@ -292,13 +294,13 @@ struct PlayClock {
 impl PlayClock {
     fn due(&self, log_time_ns: u64) -> Instant {
         let offset_s = log_time_ns.saturating_sub(self.zero_ns) as f64 / 1e9 / self.rate;
-        // a gap of more than a century is due at once rather than never
+        // after a gap of more than a century, the message is due at once
         let offset = Duration::try_from_secs_f64(offset_s).unwrap_or_default();
         self.started.checked_add(offset).unwrap_or(self.started)
     }
 }
 
-/// False when `stop` was set before it was time.
+/// Returns false if `stop` was set before that time.
 fn sleep_until(due: Instant, stop: &AtomicBool) -> bool {
     const NAP: Duration = Duration::from_millis(50);
     loop {

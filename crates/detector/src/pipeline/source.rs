@@ -1,4 +1,4 @@
-//! Where frames come from.
+//! Sources of frames.
 
 use std::time::Duration;
 
@@ -9,34 +9,35 @@ use shuffledet_core::Failure;
 use shuffledet_image::encoding::measurement;
 use shuffledet_msg::{Carries, ImageForm};
 
-/// A source of frames, read from one thread.
+/// A source of frames, read by one thread.
 pub trait Source: Send {
     /// Why reading ended before the last message.
     type Error: Send;
 
-    /// Fills `frame` with the next message: camera, transport, log time, bytes, and the header read from them; a live source
-    /// marks when it was received. False when there is none left.
+    /// Fills `frame` with the next message: camera, transport, log time, bytes, and the header read
+    /// from them. A live source also marks the time of reception. Returns false after the last
+    /// message.
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Self::Error>;
 }
 
-/// The image messages of a recording, in the order of their log times: each of the type that it was recorded with, and
-/// made into the CDR of `sensor_msgs` where it is another.
+/// Reads the image messages of a recording in the order of their log times. Keeps `sensor_msgs`
+/// messages and converts other image types to `sensor_msgs` CDR.
 pub struct RecordingSource {
-    /// None where there is no camera to read.
+    /// `None` if there is no camera to read.
     messages: Option<Messages>,
     cameras: Vec<Camera>,
     states: Vec<CameraState>,
-    /// By the messages' index of the topic, once one of its messages came.
+    /// By the index of the topic, set at the topic's first message.
     kinds: Vec<Option<Kind>>,
     only_pictures: bool,
     window: Window,
-    /// A message as it was recorded, while it is converted.
+    /// The recorded message during conversion.
     recorded: Vec<u8>,
-    /// The next frame, where it was looked for already.
+    /// The next frame, if it was read ahead.
     ahead: Option<(Vec<u8>, Read)>,
 }
 
-/// What the messages of a topic are.
+/// The kind of a topic's messages.
 #[derive(Debug, Clone)]
 struct Kind {
     camera: usize,
@@ -45,11 +46,11 @@ struct Kind {
 
 #[derive(Debug, Clone, Default)]
 struct CameraState {
-    /// The types of messages that came.
+    /// The message types so far.
     types: Vec<String>,
-    /// Whether a message was looked into.
+    /// Whether a message was examined.
     examined: bool,
-    /// Why its messages are passed over.
+    /// Why its messages are skipped.
     left_out: Option<String>,
 }
 
@@ -62,17 +63,18 @@ struct Read {
     unreadable: Option<Failure>,
 }
 
-/// What reading a message came to.
+/// The result of reading one message.
 enum Step {
     Frame(Read),
     PassedOver,
     End,
 }
 
-/// Seconds of a recording.
+/// A range of a recording, in seconds.
 #[derive(Debug, Clone, Copy, Default)]
 struct Window {
-    /// Log time of second 0; that of the first message where the recording does not say.
+    /// The log time of second 0: the start of the recording, or the first message if the recording
+    /// does not state it.
     zero_ns: Option<u64>,
     start: Duration,
     end: Option<Duration>,
@@ -95,7 +97,7 @@ impl Window {
 }
 
 impl RecordingSource {
-    /// Reads the images on `cameras`, topics of `recording`, that were recorded from `start` to `end` (exclusive)
+    /// Reads the images on `cameras`, topics of `recording`, from `start` to `end` (exclusive)
     /// after its first message.
     pub fn new(
         recording: &Recording,
@@ -114,7 +116,7 @@ impl RecordingSource {
             start_ns: window.at(start),
             end_ns: end.and_then(|end| window.at(end)),
         };
-        // no topics would be every topic
+        // an empty list would select every topic
         let messages = (!cameras.is_empty()).then(|| recording.read(&selection));
         Ok(Self {
             messages: messages.transpose()?,
@@ -128,19 +130,20 @@ impl RecordingSource {
         })
     }
 
-    /// Passes over the cameras whose first message is no picture but a measurement, such as a depth map.
+    /// Skips the cameras whose first message holds a measurement, such as a depth map, rather than
+    /// a picture.
     pub fn only_pictures(mut self) -> Self {
         self.only_pictures = true;
         self
     }
 
-    /// What was wrong with the recording so far, and what was passed over.
+    /// Returns the problems of the recording so far, and what was skipped.
     pub fn warnings(&self) -> &[String] {
         self.messages.as_ref().map_or(&[], Messages::warnings)
     }
 
-    /// Reads until a message of each camera was looked into, `most` messages at most; gives the cameras that are passed
-    /// over, and why.
+    /// Reads until one message of each camera was examined, at most `most` messages. Returns the
+    /// skipped cameras with the reasons.
     pub fn survey(&mut self, most: usize) -> Result<Vec<(Camera, String)>, BagError> {
         let mut message = Vec::new();
         for _ in 0..most {
@@ -158,7 +161,7 @@ impl RecordingSource {
         Ok(left_out.collect())
     }
 
-    /// Whether there is no frame to come; the next one is read for that, and kept.
+    /// Whether no frame remains. Reads the next frame for this and keeps it.
     pub fn is_at_end(&mut self) -> Result<bool, BagError> {
         if self.ahead.is_none() {
             let mut message = Vec::new();
@@ -224,7 +227,7 @@ impl RecordingSource {
         }))
     }
 
-    /// Whose message it is and what is in it; tells of a topic with several types.
+    /// Returns the camera and the content of a message. Warns about a topic with several types.
     fn kind_of(&mut self, head: MessageHead) -> Option<Kind> {
         if let Some(Some(kind)) = self.kinds.get(head.topic) {
             return Some(kind.clone());
@@ -237,10 +240,12 @@ impl RecordingSource {
         types.push(described(topic));
         let tells_of_types = types.len() > 1;
         let tells = match &carries {
-            Carries::Images(_) if tells_of_types => Some("each is read as what it is".to_owned()),
+            Carries::Images(_) if tells_of_types => {
+                Some("each message is read by its own type".to_owned())
+            }
             Carries::Images(_) => None,
-            Carries::Unreadable(why) => Some(format!("the last of them is left out: {why}")),
-            Carries::Other => Some("the last of them is no image, and left out".to_owned()),
+            Carries::Unreadable(why) => Some(format!("the last of them is skipped: {why}")),
+            Carries::Other => Some("the last of them is not an image and is skipped".to_owned()),
         };
         if let Some(tells) = tells {
             let (name, types) = (topic.name.clone(), types.join(", "));
@@ -254,7 +259,8 @@ impl RecordingSource {
         Some(kind)
     }
 
-    /// Makes `message` the CDR that the pipeline reads; leaves it where it is not what its form says.
+    /// Converts `message` to the CDR that the pipeline reads. Leaves it unchanged if it does not
+    /// match its form.
     fn convert(&mut self, form: ImageForm, message: &mut Vec<u8>) -> Result<(), Failure> {
         if form.is_cdr() {
             return Ok(());
@@ -269,8 +275,8 @@ impl RecordingSource {
         })
     }
 
-    /// Looks into the first message of a camera that is an image; false where it is no picture, so that the camera is
-    /// passed over.
+    /// Examines a camera's first image message. Returns false if it is not a picture; the camera is
+    /// then skipped.
     fn is_taken(&mut self, camera: usize, form: ImageForm, message: &[u8]) -> bool {
         let state = &mut self.states[camera];
         if state.examined {
@@ -284,8 +290,7 @@ impl RecordingSource {
             return true;
         };
         let text = format!(
-            "{}: left out: its images are {encoding}, which is a measurement such as depth and no picture; \
-             name the topics to read with --topic",
+            "{}: skipped: its images are {encoding}, a measurement such as depth rather than a picture; select the topics to read with --topic",
             self.cameras[camera].topic
         );
         if let Some(messages) = &mut self.messages {
@@ -296,7 +301,7 @@ impl RecordingSource {
     }
 }
 
-/// The type of a topic's messages and how they are serialized.
+/// Returns the type and the serialization of a topic's messages.
 fn described(topic: &Topic) -> String {
     let known = |text: &str| match text {
         "" => "unknown".to_owned(),

@@ -1,12 +1,12 @@
-//! Stamps that are not what a camera should send: each is dealt with, and counted by name.
+//! Detects invalid stamps, handles each kind, and counts them by name.
 
 use shuffledet_core::Oddity;
 
-/// A stamp that is further behind the last than this was not overtaken: time itself went back.
+/// A stamp further behind the last one than this means that the clock was set back.
 const JUMP_NS: i64 = 1_000_000_000;
-/// Clocks of two computers differ by less than this.
+/// The maximum offset between the clocks of two computers.
 const FUTURE_NS: i64 = 100_000_000;
-/// No frame that is still worth anything is older than this.
+/// The maximum age of a useful frame.
 const PAST_NS: i64 = 10_000_000_000;
 
 /// The stamps of one camera.
@@ -16,7 +16,7 @@ pub struct StampCheck {
 }
 
 impl StampCheck {
-    /// Looks at the next frame's stamp, at `now_ns` of the same clock.
+    /// Checks the next frame's stamp at `now_ns` of the same clock.
     pub fn check(&mut self, stamp_ns: i64, now_ns: i64) -> Option<Oddity> {
         if stamp_ns == 0 {
             return Some(Oddity::Zero);

@@ -1,4 +1,4 @@
-//! What may change while frames run, applied between two frames.
+//! Settings that can change while frames are processed; they apply between two frames.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::detect::DetectorSettings;
 use shuffledet_image::JpegScale;
 
-/// The settings of one moment. They change all at once or not at all.
+/// The current settings. They change all together or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tuned {
     pub detector: DetectorSettings,
@@ -15,23 +15,23 @@ pub struct Tuned {
     pub cameras: Vec<CameraTuning>,
 }
 
-/// How the frames of one camera are chosen.
+/// How the frames of one camera are selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CameraTuning {
-    /// A frame that has waited longer is dropped.
+    /// The maximum age of a frame; older frames are dropped.
     pub max_age: Option<Duration>,
-    /// The mean rate of the frames that are taken, above 0; what comes faster is dropped.
+    /// The maximum mean rate of admitted frames, above 0; frames beyond it are dropped.
     pub max_rate_hz: Option<f64>,
-    /// This camera's share of the work when there is too much of it, as against the other cameras'; above 0.
+    /// The camera's weight under overload, relative to the other cameras; above 0.
     pub priority: f64,
-    /// Its frames are dropped when not.
+    /// Whether its frames are processed; otherwise they are dropped.
     pub enabled: bool,
-    /// How large its JPEGs are decoded.
+    /// The scale at which its JPEG images are decoded.
     pub jpeg_scale: JpegScale,
 }
 
 impl CameraTuning {
-    /// Takes every frame: what a lossless replay needs.
+    /// Processes every frame, as a lossless replay does.
     pub const EVERY_FRAME: Self = Self {
         max_age: None,
         max_rate_hz: None,
@@ -41,12 +41,12 @@ impl CameraTuning {
     };
 }
 
-/// Shares [`Tuned`] between whoever changes it and the threads that follow it.
+/// Shares [`Tuned`] between its writers and the threads that follow it.
 #[derive(Debug)]
 pub struct Tuning {
     tuned: RwLock<Arc<Tuned>>,
     version: AtomicU64,
-    /// By camera: whether somebody wants to see its annotated frames now.
+    /// By camera: whether a viewer currently wants its annotated frames.
     watched: Vec<AtomicBool>,
 }
 
@@ -64,7 +64,7 @@ impl Tuning {
         }
     }
 
-    /// Puts new settings in force from the next frame on.
+    /// Applies new settings from the next frame on.
     pub fn set(&self, tuned: Tuned) {
         // a poisoned lock still holds a whole value: it is replaced in one step
         *self.tuned.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tuned);
@@ -75,7 +75,7 @@ impl Tuning {
         Arc::clone(&self.tuned.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether somebody wants to see the camera's annotated frames.
+    /// Whether a viewer wants the camera's annotated frames.
     pub fn is_watched(&self, camera: usize) -> bool {
         self.watched
             .get(camera)
@@ -89,7 +89,7 @@ impl Tuning {
     }
 }
 
-/// One thread's view of the settings: looks again only when they have changed.
+/// One thread's copy of the settings, updated only when they change.
 #[derive(Debug)]
 pub struct Follower {
     tuning: Arc<Tuning>,
@@ -108,7 +108,7 @@ impl Follower {
         }
     }
 
-    /// The settings in force, and whether they are others than at the last call.
+    /// Returns the current settings, and whether they changed since the last call.
     pub fn current(&mut self) -> (&Tuned, bool) {
         let version = self.tuning.version.load(Ordering::Acquire);
         let changed = version != self.seen;
@@ -130,7 +130,7 @@ pub(super) mod tests {
     use crate::detect::settings::Thresholds;
     use crate::model::Manifest;
 
-    /// Settings of cameras of these priorities.
+    /// Returns settings of cameras with these priorities.
     pub fn tuned(priorities: &[f64]) -> Tuned {
         let manifest = Manifest::shipped().unwrap();
         let model = manifest

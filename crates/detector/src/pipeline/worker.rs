@@ -1,5 +1,5 @@
-//! The stages of one frame, in order, each marked in its trace: the one path that live frames, replayed frames and
-//! measured frames take.
+//! Runs the stages of one frame in order and marks each in the frame's trace. Live frames, replayed
+//! frames and measurements all use this path.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use shuffledet_image::{BgrView, DecodeError, ImageDecoder, draw};
 use shuffledet_infer::InferError;
 use shuffledet_msg::{CompressedImageView, ImageView};
 
-/// Which frames get an annotated picture, and how wide it is at most.
+/// Which frames get an annotated image, and its maximum width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Annotate {
     None,
-    /// Those of cameras that are watched ([`Tuning::is_watched`](super::Tuning::is_watched)).
+    /// Those of watched cameras ([`Tuning::is_watched`](super::Tuning::is_watched)).
     Watched {
         max_width: u32,
     },
-    /// A sample of about a dozen to two dozen frames of each power of two, thinned as the recording goes on.
+    /// A sample of 12 to 24 frames of each power of two, thinned out as the recording goes on.
     Some {
         max_width: u32,
     },
@@ -31,9 +31,9 @@ pub enum Annotate {
 }
 
 impl Annotate {
-    /// The picture's greatest width if the frame gets one.
+    /// Returns the maximum width of the image if the frame gets one.
     fn wants(self, sequence: u64, watched: bool) -> Option<u32> {
-        /// Pictures a power of two.
+        /// Images per power of two.
         const SAMPLE: u64 = 12;
         match self {
             Annotate::None => None,
@@ -47,13 +47,13 @@ impl Annotate {
     }
 }
 
-/// What takes frames through their stages, one after another, on a thread of its own.
+/// Takes one frame after another through its stages, on a thread of its own.
 pub trait FrameWorker: Send {
     /// Takes `frame` through every stage and returns what became of it.
     fn process(&mut self, frame: &mut Frame) -> Outcome;
 }
 
-/// Works on one frame after another with buffers and a session of its own.
+/// Processes one frame after another with its own buffers and session.
 pub struct Worker {
     decoder: ImageDecoder,
     detector: Detector,
@@ -63,11 +63,11 @@ pub struct Worker {
     encoder: JpegEncoder,
 }
 
-/// Quality of annotated pictures.
+/// The JPEG quality of annotated images.
 const JPEG_QUALITY: i32 = 85;
 
 impl Worker {
-    /// A worker that follows the settings of `tuning`.
+    /// Creates a worker that follows the settings of `tuning`.
     pub fn new(
         mut detector: Detector,
         labels: Arc<Labels>,
@@ -91,10 +91,10 @@ impl Worker {
         &self.detector
     }
 
-    /// Takes `frame` through every stage.
+    /// Runs `frame` through every stage.
     pub fn process(&mut self, frame: &mut Frame) -> Outcome {
         frame.trace.mark(Mark::Dequeued);
-        // before its age is looked at: a change of the provider takes time
+        // before the age check: a change of the provider takes time
         self.detector.between_frames();
         let (tuned, changed) = self.settings.current();
         if changed {
@@ -116,7 +116,7 @@ impl Worker {
         }
     }
 
-    /// Runs the model on the last frame's tensor once more, to measure it alone.
+    /// Runs the model once more on the last frame's tensor, to measure inference alone.
     pub fn run_model_again(&mut self) -> Result<(), InferError> {
         self.detector.infer().map(|_| ())
     }
@@ -150,7 +150,7 @@ impl Worker {
         if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
             match annotate(&mut self.encoder, &image, frame, &self.labels, max_width) {
                 Ok(annotated) => frame.annotated = Some(annotated),
-                // a picture for people is not worth the detections, which are valid without it
+                // the detections are valid without the annotated image
                 Err(error) => tracing::warn!("frame {}: not drawn: {error}", frame.sequence),
             }
             frame.trace.mark(Mark::Drawn);
@@ -165,7 +165,7 @@ impl FrameWorker for Worker {
     }
 }
 
-/// The picture in a message.
+/// Decodes the image of a message.
 pub fn decode<'a>(
     decoder: &'a mut ImageDecoder,
     transport: Transport,

@@ -1,4 +1,4 @@
-//! Pictures as the recording of a camera.
+//! Writes images as the recording of a camera.
 
 use std::path::Path;
 
@@ -10,28 +10,28 @@ use shuffledet_msg::{
     CameraInfo, CdrError, CompressedImageView, Definition, HeaderView, ImageView, Stamp, definition,
 };
 
-/// What image_transport puts behind the name of the image that a CompressedImage stands for.
+/// The suffix of image_transport for the CompressedImage topic of an image topic.
 const COMPRESSED: &str = "/compressed";
 
-/// As camera drivers offer their images by default; subscribers that want best effort take reliable, too.
+/// The default QoS of camera drivers; best-effort subscribers accept a reliable publisher, too.
 const IMAGES: Qos = Qos {
     depth: 10,
     reliable: true,
     transient_local: false,
 };
 
-/// What the camera's messages are to be like.
+/// The properties of the camera's messages.
 #[derive(Debug, Clone)]
 pub struct CameraSpec {
     pub camera: Camera,
     pub frame_id: String,
-    /// From 1 to 100, for pictures that are not image files yet.
+    /// From 1 to 100, for images that are not files yet.
     pub jpeg_quality: i32,
-    /// Written for every picture, with its header, on [`info_topic`].
+    /// Written for every image, with its header, on [`info_topic`].
     pub info: Option<CameraInfo>,
 }
 
-/// Writes each picture, and its CameraInfo after it, logged at its own stamp.
+/// Writes each image and its CameraInfo, logged at the image's stamp.
 pub struct CameraRecording {
     writer: RecordingWriter,
     image: TopicId,
@@ -56,12 +56,12 @@ pub enum CameraRecordingError {
     },
     #[error("JPEG encoder: {0}")]
     Encoder(turbojpeg::Error),
-    #[error("{ns} ns after 1970 is beyond what a ROS stamp can say, which ends in January 2038")]
+    #[error("{ns} ns after 1970 is out of range for a ROS stamp, which ends in January 2038")]
     Stamp { ns: u64 },
 }
 
 impl CameraRecording {
-    /// Begins a recording at `path` as [`RecordingWriter::create`] does.
+    /// Starts a recording at `path` like [`RecordingWriter::create`].
     pub fn create(
         path: &Path,
         force: bool,
@@ -97,8 +97,8 @@ impl CameraRecording {
         })
     }
 
-    /// Writes the picture, seen `stamp_ns` nanoseconds after 1970. A CompressedImage takes the picture's file over byte
-    /// for byte where there is one, and is encoded as JPEG where not; an Image is bgr8.
+    /// Writes the image, taken `stamp_ns` nanoseconds after 1970. A CompressedImage copies the
+    /// image's file unchanged if there is one, and is encoded as JPEG otherwise. An Image is bgr8.
     pub fn write(
         &mut self,
         stamp_ns: u64,
@@ -123,8 +123,9 @@ impl CameraRecording {
                 let data = self.encoder.encode(pixels);
                 CompressedImageView {
                     header,
-                    // as camera drivers write it, and as files that are taken over are named: image_transport's own
-                    // "bgr8; jpeg compressed bgr8" tells its subscribers no more of an 8-bit colour image
+                    // as camera drivers write it, and as the names of copied files;
+                    // image_transport's "bgr8; jpeg compressed bgr8" adds nothing for an 8-bit
+                    // colour image
                     format: "jpeg",
                     data: &data.map_err(|source| CameraRecordingError::Jpeg {
                         width: pixels.width(),
@@ -157,14 +158,15 @@ fn raw<'a>(header: HeaderView<'a>, pixels: &BgrView<'a>) -> ImageView<'a> {
         width: pixels.width(),
         encoding: "bgr8",
         is_bigendian: false,
-        // rows are at most `i32` bytes long in a picture that was decoded here
+        // rows of an image decoded here are at most `i32` bytes long
         step: pixels.step() as u32,
         data: pixels.data(),
     }
 }
 
-/// Where image_transport's camera subscribers look for the CameraInfo of an image: `camera_info` in the image's own
-/// namespace. A compressed topic `.../image_raw/compressed` stands for the image `.../image_raw`.
+/// Returns the topic where image_transport's camera subscribers expect the CameraInfo of an image:
+/// `camera_info` in the namespace of the image. A compressed topic `.../image_raw/compressed`
+/// belongs to the image `.../image_raw`.
 pub fn info_topic(camera: &Camera) -> String {
     let topic = camera.topic.as_str();
     let image = match camera.transport {

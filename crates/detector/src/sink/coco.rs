@@ -1,4 +1,4 @@
-//! Detections in COCO's results format, with the frame that they belong to.
+//! Detections in COCO's results format, with their frame.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::pipeline::Frame;
 use shuffledet_core::Labels;
 use shuffledet_core::whole_file::{beside, keep};
 
-/// A JSON array that is written as the frames come, and takes its name when it is whole.
+/// A JSON array, written frame by frame, that gets its name when it is complete.
 pub struct CocoFile {
     path: PathBuf,
     out: BufWriter<NamedTempFile>,
@@ -31,7 +31,8 @@ struct Row<'a> {
 }
 
 impl CocoFile {
-    /// Makes the folder if need be. The file at `path` is replaced by [`CocoFile::finish`], not before.
+    /// Creates the folder if it does not exist. The file at `path` is only replaced by
+    /// [`CocoFile::finish`].
     pub fn create(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),

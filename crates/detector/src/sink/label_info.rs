@@ -1,10 +1,10 @@
-//! The class table of detections, as `vision_msgs/msg/LabelInfo`.
+//! The class table of the detections, as `vision_msgs/msg/LabelInfo`.
 
 use crate::model::ClassIds;
 use shuffledet_core::Labels;
 use shuffledet_msg::{CdrError, HeaderView, LabelInfo, VisionClass};
 
-/// Fills `out` with the message, as CDR bytes. `threshold` is the score below which nothing is reported.
+/// Fills `out` with the message in CDR. `threshold` is the lowest reported score.
 pub fn write_label_info(
     labels: &Labels,
     class_ids: &ClassIds,

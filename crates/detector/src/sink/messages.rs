@@ -1,4 +1,4 @@
-//! The two messages of a frame: its detections and its latency.
+//! The two messages of a frame: detections and latency.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use shuffledet_core::{Outcome, Stage};
 use shuffledet_msg::diagnostic_array::{DiagnosticStatus, Level, write_diagnostics};
 use shuffledet_msg::{CdrError, DetectionRef, HeaderView, write_detections};
 
-/// Builds the messages in buffers that it keeps.
+/// Builds the messages in reusable buffers.
 #[derive(Default)]
 pub struct ResultMessages {
-    /// What stands for a class; its name where there are none.
+    /// The identifiers of the classes; `None`: their names.
     class_ids: Option<ClassIds>,
     detections: Vec<u8>,
     latency: Vec<u8>,
@@ -23,7 +23,7 @@ pub struct ResultMessages {
 }
 
 impl ResultMessages {
-    /// Messages that tell classes by `class_ids`; by default they tell them by their names.
+    /// Creates messages with the classes' `class_ids`. By default messages have class names.
     pub fn new(class_ids: ClassIds) -> Self {
         Self {
             class_ids: Some(class_ids),
@@ -31,8 +31,8 @@ impl ResultMessages {
         }
     }
 
-    /// `vision_msgs/msg/Detection2DArray` of `frame`, as CDR bytes. Header and stamp are the image's; boxes are in pixels
-    /// of the image.
+    /// Writes the `vision_msgs/msg/Detection2DArray` of `frame` in CDR. The header and stamp are
+    /// the image's; boxes are in pixels of the image.
     pub fn detections(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
         let class_ids = self.class_ids.as_ref();
         let detections = frame.detections.iter().map(|detection| {
@@ -46,8 +46,9 @@ impl ResultMessages {
         Ok(&self.detections)
     }
 
-    /// `diagnostic_msgs/msg/DiagnosticArray` of `frame`, as CDR bytes: one status, named after `camera`, that has the
-    /// outcome as its message and the milliseconds of each stage that the frame got through as its values.
+    /// Writes the `diagnostic_msgs/msg/DiagnosticArray` of `frame` in CDR. Its one status has the
+    /// name of `camera`, the outcome as its message, and the milliseconds of each completed stage
+    /// as its values.
     pub fn latency(
         &mut self,
         frame: &Frame,
@@ -119,7 +120,7 @@ fn refer<'a>(detection: &Detection, class_id: &'a str) -> DetectionRef<'a> {
     }
 }
 
-/// The stage's key in latency messages, with its unit.
+/// Returns the stage's key in latency messages, with its unit.
 fn key(stage: Stage) -> &'static str {
     match stage {
         Stage::Read => "read_ms",

@@ -1,4 +1,4 @@
-//! Where finished frames go.
+//! The outputs of finished frames.
 
 pub mod camera;
 pub mod coco;

@@ -1,4 +1,4 @@
-//! Annotated frames: each as a file, and a few for the report.
+//! Annotated frames: a file of each, and a sample for the report.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,8 @@ use shuffledet_core::by_count;
 pub struct PictureFolder(PathBuf);
 
 impl PictureFolder {
-    /// Makes the folder where there is none. Pictures that an earlier run left are removed; other files stay.
+    /// Creates the folder if it does not exist. Removes the images of an earlier run and keeps
+    /// other files.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         for entry in fs::read_dir(path)? {
@@ -26,7 +27,7 @@ impl PictureFolder {
         Ok(Self(path.to_owned()))
     }
 
-    /// Writes the frame's picture as `SEQUENCE_TOPIC_STAMP.jpg`, if it has one.
+    /// Writes the frame's annotated image as `SEQUENCE_TOPIC_STAMP.jpg`, if it has one.
     pub fn write(&self, frame: &Frame, topic: &str) -> io::Result<()> {
         let Some(annotated) = &frame.annotated else {
             return Ok(());
@@ -41,7 +42,7 @@ impl PictureFolder {
     }
 }
 
-/// Whether [`PictureFolder::write`] gives such names.
+/// Whether a name has the form that [`PictureFolder::write`] gives.
 fn is_picture_name(name: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let parts = || {
@@ -57,7 +58,7 @@ fn is_picture_name(name: &str) -> bool {
     })
 }
 
-/// A dozen pictures, spread over however many frames there will have been.
+/// A sample of twelve images, spread evenly over an unknown number of frames.
 #[derive(Default)]
 pub struct PreviewSample {
     /// By sequence number.
@@ -65,10 +66,10 @@ pub struct PreviewSample {
 }
 
 impl PreviewSample {
-    /// How many there are in the end, if there were as many frames.
+    /// The final number of images, if there were as many frames.
     pub const WANTED: usize = 12;
 
-    /// Takes the frame's picture, if it has one.
+    /// Adds the frame's annotated image, if it has one.
     pub fn offer(&mut self, frame: &Frame, topic: &str, labels: &Labels) {
         let Some(Annotated {
             jpeg,
@@ -78,7 +79,7 @@ impl PreviewSample {
         else {
             return;
         };
-        // whatever is already closer together than this would be thinned out again at once
+        // images closer together than this would be removed at once
         let spacing = frame.sequence / (4 * Self::WANTED as u64);
         let last = self.kept.last_key_value().map(|(sequence, _)| *sequence);
         if last.is_some_and(|last| frame.sequence < last + spacing) {
@@ -97,13 +98,13 @@ impl PreviewSample {
         self.thin(4 * Self::WANTED);
     }
 
-    /// The sample, in order.
+    /// Returns the sample in order.
     pub fn finish(mut self) -> Vec<Preview> {
         self.thin(Self::WANTED);
         self.kept.into_values().collect()
     }
 
-    /// Takes out, as long as there are more than `most`, the one whose neighbours are closest together.
+    /// Removes the image whose neighbours are closest together, while there are more than `most`.
     fn thin(&mut self, most: usize) {
         while self.kept.len() > most {
             let sequences: Vec<u64> = self.kept.keys().copied().collect();
@@ -116,7 +117,7 @@ impl PreviewSample {
     }
 }
 
-/// `2 car, 1 truck`
+/// Formats the counts of detections: `2 car, 1 truck`.
 fn caption(frame: &Frame, labels: &Labels) -> String {
     let mut counts = BTreeMap::<String, u64>::new();
     for detection in &frame.detections {

@@ -1,4 +1,4 @@
-//! Results as a recording that `ros2 bag play` and Foxglove open.
+//! Writes results as a recording for `ros2 bag play` and Foxglove.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use shuffledet_bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, Written
 use shuffledet_core::Outcome;
 use shuffledet_msg::{CdrError, Definition, definition};
 
-/// Writes each frame's detections and latency on topics below the image's, with the image's log time; and before a camera's
-/// first detections the class table, where they need one.
+/// Writes each frame's detections and latency on topics below the image's, with the image's log
+/// time. Writes the class table before a camera's first detections if their classes are numbers.
 pub struct ResultRecording {
     writer: RecordingWriter,
     with_images: bool,
@@ -19,14 +19,14 @@ pub struct ResultRecording {
     topics: Vec<CameraTopics>,
 }
 
-/// As the live node offers its results.
+/// The QoS of the live node's results.
 const RESULTS: Qos = Qos {
     depth: 10,
     reliable: true,
     transient_local: false,
 };
 
-/// The class table is latched, as the live node's.
+/// The QoS of the latched class table, as of the live node.
 const LATCHED: Qos = Qos {
     depth: 1,
     reliable: true,
@@ -35,11 +35,11 @@ const LATCHED: Qos = Qos {
 
 struct CameraTopics {
     name: String,
-    /// Until the class table is written.
+    /// Set until the class table is written.
     label_info: Option<TopicId>,
     detections: TopicId,
     latency: TopicId,
-    /// Where images are written: of the camera's transport, and of another one once a message has it.
+    /// The image topics: of the camera's transport, and of another transport once a message has it.
     images: Vec<(Transport, TopicId)>,
 }
 
@@ -67,8 +67,8 @@ pub enum ResultRecordingError {
 }
 
 impl ResultRecording {
-    /// Begins a recording at `path` as [`RecordingWriter::create`] does; with the images themselves if asked for.
-    /// `label_info` is the class table of the detections, as CDR bytes, where their classes are numbers.
+    /// Starts a recording at `path` like [`RecordingWriter::create`], with the images if requested.
+    /// `label_info` is the class table in CDR, for detections whose classes are numbers.
     pub fn create(
         path: &Path,
         force: bool,
@@ -121,7 +121,7 @@ impl ResultRecording {
         })
     }
 
-    /// The frame's detections, after its image if images are written.
+    /// Writes the frame's detections, after its image if images are written.
     pub fn write_detections(&mut self, frame: &Frame, detections: &[u8]) -> Result<(), BagError> {
         self.write_image(frame)?;
         let topics = &mut self.topics[frame.camera];
@@ -132,7 +132,8 @@ impl ResultRecording {
             .write(topics.detections, frame.log_time_ns, detections)
     }
 
-    /// The image of a frame that has no detections to write; none of a message that could not be made CDR.
+    /// Writes the image of a frame without detections. Writes nothing for a message that could not
+    /// be converted to CDR.
     pub fn write_image(&mut self, frame: &Frame) -> Result<(), BagError> {
         if !self.with_images || frame.unreadable.is_some() {
             return Ok(());
@@ -154,7 +155,8 @@ impl ResultRecording {
         self.writer.write(topic, frame.log_time_ns, &frame.message)
     }
 
-    /// What became of the frame, and the time of each stage. Called when its detections are written, to time that too.
+    /// Writes the frame's outcome and the time of each stage. Call it after writing the detections,
+    /// so that it includes their time.
     pub fn write_latency(
         &mut self,
         frame: &Frame,

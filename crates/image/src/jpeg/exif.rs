@@ -1,8 +1,8 @@
-//! How an EXIF block says that a picture is turned.
+//! Reads the orientation of an image from its EXIF block.
 
 use opencv::core::{self, Mat};
 
-/// What was done to the picture, as EXIF numbers it, and what undoes it.
+/// The transformation of the image, as EXIF numbers it; undoing it turns the image upright.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Orientation {
     #[default]
@@ -17,7 +17,7 @@ pub enum Orientation {
 }
 
 impl Orientation {
-    /// By its number, from 1 to 8.
+    /// Returns the orientation of a number from 1 to 8.
     fn from_number(number: u32) -> Option<Self> {
         Some(match number {
             1 => Self::Upright,
@@ -32,13 +32,13 @@ impl Orientation {
         })
     }
 
-    /// Whether width and height change places.
+    /// Whether width and height are swapped.
     pub fn swaps_sides(self) -> bool {
         use Orientation::{Transposed, Transversed, TurnedLeft, TurnedRight};
         matches!(self, Transposed | TurnedLeft | Transversed | TurnedRight)
     }
 
-    /// Width and height of the picture that stands upright.
+    /// Returns the width and height of the upright image.
     pub fn upright(self, (width, height): (u32, u32)) -> (u32, u32) {
         match self.swaps_sides() {
             true => (height, width),
@@ -48,7 +48,7 @@ impl Orientation {
 
     /// Turns `picture` upright.
     pub fn undo(self, picture: &Mat, upright: &mut Mat) -> opencv::Result<()> {
-        /// Codes of `cv::flip`.
+        /// The codes of `cv::flip`.
         const ROWS: i32 = 0;
         const COLUMNS: i32 = 1;
         const BOTH: i32 = -1;
@@ -69,14 +69,15 @@ impl Orientation {
     }
 }
 
-/// The orientation in a TIFF block, which follows the word `Exif`; upright where it has none that makes sense.
+/// Returns the orientation in a TIFF block, which follows the word `Exif`; upright if it has no
+/// valid one.
 pub fn orientation(tiff: &[u8]) -> Orientation {
     read(tiff).unwrap_or_default()
 }
 
 fn read(tiff: &[u8]) -> Option<Orientation> {
     const ORIENTATION: u32 = 0x0112;
-    /// Types of a value.
+    /// The types of a value.
     const SHORT: u32 = 3;
     const LONG: u32 = 4;
     let big_endian = match tiff.get(..4)? {

@@ -1,17 +1,18 @@
-//! The markers of a JPEG file: what its header holds, and where its picture ends when no end marker says so.
+//! The markers of a JPEG file: the content of its header, and the end of its image if there is no
+//! end marker.
 
 use super::exif::{self, Orientation};
 
-/// What stands before a file's first scan.
+/// The part of a file before its first scan.
 pub struct JpegFile<'a> {
     bytes: &'a [u8],
-    /// From marker to end, in order, without stray bytes between them.
+    /// From marker to end, in order, without stray bytes in between.
     segments: Segments<'a>,
-    /// Where the first scan's marker is.
+    /// The position of the first scan's marker.
     scans: usize,
 }
 
-/// Iterates the segments that follow the start marker.
+/// Iterates over the segments after the start marker.
 #[derive(Debug, Clone, Copy)]
 struct Segments<'a> {
     bytes: &'a [u8],
@@ -21,7 +22,7 @@ struct Segments<'a> {
 /// A marker with its body.
 struct Segment<'a> {
     marker: u8,
-    /// Where its `ff` is.
+    /// The position of its `ff`.
     start: usize,
     end: usize,
     body: &'a [u8],
@@ -35,7 +36,8 @@ const APP1: u8 = 0xe1;
 pub const END_MARKER: [u8; 2] = [0xff, END];
 
 impl<'a> JpegFile<'a> {
-    /// `None` where the file ends before its first scan, or where libjpeg would find no way through its header either.
+    /// Returns `None` if the file ends before its first scan, or if libjpeg could not parse its
+    /// header either.
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
         if !bytes.starts_with(&[0xff, START]) {
             return None;
@@ -58,7 +60,7 @@ impl<'a> JpegFile<'a> {
             .take_while(move |segment| segment.start < scans)
     }
 
-    /// How the picture is turned, by the first EXIF block.
+    /// Returns the orientation in the first EXIF block.
     pub fn orientation(&self) -> Orientation {
         let mut applications = self.header().filter(|segment| segment.marker == APP1);
         applications
@@ -72,7 +74,7 @@ impl<'a> JpegFile<'a> {
             .any(|segment| segment.marker == RESTART_INTERVAL)
     }
 
-    /// Whether bytes that belong to no segment lie in the header.
+    /// Whether the header has bytes that belong to no segment.
     pub fn has_strays(&self) -> bool {
         let ends = std::iter::once(2).chain(self.header().map(|segment| segment.end));
         let starts = self.header().map(|segment| segment.start);
@@ -80,7 +82,7 @@ impl<'a> JpegFile<'a> {
         ends.zip(starts).any(|(end, start)| end != start)
     }
 
-    /// Where the picture ends, by going through its scans.
+    /// Returns where the image ends, by parsing its scans.
     pub fn end(&self) -> End {
         let mut progress = Progress::default();
         for segment in self.header() {
@@ -96,7 +98,7 @@ impl<'a> JpegFile<'a> {
                 break;
             };
             match segment.marker {
-                // another picture begins; this one is over
+                // another image begins
                 START => break,
                 END => return End::Marked { at: end },
                 SCAN => {
@@ -113,8 +115,8 @@ impl<'a> JpegFile<'a> {
         }
     }
 
-    /// Writes the file up to `end` into `whole`, without stray bytes in its header, `filling` in place of what may be
-    /// missing, and an end marker.
+    /// Writes the file up to `end` into `whole`: without stray bytes in its header, with `filling`
+    /// in place of missing data, and with an end marker.
     pub fn write_whole(&self, end: usize, filling: &[u8], whole: &mut Vec<u8>) {
         whole.clear();
         whole.extend([0xff, START]);
@@ -127,12 +129,13 @@ impl<'a> JpegFile<'a> {
     }
 }
 
-/// Where the data of the last scan ends.
+/// The end of the last scan's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// An end marker follows.
     Marked { at: usize },
-    /// None does. `complete`: the scans hold every coefficient of the picture, if nothing is missing within them.
+    /// No end marker follows. `complete`: the scans have every coefficient of the image, unless
+    /// data is missing within them.
     Unmarked { at: usize, complete: bool },
 }
 
@@ -147,7 +150,7 @@ impl End {
 impl<'a> Iterator for Segments<'a> {
     type Item = Segment<'a>;
 
-    /// As libjpeg does, passes over what is no marker, fill bytes and stuffed ones.
+    /// Skips bytes that are not a marker, fill bytes and stuffed bytes, as libjpeg does.
     fn next(&mut self) -> Option<Segment<'a>> {
         let (start, marker) = loop {
             let start = self.at + self.bytes.get(self.at..)?.iter().position(|&b| b == 0xff)?;
@@ -158,12 +161,12 @@ impl<'a> Iterator for Segments<'a> {
                 break (start + fill - 1, marker);
             }
         };
-        // TEM, RST0 to RST7, SOI and EOI stand alone
+        // TEM, RST0 to RST7, SOI and EOI have no body
         let body = if marker == 0x01 || (0xd0..=END).contains(&marker) {
             &[]
         } else {
             let length = self.bytes.get(self.at..self.at + 2)?;
-            // it counts its own two bytes
+            // the length includes its own two bytes
             let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
             let body = self.bytes.get(self.at + 2..self.at + length)?;
             self.at += length;
@@ -178,7 +181,8 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
-/// Where the entropy-coded data that begins at `at` ends: at a marker that is no restart, or with the file.
+/// Returns where the entropy-coded data that begins at `at` ends: at a marker other than a restart,
+/// or at the end of the file.
 fn scan_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(next) = bytes[at..].iter().position(|&b| b == 0xff) {
         at += next;
@@ -192,8 +196,8 @@ fn scan_end(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// Cameras hand out buffers of a fixed size. Zeros at the file's end are no data but for one, since the last byte of a scan
-/// is filled up with ones, and one after an `ff`, which belongs to it.
+/// Cameras return buffers of a fixed size. Zeros at the file's end are not data, except one after
+/// an `ff`, which belongs to it: the last byte of a scan is filled up with ones.
 fn without_padding(bytes: &[u8], end: usize) -> usize {
     if end < bytes.len() {
         return end;
@@ -203,7 +207,7 @@ fn without_padding(bytes: &[u8], end: usize) -> usize {
     end - zeros + zeros.min(1 + usize::from(stuffed))
 }
 
-/// Which bits of the coefficients the scans have brought.
+/// The bits of the coefficients in the scans so far.
 #[derive(Default)]
 struct Progress {
     progressive: bool,
@@ -212,12 +216,12 @@ struct Progress {
 
 struct Component {
     id: u8,
-    /// The least bit that is there, by coefficient.
+    /// The lowest bit so far, by coefficient.
     least: [u8; 64],
 }
 
 impl Progress {
-    /// Takes note of a frame header.
+    /// Records a frame header.
     fn header(&mut self, segment: &Segment<'_>) {
         let is_frame = (0xc0..=0xcf).contains(&segment.marker)
             && ![0xc4, 0xc8, 0xcc].contains(&segment.marker);
@@ -244,7 +248,7 @@ impl Progress {
         let &[first, last, approximation] = band else {
             return;
         };
-        // the other processes have all of a component in one scan, whatever its parameters say
+        // the other processes have all of a component in one scan, whatever its parameters
         let (first, last, least) = match self.progressive {
             true => (first, last, approximation & 0x0f),
             false => (0, 63, 0),

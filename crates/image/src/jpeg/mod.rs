@@ -1,6 +1,6 @@
-//! JPEG through libjpeg-turbo, twice as fast as OpenCV's `imdecode` with the same pixels.
+//! Decodes JPEG with libjpeg-turbo, twice as fast as OpenCV's `imdecode` with the same pixels.
 //!
-//! What libjpeg warns of is decoded all the same, unless data of the picture itself is missing.
+//! Images with libjpeg warnings are decoded, unless image data is missing.
 
 mod exif;
 mod file;
@@ -19,8 +19,8 @@ use exif::Orientation;
 use file::{END_MARKER, End, JpegFile};
 use turbo::{Opened, Verdict};
 
-/// How large a JPEG is decoded, of its own width and height. A picture that the model would shrink anyway needs less time,
-/// and loses detail.
+/// The scale at which a JPEG is decoded, relative to its width and height. If the model shrinks an
+/// image anyway, a smaller scale takes less time and loses detail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JpegScale {
@@ -42,10 +42,10 @@ impl JpegScale {
     }
 }
 
-/// Decodes one picture after another. Only buffers stay from picture to picture, and each is written anew.
+/// Decodes one image after another. Only buffers are reused, and each is overwritten.
 #[derive(Default)]
 pub struct JpegDecoder {
-    /// The file as it should be, where it is not.
+    /// The repaired file, if the file needs a repair.
     whole: Vec<u8>,
     pixels: Vec<u8>,
     upright: Mat,
@@ -56,8 +56,9 @@ impl JpegDecoder {
         Self::default()
     }
 
-    /// Decodes a file at `scale`, turned as its EXIF block says. A file that lacks its end marker, or has stray bytes
-    /// between its segments or after its picture, is whole; one whose picture lacks data is not.
+    /// Decodes a file at `scale`, turned by its EXIF block. A file without an end marker, or with
+    /// stray bytes between its segments or after its image, is accepted; one that lacks image data
+    /// is not.
     pub fn decode(&mut self, file: &[u8], scale: JpegScale) -> Result<BgrView<'_>, DecodeError> {
         let parts = JpegFile::new(file);
         let orientation = parts
@@ -92,7 +93,7 @@ impl JpegDecoder {
             Verdict::Whole => {}
             Verdict::Left if !restarts => {}
             Verdict::Missing(what) => return Err(JpegError::Missing(what).into()),
-            // what libjpeg does not tell shows in the pixels
+            // the pixels show what libjpeg does not report
             Verdict::Left | Verdict::Warned => {
                 if let Some(parts) = parts.filter(|_| !arithmetic)
                     && depends_on_what_follows(&parts, scale, &self.pixels, &mut self.whole)?
@@ -127,7 +128,8 @@ impl JpegDecoder {
     }
 }
 
-/// Width and height of the picture in a JPEG file, as its EXIF block turns it; without decoding it.
+/// Returns the width and height of the image in a JPEG file after its EXIF orientation, without
+/// decoding it.
 pub fn size(file: &[u8]) -> Result<(u32, u32), JpegError> {
     let opened = Opened::new(file)?;
     let parts = JpegFile::new(file);
@@ -135,14 +137,14 @@ pub fn size(file: &[u8]) -> Result<(u32, u32), JpegError> {
     Ok(orientation.upright((opened.width, opened.height)))
 }
 
-/// Whether the picture changes with what comes after its data: then libjpeg ran out of them.
+/// Whether the image changes with the bytes after its data: then libjpeg ran out of data.
 fn depends_on_what_follows(
     file: &JpegFile<'_>,
     scale: JpegScale,
     pixels: &[u8],
     whole: &mut Vec<u8>,
 ) -> Result<bool, JpegError> {
-    // any codes will do that are not those of zeros, which libjpeg takes for what is missing
+    // any codes except zeros, which libjpeg uses for missing data
     let mut filling = vec![0b0110_1001; 64];
     for restart in (0xd0..=0xd7).cycle().take(32) {
         filling.extend([0xff, restart]);
@@ -154,7 +156,7 @@ fn depends_on_what_follows(
     Ok(other != pixels)
 }
 
-/// From CMYK as Adobe writes it, where 0 is all of the ink, to BGR, as OpenCV converts it. In place.
+/// Converts CMYK as from Adobe, where 0 is full ink, to BGR in place, as OpenCV does.
 fn printing_to_screen(pixels: &mut Vec<u8>) {
     let count = pixels.len() / 4;
     for index in 0..count {
@@ -168,11 +170,12 @@ fn printing_to_screen(pixels: &mut Vec<u8>) {
     pixels.truncate(3 * count);
 }
 
-/// Compresses BGR pictures.
+/// Compresses BGR images.
 pub struct JpegEncoder(Compressor);
 
 impl JpegEncoder {
-    /// `quality` from 1 to 100; chroma is halved both ways, as cameras do.
+    /// Creates an encoder with `quality` from 1 to 100; chroma is halved in both directions, as
+    /// cameras do.
     pub fn new(quality: i32) -> Result<Self, turbojpeg::Error> {
         let mut compressor = Compressor::new()?;
         compressor.set_quality(quality)?;
@@ -180,7 +183,7 @@ impl JpegEncoder {
         Ok(Self(compressor))
     }
 
-    /// The picture as a whole JPEG file.
+    /// Returns the image as a JPEG file.
     pub fn encode(&mut self, image: &BgrView<'_>) -> Result<Vec<u8>, turbojpeg::Error> {
         self.0.compress_to_vec(Image {
             pixels: image.data(),

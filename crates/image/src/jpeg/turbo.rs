@@ -1,7 +1,8 @@
-//! One JPEG through libjpeg-turbo, which tells warnings and errors apart by their texts alone.
+//! Decodes one JPEG with libjpeg-turbo, which distinguishes warnings and errors only by their
+//! texts.
 //!
-//! Each picture has a decompressor of its own. One that is kept holds what the picture before left in it: tables, a size,
-//! and after an error the middle of a header, from where it goes on with the next picture.
+//! Each image has its own decompressor. A reused one would keep tables and a size from the previous
+//! image, and after an error it would continue in the middle of a header with the next image.
 
 use std::ffi::{CStr, c_int};
 
@@ -10,30 +11,31 @@ use turbojpeg::raw;
 use super::JpegScale;
 use crate::error::JpegError;
 
-/// A JPEG whose header has been read.
+/// A JPEG after its header was read.
 pub struct Opened<'a> {
     handle: Handle,
     jpeg: &'a [u8],
     pub width: u32,
     pub height: u32,
-    /// The samples of a pixel that are decoded: 3 (BGR), or 4 (CMYK) of the printing colours.
+    /// The decoded samples per pixel: 3 (BGR), or 4 (CMYK).
     pub channels: usize,
     pub arithmetic: bool,
 }
 
-/// What libjpeg says of a picture that it has decoded. It tells the first warning alone.
+/// libjpeg's result for a decoded image. libjpeg only reports its first warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Whole,
-    /// Bytes are left before the end marker: more than the picture needs, or fewer, where it has restart markers.
+    /// Bytes remain before the end marker: more than the image needs, or fewer, if it has restart
+    /// markers.
     Left,
-    /// Data of the picture is missing.
+    /// Image data is missing.
     Missing(String),
-    /// Another warning; there may be more after it, which libjpeg keeps to itself.
+    /// Another warning; libjpeg may hide more warnings after it.
     Warned,
 }
 
-/// As many scans as no encoder makes. Each costs a pass over the picture, however few its bytes.
+/// More scans than any encoder writes. Each takes a pass over the image, even with few bytes.
 const MOST_SCANS: c_int = 500;
 
 impl<'a> Opened<'a> {
@@ -41,9 +43,9 @@ impl<'a> Opened<'a> {
     pub fn new(jpeg: &'a [u8]) -> Result<Self, JpegError> {
         let handle = Handle::new()?;
         handle.set(raw::TJPARAM_TJPARAM_SCANLIMIT, MOST_SCANS)?;
-        // no marker is kept: colour profiles are not looked at
+        // keeps no markers: colour profiles are ignored
         handle.set(raw::TJPARAM_TJPARAM_SAVEMARKERS, 0)?;
-        // SAFETY: the handle is alive, and the pointer is that of as many bytes
+        // SAFETY: the handle is alive, and the pointer and length are those of `jpeg`
         let code =
             unsafe { raw::tj3DecompressHeader(handle.0, jpeg.as_ptr(), jpeg.len() as raw::size_t) };
         let side = |param| {
@@ -53,7 +55,7 @@ impl<'a> Opened<'a> {
         };
         let size = side(raw::TJPARAM_TJPARAM_JPEGWIDTH).zip(side(raw::TJPARAM_TJPARAM_JPEGHEIGHT));
         let colours = handle.get(raw::TJPARAM_TJPARAM_COLORSPACE);
-        // a new handle has no size before it has read a header; a warning is no reason to give up
+        // a new handle has no size before it has read a header; a warning is acceptable
         let Some((width, height)) = size.filter(|_| colours >= 0) else {
             return Err(match code {
                 0 => JpegError::NoPicture,
@@ -71,13 +73,13 @@ impl<'a> Opened<'a> {
         })
     }
 
-    /// Width and height when decoded at `scale`.
+    /// Returns the width and height when decoded at `scale`.
     pub fn size(&self, scale: JpegScale) -> (u32, u32) {
         let divisor = scale.divisor();
         (self.width.div_ceil(divisor), self.height.div_ceil(divisor))
     }
 
-    /// Decodes into `pixels`, which is made as long as the picture at `scale` needs.
+    /// Decodes into `pixels`, which gets the length that the image at `scale` needs.
     pub fn decode(self, scale: JpegScale, pixels: &mut Vec<u8>) -> Result<Verdict, JpegError> {
         let factor = raw::tjscalingfactor {
             num: 1,
@@ -88,15 +90,15 @@ impl<'a> Opened<'a> {
             return Err(self.handle.error());
         }
         let (width, height) = self.size(scale);
-        // libjpeg's sides are at most 65,535, so that a row fits a C int and the picture a usize
+        // libjpeg's sides are at most 65,535, so that a row fits a C int and the image a usize
         let pitch = width as usize * self.channels;
         pixels.resize(pitch * height as usize, 0);
         let format = match self.channels {
             4 => raw::TJPF_TJPF_CMYK,
             _ => raw::TJPF_TJPF_BGR,
         };
-        // SAFETY: the handle is alive; it has read the header of these very bytes, which says what size it writes, and
-        // `pixels` holds that many rows of that many pixels
+        // SAFETY: the handle is alive; it has read the header of the same bytes, which gives the
+        // size that it writes, and `pixels` has that many rows of that many pixels
         let code = unsafe {
             raw::tj3Decompress8(
                 self.handle.0,
@@ -114,7 +116,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// A decompressor that has seen nothing yet.
+/// A new decompressor.
 struct Handle(raw::tjhandle);
 
 impl Handle {
@@ -140,9 +142,10 @@ impl Handle {
         }
     }
 
-    /// The text of the call that has just failed: the error's, or that of the first warning where there was no error.
+    /// Returns the text of the call that just failed: its error, or its first warning if there was
+    /// no error.
     fn text(&self) -> &CStr {
-        // SAFETY: a text of the handle or of this thread, which stays until the next call on either
+        // SAFETY: a text of the handle or of this thread, valid until the next call on either
         unsafe { CStr::from_ptr(raw::tj3GetErrorStr(self.0)) }
     }
 
@@ -163,7 +166,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: nobody else has the handle; null is allowed
+        // SAFETY: no other code has the handle; null is allowed
         unsafe { raw::tj3Destroy(self.0) }
     }
 }
@@ -175,8 +178,9 @@ enum Weight {
     Other,
 }
 
-/// What a text of libjpeg means for the picture; `None` for an error. These are all its warnings (`JWRN_` in its
-/// `jerror.h`); it has a code for them, but forgets it where an error follows.
+/// Returns what a text of libjpeg means for the image; `None` for an error. The list has all its
+/// warnings (`JWRN_` in its `jerror.h`). libjpeg has codes for them, but drops the code if an error
+/// follows.
 fn weigh(text: &str) -> Option<Weight> {
     const END_MARKER: &str = "bytes before marker 0xd9";
     let text = text.strip_prefix("Corrupt JPEG data: ").unwrap_or(text);

@@ -1,9 +1,9 @@
-//! No such pass on this processor.
+//! Replaces the resampler on processors without one.
 
 use crate::planes::Planes;
 use crate::{BgrView, Letterbox};
 
-/// Exists on no machine of this kind.
+/// Never constructed on such processors.
 pub enum Resampler {}
 
 impl Resampler {

@@ -1,5 +1,6 @@
-//! The pass with AVX2. A row of the picture becomes a row of the input's width in 16-bit fixed point, four values a pixel
-//! (blue, green, red, nothing); two such rows become one of the tensor.
+//! The resampler with AVX2. It converts a row of the image to a row of the input's width in 16-bit
+//! fixed point, with four values per pixel (blue, green, red, nothing). Two such rows become one
+//! row of the tensor.
 
 use std::arch::x86_64::*;
 
@@ -7,46 +8,46 @@ use super::taps::{self, Tap};
 use crate::planes::{Levels, Planes};
 use crate::{BgrView, Letterbox};
 
-/// Pixels that are worked on together.
+/// The number of pixels processed together.
 const GROUP: usize = 8;
 
-/// How many bytes before it is read the picture is fetched from memory.
+/// The number of bytes by which the image is prefetched from memory.
 const AHEAD: usize = 4096;
 
-/// Keeps its tables and rows from frame to frame.
+/// Keeps its tables and rows between frames.
 pub struct Resampler {
-    /// Sizes, from and to, that the tables are for.
+    /// The source and target sizes of the tables.
     sizes: Option<((u32, u32), (u32, u32))>,
     columns: Vec<Columns>,
-    /// How many bytes of a row `columns` read.
+    /// The number of bytes of a row that `columns` read.
     reach: usize,
     /// By row of the result.
     taps: Vec<Tap>,
-    /// The rows last made.
+    /// The two rows computed last.
     made: [Row; 2],
-    /// The picture's last row with room behind it, for reads of eight bytes that reach beyond it.
+    /// A copy of the image's last row with padding, for reads of eight bytes that extend beyond it.
     last: Vec<u8>,
 }
 
-/// Of [`GROUP`] pixels of a row.
+/// Tables for [`GROUP`] pixels of a row.
 struct Columns {
-    /// Where in the picture's row each pixel's first byte is.
+    /// The position of each pixel's first byte in the image's row.
     at: [usize; GROUP],
-    /// What the two pixels' values are multiplied with, by register: pixels 0 and 4, 1 and 5, 2 and 6, 3 and 7, so that
-    /// packing the registers puts them in order.
+    /// The factors of the two pixels' values, by register: pixels 0 and 4, 1 and 5, 2 and 6, 3 and
+    /// 7, so that packing the registers restores the order.
     parts: [[i16; 16]; 4],
 }
 
 #[derive(Default)]
 struct Row {
-    /// Its number in the picture.
+    /// Its row number in the image.
     number: Option<usize>,
-    /// Four a pixel, whole groups.
+    /// Four per pixel, in whole groups.
     values: Vec<i16>,
 }
 
 impl Resampler {
-    /// `None` where the processor lacks AVX2 or FMA.
+    /// Returns `None` if the processor lacks AVX2 or FMA.
     pub fn new() -> Option<Self> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then(|| Self {
             sizes: None,
@@ -58,7 +59,8 @@ impl Resampler {
         })
     }
 
-    /// Fills the picture's part of `planes`. False, and nothing is filled, where the picture is too small for it.
+    /// Fills the image's part of `planes`. Returns false and fills nothing if the image is too
+    /// small for it.
     pub fn fill(
         &mut self,
         image: &BgrView<'_>,
@@ -89,14 +91,14 @@ impl Resampler {
             }
             for (made, number) in self.made.iter_mut().zip(tap.lines) {
                 if made.number != Some(number) {
-                    // SAFETY: the processor has AVX2, or `new` had given none.
+                    // SAFETY: the processor has AVX2, otherwise `new` returns `None`.
                     unsafe { narrow(row(number), self.reach, &self.columns, &mut made.values) };
                     made.number = Some(number);
                 }
             }
             let [upper, lower] = self.made.each_ref().map(|row| &row.values[..]);
             let levels = planes.levels;
-            // SAFETY: the processor has AVX2 and FMA, or `new` had given none.
+            // SAFETY: the processor has AVX2 and FMA, otherwise `new` returns `None`.
             unsafe { merge([upper, lower], tap.parts, levels, planes.row(letterbox, y)) };
         }
         true
@@ -110,7 +112,7 @@ impl Resampler {
             return;
         }
         self.sizes = Some((from, to));
-        // cameras of different sizes take turns: the buffers stay
+        // cameras of different sizes take turns: the buffers are kept
         self.taps.clear();
         self.taps
             .extend(taps::columns(from.0 as usize, to.0 as usize));
@@ -128,7 +130,7 @@ impl Resampler {
 }
 
 impl Columns {
-    /// At least one tap; where there are fewer than a group's, the last one stands in.
+    /// Takes at least one tap; if there are fewer than a group's, the last one is repeated.
     fn new(taps: &[Tap]) -> Self {
         let tap = |index: usize| taps[index.min(taps.len() - 1)];
         let parts = std::array::from_fn(|register| {
@@ -141,17 +143,18 @@ impl Columns {
     }
 }
 
-/// A row of BGR pixels at the tensor's width, each value in 15 bits.
+/// Computes a row of BGR pixels at the tensor's width, each value in 15 bits.
 #[target_feature(enable = "avx2")]
 fn narrow(row: &[u8], reach: usize, columns: &[Columns], out: &mut [i16]) {
     let row = &row[..reach];
-    // of the eight bytes of two pixels and a bit: each channel's two values side by side
+    // from the eight bytes of two pixels and a part: each channel's two values side by side
     const CHANNELS: [i8; 16] = [0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1];
     // SAFETY: the array has the 16 bytes that are loaded.
     let channels = unsafe { _mm_loadu_si128(CHANNELS.as_ptr().cast()) };
     let channels = _mm256_broadcastsi128_si256(channels);
     for (columns, out) in columns.iter().zip(out.chunks_exact_mut(4 * GROUP)) {
-        // the processor foresees what is read next in some processes and not in others, which take twice as long
+        // the processor's own prefetching works in some processes only; without it they take twice
+        // as long
         _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(columns.at[0] + AHEAD).cast());
         let pixel = |index: usize| {
             // SAFETY: none of `columns` reads beyond `reach`.
@@ -182,7 +185,8 @@ fn narrow(row: &[u8], reach: usize, columns: &[Columns], out: &mut [i16]) {
     }
 }
 
-/// Two rows to one row of each of the tensor's planes, which are of one length, at most that of the rows.
+/// Merges two rows into one row of each of the tensor's planes. The planes have one length, at most
+/// the rows'.
 #[target_feature(enable = "avx2,fma")]
 fn merge(rows: [&[i16]; 2], parts: [i16; 2], levels: Levels, out: [&mut [f32]; 3]) {
     let [above, below] = parts.map(|part| _mm256_set1_epi16(part));
@@ -220,7 +224,7 @@ fn merge(rows: [&[i16]; 2], parts: [i16; 2], levels: Levels, out: [&mut [f32]; 3
     for group in 0..columns / GROUP {
         let values = values(group);
         for (plane, values) in planes.iter_mut().zip(values) {
-            // SAFETY: the plane has `columns` values, of which this group's eight are some.
+            // SAFETY: the plane has `columns` values, including the eight of this group.
             unsafe { _mm256_storeu_ps(plane.as_mut_ptr().add(GROUP * group), values) };
         }
     }

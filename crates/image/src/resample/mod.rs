@@ -1,5 +1,5 @@
-//! Resizing, normalising and laying out in one pass, on processors for which there is one. The result is that of
-//! `cv::resize` (`INTER_LINEAR`) to the bit, which is what serves elsewhere.
+//! Resizes, normalises and lays out an image in one pass, on supported processors. The result
+//! equals `cv::resize` (`INTER_LINEAR`) bit for bit, which is used on other processors.
 
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "absent.rs"]

@@ -1,19 +1,20 @@
-//! Which two lines of pixels make one of the resized picture, and in what parts: as OpenCV computes it for `INTER_LINEAR`
-//! (`imgproc/src/resize.cpp`), so that the bits agree.
+//! Computes the two source lines of each line of the resized image, and their weights, as OpenCV
+//! does for `INTER_LINEAR` (`imgproc/src/resize.cpp`), so that the bits are equal.
 
-/// What one column or row is made of.
+/// The sources of one column or row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tap {
-    /// Two columns or rows of the picture: neighbours, or at the edge twice the same row.
+    /// Two columns or rows of the image: neighbours, or at the edge the same row twice.
     pub lines: [usize; 2],
-    /// Their parts, of [`ONE`] together, or one off by rounding.
+    /// Their weights, which add up to [`ONE`], or differ by one from rounding.
     pub parts: [i16; 2],
 }
 
-/// The whole, in fixed point of 11 bits.
+/// The weight 1, in fixed point of 11 bits.
 pub const ONE: i16 = 1 << 11;
 
-/// The columns of a picture `to` wide made from one `from` wide, at least 2. The two are neighbours, always.
+/// Returns the columns of an image `to` wide computed from one `from` wide, at least 2. The two
+/// source columns are always neighbours.
 pub fn columns(from: usize, to: usize) -> impl Iterator<Item = Tap> {
     positions(from, to).map(move |(first, part)| {
         let last = from - 2;
@@ -27,7 +28,7 @@ pub fn columns(from: usize, to: usize) -> impl Iterator<Item = Tap> {
     })
 }
 
-/// The rows of a picture `to` high made from one `from` high, at least 1.
+/// Returns the rows of an image `to` high computed from one `from` high, at least 1.
 pub fn rows(from: usize, to: usize) -> impl Iterator<Item = Tap> {
     positions(from, to).map(move |(first, part)| {
         let within = |line: i64| usize::try_from(line).unwrap_or(0).min(from - 1);
@@ -37,9 +38,10 @@ pub fn rows(from: usize, to: usize) -> impl Iterator<Item = Tap> {
     })
 }
 
-/// Where the centre of each line lies: after which line, -1 for before the first, and how far, in [0, 1).
+/// Returns the position of each line's centre: the line before it, -1 for before the first, and the
+/// distance to it, in [0, 1).
 fn positions(from: usize, to: usize) -> impl Iterator<Item = (i64, f32)> {
-    // twice inverted, as there
+    // inverted twice, as in OpenCV
     let scale = 1.0 / (to as f64 / from as f64);
     (0..to).map(move |index| {
         let centre = ((index as f64 + 0.5) * scale - 0.5) as f32;

@@ -1,9 +1,10 @@
-//! CDR as ROS 2 uses it: plain XCDR1 behind a 4-byte encapsulation header.
+//! CDR as ROS 2 uses it: plain XCDR1 after a 4-byte encapsulation header.
 //!
-//! The header names the byte order (`00 00` big-endian, `00 01` little-endian; two option bytes follow). After it every
-//! scalar is aligned to its own size, counted from the first byte after the header. A string is its length with the
-//! terminating NUL, then the bytes and the NUL; a sequence is its length, then its elements; a nested message is its
-//! fields one after the other. Bytes that remain after the last field are padding.
+//! The header names the byte order (`00 00` big-endian, `00 01` little-endian; two option bytes
+//! follow). After it every scalar is aligned to its own size, counted from the first byte after the
+//! header. A string is its length with the terminating NUL, then the bytes and the NUL; a sequence
+//! is its length, then its elements; a nested message is its fields one after the other. Bytes that
+//! remain after the last field are padding.
 
 mod reader;
 mod writer;
@@ -16,15 +17,16 @@ pub(super) use writer::Writer;
 /// Bytes of the encapsulation header.
 const ENCAPSULATION: usize = 4;
 
-/// What is wrong with a message, and where.
+/// A problem in a message, and its position.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}: {field} at byte {offset}: {problem}")]
 pub struct CdrError {
     /// The ROS type that was expected, such as `sensor_msgs/msg/Image`.
     pub message: &'static str,
-    /// The path of the field, such as `detections[3].bbox.size_x`.
+    /// The path of the field, for example `detections[3].bbox.size_x`.
     pub field: String,
-    /// Where the field begins, in bytes from the beginning of the message, the encapsulation header included.
+    /// The start of the field, in bytes from the start of the message, including the encapsulation
+    /// header.
     pub offset: usize,
     /// What was expected there and what was found.
     pub problem: Problem,
@@ -34,12 +36,12 @@ pub struct CdrError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Problem {
     #[error(
-        "expected the XCDR1 encapsulation 00 00 or 00 01, found {:02x} {:02x}: the bytes are no plain CDR message",
+        "expected the XCDR1 encapsulation 00 00 or 00 01, found {:02x} {:02x}: the bytes are not a plain CDR message",
         .0[0], .0[1]
     )]
     Encapsulation([u8; 2]),
     #[error(
-        "expected at least {expected} more bytes, found {found}: the message is cut off or of another type"
+        "expected at least {expected} more bytes, found {found}; the message is truncated or has another type"
     )]
     Truncated { expected: u64, found: usize },
     #[error("expected a string that ends in NUL, found {0:#04x} as its last byte")]
@@ -98,7 +100,7 @@ mod tests {
         assert_eq!(
             text(Reader::new("pkg/msg/Type", &[0, 7, 0, 0]).err().unwrap()),
             "pkg/msg/Type: encapsulation header at byte 0: expected the XCDR1 encapsulation 00 00 or 00 01, \
-             found 00 07: the bytes are no plain CDR message"
+             found 00 07: the bytes are not a plain CDR message"
         );
         assert_eq!(
             Reader::new("pkg/msg/Type", &[0, 1]).err().unwrap().problem,
@@ -113,8 +115,8 @@ mod tests {
                     .str("s")
                     .unwrap_err()
             ),
-            "pkg/msg/Type: s at byte 8: expected at least 5 more bytes, found 1: the message is cut off or of another \
-             type"
+            "pkg/msg/Type: s at byte 8: expected at least 5 more bytes, found 1; the message is \
+             truncated or has another type"
         );
         assert_eq!(
             text(

@@ -1,18 +1,18 @@
-//! From bytes to fields, in either byte order; also those of ROS 1.
+//! Reads fields from bytes in either byte order, also from ROS 1.
 
 use super::{CdrError, ENCAPSULATION, Problem};
 
-/// Reads fields in order; what it returns borrows from the message.
+/// Reads fields in order; returned values borrow from the message.
 pub struct Reader<'a> {
     message: &'static str,
     body: &'a [u8],
     at: usize,
     big_endian: bool,
-    /// As ROS 1 sends messages: without padding, and with strings that do not end in NUL.
+    /// Whether the message is from ROS 1: without padding, and with strings without NUL at the end.
     packed: bool,
-    /// Bytes of the message before `body`.
+    /// The number of bytes of the message before `body`.
     before: usize,
-    /// The sequences that are being read and the index in each, for errors.
+    /// The sequences being read and the index in each, for errors.
     scope: Vec<(&'static str, usize)>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads a message of ROS 1: little-endian, without encapsulation and padding.
+    /// Reads a ROS 1 message: little-endian, without encapsulation and padding.
     pub fn ros1(message: &'static str, body: &'a [u8]) -> Self {
         Reader {
             message,
@@ -89,7 +89,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string without its NUL. A length of 0, which some writers use for the empty string, is taken as empty.
+    /// Reads a string without its NUL. A length of 0, which some writers use for the empty string,
+    /// is accepted.
     pub fn str(&mut self, field: &'static str) -> Result<&'a str, CdrError> {
         let bytes = self.bytes(field)?;
         let start = self.at - bytes.len();
@@ -105,20 +106,20 @@ impl<'a> Reader<'a> {
             .map_err(|e| self.error(field, start, Problem::NotUtf8(e.valid_up_to())))
     }
 
-    /// A `uint8[]`.
+    /// Reads a `uint8[]`.
     pub fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], CdrError> {
         let len = self.count(field, 1)?;
         self.take(field, len, 1)
     }
 
-    /// A `float64[]`.
+    /// Reads a `float64[]`.
     pub fn f64s(&mut self, field: &'static str) -> Result<Vec<f64>, CdrError> {
         (0..self.count(field, 8)?)
             .map(|_| self.f64(field))
             .collect()
     }
 
-    /// A `float64[N]`.
+    /// Reads a `float64[N]`.
     pub fn f64_array<const N: usize>(&mut self, field: &'static str) -> Result<[f64; N], CdrError> {
         let mut values = [0.0; N];
         for value in &mut values {
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
         Ok(values)
     }
 
-    /// A sequence of messages of which each takes at least `min_size` bytes.
+    /// Reads a sequence of messages of at least `min_size` bytes each.
     pub fn sequence<T>(
         &mut self,
         field: &'static str,
@@ -144,12 +145,13 @@ impl<'a> Reader<'a> {
         Ok(elements)
     }
 
-    /// The error that a byte read last is none of the values that its field can have.
+    /// Returns the error for a byte that is not a valid value of its field.
     pub fn value_error(&self, field: &'static str, expected: &'static str, found: u8) -> CdrError {
         self.error(field, self.at - 1, Problem::Value { expected, found })
     }
 
-    /// The length of a sequence, checked against the bytes that remain so that it can be trusted with an allocation.
+    /// Reads the length of a sequence and checks it against the remaining bytes, so that it is safe
+    /// for an allocation.
     fn count(&mut self, field: &'static str, min_size: usize) -> Result<usize, CdrError> {
         let len = self.u32(field)?;
         let expected = u64::from(len) * min_size as u64;
@@ -161,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(len as usize)
     }
 
-    /// A scalar's bytes, least significant first.
+    /// Reads a scalar's bytes, least significant first.
     fn scalar<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], CdrError> {
         let mut bytes = [0; N];
         bytes.copy_from_slice(self.take(field, N, N)?);

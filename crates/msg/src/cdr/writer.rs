@@ -1,4 +1,4 @@
-//! From fields to bytes, little-endian.
+//! Writes fields as little-endian bytes.
 
 use super::{CdrError, ENCAPSULATION, Problem};
 
@@ -39,7 +39,7 @@ impl<'a> Writer<'a> {
         self.scalar(value.to_le_bytes());
     }
 
-    /// The values of a fixed array; of a sequence only after its length.
+    /// Writes the values of a fixed array. For a sequence, write its length first.
     pub fn f64_array(&mut self, values: &[f64]) {
         for &value in values {
             self.f64(value);
@@ -53,21 +53,21 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A `uint8[]`.
+    /// Writes a `uint8[]`.
     pub fn bytes(&mut self, field: &'static str, bytes: &[u8]) -> Result<(), CdrError> {
         self.count(field, bytes.len())?;
         self.out.extend_from_slice(bytes);
         Ok(())
     }
 
-    /// A `float64[]`.
+    /// Writes a `float64[]`.
     pub fn f64s(&mut self, field: &'static str, values: &[f64]) -> Result<(), CdrError> {
         self.count(field, values.len())?;
         self.f64_array(values);
         Ok(())
     }
 
-    /// A sequence of messages, counted as they come.
+    /// Writes a sequence of messages and counts them.
     pub fn sequence<T>(
         &mut self,
         field: &'static str,

@@ -1,8 +1,10 @@
-//! Turns our little-endian messages big-endian by walking their schema text, which shows that text and bytes agree.
+//! Turns our little-endian messages big-endian by walking their schema text, which shows that text
+//! and bytes agree.
 
 use crate::Definition;
 
-/// `little` with every scalar's bytes reversed. Panics where the bytes do not follow the schema or do not end with it.
+/// `little` with every scalar's bytes reversed. Panics where the bytes do not follow the schema or
+/// do not end with it.
 pub fn big_endian(definition: &Definition, little: &[u8]) -> Vec<u8> {
     let schema = definition.schema();
     let mut walk = Walk {

@@ -1,4 +1,4 @@
-//! Laws that hold for every message type, and the comparison with an independent implementation.
+//! Properties of every message type, and the comparison with an independent implementation.
 
 mod big_endian;
 mod reference;
@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use big_endian::big_endian;
 
-/// A message type under test. Test values borrow from leaked memory, so that one trait serves views and owned types.
+/// A message type under test. Test values borrow from leaked memory, so that one trait serves views
+/// and owned types.
 trait Message: Sized + PartialEq + Debug + 'static {
     const DEFINITION: &'static Definition;
     fn strategy() -> BoxedStrategy<Self>;
@@ -59,7 +60,8 @@ fn reads_safely<M: Message>(cdr: Vec<u8>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A message in either byte order with some bytes changed, then cut off: damage that gets past the first fields.
+/// A message in either byte order with some bytes changed, then cut off: damage that gets past the
+/// first fields.
 fn damaged<M: Message>() -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
     let cut = prop_oneof![Just(None), any::<prop::sample::Index>().prop_map(Some)];
@@ -79,7 +81,8 @@ fn damaged<M: Message>() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Bytes without meaning behind a valid encapsulation; small numbers are frequent, so that lengths are often plausible.
+/// Bytes without meaning behind a valid encapsulation; small numbers are frequent, so that lengths
+/// are often plausible.
 fn arbitrary_bytes() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![3 => Just(0), 2 => 0..8u8, 1 => any::<u8>()];
     (any::<bool>(), prop::collection::vec(byte, 0..600)).prop_map(|(big, body)| {

@@ -1,4 +1,5 @@
-//! Comparison with the Python package `rosbags`, through `tests/reference/cdr_messages.py`: equal to the byte.
+//! Comparison with the Python package `rosbags`, through `tests/reference/cdr_messages.py`: equal
+//! to the byte.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -141,13 +142,15 @@ fn rosbags_agrees() {
     assert!(fixed.is_empty(), "not compared: {:?}", fixed.keys());
 }
 
-/// The reference's bytes are ours, and both its byte orders read as the message. Takes the message out of `fixed`.
+/// The reference's bytes are ours, and both its byte orders read as the message. Takes the message
+/// out of `fixed`.
 fn same<M: Message>(fixed: &mut HashMap<String, Fixed>, key: &str, message: &M) {
     let little = read_alike(fixed, key, message);
     assert_eq!(hex(encoded(message)), little, "{key}");
 }
 
-/// Both byte orders of the reference's bytes read as the message. Returns the little-endian bytes, in hexadecimal.
+/// Both byte orders of the reference's bytes read as the message. Returns the little-endian bytes,
+/// in hexadecimal.
 fn read_alike<M: Message>(fixed: &mut HashMap<String, Fixed>, key: &str, message: &M) -> String {
     let Fixed { r#type, bytes } = fixed.remove(key).unwrap();
     assert_eq!(r#type, M::DEFINITION.name);

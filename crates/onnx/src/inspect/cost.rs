@@ -1,4 +1,4 @@
-//! How much a model computes and holds: multiply-adds and parameters.
+//! Counts the multiply-adds and parameters of a model.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use crate::OnnxModel;
 use crate::proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, NodeProto};
 use crate::shapes::InferredShapes;
 
-/// Multiply-adds of one run. Convolutions and matrix products are counted, without their biases;
-/// what is element-wise is not.
+/// Multiply-adds of one run. Convolutions and matrix products count, without their biases;
+/// element-wise operators do not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct MultiplyAdds {
-    /// With the batch that the model declares, 1 where it is symbolic. A lower bound where
-    /// anything is `uncounted`.
+    /// With the batch size of the model, or 1 if it is symbolic. A lower bound if any operator is
+    /// `uncounted`.
     pub count: u64,
-    /// Operators that multiply and could not be counted, with the number of their nodes.
+    /// Operators that multiply but could not be counted, with their numbers of nodes.
     pub uncounted: BTreeMap<String, usize>,
 }
 
-/// Operators that multiply in ways that are not counted: other arithmetic, or a graph inside.
+/// Operators that multiply and are not counted, because of other arithmetic or an inner graph.
 const NOT_COUNTED: [&str; 14] = [
     "Attention",
     "ConvInteger",
@@ -63,14 +63,14 @@ pub(super) fn multiply_adds(model: &OnnxModel, known: &InferredShapes) -> Multip
     total
 }
 
-/// Each output element takes the input channels of its group times the kernel.
+/// Multiplies each output element by the input channels of its group and the kernel size.
 fn conv(node: &NodeProto, known: &InferredShapes) -> Option<u64> {
     let outputs = known.full_shape(node.output.first()?)?;
     let weights = known.full_shape(node.input_name(1)?)?;
     product(outputs)?.checked_mul(product(weights.get(1..)?.to_vec())?)
 }
 
-/// Each input element goes to the output channels of its group times the kernel.
+/// Multiplies each input element by the output channels of its group and the kernel size.
 fn conv_transpose(node: &NodeProto, known: &InferredShapes) -> Option<u64> {
     let inputs = known.full_shape(node.input_name(0)?)?;
     let weights = known.full_shape(node.input_name(1)?)?;
@@ -94,7 +94,7 @@ fn product(dims: Vec<u64>) -> Option<u64> {
     dims.into_iter().try_fold(1u64, u64::checked_mul)
 }
 
-/// Elements of all initializers of a float type.
+/// Returns the number of elements of all float initializers.
 pub(super) fn parameters(model: &OnnxModel) -> u64 {
     (model.graph.initializer.iter())
         .filter(|t| matches!(t.data_type, FLOAT | FLOAT16 | BFLOAT16 | DOUBLE))

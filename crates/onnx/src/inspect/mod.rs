@@ -1,4 +1,5 @@
-//! Describes an ONNX graph for `shuffledet models inspect`, so that a user sees that a detector is what it claims to be.
+//! Describes an ONNX graph for `shuffledet models inspect`, so that users can verify a detector's
+//! architecture.
 
 mod cost;
 mod shufflenet;
@@ -17,55 +18,55 @@ pub use cost::MultiplyAdds;
 pub use shufflenet::{ShuffleNet, Stage};
 pub use units::SplitForm;
 
-/// The description of a model. Its `Display` is the plain text, its serialisation the JSON of
+/// The description of a model. `Display` prints the plain text; serialisation gives the JSON of
 /// `shuffledet models inspect`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inspection {
     pub ir_version: i64,
-    /// Name and version of the exporter; empty if the file does not say.
+    /// Name and version of the exporter; empty if the file does not give them.
     pub producer: String,
     /// Operator set version by domain; ONNX's own domain is `ai.onnx`.
     pub opsets: BTreeMap<String, i64>,
-    /// Without the inputs that are initializers too.
+    /// Without inputs that are also initializers.
     pub inputs: Vec<DeclaredValue>,
     pub outputs: Vec<DeclaredValue>,
     pub nodes: usize,
-    /// Nodes by operator, those of another domain as `domain.operator`. Graphs inside a node
-    /// are not looked into.
+    /// Nodes by operator, with `domain.operator` for other domains. Graphs inside nodes are not
+    /// counted.
     pub operators: BTreeMap<String, usize>,
     pub initializers: usize,
-    /// Initializers that are graph inputs too, the old form that hinders ONNX Runtime.
+    /// Initializers that are also graph inputs: the old form, which slows ONNX Runtime down.
     pub initializers_among_inputs: usize,
-    /// Initializers whose data lies in another file.
+    /// Initializers with their data in another file.
     pub external_initializers: usize,
-    /// Elements of the initializers of a float type.
+    /// Elements of all float initializers.
     pub parameters: u64,
     pub multiply_adds: MultiplyAdds,
     pub shufflenet: ShuffleNet,
     pub channel_layout: ChannelLayout,
 }
 
-/// What loading the model on this machine does to the order of its channels.
+/// How loading the model on this machine changes the order of its channels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ChannelLayout {
-    /// Channels are arranged so that shuffles vanish, which leaves that many nodes.
+    /// Channels are arranged so that no shuffles remain; the graph then has this number of nodes.
     Arranged { nodes: usize },
-    /// The graph is used as it is.
+    /// The graph is unchanged.
     NotArranged { reason: String },
 }
 
-/// An input or an output as the file declares it.
+/// An input or output as the file declares it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeclaredValue {
     pub name: String,
-    /// As in ONNX's schema, lower case; `None` for what is not a tensor.
+    /// The name in ONNX's schema, in lower case; `None` if it is not a tensor.
     pub element_type: Option<&'static str>,
-    /// `None` where the rank is not known.
+    /// `None` if the rank is unknown.
     pub shape: Option<Vec<Dimension>>,
 }
 
-/// One side of a shape as the file declares it.
+/// One dimension of a shape as the file declares it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Dimension {
@@ -76,12 +77,11 @@ pub enum Dimension {
     Unknown,
 }
 
-/// Describes the bytes of a `.onnx` file. Weights in other files are counted by their
-/// declared shapes.
+/// Describes the bytes of a `.onnx` file. Weights in other files count by their declared shapes.
 ///
 /// # Errors
-/// Those of [`OnnxModel::parse`]. A graph that parses but makes no sense is no error: figures that
-/// cannot be inferred are left out.
+/// The errors of [`OnnxModel::parse`]. An invalid graph that can be parsed is not an error: figures
+/// that cannot be inferred are omitted.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, OnnxError> {
     let model = OnnxModel::parse(bytes)?;
     let known = InferredShapes::infer(&model);
@@ -126,7 +126,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, OnnxError> {
 }
 
 impl ChannelLayout {
-    /// Loads the model as a session does, without ONNX Runtime.
+    /// Prepares the model like a session, without ONNX Runtime.
     fn on_loading(bytes: &[u8]) -> Self {
         let arranged = remove_initializer_inputs(bytes)
             .map_err(layout::NotArranged::from)

@@ -1,10 +1,10 @@
-//! Recognises a ShuffleNet V2 backbone: the stages that its units make, and its width.
+//! Recognises a ShuffleNet V2 backbone: its stages of units, and its width.
 //!
 //! The units are those of Ma et al., "ShuffleNet V2: Practical Guidelines for Efficient CNN
 //! Architecture Design", ECCV 2018, figure 3 (c) and (d). With stride 1, half of the channels
-//! pass by and half go through a pointwise, a depthwise and a pointwise convolution; with
-//! stride 2, both branches see all channels and halve the sides. Both end in a concatenation and
-//! a shuffle of the channels.
+//! bypass the unit, and the other half passes a pointwise, a depthwise and a pointwise convolution.
+//! With stride 2, both branches process all channels and halve the sides. Both end with a
+//! concatenation and a shuffle of the channels.
 
 use std::collections::HashMap;
 
@@ -19,35 +19,35 @@ use crate::shapes::InferredShapes;
 pub struct ShuffleNet {
     /// In one sentence.
     pub conclusion: String,
-    /// Channels that enter the first stage; `None` without a stage.
+    /// Input channels of the first stage; `None` without a stage.
     pub stem_channels: Option<u64>,
-    /// As in the paper's table 5, such as `1.0x`; `None` where the channels are not in it.
+    /// The width in the paper's table 5, for example `1.0x`; `None` if the channels are not in it.
     pub width: Option<&'static str>,
     pub stages: Vec<Stage>,
     /// Stride-1 units that belong to no stage.
     pub loose_units: usize,
-    /// Splits of the channels in two halves, of the units found.
+    /// Splits of the channels into two halves in the units found.
     pub channel_splits: usize,
     /// Channel shuffles in the whole graph.
     pub channel_shuffles: usize,
 }
 
-/// A stride-2 unit and the run of stride-1 units behind it.
+/// A stride-2 unit and the stride-1 units after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stage {
     pub stride1_units: usize,
     pub stride2_units: usize,
-    /// Channels that leave each unit.
+    /// Output channels of each unit.
     pub channels: u64,
-    /// Height and width behind the stride-2 unit; `None` where they are not known.
+    /// Height and width after the stride-2 unit; `None` if unknown.
     pub size: Option<[u64; 2]>,
-    /// Side of the depthwise kernel of the stride-2 unit.
+    /// Side length of the depthwise kernel of the stride-2 unit.
     pub kernel: u64,
-    /// How the stride-1 units split the channels; `None` where there are none.
+    /// How the stride-1 units split the channels; `None` without such units.
     pub split: Option<SplitForm>,
 }
 
-/// Widths of the paper's table 5: name, channels behind the stem, channels of the stages.
+/// Widths of the paper's table 5: name, channels after the stem, channels of the stages.
 const WIDTHS: [(&str, u64, [u64; 3]); 4] = [
     ("0.5x", 24, [48, 96, 192]),
     ("1.0x", 24, [116, 232, 464]),
@@ -58,7 +58,7 @@ const WIDTHS: [(&str, u64, [u64; 3]); 4] = [
 pub(super) fn recognise(model: &OnnxModel, known: &InferredShapes) -> ShuffleNet {
     let graph = UnitIndex::new(&model.graph, known);
     let mut stride_2 = Vec::new();
-    // by the value that enters the split, before any shuffle
+    // by the input of the split, before any shuffle
     let mut stride_1: HashMap<&str, Stride1Unit> = HashMap::new();
     let mut channel_splits = 0;
     for node in &model.graph.node {
@@ -82,7 +82,7 @@ pub(super) fn recognise(model: &OnnxModel, known: &InferredShapes) -> ShuffleNet
             kernel: unit.kernel,
             split: None,
         };
-        // each step takes a unit out of the map: the walk ends
+        // each step removes a unit from the map, so the loop ends
         let mut end = unit.output;
         while let Some(unit) = stride_1.remove(end) {
             stage.stride1_units += 1;

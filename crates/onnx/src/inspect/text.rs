@@ -1,4 +1,4 @@
-//! An inspection as plain text.
+//! Formats an inspection as plain text.
 
 use std::cmp::Reverse;
 use std::fmt::{Display, Formatter, Result};
@@ -132,7 +132,7 @@ impl Display for ShuffleNet {
     }
 }
 
-/// Digits in groups of three.
+/// Formats digits in groups of three.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);

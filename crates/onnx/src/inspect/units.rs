@@ -1,9 +1,9 @@
 //! Finds ShuffleNet V2 units by their structure.
 //!
 //! Graphs write them in two ways. torchvision's has the channel split as Split or two Slices, and
-//! the shuffle as Reshape, Transpose, Reshape behind each unit. Megvii's has one construct before
-//! each stride-1 unit do both: the two halves that Gather 0 and Gather 1 take out of Reshape,
-//! Transpose, Reshape are the even and the odd channels.
+//! the shuffle as Reshape, Transpose, Reshape after each unit. Megvii's has one construct for both
+//! before each stride-1 unit: Gather 0 and Gather 1 take the even and the odd channels out of
+//! Reshape, Transpose, Reshape.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub enum SplitForm {
     Split,
     /// Two Slices.
     Slice,
-    /// Two Gathers behind the shuffle's own reshaping.
+    /// Two Gathers after the shuffle's reshaping.
     Gather,
 }
 
@@ -30,24 +30,24 @@ pub(super) struct Stride2Unit<'a> {
     pub output: &'a str,
     pub channels_in: u64,
     pub channels: u64,
-    /// Side of the depthwise kernel.
+    /// Side length of the depthwise kernel.
     pub kernel: u64,
 }
 
 /// A unit of stride 1.
 pub(super) struct Stride1Unit<'a> {
-    /// The value that enters it, before the shuffle if that stands before the split.
+    /// Its input, before the shuffle if the shuffle is before the split.
     pub source: &'a str,
     pub output: &'a str,
     pub form: SplitForm,
 }
 
-/// A value that is half of the channels of another.
+/// A value with half of the channels of another.
 struct ChannelHalf<'a> {
-    /// The value that is split, before the shuffle where one construct does both.
+    /// The value that is split, before the shuffle if one construct does both.
     whole: &'a str,
     form: SplitForm,
-    /// Whether it is the second half; for Gather, the odd channels.
+    /// Whether it is the second half, or for Gather the odd channels.
     second: bool,
     channels: u64,
 }
@@ -66,15 +66,15 @@ enum ConvKind {
     Depthwise { kernel: u64, stride: i64 },
 }
 
-/// Finds units by the values that they read and write. Values that differ by an activation, a
-/// normalisation or a quantisation only are one and have the name of the first: the root.
+/// Finds units by the values that they read and write. Values that differ only by an activation, a
+/// normalisation or a quantisation count as one, with the name of the first: the root.
 pub(super) struct UnitIndex<'a> {
     known: &'a InferredShapes<'a>,
     producers: HashMap<&'a str, &'a NodeProto>,
     roots: HashMap<&'a str, &'a str>,
-    /// From a shuffle's result to what is shuffled, both as roots.
+    /// Maps a shuffle's result to its input, both as roots.
     shuffles: HashMap<&'a str, &'a str>,
-    /// From what is shuffled, as a root, to a shuffle's result.
+    /// Maps a shuffle's input, as a root, to its result.
     shuffled: HashMap<&'a str, &'a str>,
 }
 
@@ -110,7 +110,7 @@ impl<'a> UnitIndex<'a> {
         self.roots.get(name).copied().unwrap_or(name)
     }
 
-    /// Returns the node that makes a value, or the value whose root that is.
+    /// Returns the node that computes a value, or a value with this root.
     fn producer(&self, name: &'a str) -> Option<&'a NodeProto> {
         self.producers.get(self.root(name)).copied()
     }
@@ -142,7 +142,7 @@ impl<'a> UnitIndex<'a> {
         is_shuffle.then_some((self.root(first.input_name(0)?), node.output.first()?))
     }
 
-    /// Returns the node that makes the first input, if it is that operator.
+    /// Returns the node that computes the first input, if it has that operator.
     fn input_made_by(&self, node: &'a NodeProto, op_type: &str) -> Option<&'a NodeProto> {
         self.producer(node.input_name(0)?).filter(|n| n.is(op_type))
     }
@@ -152,7 +152,7 @@ impl<'a> UnitIndex<'a> {
         self.shuffles.len()
     }
 
-    /// Returns height and width of a value.
+    /// Returns the height and width of a value.
     pub fn size(&self, name: &str) -> Option<[u64; 2]> {
         match self.known.shape(name)?.as_slice() {
             [_, _, Some(height), Some(width)] => Some([*height, *width]),
@@ -160,7 +160,7 @@ impl<'a> UnitIndex<'a> {
         }
     }
 
-    /// Returns the convolution that makes a value, if it is a pointwise or a depthwise one.
+    /// Returns the convolution that computes a value, if it is pointwise or depthwise.
     fn conv(&self, name: &'a str) -> Option<UnitConv<'a>> {
         let node = self.producer(name).filter(|n| n.is("Conv"))?;
         let weights = self.known.full_shape(node.input_name(1)?)?;
@@ -189,8 +189,8 @@ impl<'a> UnitIndex<'a> {
         })
     }
 
-    /// Returns a depthwise convolution of that stride and the pointwise one behind it, the latter making
-    /// `name`: what enters them, the kernel's side and the channels that leave.
+    /// Returns a depthwise convolution of that stride followed by the pointwise one that computes
+    /// `name`: their input, the side length of the kernel and the output channels.
     fn depthwise_pointwise(&self, name: &'a str, stride: i64) -> Option<(UnitConv<'a>, u64, u64)> {
         let pointwise = self.conv(name).filter(|c| c.kind == ConvKind::Pointwise)?;
         let depthwise = self.conv(pointwise.input)?;
@@ -239,7 +239,7 @@ impl<'a> UnitIndex<'a> {
                 && passing.form == entering.form
                 && passing.second != entering.second
                 && [passing.channels, entering.channels, channels] == [first.channels_in; 3];
-            // a shuffle before the split, or one behind the unit
+            // a shuffle before the split, or one after the unit
             let before = match passing.form {
                 SplitForm::Gather => Some(passing.whole),
                 _ => self.shuffles.get(passing.whole).copied(),
@@ -301,7 +301,7 @@ impl<'a> UnitIndex<'a> {
     }
 }
 
-/// Returns whether a value counts as the same behind the operator.
+/// Returns whether a value counts as the same after the operator.
 fn passes_through(node: &NodeProto) -> bool {
     node.in_default_domain()
         && matches!(

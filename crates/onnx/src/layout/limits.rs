@@ -1,10 +1,11 @@
-//! Sizes above which channels are not arranged. No detector reaches them, and they bound what a damaged file can ask for.
+//! Sizes above which channels are not arranged. No detector reaches them, and they limit the
+//! resources that a damaged file can take.
 
-/// Channels of one image tensor.
+/// The maximum number of channels of one image tensor.
 pub(super) const MAX_CHANNELS: usize = 1 << 14;
 
-/// Pixels of one channel.
+/// The maximum number of pixels of one channel.
 pub(super) const MAX_AREA: u64 = 1 << 22;
 
-/// Weights of one convolution.
+/// The maximum number of weights of one convolution.
 pub(super) const MAX_WEIGHTS: usize = 1 << 26;

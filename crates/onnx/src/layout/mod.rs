@@ -1,15 +1,17 @@
-//! The same network with its channels in the order that is cheapest to run.
+//! Rewrites a network so that the order of its channels is the fastest to run.
 //!
-//! A ShuffleNet V2 unit splits, joins and shuffles channels, which costs a CPU more than it computes there: every
-//! shuffle is a transposition, and ONNX Runtime leaves its blocked layout (NCHWc) before it and enters it again behind.
-//! None of it is needed. Which channel goes where is known beforehand, so [`channels`] follows each one from the
-//! convolution that writes it to those that read it, and [`rewrite`] lets convolutions write their channels grouped by
-//! reader, in whole blocks, and read them in the order in which they come: the weights contain the shuffles.
-//! [`simplify`] first puts a few operators into forms that ONNX Runtime has faster code for. A graph that cannot be
-//! followed is left as it is, and [`NotArranged`] says why.
+//! A ShuffleNet V2 unit splits, joins and shuffles channels, which takes a CPU longer than the
+//! unit's computation: every shuffle is a transposition, and ONNX Runtime leaves its blocked layout
+//! (NCHWc) before it and re-enters it after it. The shuffles are avoidable, because the path of
+//! each channel is known in advance. [`channels`] follows each channel from the convolution that
+//! writes it to the convolutions that read it. [`rewrite`] lets convolutions write their channels
+//! grouped by reader, in whole blocks, and read them in the order of storage: the weights then
+//! contain the shuffles. Before that, [`simplify`] converts a few operators to forms for which ONNX
+//! Runtime has faster code. A graph that cannot be followed stays unchanged, and [`NotArranged`]
+//! gives the reason.
 //!
-//! Sums are added up in another order, which changes results in the last bits (below 1e-5 on the models of the
-//! manifest); nothing else changes. `docs/performance.md` has what it gains.
+//! Sums are added in another order, which changes results in the last bits (below 1e-5 on the
+//! models of the manifest); nothing else changes. `docs/performance.md` has the speed-up.
 
 mod channels;
 mod limits;
@@ -37,7 +39,8 @@ pub struct Arranged {
     pub onnx: Vec<u8>,
     pub nodes_before: usize,
     pub nodes_after: usize,
-    /// Nodes that move channels and were kept, because the channels cannot be followed through them.
+    /// Nodes that move channels and were kept, because the channels cannot be followed through
+    /// them.
     pub unfollowed: Vec<UnfollowedMove>,
 }
 
@@ -50,11 +53,11 @@ pub fn block() -> usize {
     16
 }
 
-/// Arranges the channels of a model for blocks of `block`. `onnx` is a model whose initializers are no inputs, as
-/// [`remove_initializer_inputs`](super::remove_initializer_inputs) returns it.
+/// Arranges the channels of a model for blocks of `block`. The initializers of `onnx` must not be
+/// graph inputs, see [`remove_initializer_inputs`](super::remove_initializer_inputs).
 ///
 /// # Errors
-/// The first thing in the graph that cannot be followed or rewritten.
+/// The first construct of the graph that cannot be followed or rewritten.
 pub fn arrange(onnx: &[u8], block: usize) -> Result<Arranged, NotArranged> {
     let file = ModelProto::decode(onnx).map_err(OnnxError::from)?;
     let opset = file
@@ -97,7 +100,7 @@ pub fn arrange(onnx: &[u8], block: usize) -> Result<Arranged, NotArranged> {
     })
 }
 
-/// Checks that decoding and encoding keeps all of the graph that matters.
+/// Checks that decoding and encoding keeps the relevant parts of the graph.
 fn check_decoded(graph: &GraphProto) -> Result<(), NotArranged> {
     for node in &graph.node {
         if !node.in_default_domain() {

@@ -1,4 +1,5 @@
-//! Operators that move channels and compute nothing: Concat, Split, Slice, Gather, Reshape, Transpose.
+//! Operators that move channels and compute nothing: Concat, Split, Slice, Gather, Reshape,
+//! Transpose.
 
 use std::collections::HashMap;
 
@@ -29,7 +30,7 @@ pub enum Blocked {
     SizesDiffer,
 }
 
-/// A node that could move channels, with the values and shapes that are known where it stands.
+/// A node that could move channels, with the values and shapes known at its position.
 pub(super) struct Mover<'a> {
     pub node: &'a NodeProto,
     pub views: &'a HashMap<&'a str, ChannelView>,
@@ -40,7 +41,7 @@ impl Mover<'_> {
     /// Returns the node's outputs as arrangements of the channels that it reads.
     ///
     /// # Errors
-    /// What keeps the channels from being followed.
+    /// The reason why the channels cannot be followed.
     pub fn outputs(&self) -> Result<Vec<ChannelView>, Blocked> {
         if !self.node.in_default_domain() {
             return Err(Blocked::OtherOperator);
@@ -76,7 +77,7 @@ impl Mover<'_> {
             .ok_or(Blocked::UnknownShape)
     }
 
-    /// Returns the axis that the node works along, if channels lie along it.
+    /// Returns the axis on which the node works, if channels lie along it.
     fn axis(&self, default: i64) -> Result<usize, Blocked> {
         let first = self.view(0)?;
         let axis = self.node.int("axis", default);
@@ -158,7 +159,7 @@ impl Mover<'_> {
             .map_err(|_| Blocked::OutOfRange)?;
         let mut view = first.picked(axis, &indices).ok_or(Blocked::OutOfRange)?;
         let shape = self.shapes.shape(name).ok_or(Blocked::UnknownShape)?;
-        // a scalar index takes its axis away
+        // a scalar index removes its axis
         if shape.is_empty() {
             view.lead.remove(axis);
         }

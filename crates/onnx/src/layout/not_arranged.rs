@@ -1,4 +1,4 @@
-//! Why a graph is left as it is.
+//! Why a graph stays unchanged.
 
 use std::fmt::{Display, Formatter};
 
@@ -9,7 +9,8 @@ use super::moves::Blocked;
 use crate::OnnxError;
 use crate::proto::{NodeProto, TensorProto, element_type_name};
 
-/// Why the channels of a graph are not arranged. The graph is used as it is, which is slower and never wrong.
+/// Why the channels of a graph are not arranged. The unchanged graph is used, which is slower but
+/// correct.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum NotArranged {
     #[error(transparent)]
@@ -73,7 +74,7 @@ pub enum NotArranged {
 }
 
 impl NotArranged {
-    /// Returns that `tensor` would not survive decoding and encoding.
+    /// Returns the error for a `tensor` that decoding and encoding would change.
     pub(super) fn initializer(tensor: &TensorProto) -> Self {
         let element_type = element_type_name(tensor.data_type);
         let place = if tensor.is_external() {
@@ -87,7 +88,7 @@ impl NotArranged {
         }
     }
 
-    /// Returns that `tensor`, which holds weights or a bias of `node`, cannot be rewritten.
+    /// Returns the error for a `tensor` with weights or a bias of `node` that cannot be rewritten.
     pub(super) fn weights(node: &NodeProto, tensor: &TensorProto) -> Self {
         Self::Weights {
             node: NodeLabel::new(node),
@@ -98,7 +99,7 @@ impl NotArranged {
     }
 }
 
-/// A node as a message names it: by its operator and the first value that it writes.
+/// A node in messages: its operator and the first value that it writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeLabel {
     pub operator: String,

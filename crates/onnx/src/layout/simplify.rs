@@ -1,5 +1,5 @@
-//! Operators in the forms that ONNX Runtime has faster code for. Each rule keeps the values exactly, or but for the
-//! order in which two numbers are added.
+//! Converts operators to forms for which ONNX Runtime has faster code. Each rule keeps the values
+//! exactly, except for the order in which two numbers are added.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use crate::OnnxModel;
 use crate::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::shapes::InferredShapes;
 
-/// Which node writes each value and which nodes read it.
+/// The node that writes each value, and the nodes that read it.
 struct ValueUses<'a> {
     writer: HashMap<&'a str, usize>,
     readers: HashMap<&'a str, Vec<usize>>,
@@ -32,7 +32,7 @@ impl<'a> ValueUses<'a> {
         uses
     }
 
-    /// Returns the node that alone reads `value`, if one does.
+    /// Returns the only node that reads `value`; `None` if there are several.
     fn only_reader(&self, value: &str) -> Option<usize> {
         match self.readers.get(value)?.as_slice() {
             &[reader] if !self.outputs.contains(value) => Some(reader),
@@ -41,7 +41,7 @@ impl<'a> ValueUses<'a> {
     }
 }
 
-/// A node that a rule is tried on, with its graph.
+/// A node on which a rule is tried, with its graph.
 struct Candidate<'a> {
     nodes: &'a [NodeProto],
     index: usize,
@@ -55,14 +55,14 @@ impl Candidate<'_> {
     }
 }
 
-/// The nodes that a rule writes over existing ones, by index, and the constants that they need.
+/// The nodes that a rule replaces, by index, and the constants that they need.
 #[derive(Default)]
 struct Replacement {
     nodes: Vec<(usize, NodeProto)>,
     tensors: Vec<TensorProto>,
 }
 
-/// Applies every rule once to each node that it fits.
+/// Applies every rule once to each node that matches it.
 pub(super) fn simplify(model: &mut OnnxModel) {
     let mut changed = HashSet::new();
     let mut all = Replacement::default();
@@ -98,7 +98,7 @@ pub(super) fn simplify(model: &mut OnnxModel) {
     }
     let graph = &mut model.graph;
     for (index, node) in all.nodes {
-        // what the file says of these values may hold no longer
+        // the file's declarations of these values may no longer hold
         graph
             .value_info
             .retain(|info| !node.output.contains(&info.name));
@@ -111,8 +111,8 @@ pub(super) fn simplify(model: &mut OnnxModel) {
     graph.initializer.extend(all.tensors);
 }
 
-/// Swaps a LeakyRelu and the MaxPool behind it. An increasing function keeps the largest value the largest, and behind
-/// the pooling there are fewer values to compute.
+/// Swaps a LeakyRelu and the MaxPool after it. An increasing function preserves the maximum, and
+/// after the pooling there are fewer values to compute.
 fn pool_before_activation(candidate: &Candidate<'_>) -> Option<Replacement> {
     let pool = candidate.node();
     if !pool.is("MaxPool") || pool.output.len() != 1 {
@@ -140,7 +140,8 @@ fn pool_before_activation(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// Returns by how much a linear Resize between pixel centres scales height and width; `None` for another node.
+/// Returns the factors by which a linear Resize between pixel centres scales height and width;
+/// `None` for another node.
 fn linear_scale(node: &NodeProto, shapes: &InferredShapes<'_>) -> Option<[f64; 2]> {
     let centres = ["half_pixel", "pytorch_half_pixel"];
     if !node.is("Resize")
@@ -153,13 +154,13 @@ fn linear_scale(node: &NodeProto, shapes: &InferredShapes<'_>) -> Option<[f64; 2
     let from = shapes.full_shape(node.input_name(0)?)?;
     let to = shapes.full_shape(node.output.first()?)?;
     let scale = match (from.as_slice(), to.as_slice()) {
-        // to one pixel, the two kinds of centres differ
+        // the two kinds of centres differ for a target of one pixel
         (&[n, c, h, w], &[m, d, to_h, to_w]) if [n, c] == [m, d] && to_h > 1 && to_w > 1 => {
             [to_h as f64 / h as f64, to_w as f64 / w as f64]
         }
         _ => return None,
     };
-    // scales that are told count, not those that rounded sizes come to
+    // given scales apply, rather than those derived from rounded sizes
     let told = node
         .input_name(2)
         .map_or(Some([].as_slice()), |name| shapes.floats(name))?;
@@ -171,7 +172,8 @@ fn linear_scale(node: &NodeProto, shapes: &InferredShapes<'_>) -> Option<[f64; 2
     as_told.then_some(scale)
 }
 
-/// Replaces a linear Resize to half the size by an average: each pixel is in the middle of four, and so their mean.
+/// Replaces a linear Resize to half the size by an average: each pixel is in the middle of four,
+/// and so is their mean.
 fn halving_as_average(candidate: &Candidate<'_>) -> Option<Replacement> {
     let node = candidate.node();
     if linear_scale(node, candidate.shapes)? != [0.5, 0.5] {
@@ -193,7 +195,8 @@ fn halving_as_average(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// Gives a linear Resize to twice the size by scales: ONNX Runtime knows no blocked form of one told by sizes.
+/// Specifies a linear Resize to twice the size by scales: ONNX Runtime has no blocked form for
+/// sizes.
 fn doubling_by_scales(candidate: &Candidate<'_>) -> Option<Replacement> {
     let node = candidate.node();
     if linear_scale(node, candidate.shapes)? != [2.0, 2.0] {
@@ -219,8 +222,8 @@ fn doubling_by_scales(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// Replaces [1, C, H, W] to [1, C, HW] to [1, HW, C] by [1, H, W, C] to [1, HW, C]. ONNX Runtime writes the channels
-/// last at no cost when it leaves its blocked layout.
+/// Replaces [1, C, H, W] to [1, C, HW] to [1, HW, C] by [1, H, W, C] to [1, HW, C]. ONNX Runtime
+/// can write the channels last at no cost when it leaves its blocked layout.
 fn flat_transpose_first(candidate: &Candidate<'_>) -> Option<Replacement> {
     let transpose = candidate.node();
     if !transpose.is("Transpose") || transpose.ints("perm")? != [0, 2, 1] {
@@ -263,8 +266,8 @@ fn flat_transpose_first(candidate: &Candidate<'_>) -> Option<Replacement> {
     })
 }
 
-/// Changes two transpositions around a Softmax over channels that also swap height and width. Without that swap they
-/// move one axis only, which is faster, and the values are the same.
+/// Changes two transpositions around a Softmax over channels that also swap height and width.
+/// Without that swap they move only one axis, which is faster, and the values are the same.
 fn softmax_over_channels(candidate: &Candidate<'_>) -> Option<Replacement> {
     let softmax = candidate.node();
     if !softmax.is("Softmax") {

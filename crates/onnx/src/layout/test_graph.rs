@@ -11,8 +11,8 @@ use crate::proto::{
 /// Height and width of every image in these graphs.
 pub(super) const SIZE: [i64; 2] = [4, 5];
 
-/// A graph under construction. Each method adds a node and returns the name of its output, which is the operator's name
-/// and the number of the node.
+/// A graph under construction. Each method adds a node and returns the name of its output, which is
+/// the operator's name and the number of the node.
 pub(super) struct TestGraph {
     pub model: ModelProto,
 }
@@ -79,7 +79,8 @@ impl TestGraph {
         name
     }
 
-    /// Adds a pointwise convolution. The weight from channel `c` to channel `r` is `weight(r, c)`, the bias `r`.
+    /// Adds a pointwise convolution. The weight from channel `c` to channel `r` is `weight(r, c)`,
+    /// the bias `r`.
     pub fn conv(&mut self, input: &str, from: usize, to: usize) -> String {
         let number = self.graph().node.len();
         let weights: Vec<f32> = (0..to)

@@ -1,4 +1,4 @@
-//! A value seen as an arrangement of channels, and what moving them makes of it.
+//! A value as an arrangement of channels, and the effect of moving them.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ pub(super) struct ChannelView {
     pub channels: Vec<Channel>,
     /// Height and width in pixels.
     pub size: [u64; 2],
-    /// Whether the dimensions behind `lead` are height and width themselves, not their product.
+    /// Whether the dimensions after `lead` are height and width, rather than their product.
     pub two_dimensional: bool,
 }
 
@@ -49,8 +49,8 @@ impl ChannelView {
         if self.two_dimensional { 2 } else { 1 }
     }
 
-    /// Returns the value with only those channels whose index along `axis` is in `indices`, in that order; `None` if an
-    /// index or the axis is out of range.
+    /// Returns the value with only those channels whose index along `axis` is in `indices`, in that
+    /// order; `None` if an index or the axis is out of range.
     pub fn picked(&self, axis: usize, indices: &[usize]) -> Option<Self> {
         let count = *self.lead.get(axis)?;
         let inner: usize = self.lead[axis + 1..].iter().product();
@@ -74,8 +74,8 @@ impl ChannelView {
         })
     }
 
-    /// Returns the same channels under another shape; `None` unless its last dimensions are height and width, or their
-    /// product.
+    /// Returns the same channels under another shape; `None` unless its last dimensions are height
+    /// and width, or their product.
     pub fn reshaped(&self, shape: &[u64]) -> Option<Self> {
         let [height, width] = self.size;
         let (lead, two_dimensional) = match shape {
@@ -92,7 +92,8 @@ impl ChannelView {
         })
     }
 
-    /// Returns the channels in the order of a transposition; `None` unless it leaves height and width in their places.
+    /// Returns the channels in the order of a transposition; `None` unless it leaves height and
+    /// width in their places.
     pub fn transposed(&self, perm: &[i64]) -> Option<Self> {
         let rank = self.lead.len();
         let (front, back) = perm.split_at_checked(rank)?;

@@ -1,7 +1,8 @@
-//! InferredShapes of a graph's values, and the small integer tensors that shapes are computed from.
+//! Infers the shapes of a graph's values, and the small integer tensors from which shapes are
+//! computed.
 //!
-//! One pass over the nodes in their (topological) order, so that no graph, however damaged,
-//! takes longer than its size. A dimension may stay unknown while its neighbours are known.
+//! One pass over the nodes in topological order, so that the time is linear in the size of any
+//! graph, even a damaged one. A dimension may stay unknown while its neighbours are known.
 
 mod operators;
 mod slices;
@@ -14,18 +15,18 @@ pub(crate) use slices::axis_slices;
 use crate::OnnxModel;
 use crate::proto::{NodeProto, TensorProto, ValueInfoProto};
 
-/// Dimensions of a value; `None` where one is not known.
+/// The dimensions of a value; `None` for an unknown one.
 pub(crate) type Shape = Vec<Option<u64>>;
 
-/// Elements of an integer tensor of rank 0 or 1; `None` where one is not known.
+/// The elements of an integer tensor of rank 0 or 1; `None` for an unknown one.
 pub(crate) type Ints = Vec<Option<i64>>;
 
-/// Ranks and lists above these are left unknown: no real shape needs them, and they bound the
-/// work per node.
+/// Larger ranks and lists stay unknown: no real shape needs them, and this limits the work per
+/// node.
 const MAX_RANK: usize = 16;
 const MAX_LIST: usize = 64;
 
-/// The shapes, and the contents of short constants, that are known of the values of a graph, by name.
+/// The known shapes and short constants of a graph's values, by name.
 #[derive(Default)]
 pub(crate) struct InferredShapes<'a> {
     shapes: HashMap<&'a str, Shape>,
@@ -34,8 +35,9 @@ pub(crate) struct InferredShapes<'a> {
 }
 
 impl<'a> InferredShapes<'a> {
-    /// Infers shapes from the graph's inputs and initializers. An input's first dimension is the batch: 1 if it
-    /// is symbolic. Shapes that cannot be inferred are taken from those that the file declares.
+    /// Infers shapes from the graph's inputs and initializers. An input's first dimension is the
+    /// batch: 1 if it is symbolic. For shapes that cannot be inferred, the file's declared shapes
+    /// apply.
     pub fn infer(model: &'a OnnxModel) -> InferredShapes<'a> {
         let graph = &model.graph;
         let declared: HashMap<&str, Shape> = graph
@@ -132,7 +134,7 @@ impl<'a> InferredShapes<'a> {
             "Add" => self.combined(node, i64::checked_add),
             "Sub" => self.combined(node, i64::checked_sub),
             "Mul" => self.combined(node, i64::checked_mul),
-            // where the division leaves a rest, integers and floats would differ
+            // integers and floats differ if the division has a remainder
             "Div" => self.combined(node, |a, b| {
                 (a.checked_rem(b)? == 0).then(|| a.checked_div(b))?
             }),
@@ -140,7 +142,8 @@ impl<'a> InferredShapes<'a> {
         }
     }
 
-    /// Applies an element-wise operation to two lists of one length, or a list and a single element.
+    /// Applies an element-wise operation to two lists of one length, or a list and a single
+    /// element.
     fn combined(&self, node: &NodeProto, f: impl Fn(i64, i64) -> Option<i64>) -> Option<Ints> {
         let a = self.list(node.input_name(0)?)?;
         let b = self.list(node.input_name(1)?)?;
@@ -155,27 +158,27 @@ impl<'a> InferredShapes<'a> {
         Some((0..length).map(|i| f(at(a, i)?, at(b, i)?)).collect())
     }
 
-    /// Returns the dimensions of a value whose rank is known.
+    /// Returns the dimensions of a value of known rank.
     pub fn shape(&self, name: &str) -> Option<&Shape> {
         self.shapes.get(name)
     }
 
-    /// Returns the dimensions of a value that are all known.
+    /// Returns the dimensions of a value if all are known.
     pub fn full_shape(&self, name: &str) -> Option<Vec<u64>> {
         self.shape(name)?.iter().copied().collect()
     }
 
-    /// Returns the elements of a short integer tensor, known or not.
+    /// Returns the elements of a short integer tensor, including unknown ones.
     pub fn list(&self, name: &str) -> Option<&Ints> {
         self.ints.get(name)
     }
 
-    /// Returns the elements of a short integer tensor that are all known.
+    /// Returns the elements of a short integer tensor if all are known.
     pub fn full_list(&self, name: &str) -> Option<Vec<i64>> {
         self.list(name)?.iter().copied().collect()
     }
 
-    /// Returns a list that older operator sets give as an attribute and newer ones as an input.
+    /// Returns a list that is an attribute in older operator sets and an input in newer ones.
     pub fn setting(&self, node: &NodeProto, attribute: &str, input: usize) -> Option<Vec<i64>> {
         match node.ints(attribute) {
             Some(list) => (list.len() <= MAX_LIST).then(|| list.to_vec()),
@@ -215,7 +218,8 @@ impl<'a> InferredShapes<'a> {
     }
 }
 
-/// Returns the shape that a file declares for a value. A first dimension without a number is the batch.
+/// Returns the shape that a file declares for a value. A first dimension without a number is the
+/// batch.
 fn declared_shape(info: &ValueInfoProto) -> Option<Shape> {
     let dims = &info
         .r#type

@@ -1,14 +1,14 @@
-//! The shape that comes out of each operator that convolutional detectors use.
+//! The output shapes of all operators that convolutional detectors use.
 //!
-//! The rules are those of the ONNX operator specification; arithmetic is checked, and what
-//! does not add up is unknown.
+//! The rules are those of the ONNX operator specification. Arithmetic is checked, and inconsistent
+//! shapes are unknown.
 
 use super::slices::axis_slices;
 use super::windows::{conv_transpose, windowed};
 use super::{InferredShapes, Shape};
 use crate::proto::NodeProto;
 
-/// Returns the shapes of a node's outputs in order, as far as they follow from its inputs.
+/// Returns the shapes of a node's outputs in order, as far as its inputs determine them.
 pub(super) fn output_shapes(
     node: &NodeProto,
     known: &InferredShapes,
@@ -198,12 +198,12 @@ pub(super) fn times(dim: Option<u64>, factor: u64) -> Option<u64> {
     dim?.checked_mul(factor)
 }
 
-/// Returns the product of dimensions that are all known.
+/// Returns the product of dimensions if all are known.
 fn product(dims: &[Option<u64>]) -> Option<u64> {
     dims.iter().try_fold(1u64, |p, d| p.checked_mul((*d)?))
 }
 
-/// Returns an axis, which may count from the end, as an index.
+/// Returns the index of an axis, which may count from the end.
 pub(super) fn axis_within(axis: i64, rank: usize) -> Option<usize> {
     let from_end = if axis < 0 { rank as i64 } else { 0 };
     let axis = usize::try_from(axis.checked_add(from_end)?).ok()?;
@@ -279,7 +279,7 @@ fn reshape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
 fn squeeze(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
     let shape = known.shape(node.input_name(0)?)?;
     let Some(axes) = known.setting(node, "axes", 1) else {
-        // without axes every 1 goes, which takes knowing them all
+        // without axes every 1 is removed, so all must be known
         let all = shape.iter().all(Option::is_some) && node.input_name(1).is_none();
         return all.then(|| shape.iter().copied().filter(|d| *d != Some(1)).collect());
     };
@@ -352,7 +352,7 @@ fn split(node: &NodeProto, known: &InferredShapes) -> Option<Vec<Option<Shape>>>
         Some(_) => return None,
         None if node.input_name(1).is_some() => vec![None; parts],
         None => {
-            // equal parts, the last one smaller where it does not divide
+            // equal parts, the last one smaller if the size is not divisible
             let part = shape[axis].map(|d| d.div_ceil(parts as u64));
             let last = shape[axis]
                 .zip(part)

@@ -1,4 +1,4 @@
-//! The part of a shape that Slice keeps.
+//! Infers the shape of a Slice's output.
 
 use std::ops::Range;
 
@@ -6,18 +6,18 @@ use super::InferredShapes;
 use super::operators::{axis_within, div_ceil};
 use crate::proto::NodeProto;
 
-/// The indices that a Slice keeps of one axis.
+/// The indices of one axis that a Slice keeps.
 pub(crate) struct AxisSlice {
     pub axis: usize,
     pub start: i64,
     pub end: i64,
     pub step: i64,
-    /// `None` if the axis's size is not known.
+    /// `None` if the size of the axis is unknown.
     pub length: Option<u64>,
 }
 
 impl AxisSlice {
-    /// Returns the indices that are kept of an axis of `count`; `None` if the step is zero.
+    /// Returns the indices kept of an axis of size `count`; `None` if the step is zero.
     pub fn indices(&self, count: usize) -> Option<Vec<usize>> {
         let count = i128::try_from(count).ok()?;
         let last = if self.step < 0 { count - 1 } else { count };
@@ -79,7 +79,7 @@ pub(crate) fn slice_of_list(
     Some(from..from.checked_add(usize::try_from(slice.length?).ok()?)?)
 }
 
-/// Returns an index, which may count from the end, brought into `low..=high`.
+/// Returns an index, which may count from the end, clamped to `low..=high`.
 fn clamp_index(index: i64, length: i128, low: i128, high: i128) -> i128 {
     let index = i128::from(index);
     let index = if index < 0 { index + length } else { index };

@@ -1,10 +1,10 @@
-//! The shapes that come out of operators with a window: convolution and pooling.
+//! The output shapes of operators with a window: convolution and pooling.
 
 use super::Shape;
 use super::operators::{div_ceil, times};
 use crate::proto::NodeProto;
 
-/// Returns a convolution's or a pooling's output: `[N, channels, ...]`.
+/// Returns the output shape of a convolution or pooling: `[N, channels, ...]`.
 pub(super) fn windowed(
     node: &NodeProto,
     input: &[Option<u64>],
@@ -24,8 +24,8 @@ pub(super) fn windowed(
     Some(shape)
 }
 
-/// Returns how many positions a window takes along one side. The numbers come from 64-bit attributes, so
-/// that no step overflows 128 bits.
+/// Returns the number of positions of a window along one side. The numbers come from 64-bit
+/// attributes, so no step overflows 128 bits.
 fn window_positions(
     node: &NodeProto,
     axis: usize,
@@ -50,7 +50,7 @@ fn window_positions(
     let mut steps = room / stride;
     if node.int("ceil_mode", 0) != 0 {
         steps = div_ceil(room, stride);
-        // a window that would begin in the padding behind the input is left out
+        // a window that would begin in the padding after the input does not count
         if steps * stride >= side + before {
             steps -= 1;
         }

@@ -1,16 +1,17 @@
-//! Whether a model's outputs are numbers that mean something. Every value is looked at, not only those that make a box: a
-//! score that is no number is above no threshold, and would pass for an image without objects.
+//! Checks that a model's outputs are valid numbers. It checks every value, not only those that form
+//! a box: NaN exceeds no threshold, so an invalid output would look like an image without objects.
 
 use std::ops::RangeInclusive;
 
 use shuffledet_infer::BadOutput;
 
-/// Half precision and fast approximations leave [0, 1] by no more than this; such a score counts as 0 or 1.
+/// Half precision and fast approximations exceed [0, 1] by at most this; such a score counts as 0
+/// or 1.
 const SLACK: f32 = 1e-3;
 pub const LOWEST_SCORE: f32 = -SLACK;
 const SCORES: RangeInclusive<f32> = LOWEST_SCORE..=1.0 + SLACK;
 
-/// Fails unless each of `scores`, of which the first is at `offset` of output `output`, is in [0, 1].
+/// Fails unless each of `scores` is in [0, 1]. The first is at `offset` of output `output`.
 pub fn check_scores(scores: &[f32], output: usize, offset: usize) -> Result<(), BadOutput> {
     check(scores, output, offset, "a score in [0, 1]", |score| {
         SCORES.contains(&score)
@@ -22,7 +23,7 @@ pub fn check_finite(values: &[f32], output: usize, offset: usize) -> Result<(), 
     check(values, output, offset, "a finite number", f32::is_finite)
 }
 
-/// Values are taken in blocks without a branch for each, so that the compiler uses vectors.
+/// Checks values in blocks without a branch for each, so that the compiler can vectorise.
 fn check(
     values: &[f32],
     output: usize,
@@ -36,7 +37,7 @@ fn check(
             continue;
         }
         let bad = values.iter().position(|&value| !good(value));
-        // the block has one, or the fold would not have said so
+        // the fold has found one in this block
         let within = bad.unwrap_or_default();
         return Err(BadOutput {
             output,

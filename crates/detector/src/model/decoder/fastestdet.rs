@@ -1,5 +1,6 @@
-//! FastestDet (github.com/dog-qiuqiu/FastestDet): one output, 1 x (5 + classes) x rows x columns. The channels are
-//! objectness, centre offset x and y, width, height, classes; objectness and classes are probabilities already.
+//! FastestDet (github.com/dog-qiuqiu/FastestDet). Its one output is 1 x (5 + classes) x rows x
+//! columns. The channels are objectness, centre offset x and y, width, height, classes; objectness
+//! and classes are probabilities.
 
 use super::checks::{check_finite, check_scores};
 use shuffledet_core::{BBox, Detection};
@@ -9,7 +10,7 @@ const STRIDE: u32 = 16;
 /// The score is objectness^0.6 times class^0.4.
 const OBJECTNESS_POWER: f32 = 0.6;
 const CLASS_POWER: f32 = 0.4;
-/// Room for rounding where a bound is computed by other roads than the score itself.
+/// Allows for rounding where a bound is computed in another way than the score itself.
 const SLACK: f32 = 0.999;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! From a detector's raw outputs to scored boxes in pixels of its input.
+//! Decodes a detector's raw outputs into scored boxes in pixels of its input.
 
 mod checks;
 mod fastestdet;
@@ -12,11 +12,11 @@ use nanodet::NanoDet;
 use shuffledet_core::Detection;
 use shuffledet_infer::{BadOutput, ShapeMismatch};
 
-/// A way of encoding boxes in output tensors.
+/// The encoding of boxes in output tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
-    /// FastestDet: one grid of stride 16, objectness apart from classes.
+    /// FastestDet: one grid of stride 16, with objectness separate from classes.
     FastestDet,
     /// NanoDet: strides 8, 16 and 32, sides as distributions over 8 distances.
     NanoDet,
@@ -30,8 +30,9 @@ pub enum OutputDecoder {
 }
 
 impl OutputDecoder {
-    /// For an input of `input` (width, height) pixels and `classes` labels. `shapes` are the model's own outputs in
-    /// its order, -1 where a dimension is not fixed; they are checked against what the family gives.
+    /// Creates a decoder for an input of `input` (width, height) pixels and `classes` labels.
+    /// Checks `shapes`, the shapes of the model's outputs in their order (-1 for a dimension that
+    /// is not fixed), against those of the family.
     pub fn new(
         family: Family,
         input: (u32, u32),
@@ -67,7 +68,7 @@ impl OutputDecoder {
         Ok(decoder)
     }
 
-    /// For the outputs of `model`, with the number of values in each.
+    /// Creates a decoder for the outputs of `model`, and returns the number of values in each.
     pub fn for_model(
         model: &ModelDescription,
         shapes: &[Vec<i64>],
@@ -78,7 +79,7 @@ impl OutputDecoder {
         Ok((decoder, lengths))
     }
 
-    /// The number of values in each output.
+    /// Returns the number of values in each output.
     pub fn output_lengths(&self) -> Vec<usize> {
         let shapes = match self {
             OutputDecoder::FastestDet(decoder) => decoder.output_shapes(),
@@ -90,18 +91,18 @@ impl OutputDecoder {
             .collect()
     }
 
-    /// Whether boxes are clipped to the image before suppression, not after: so its authors do, and the two differ
-    /// for objects at the edge.
+    /// Whether boxes are clipped to the image before suppression, as the model's authors do it. The
+    /// order matters for objects at the edge.
     pub fn clips_before_suppression(&self) -> bool {
         matches!(self, OutputDecoder::NanoDet(_))
     }
 
-    /// Appends every box whose best class scores more than `threshold(class)` to `found`, in the order of the
-    /// anchors. `outputs` have the lengths of [`OutputDecoder::output_lengths`]; `least` is a lower bound of all
-    /// thresholds, to discard by before the costly part.
+    /// Appends every box whose best class scores more than `threshold(class)` to `found`, in the
+    /// order of the anchors. `outputs` have the lengths of [`OutputDecoder::output_lengths`].
+    /// `least` is a lower bound of all thresholds, for discarding boxes early.
     ///
     /// # Errors
-    /// A value is no finite number, or a score not in [0, 1], whether or not it would make a box.
+    /// A value is not finite, or a score is not in [0, 1], even if it would form no box.
     pub fn decode(
         &self,
         outputs: &[&[f32]],
@@ -118,7 +119,8 @@ impl OutputDecoder {
     }
 }
 
-/// The index and value of the greatest element; the first of equals, as `numpy.argmax`. (0, -inf) of nothing.
+/// Returns the index and value of the greatest element, the first of equals, like `numpy.argmax`;
+/// (0, -inf) without elements.
 fn best(scores: impl Iterator<Item = f32>) -> (usize, f32) {
     let first = (0, f32::NEG_INFINITY);
     scores.enumerate().fold(

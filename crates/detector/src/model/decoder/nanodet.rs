@@ -1,6 +1,7 @@
-//! NanoDet (github.com/RangiLyu/nanodet), as exported by the OpenCV model zoo: class probabilities of strides 8, 16
-//! and 32 (1 x anchors x classes each), then the sides (1 x anchors x 32 each): left, top, right, bottom, each a
-//! distribution over 8 distances in strides (Generalized Focal Loss, Li et al., 2020).
+//! NanoDet (github.com/RangiLyu/nanodet), as exported by the OpenCV model zoo. Outputs: class
+//! probabilities of strides 8, 16 and 32 (1 x anchors x classes each), then the sides (1 x anchors
+//! x 32 each): left, top, right, bottom, each a distribution over 8 distances in strides
+//! (Generalized Focal Loss, Li et al., 2020).
 
 use super::checks::{LOWEST_SCORE, check_finite, check_scores};
 use shuffledet_core::{BBox, Detection};
@@ -46,7 +47,7 @@ impl NanoDet {
         found: &mut Vec<Detection>,
     ) -> Result<(), BadOutput> {
         let (scores, sides) = outputs.split_at(STRIDES.len());
-        // infinite where no class is wanted, which is no reason to let more than 1 pass
+        // infinite if no class is selected; a score above 1 is still an error
         let least = least.min(1.0);
         for (index, sides) in sides.iter().enumerate() {
             check_finite(sides, STRIDES.len() + index, 0)?;
@@ -58,7 +59,7 @@ impl NanoDet {
                 .chunks_exact(self.classes)
                 .zip(sides.chunks_exact(4 * DISTANCES));
             for (anchor, (scores, sides)) in anchors.enumerate() {
-                // nearly every anchor ends here, so without a branch for each class; what is no number is not below
+                // nearly every anchor ends here, so there is no branch per class; NaN is not below
                 let is_below = |score: f32| (score <= least) & (score >= LOWEST_SCORE);
                 if scores
                     .iter()
@@ -92,7 +93,7 @@ impl NanoDet {
     }
 }
 
-/// The mean distance under the softmax of `logits`.
+/// Returns the mean distance under the softmax of `logits`.
 fn expected(logits: &[f32]) -> f32 {
     let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let (mut sum, mut weighted) = (0.0, 0.0);

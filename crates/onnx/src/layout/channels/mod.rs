@@ -1,7 +1,8 @@
-//! Which operation computes each channel and which operations read it.
+//! Maps each channel to the operation that computes it and the operations that read it.
 //!
-//! A value is followed while it is a rearrangement of computed channels: through Concat, Split, Slice and Gather along
-//! channels, and through Reshape and Transpose that leave height and width alone.
+//! A value is followed as long as it is a rearrangement of computed channels: through Concat,
+//! Split, Slice and Gather along channels, and through Reshape and Transpose that keep height and
+//! width.
 
 mod operations;
 
@@ -16,10 +17,10 @@ use crate::OnnxModel;
 use crate::proto::NodeProto;
 use crate::shapes::InferredShapes;
 
-/// Operators that [`Mover`] follows where it can.
+/// Operators that [`Mover`] follows if possible.
 const MOVING_OPERATORS: [&str; 6] = ["Concat", "Gather", "Reshape", "Slice", "Split", "Transpose"];
 
-/// A node that computes, in contrast to one that only moves channels.
+/// A node that computes values, as opposed to one that only moves channels.
 pub(super) struct Operation<'a> {
     pub node: &'a NodeProto,
     pub kind: OperationKind<'a>,
@@ -27,18 +28,21 @@ pub(super) struct Operation<'a> {
 
 /// How an operation depends on the order of its channels.
 pub(super) enum OperationKind<'a> {
-    /// A convolution over all channels, with the activation that alone reads it, if there is one.
+    /// A convolution over all channels, with the activation that is its only reader, if there is
+    /// one.
     DenseConv {
         activation: Option<&'a NodeProto>,
         reads: Vec<Channel>,
         writes: ImageTensor<'a>,
     },
-    /// An operator that computes each channel from the same one of its input, such as a depthwise convolution.
+    /// An operator that computes each channel from the same channel of its input, such as a
+    /// depthwise convolution.
     PerChannel {
         reads: Vec<Channel>,
         writes: ImageTensor<'a>,
     },
-    /// Any other operator, which needs the original order. By input: its channels, if they are followed.
+    /// Any other operator, which needs the original order. By input: its channels, if they are
+    /// followed.
     OrderDependent {
         reads: Vec<Option<Vec<Channel>>>,
         writes: Vec<ImageTensor<'a>>,
@@ -60,7 +64,7 @@ pub struct UnfollowedMove {
     pub blocked: Blocked,
 }
 
-/// The flow of channels through a network: its operations and who reads what they write.
+/// The flow of channels through a network: its operations and the readers of their results.
 pub(super) struct ChannelFlow<'a> {
     pub input: ImageTensor<'a>,
     /// In the order of the graph.
@@ -74,10 +78,10 @@ pub(super) struct ChannelFlow<'a> {
     pub unfollowed: Vec<UnfollowedMove>,
 }
 
-/// Follows every channel from the operation that writes it to those that read it.
+/// Follows every channel from the operation that writes it to the operations that read it.
 ///
 /// # Errors
-/// The first thing that the network has and that cannot be followed.
+/// The first construct of the network that cannot be followed.
 pub(super) fn follow(model: &OnnxModel) -> Result<ChannelFlow<'_>, NotArranged> {
     let shapes = InferredShapes::infer(model);
     let mut follower = Follower::new(model, &shapes)?;
@@ -95,7 +99,7 @@ struct Follower<'a, 's> {
     constants: HashSet<&'a str>,
     readers_of_value: HashMap<&'a str, Vec<usize>>,
     views: HashMap<&'a str, ChannelView>,
-    /// Activations that belong to the convolution before them.
+    /// Activations that belong to the preceding convolution.
     absorbed: HashSet<usize>,
     flow: ChannelFlow<'a>,
 }
@@ -229,7 +233,8 @@ impl<'a, 's> Follower<'a, 's> {
         self.flow.operations.push(Operation { node, kind });
     }
 
-    /// Takes a node as an operation that needs its inputs as they were. `blocked` is why it is no move of channels.
+    /// Adds a node as an operation that needs its inputs in the original order. `blocked` is why
+    /// the node is not a move of channels.
     fn add_order_dependent(
         &mut self,
         node: &'a NodeProto,
@@ -256,7 +261,7 @@ impl<'a, 's> Follower<'a, 's> {
             let node = NodeLabel::new(node);
             self.flow.unfollowed.push(UnfollowedMove { node, blocked });
         }
-        // what is no image tensor is not followed any further
+        // values that are not image tensors are not followed
         let writes = node
             .output
             .iter()
@@ -281,7 +286,7 @@ impl<'a, 's> Follower<'a, 's> {
             }
             self.flow.outputs.push((&output.name, view.channels));
         }
-        // an operation that computes channel by channel passes the order of its input on
+        // an operation that computes channel by channel passes on the order of its input
         let ChannelFlow {
             operations, fixed, ..
         } = &mut self.flow;

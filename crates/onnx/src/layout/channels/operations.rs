@@ -1,10 +1,11 @@
-//! Which kind of operation a node is.
+//! Determines the kind of operation of a node.
 
 use super::Follower;
 use crate::proto::NodeProto;
 
 impl<'a> Follower<'a, '_> {
-    /// Returns whether a convolution with constant weights reads all of `channels` for each of its outputs.
+    /// Returns whether a convolution with constant weights reads all of `channels` for each of its
+    /// outputs.
     pub(super) fn is_dense_conv(&self, node: &NodeProto, channels: usize) -> bool {
         self.constant_weights(node).is_some_and(|dims| {
             node.int("group", 1) == 1 && dims[1] == channels as u64 && node.output.len() == 1
@@ -21,7 +22,8 @@ impl<'a> Follower<'a, '_> {
         (is_constant(1) && is_constant(2)).then_some(dims.try_into().ok()?)
     }
 
-    /// Returns whether a node computes each of its `channels` from the same one of its first input.
+    /// Returns whether a node computes each of its `channels` from the same channel of its first
+    /// input.
     pub(super) fn is_per_channel(&self, node: &NodeProto, channels: usize) -> bool {
         if !node.in_default_domain() || node.output.len() != 1 {
             return false;
@@ -31,7 +33,7 @@ impl<'a> Follower<'a, '_> {
             .shapes
             .full_shape(&node.output[0])
             .is_some_and(same_count);
-        // of these, nothing but the first input depends on the number of channels
+        // only the first input of these operators depends on the number of channels
         result
             && match node.op_type.as_str() {
                 "Conv" => {
@@ -50,7 +52,8 @@ impl<'a> Follower<'a, '_> {
             }
     }
 
-    /// Returns the activation that alone reads what a convolution writes, and marks it as part of that convolution.
+    /// Returns the activation that is the only reader of a convolution's result, and marks it as
+    /// part of that convolution.
     pub(super) fn own_activation(&mut self, conv: &NodeProto) -> Option<&'a NodeProto> {
         let output = conv.output[0].as_str();
         let is_output = self.model.graph.output.iter().any(|o| o.name == output);

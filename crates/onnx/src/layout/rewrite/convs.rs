@@ -1,11 +1,11 @@
-//! Convolutions with the rows and columns of their weights in another order.
+//! Writes convolutions with reordered rows and columns of weights.
 
 use super::GraphWriter;
 use crate::layout::limits::MAX_WEIGHTS;
 use crate::layout::not_arranged::{NodeLabel, NotArranged};
 use crate::proto::{NodeProto, TensorProto};
 
-/// A convolution over all channels and where its input lies.
+/// A convolution over all channels, and the position of its input.
 pub(super) struct ConvSource<'a> {
     pub node: &'a NodeProto,
     pub activation: Option<&'a NodeProto>,
@@ -15,7 +15,8 @@ pub(super) struct ConvSource<'a> {
 }
 
 impl GraphWriter<'_> {
-    /// Writes the convolution with those rows of its weights, and zeros for the others, as `output`.
+    /// Writes the convolution with those rows of its weights, and zeros for the others, as
+    /// `output`.
     pub(super) fn write_conv(
         &mut self,
         conv: &ConvSource<'_>,
@@ -65,7 +66,7 @@ impl GraphWriter<'_> {
         Ok(())
     }
 
-    /// Gives `copy`, a depthwise convolution, those rows of the weights of `node`.
+    /// Reorders the weights of `node` into `copy`, a depthwise convolution, by those rows.
     pub(super) fn order_depthwise(
         &mut self,
         node: &NodeProto,
@@ -144,7 +145,7 @@ impl<'a> GraphWriter<'a> {
     }
 }
 
-/// Returns room for weights of that shape; `None` if no convolution has so many.
+/// Returns zeroed weights of that shape; `None` if there are more than any convolution has.
 fn zeros(shape: [usize; 3]) -> Option<Vec<f32>> {
     let count = shape
         .iter()

@@ -1,4 +1,4 @@
-//! The same operations on channels grouped by who reads them.
+//! Rewrites the operations on channels grouped by their readers.
 
 mod convs;
 
@@ -11,16 +11,17 @@ use crate::OnnxModel;
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use convs::ConvSource;
 
-/// ONNX Runtime blocks the input of a convolution only if the number of channels is a multiple of this.
+/// ONNX Runtime only blocks the input of a convolution if the number of channels is a multiple of
+/// this.
 const ALIGNMENT: usize = 4;
 
-/// Operator sets from this on give Split its lengths as an input.
+/// From this operator set on, Split has its lengths as an input.
 const SPLIT_BY_INPUT: i64 = 13;
 
 /// A tensor of the new graph.
 struct NewTensor {
     name: String,
-    /// In order; `None` for a channel of zeros, or of values that nobody reads.
+    /// In order; `None` for a channel of zeros, or of values without a reader.
     channels: Vec<Option<Channel>>,
     size: [u64; 2],
 }
@@ -93,12 +94,12 @@ struct GraphWriter<'a> {
     /// Channels in a block of ONNX Runtime's layout.
     block: usize,
     opset: i64,
-    /// Initializers of the old graph by name.
+    /// Initializers of the original graph by name.
     constants: HashMap<&'a str, &'a TensorProto>,
     tensors: Vec<NewTensor>,
-    /// By channel: the index of the tensor that holds it.
+    /// By channel: the index of its tensor.
     tensor_of: Vec<usize>,
-    /// Concatenations written so far, by the tensors in them and the number of zero channels behind.
+    /// Concatenations written so far, by their tensors and the number of zero channels at the end.
     concats: HashMap<(Vec<usize>, usize), usize>,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
@@ -130,7 +131,8 @@ impl GraphWriter<'_> {
         }
     }
 
-    /// Writes a convolution that reads its channels as they lie, and writes them grouped by reader.
+    /// Writes a convolution that reads its channels in the order of storage, and writes them
+    /// grouped by reader.
     fn dense_conv(
         &mut self,
         node: &NodeProto,
@@ -189,7 +191,8 @@ impl GraphWriter<'_> {
         Ok(())
     }
 
-    /// Writes an operator that computes each channel by itself, on channels as they lie.
+    /// Writes an operator that computes each channel separately, on channels in the order of
+    /// storage.
     fn per_channel(
         &mut self,
         node: &NodeProto,
@@ -225,8 +228,9 @@ impl GraphWriter<'_> {
             .collect()
     }
 
-    /// Returns a tensor that holds all of `channels`, perhaps among others. If it takes several to be concatenated, zeros
-    /// fill it up to a number of channels that ONNX Runtime can block.
+    /// Returns a tensor that has all of `channels`, possibly among others. If several tensors must
+    /// be concatenated, zeros fill the result up to a number of channels that ONNX Runtime can
+    /// block.
     fn tensor_with(&mut self, channels: &[Channel]) -> usize {
         let mut parts: Vec<usize> = channels
             .iter()
@@ -244,7 +248,7 @@ impl GraphWriter<'_> {
         self.concat(parts, zeros)
     }
 
-    /// Returns the tensor of all the channels of `parts`, of which there is one at least, and `zeros` behind.
+    /// Returns the tensor with all channels of `parts`, at least one, followed by `zeros`.
     fn concat(&mut self, parts: Vec<usize>, zeros: usize) -> usize {
         if let ([one], 0) = (&parts[..], zeros) {
             return *one;
@@ -277,7 +281,7 @@ impl GraphWriter<'_> {
         tensor
     }
 
-    /// Returns the name of a constant of that many channels of zeros.
+    /// Returns the name of a constant with that many channels of zeros.
     fn zero_channels(&mut self, channels: usize, [height, width]: [u64; 2]) -> String {
         let name = format!("layout/zeros/{channels}x{height}x{width}");
         if !self.initializers.iter().any(|tensor| tensor.name == name) {
@@ -309,7 +313,7 @@ impl GraphWriter<'_> {
             return found.name.clone();
         }
         let at: HashMap<_, _> = found.channels.iter().zip(0i64..).collect();
-        // each channel is in the tensor, which was concatenated of those that hold them
+        // each channel is in the tensor, which was concatenated from the tensors with them
         let indices: Vec<i64> = channels
             .iter()
             .filter_map(|&c| at.get(&Some(c)).copied())
@@ -352,7 +356,7 @@ impl GraphWriter<'_> {
         });
     }
 
-    /// Takes note of a tensor that keeps its name and its order.
+    /// Records a tensor that keeps its name and its order.
     fn add_image(&mut self, image: &ImageTensor<'_>) {
         self.add(NewTensor {
             name: image.name.to_owned(),
