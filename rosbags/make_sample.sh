@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes rosbags/solid_white_right, the sample recording, from a dashcam clip of nine seconds. Does nothing where it is
-# there. SHUFFLEDET is the binary to use (default: the release build).
+# Makes rosbags/solid_white_right, the sample recording, from a dashcam clip of nine seconds, unless it exists.
+# SHUFFLEDET is the binary to use (default: the release build).
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/../scripts/common.sh"
 
 shuffledet=${SHUFFLEDET:-$TARGET/release/shuffledet}
 bag=$ROOT/rosbags/solid_white_right
-# metadata.yaml is the last thing that import writes
+# import writes metadata.yaml last
 [ -f "$bag/metadata.yaml" ] && exit
 [ -x "$shuffledet" ] || fail "$shuffledet" 'make build'
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Replay against its plain Python equivalent on one recording, in turn; the bare model in other engines; the live node,
-# where there is a ROS 2; then the criterion benchmarks of single stages.
-# BAG is another MCAP recording of compressed images; RUNS is how often each is measured (default 3; the best counts).
+# Measures replay and its plain Python equivalent on one recording, in turn; the bare model in other engines; the live
+# node, if there is a ROS 2; then single stages with criterion.
+#   BAG     another MCAP recording of compressed images
+#   RUNS    the number of runs of replay and Python (default 3; the best counts)
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -20,7 +21,7 @@ python=$DEPS/venv/bin/python
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# figure KEY: that number of the JSON object on standard input
+# figure KEY: prints that number of the JSON object on standard input
 figure() { "$python" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 best() { sort -g | tail -n 1; }
 
@@ -44,13 +45,13 @@ echo
 
 engines=$DEPS/engines requirements=benches/peers/requirements.txt
 if ! cmp -s "$requirements" "$engines/.installed-from"; then
-    say "installing the engines of $requirements into .deps/engines (to compare the bare model with)"
+    say "installing the engines of $requirements into .deps/engines, to compare the bare model with"
     rm -rf "$engines"
     if "$python" -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps --only-binary=:all: \
         --target "$engines" -r "$requirements" >&2; then
         cp "$requirements" "$engines/.installed-from"
     else
-        say '  they cannot be installed; going on with those that are here'
+        say '  they cannot be installed; continuing with those that are here'
     fi
 fi
 for model in fastestdet_352 nanodet_m_416; do
@@ -60,7 +61,7 @@ for model in fastestdet_352 nanodet_m_416; do
 done
 
 if use_ros; then
-    say 'the live node, from publish to detections'
+    say 'measuring the live node, from publish to detections'
     cargo build --release --locked --features ros
     for model in fastestdet_352 nanodet_m_416; do
         "$(ros_interpreter)" benches/live/latency.py rosbags/solid_white_right --model "$model" --bin "$TARGET/release"

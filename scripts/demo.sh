@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh clone to detections in a recording, and from a camera's topic by the live node.
+# Takes a fresh clone to detections in a recording, and to detections of the live node on a camera topic.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -19,7 +19,7 @@ if use_ros; then
     printf '\nThe live node, on ROS 2 %s:\n' "$ROS_DISTRO"
     "$(ros_interpreter)" scripts/demo_node.py rosbags/solid_white_right --node "$TARGET/release/shuffledet_node"
 else
-    printf '\nNo ROS 2 here, and none can be installed: the live node was not shown.\n'
+    printf '\nThere is no ROS 2, and none can be installed: the live node was not shown.\n'
 fi
 
 cat <<END
@@ -29,5 +29,5 @@ Written:
   demo/frames/                         every frame with its boxes, as JPEG
   demo/detections.json                 the detections, as COCO results
   demo/detections/detections.mcap      the detections as ROS 2 messages; metadata.yaml beside it
-  rosbags/solid_white_right/           the recording itself
+  rosbags/solid_white_right/           the input recording
 END

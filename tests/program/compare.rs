@@ -97,7 +97,7 @@ fn a_run_again_is_no_different_and_a_worse_one_is_worse() {
         "{text}"
     );
     let page = fs::read_to_string(&report).unwrap();
-    assert!(page.contains("What appeared") && page.contains("data:image/jpeg;base64,"));
+    assert!(page.contains("Detections that appeared") && page.contains("data:image/jpeg;base64,"));
     for outside in ["http:", "https:", "url(", "<script src"] {
         assert!(!page.contains(outside), "{outside}");
     }

@@ -114,7 +114,7 @@ impl<'a> Page<'a> {
                 "{} against {}",
                 comparison.b.model.name, comparison.a.model.name
             ),
-            headline: format!("B against A on {both} that both have."),
+            headline: format!("B compared with A on {both} in common."),
             key_figures: key_figures(comparison),
             sha256: [&comparison.a, &comparison.b]
                 .map(|run| run.model.sha256.chars().take(12).collect()),
@@ -179,8 +179,8 @@ fn key_figures(comparison: &Comparison) -> Vec<(String, &'static str)> {
     }
     let mut stages = comparison.latency.iter();
     if let Some(row) = stages.find(|row| row.stage == Stage::Total) {
-        figures.push((figure(row.test.median_a), "ms an image, A"));
-        figures.push((figure(row.test.median_b), "ms an image, B"));
+        figures.push((figure(row.test.median_a), "ms per image, A"));
+        figures.push((figure(row.test.median_b), "ms per image, B"));
     }
     figures
 }
@@ -280,7 +280,7 @@ mod tests {
             generated_at,
         };
         let page = render(&report).unwrap();
-        assert!(!page.contains("<img src=x") && page.contains("image not at hand"));
+        assert!(!page.contains("<img src=x") && page.contains("image not available"));
         assert_eq!(page.matches("</script>").count(), 1);
         let colour = false;
         let table = ComparisonTable { comparison, colour };

@@ -42,7 +42,7 @@ impl ComparisonTable<'_> {
         style.fact(f, "A", &run(&comparison.a))?;
         style.fact(f, "B", &run(&comparison.b))?;
         let both = counted(comparison.images.both as u64, "image");
-        style.fact(f, "compared", &format!("{both} that both have"))?;
+        style.fact(f, "compared", &format!("{both} in common"))?;
         for (i, difference) in comparison.differences.iter().enumerate() {
             let [a, b] = difference.values();
             let name = if i == 0 { "differs" } else { "" };
@@ -138,7 +138,7 @@ impl ComparisonTable<'_> {
     fn changes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changes = &self.comparison.changes;
         let n = |count: usize| self::count(count as u64);
-        let head = format!("detections over {}", changes.score_threshold);
+        let head = format!("detections above {}", changes.score_threshold);
         writeln!(f, "\n{}", self.style().paint(BOLD, &head))?;
         let rows = [
             ("unchanged", changes.unchanged, None),
@@ -148,7 +148,7 @@ impl ComparisonTable<'_> {
         ];
         for (name, all, right) in rows {
             let right = right.map_or(String::new(), |right| {
-                format!("  {} of them right", n(right))
+                format!("  {} of them correct", n(right))
             });
             writeln!(f, "{name:<LONGEST_NAME$}{:>8}{right}", n(all))?;
         }

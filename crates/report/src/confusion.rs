@@ -53,11 +53,11 @@ impl Matrix {
                         share: (100 * n / all.max(1)) as u32,
                         hit: row == column,
                         title: match (row == background, column == background) {
-                            (true, _) => format!("{} found as {found} where nothing is", count(n)),
+                            (true, _) => format!("{} detected as {found} without an object", count(n)),
                             (false, true) => {
                                 format!("{} of {} {label} not found", count(n), count(all))
                             }
-                            _ => format!("{} of {} {label} found as {found}", count(n), count(all)),
+                            _ => format!("{} of {} {label} detected as {found}", count(n), count(all)),
                         },
                     });
                 MatrixRow {
@@ -158,12 +158,12 @@ mod tests {
         assert_eq!(
             titles[..2],
             [
-                "1 of 2 class 1 found as class 1",
-                "0 of 2 class 1 found as class 0"
+                "1 of 2 class 1 detected as class 1",
+                "0 of 2 class 1 detected as class 0"
             ]
         );
         assert_eq!(titles[2], "1 of 2 class 1 not found");
-        assert_eq!(titles[6], "0 found as class 1 where nothing is");
+        assert_eq!(titles[6], "0 detected as class 1 without an object");
         assert_eq!(matrix.rows[0].cells[0].share, 50);
     }
 }

@@ -313,7 +313,7 @@ fn key_figures(evaluation: &Evaluation) -> Vec<(String, &'static str)> {
         (figure(evaluation.throughput.fps), "images per second"),
     ];
     if let Some(total) = evaluation.latency_ms.get(&shuffledet_core::Stage::Total) {
-        figures.push((figure(total.p99), "ms of work an image, p99"));
+        figures.push((figure(total.p99), "ms of processing per image, p99"));
     }
     figures
 }

@@ -240,7 +240,7 @@ pub(super) fn band_name(band: &DistanceBand) -> String {
     match (band.from_m, band.to_m) {
         (Some(from), Some(to)) => format!("{from} to {to} m"),
         (Some(from), None) => format!("over {from} m"),
-        (None, _) => "not on ground".to_owned(),
+        (None, _) => "no distance".to_owned(),
     }
 }
 

@@ -258,11 +258,11 @@ fn key_figures(
     let of = |wanted| quantiles.iter().find(|(stage, _)| *stage == wanted);
     let mut figures = vec![(figure(summary.fps), "frames per second")];
     if let Some((_, infer)) = of(Stage::Infer) {
-        figures.push((figure(infer.p50), "ms to infer, median"));
+        figures.push((figure(infer.p50), "ms of inference, median"));
     }
     if let Some((_, total)) = of(Stage::Total) {
-        figures.push((figure(total.p50), "ms of work a frame, median"));
-        figures.push((figure(total.p99), "ms of work a frame, p99"));
+        figures.push((figure(total.p50), "ms of processing per frame, median"));
+        figures.push((figure(total.p99), "ms of processing per frame, p99"));
     }
     figures.push((count(detections), "detections"));
     figures

@@ -115,8 +115,8 @@ fn false_positive_request<'a>(
     let object = mistake.object.and_then(|at| record.objects.get(at));
     let other = object.map_or("another", |object| name(object.category_id));
     let reason = match mistake.reason {
-        FalsePositiveReason::Duplicate => "found already".to_owned(),
-        FalsePositiveReason::Localisation => "the box fits badly".to_owned(),
+        FalsePositiveReason::Duplicate => "detected twice".to_owned(),
+        FalsePositiveReason::Localisation => "the box fits poorly".to_owned(),
         FalsePositiveReason::Confusion => format!("is annotated as {other}"),
         FalsePositiveReason::Background => "nothing is annotated there".to_owned(),
     };
@@ -143,10 +143,10 @@ fn miss_request<'a>(
         format!("{} {:.2}", name(detection.category_id), detection.score)
     });
     let reason = match mistake.reason {
-        MissReason::LowScore => format!("scores too little: {found}"),
-        MissReason::Localisation => format!("the box fits badly: {found}"),
-        MissReason::Confusion => format!("found as {found}"),
-        MissReason::NotFound => "nothing was found there".to_owned(),
+        MissReason::LowScore => format!("score too low: {found}"),
+        MissReason::Localisation => format!("the box fits poorly: {found}"),
+        MissReason::Confusion => format!("detected as {found}"),
+        MissReason::NotFound => "nothing was detected there".to_owned(),
     };
     Some(PictureRequest {
         record,

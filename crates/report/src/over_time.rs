@@ -39,7 +39,7 @@ pub fn latency_over_time(timeline: &Timeline, width: f64) -> String {
         &time,
         TOP,
         "total",
-        "total: all the work, ms",
+        "total: processing time, ms",
         |bin| &bin.total,
     );
     let second = TOP + PANEL + PANEL_GAP;
@@ -48,7 +48,7 @@ pub fn latency_over_time(timeline: &Timeline, width: f64) -> String {
         &time,
         second,
         "latency",
-        "latency: waiting included, ms",
+        "latency: including waits, ms",
         |bin| &bin.latency,
     );
     let marks = marks.iter().filter(|(_, n)| n.iter().any(|&n| n > 0));
@@ -266,7 +266,7 @@ pub fn detections_over_time(timeline: &Timeline, legend: &[LegendEntry], width: 
         .map(|entry| format!("{} {}", entry.label, count(entry.count)))
         .collect();
     let description = format!(
-        "Stacked bars over {} of the recording. Detections in all: {}.",
+        "Stacked bars over {} of the recording. Detections in total: {}.",
         time.span_in_words(),
         classes.join(", ")
     );

@@ -96,7 +96,7 @@ pub fn pareto(outcome: &SweepOutcome, width: f64) -> String {
     svg.finish(
         "pareto",
         &title,
-        "Each square is a setting; the line joins those that no other beats.",
+        "Each square is a setting. The line joins the settings that no other setting beats.",
     )
 }
 

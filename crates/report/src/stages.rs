@@ -75,7 +75,7 @@ fn meaning(stage: Stage) -> &'static str {
         Stage::Nms => "non-maximum suppression",
         Stage::Draw => "annotated pictures",
         Stage::Publish => "messages to the sinks",
-        Stage::Total => "all but queue and draw",
+        Stage::Total => "all stages except queue and draw",
         Stage::Latency => "received to published",
     }
 }

@@ -104,7 +104,7 @@ impl<'a> Page<'a> {
                 (fraction(best.f1), "F1"),
                 (fraction(best.precision), "precision"),
                 (fraction(best.recall), "recall"),
-                (fraction(best.ap), "AP of what is left"),
+                (fraction(best.ap), "AP of the remaining detections"),
             ];
             figures.extend(best.latency_ms.map(|ms| (figure(ms.p50), "ms, median")));
             figures
@@ -119,7 +119,7 @@ impl<'a> Page<'a> {
             title: format!("{count_of} on {}", last_part(&outcome.images_in)),
             headline: match best {
                 Some(best) => format!(
-                    "The best in {}: {}",
+                    "Best {}: {}",
                     outcome.objective.name(),
                     parameters(best)
                 ),

@@ -52,11 +52,11 @@ impl fmt::Display for SweepTable<'_> {
         }
         if order.len() > SHOWN {
             let more = counted((order.len() - SHOWN) as u64, "setting");
-            writeln!(f, "… and {more} more, all of them beaten or worse")?;
+            writeln!(f, "… and {more} more, which others beat")?;
         }
         writeln!(
             f,
-            "* best  | beaten by none in {} and latency",
+            "* best  | no other beats it in {} and latency",
             outcome.objective.name()
         )?;
         self.best(f, style)
