@@ -69,7 +69,7 @@ impl Selected {
         }
         if wanted.is_empty() {
             let reasons = all.unreadable.iter();
-            let reasons = reasons.map(|t| format!("left out {}: {}", t.topic, t.why));
+            let reasons = reasons.map(|t| format!("{}: left out: {}", t.topic, t.why));
             selected.left_out.extend(reasons);
             selected.cameras = all.cameras;
             selected.leave_out_measurements(recording)?;

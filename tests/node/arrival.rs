@@ -200,8 +200,15 @@ fn the_rate_is_learnt_from_the_stamps() {
     });
     stop(peer);
     play_on(peer, 5.0, json!("now"));
-    told(peer, "ERROR", &["should, as the camera's stamps told"]);
-    assert!(node.log().contains("should, as the camera's stamps told"));
+    told(
+        peer,
+        "ERROR",
+        &["are expected (estimated from the camera's stamps)"],
+    );
+    assert!(
+        node.log()
+            .contains("are expected (estimated from the camera's stamps)")
+    );
     stop(peer);
 }
 

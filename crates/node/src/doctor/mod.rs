@@ -106,9 +106,7 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
     if publisher.message_type != wanted.message_type {
         let (found, expected) = (&publisher.message_type, wanted.message_type);
         findings.push(Finding {
-            problem: format!(
-                "{node} publishes the wrong type on {topic}: expected {expected}, found {found}"
-            ),
+            problem: format!("{node} publishes {found} on {topic}, expected {expected}"),
             fix: fix_of_type(found, wanted),
         });
         return;
@@ -176,7 +174,7 @@ fn lookalikes(
     let found = found.into_iter().take(MOST_NAMED);
     found
         .map(|(wanted, name)| Finding {
-            problem: format!("{} has no publisher, but {name} has one", wanted.topic),
+            problem: format!("nobody publishes {}, but {name} is published", wanted.topic),
             // as in image_transport, the name for compressed images derives from the raw name
             fix: format!(
                 "start the node with --ros-args -r {}:={}",
@@ -207,7 +205,7 @@ fn nobody(wanted: &[Wanted], published: &[PublishedTopic], around: &Surroundings
         .map(|&(_, name)| name)
         .collect();
     Finding {
-        problem: format!("no publisher on {}", topics.join(" or ")),
+        problem: format!("nobody publishes {}", topics.join(" or ")),
         fix: if !names.is_empty() {
             format!(
                 "images are published on {}: set image_topic to one of them, or remap it",
