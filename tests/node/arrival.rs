@@ -180,7 +180,7 @@ fn few_frames_were_ok() {
         let parts: &[&str] = if level == "OK" {
             &[]
         } else {
-            &["30.0 should, as expected_rate_hz says"]
+            &["30.0 are expected (set by expected_rate_hz)"]
         };
         told(peer, level, parts);
         stop(peer);

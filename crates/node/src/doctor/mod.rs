@@ -290,7 +290,9 @@ mod tests {
         ];
         assert_eq!(
             only(&both(), &other),
-            format!("{nobody}images are published on /zoo/pictures: set image_topic, or remap")
+            format!(
+                "{nobody}images are published on /zoo/pictures: set image_topic to one of them, or remap it"
+            )
         );
     }
 
@@ -308,9 +310,9 @@ mod tests {
         assert_eq!(
             texts(&[asked], &[offered]),
             [
-                "/camera_driver offers reliability best_effort on /image_raw, and reliable is asked for: set the \
+                "/camera_driver offers reliability best_effort on /image_raw, but the node requests reliable: set the \
                  parameter qos_overrides./image_raw.subscription.reliability: best_effort",
-                "/camera_driver offers durability volatile on /image_raw, and transient_local is asked for: set the \
+                "/camera_driver offers durability volatile on /image_raw, but the node requests transient_local: set the \
                  parameter qos_overrides./image_raw.subscription.durability: volatile",
             ]
         );
@@ -325,12 +327,12 @@ mod tests {
         assert_eq!(
             text,
             "/camera_driver publishes std_msgs/msg/String on /image_raw, expected sensor_msgs/msg/Image: set \
-             image_topic to a topic of images, or remap"
+             image_topic to an image topic, or remap it"
         );
         let text = only(&both(), &[published("/image_raw", JPEG, Qos::RESULTS)]);
         assert!(
             text.contains(
-                "expected sensor_msgs/msg/Image: compressed images belong on NAME/compressed"
+                "expected sensor_msgs/msg/Image: compressed images are expected on NAME/compressed"
             ) && text.ends_with("-r /image_raw/compressed:=/image_raw"),
             "{text}"
         );
@@ -384,7 +386,7 @@ mod tests {
         let front = published("/front/image_raw", IMAGE, Qos::IMAGES);
         let alone = text(std::slice::from_ref(&front));
         assert!(!alone.contains("/front/image_raw"), "{alone}");
-        assert!(alone.contains("start the camera's driver"), "{alone}");
+        assert!(alone.contains("start the camera driver"), "{alone}");
         // another name of the front camera's is not the left one, either
         let car = [
             front,
@@ -433,7 +435,7 @@ mod tests {
     fn what_fits_and_is_silent_has_the_big_images_hint() {
         let text = only(&both(), &[published("/image_raw", IMAGE, Qos::RESULTS)]);
         assert!(
-            text.starts_with("/image_raw is published by /camera_driver"),
+            text.starts_with("no messages arrive on /image_raw from /camera_driver"),
             "{text}"
         );
         assert!(

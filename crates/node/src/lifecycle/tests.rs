@@ -206,13 +206,13 @@ fn an_error_is_processed() {
             Transitioned::Failure("again".to_owned()),
             61,
             "finalized",
-            "out of memory; then, dealing with it: again",
+            "out of memory; then the error handling failed: again",
         ),
         (
             Transitioned::Error("again".to_owned()),
             62,
             "finalized",
-            "out of memory; then, dealing with it: again",
+            "out of memory; then the error handling failed: again",
         ),
     ];
     for (id, _, success) in RESULTS {
@@ -277,7 +277,7 @@ fn a_change_under_way_shows_and_keeps_others_out_and_a_panic_ends_it() {
             let refused = lifecycle.change(request).unwrap_err();
             assert!(
                 refused.to_string().ends_with(
-                    "from state configuring: expected that the change under way ends first"
+                    "in state configuring; expected no request until the current change ends"
                 ),
                 "{refused}"
             );
@@ -286,7 +286,7 @@ fn a_change_under_way_shows_and_keeps_others_out_and_a_panic_ends_it() {
         let failed = change.join().unwrap().unwrap_err();
         assert_eq!(
             failed.to_string(),
-            "transition configure (1) failed, and the state is now unconfigured: panicked: the library aborted"
+            "transition configure (1) failed: panicked: the library aborted; the state is now unconfigured"
         );
     });
     assert_eq!(lifecycle.state(), State::Unconfigured);
@@ -301,11 +301,11 @@ fn a_refusal_says_what_is_legal() {
     };
     assert_eq!(
         refused("unconfigured", Request::Label("activate")),
-        "no transition \"activate\" from state unconfigured: expected configure (1) or shutdown (5)"
+        "transition \"activate\" is not possible in state unconfigured; expected configure (1) or shutdown (5)"
     );
     assert_eq!(
         refused("finalized", Request::Id(1)),
-        "no transition 1 from state finalized: expected none, it is the last"
+        "transition 1 is not possible in state finalized; expected no transition, because this state is final"
     );
 }
 
