@@ -108,8 +108,8 @@ impl Selected {
         })
     }
 
-    /// Returns the frames of the topics and warns about topics that are left out. Fails if there is no
-    /// frame.
+    /// Returns the frames of the topics and warns about topics that are left out. Fails if there is
+    /// no frame.
     pub fn filled_source(
         &self,
         recording: &Recording,

@@ -28,8 +28,8 @@ pub struct SubscribeError {
     problem: RosError,
 }
 
-/// Returns the topics on which a camera's images may arrive: one, or raw and compressed if the transport
-/// is `auto`.
+/// Returns the topics on which a camera's images may arrive: one, or raw and compressed if the
+/// transport is `auto`.
 pub fn image_topics(
     camera: usize,
     of: &CameraConfig,
@@ -73,7 +73,8 @@ pub fn message_type(transport: Transport) -> &'static str {
     }
 }
 
-/// Subscribes to a topic. r2r ends the subscription at the first message after the stream is dropped.
+/// Subscribes to a topic. r2r ends the subscription at the first message after the stream is
+/// dropped.
 pub fn subscribe(
     node: &mut r2r::Node,
     topic: &ImageTopic,

@@ -6,7 +6,8 @@ use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::self_test::{self, Probe};
 use shuffledet_infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
 
-/// The expected root mean square of each output on the test card, from `tests/reference/test_card.py`.
+/// The expected root mean square of each output on the test card, from
+/// `tests/reference/test_card.py`.
 const EXPECTED: [(&str, &[f64]); 2] = [
     ("fastestdet_352", &[0.299146918]),
     (

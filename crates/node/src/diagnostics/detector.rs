@@ -106,8 +106,8 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
 /// Minimum share of the model's run time on the provider in use.
 const LEAST_SHARE: f64 = 0.5;
 
-/// Returns the severity: a warning for a less preferred provider; an error for one that failed while
-/// running or computes wrong results.
+/// Returns the severity: a warning for a less preferred provider; an error for one that failed
+/// while running or computes wrong results.
 fn severity(fate: &ProviderFate) -> Level {
     let wrong = fate.cause == Some(Cause::SelfTestFailed);
     if wrong || (fate.failures > 0 && fate.reason.is_some()) {

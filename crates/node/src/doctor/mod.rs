@@ -1,6 +1,7 @@
 //! Finds out why no frame arrives from a camera, based on the topics and their publishers.
 //!
-//! DDS does not connect endpoints with different types or incompatible policies, and reports nothing.
+//! DDS does not connect endpoints with different types or incompatible policies, and reports
+//! nothing.
 
 pub mod candidates;
 
@@ -72,8 +73,9 @@ const MOST_NAMED: usize = 3;
 /// The suffix of topics with compressed images.
 pub(super) const COMPRESSED: &str = "/compressed";
 
-/// Returns the reasons why no frames arrive on any of `wanted`, the alternative topics of one camera.
-/// Returns at least one. `published` has at least the wanted topics and those that [`may_be_meant`].
+/// Returns the reasons why no frames arrive on any of `wanted`, the alternative topics of one
+/// camera. Returns at least one. `published` has at least the wanted topics and those that
+/// [`may_be_meant`].
 pub fn examine(
     wanted: &[Wanted],
     published: &[PublishedTopic],

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::*;
 
-/// design.ros2.org's figure, written down anew: state, number, label, transition state, state after success.
+/// design.ros2.org's figure, written down anew: state, number, label, transition state, state after
+/// success.
 const DESIGN: [(&str, u8, &str, &str, &str); 7] = [
     ("unconfigured", 1, "configure", "configuring", "inactive"),
     ("inactive", 2, "cleanup", "cleaningup", "unconfigured"),
@@ -53,7 +54,8 @@ impl Managed for Scripted {
 
 type Steps = Arc<Mutex<Vec<(u8, &'static str, &'static str)>>>;
 
-/// A lifecycle whose callbacks give `outcomes`, with what they are called for and the steps that it reports.
+/// A lifecycle whose callbacks give `outcomes`, with what they are called for and the steps that it
+/// reports.
 fn scripted(
     outcomes: impl Into<VecDeque<Transitioned>>,
 ) -> (Lifecycle, Arc<Mutex<Vec<&'static str>>>, Steps) {
@@ -147,7 +149,8 @@ fn every_order_of_four_requests_is_followed_or_refused_as_designed() {
     }
 }
 
-/// The state that each callback's failure leads to, and the number of its success; failure and error follow it.
+/// The state that each callback's failure leads to, and the number of its success; failure and
+/// error follow it.
 const RESULTS: [(u8, &str, u8); 7] = [
     (1, "unconfigured", 10),
     (2, "inactive", 20),
