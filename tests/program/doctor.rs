@@ -200,3 +200,22 @@ fn a_model_whose_channels_are_not_arranged_says_why() {
     let reason = json["channel_layout"]["reason"].as_str().unwrap();
     assert!(reason.ends_with(REASON), "{reason}");
 }
+
+#[test]
+fn no_color_was_ignored() {
+    let no_models = tempfile::tempdir().unwrap();
+    let report = |variables: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_shuffledet"))
+            .arg("doctor")
+            .env("SHUFFLEDET_MODEL_DIR", no_models.path())
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .envs(variables.iter().map(|name| (name, "1")))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!report(&[]).contains('\x1b'));
+    assert!(report(&["CLICOLOR_FORCE"]).contains("\x1b[32mOK"));
+    assert!(!report(&["CLICOLOR_FORCE", "NO_COLOR"]).contains('\x1b'));
+}

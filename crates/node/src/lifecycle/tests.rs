@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// design.ros2.org's figure, written down anew: state, number, label, transition state, state after
+/// A copy of design.ros2.org's figure: state, number, label, transition state, state after
 /// success.
 const DESIGN: [(&str, u8, &str, &str, &str); 7] = [
     ("unconfigured", 1, "configure", "configuring", "inactive"),
@@ -17,7 +17,7 @@ const DESIGN: [(&str, u8, &str, &str, &str); 7] = [
     ("active", 7, "shutdown", "shuttingdown", "finalized"),
 ];
 
-/// Does as it is told, in order, and succeeds when it is not told.
+/// Returns the given results in order, then success.
 #[derive(Default)]
 struct Scripted {
     outcomes: VecDeque<Transitioned>,
