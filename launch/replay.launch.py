@@ -44,7 +44,7 @@ def generate_launch_description():
             DeclareLaunchArgument("bag", description="recording to play: a folder or an .mcap file"),
             DeclareLaunchArgument("rate", default_value="1.0", description="playback speed as a multiple of real time"),
             DeclareLaunchArgument(
-                "delay", default_value="3.0", description="seconds to wait before playing, while the node loads its model"
+                "delay", default_value="3.0", description="seconds to wait before playing while the model loads"
             ),
             node,
             player,

@@ -11,7 +11,7 @@ from launch_ros.substitutions import FindPackageShare
 DEFAULT_PARAMS = PathJoinSubstitution([FindPackageShare("shuffledet"), "config", "shuffledet.yaml"])
 
 ARGUMENTS = [
-    DeclareLaunchArgument("params_file", default_value=DEFAULT_PARAMS, description="YAML file with the node's parameters"),
+    DeclareLaunchArgument("params_file", default_value=DEFAULT_PARAMS, description="YAML file with parameters"),
     DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
     DeclareLaunchArgument(
         "camera",
@@ -39,7 +39,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "autostart",
         default_value="",
-        description="true or false: whether the node configures and activates itself; overrides autostart of params_file",
+        description="true or false: whether the node activates itself; overrides autostart of params_file",
     ),
     DeclareLaunchArgument(
         "use_sim_time",
@@ -47,7 +47,7 @@ ARGUMENTS = [
         description="true or false: whether the node takes its time from /clock; overrides use_sim_time of params_file",
     ),
     DeclareLaunchArgument(
-        "log_level", default_value="info", description="debug, info, warn, error or fatal; LOGGER:=LEVEL sets one logger"
+        "log_level", default_value="info", description="debug, info, warn, error, fatal; or LOGGER:=LEVEL"
     ),
 ]
 

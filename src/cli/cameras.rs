@@ -69,7 +69,7 @@ impl Selected {
         }
         if wanted.is_empty() {
             let reasons = all.unreadable.iter();
-            let reasons = reasons.map(|t| format!("left out {}: {}", t.topic, t.why));
+            let reasons = reasons.map(|t| format!("{}: left out: {}", t.topic, t.why));
             selected.left_out.extend(reasons);
             selected.cameras = all.cameras;
             selected.leave_out_measurements(recording)?;
@@ -108,8 +108,8 @@ impl Selected {
         })
     }
 
-    /// Returns the frames of the topics and warns about topics that are left out. Fails if there is no
-    /// frame.
+    /// Returns the frames of the topics and warns about topics that are left out. Fails if there is
+    /// no frame.
     pub fn filled_source(
         &self,
         recording: &Recording,

@@ -106,8 +106,8 @@ fn detect<'a>(
     Ok((image, detector.detect(&image)?))
 }
 
-/// Returns the output path of each image: its name with `.jpg`. Fails if two paths are equal, if one
-/// is an input image, or if one exists without `--force`.
+/// Returns the output path of each image: its name with `.jpg`. Fails if two paths are equal, if
+/// one is an input image, or if one exists without `--force`.
 fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let resolved = args
         .images

@@ -51,8 +51,8 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N", help_heading = "Parameters")]
     max_detections: Option<usize>,
 
-    /// Clip boxes to the image, as published detections are. By default boxes are evaluated unclipped, as in the
-    /// models' reference figures
+    /// Clip boxes to the image, as published detections are. By default boxes are evaluated
+    /// unclipped, as in the models' reference figures
     #[arg(long, help_heading = "Parameters")]
     clipped: bool,
 

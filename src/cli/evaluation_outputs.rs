@@ -29,7 +29,8 @@ pub struct EvaluationOutputArgs {
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 
-    /// YAML file with a list of conditions, such as `- map50 >= 0.31`; exit code 3 if one is not met
+    /// YAML file with a list of conditions, such as `- map50 >= 0.31`; exit code 3 if one is not
+    /// met
     #[arg(long, value_name = "FILE")]
     budget: Option<PathBuf>,
 
@@ -46,8 +47,8 @@ pub struct EvaluationOutputArgs {
     pub quiet: bool,
 }
 
-/// Fails if one of `outputs` (option and path) exists without `force`, is a folder, or would overwrite
-/// another output or one of `inputs`.
+/// Fails if one of `outputs` (option and path) exists without `force`, is a folder, or would
+/// overwrite another output or one of `inputs`.
 pub fn check_outputs<'a>(
     outputs: impl Iterator<Item = (&'static str, &'a Path)>,
     inputs: impl Iterator<Item = &'a Path>,
@@ -85,8 +86,8 @@ pub fn check_outputs<'a>(
 }
 
 impl EvaluationOutputArgs {
-    /// Fails if an output exists without `--force`, or would overwrite one of `inputs` or another output.
-    /// `more` is an output that not every command has.
+    /// Fails if an output exists without `--force`, or would overwrite one of `inputs` or another
+    /// output. `more` is an output that not every command has.
     pub fn check<'a>(
         &'a self,
         inputs: impl Iterator<Item = &'a Path>,
@@ -106,8 +107,8 @@ impl EvaluationOutputArgs {
         path.map(|path| Ok((Budget::read(path)?, path))).transpose()
     }
 
-    /// Writes and prints an evaluation of `images` with the verdicts of the budget. `written` lists files
-    /// that are already written.
+    /// Writes and prints an evaluation of `images` with the verdicts of the budget. `written` lists
+    /// files that are already written.
     pub fn finish(
         &self,
         evaluation: &Evaluation,

@@ -42,7 +42,8 @@ pub struct TruthArgs {
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
-    /// A COCO JSON file, or a folder of KITTI or YOLO labels; for a recording, COCO JSON with topic and stamp_ns
+    /// A COCO JSON file, or a folder of KITTI or YOLO labels; for a recording, COCO JSON with topic
+    /// and stamp_ns
     #[arg(long, value_name = "FILE|DIR", required_unless_present = "truth_topic")]
     annotations: Option<PathBuf>,
 
@@ -64,7 +65,8 @@ pub struct TruthArgs {
     #[arg(long, value_name = "T", requires = "truth_topic")]
     topic: Option<String>,
 
-    /// YAML file that maps classes of the model to categories of the data set, such as `bus: vehicle`
+    /// YAML file that maps classes of the model to categories of the data set, such as `bus:
+    /// vehicle`
     #[arg(long, value_name = "FILE")]
     class_map: Option<PathBuf>,
 
@@ -80,7 +82,8 @@ pub struct TruthArgs {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
-    /// Height of the camera above the ground in metres; adds figures by distance; needs --camera-info
+    /// Height of the camera above the ground in metres; adds figures by distance; needs
+    /// --camera-info
     #[arg(long, value_name = "M", value_parser = values::positive, requires = "camera_info", help_heading = "Distance")]
     camera_height: Option<f64>,
 
@@ -146,7 +149,8 @@ impl TruthArgs {
         files.chain([self.input()])
     }
 
-    /// Reads the ground truth for a model with the classes `labels` and the detector settings `detector`.
+    /// Reads the ground truth for a model with the classes `labels` and the detector settings
+    /// `detector`.
     pub fn load(&self, labels: &Labels, detector: &DetectorSettings) -> anyhow::Result<DataSet> {
         let map = self
             .class_map

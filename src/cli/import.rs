@@ -65,11 +65,13 @@ pub struct ImportArgs {
         conflicts_with = "raw", help_heading = "Messages")]
     jpeg_quality: i32,
 
-    /// Write a CameraInfo message with this calibration for each frame, on the topic camera_info beside the image topic
+    /// Write a CameraInfo message with this calibration for each frame, on the topic camera_info
+    /// beside the image topic
     #[arg(long, value_name = "YAML", help_heading = "Messages")]
     camera_info: Option<PathBuf>,
 
-    /// Frames per second, such as 25, 29.97 or 30000/1001 [default: the rate of the video; 10 for a folder]
+    /// Frames per second, such as 25, 29.97 or 30000/1001 [default: the rate of the video; 10 for a
+    /// folder]
     #[arg(long, value_name = "F", help_heading = "Time")]
     fps: Option<FrameRate>,
 
@@ -219,8 +221,8 @@ impl Input {
         }
     }
 
-    /// Reads the next picture and its position in the file. The outer error concerns the whole input, the
-    /// inner one only this picture.
+    /// Reads the next picture and its position in the file. The outer error concerns the whole
+    /// input, the inner one only this picture.
     fn next_picture(&mut self) -> anyhow::Result<Option<(ReadPicture<'_>, Option<f64>)>> {
         Ok(match self {
             Self::Video(video) => {

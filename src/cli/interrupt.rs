@@ -12,8 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The exit code of a program that is ended by SIGINT.
 const INTERRUPTED: i32 = 130;
 
-/// Returns a flag that the first signal sets. The signal thread lives as long as the process; it holds
-/// nothing that must be released.
+/// Returns a flag that the first signal sets. The signal thread lives as long as the process; it
+/// holds nothing that must be released.
 pub fn listen() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;

@@ -24,7 +24,8 @@ use shuffledet_report::html::{self, ReplayReport};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Write detections and latency as a ROS 2 recording: an .mcap file with metadata.yaml beside it, or a folder
+    /// Write detections and latency as a ROS 2 recording: an .mcap file with metadata.yaml beside
+    /// it, or a folder
     #[arg(long, value_name = "OUT.mcap")]
     output: Option<PathBuf>,
 
@@ -66,8 +67,8 @@ impl OutputArgs {
         }
     }
 
-    /// Fails if an output exists without `--force` or would overwrite `input`. The output recording is
-    /// checked further when it is created.
+    /// Fails if an output exists without `--force` or would overwrite `input`. The output recording
+    /// is checked further when it is created.
     fn check(&self, input: &Path) -> anyhow::Result<()> {
         for (option, path) in [
             ("--output", &self.output),
@@ -112,8 +113,9 @@ impl OutputArgs {
         }
     }
 
-    /// Opens every output of a run over `input`. If one of them fails, no existing file is changed: the
-    /// recording, which overwrites files, is opened last, and the others leave nothing when dropped.
+    /// Opens every output of a run over `input`. If one of them fails, no existing file is changed:
+    /// the recording, which overwrites files, is opened last, and the others leave nothing when
+    /// dropped.
     pub fn create(
         &self,
         input: &Path,

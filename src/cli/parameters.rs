@@ -14,7 +14,8 @@ pub struct ParameterArgs {
     #[arg(long, value_name = "FILE", help_heading = "Parameters")]
     config: Option<PathBuf>,
 
-    /// A model of `shuffledet models list`, or the path of an .onnx file with its description beside it
+    /// A model of `shuffledet models list`, or the path of an .onnx file with its description
+    /// beside it
     #[arg(long, value_name = "NAME|PATH", help_heading = "Parameters")]
     model: Option<String>,
 
@@ -29,7 +30,8 @@ impl ParameterArgs {
         Ok(Loaded::new(self.config()?)?)
     }
 
-    /// Does the same as [`ParameterArgs::load`] with one more `KEY=VALUE`, which overrides the others.
+    /// Does the same as [`ParameterArgs::load`] with one more `KEY=VALUE`, which overrides the
+    /// others.
     pub fn load_with(&self, more: Option<String>) -> anyhow::Result<Loaded> {
         let set: Vec<String> = self.set.iter().cloned().chain(more).collect();
         let config = Config::load(self.config.as_deref(), self.model.as_deref(), &set)?;
@@ -42,8 +44,8 @@ impl ParameterArgs {
     }
 
     /// Loads the parameters for measuring accuracy, which needs detections with low scores. The
-    /// thresholds of the file are ignored: `score_threshold` or `--set` decides, else 0.001, and 100
-    /// detections per image.
+    /// thresholds of the file are ignored: `score_threshold` or `--set` decides, else 0.001, and
+    /// 100 detections per image.
     pub fn load_for_accuracy(
         &self,
         score_threshold: Option<f64>,

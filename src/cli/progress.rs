@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Returns a bar on standard error with frame rate and remaining time. Hidden if standard error is not a
-/// terminal or `quiet` is set. Without a known `total` it counts the frames.
+/// Returns a bar on standard error with frame rate and remaining time. Hidden if standard error is
+/// not a terminal or `quiet` is set. Without a known `total` it counts the frames.
 pub fn bar(total: Option<u64>, quiet: bool) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -1,5 +1,5 @@
-//! Checks the command line as rcl reads it, before r2r does: r2r panics if rcl rejects an argument, and
-//! ignores ROS arguments that rcl does not know.
+//! Checks the command line as rcl reads it, before r2r does: r2r panics if rcl rejects an argument,
+//! and ignores ROS arguments that rcl does not know.
 
 use std::ffi::{CString, OsString, c_char, c_int};
 

@@ -33,10 +33,11 @@ struct Waiting {
     closed: bool,
 }
 
-/// Maximum number of waiting images per camera. The pipeline reads them at once unless it is blocked.
+/// Maximum number of waiting images per camera. The pipeline reads them at once unless it is
+/// blocked.
 const MOST_WAITING: usize = 64;
-/// Maximum memory for the waiting images of one camera, in this queue and in the middleware. It also
-/// limits their age to the time that copying them takes.
+/// Maximum memory for the waiting images of one camera, in this queue and in the middleware. It
+/// also limits their age to the time that copying them takes.
 const MOST_WAITING_BYTES: usize = 64 << 20;
 /// Minimum number of images that may wait, whatever their size.
 const LEAST_WAITING: usize = 2;

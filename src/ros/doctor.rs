@@ -23,7 +23,8 @@ pub enum LookError {
     Graph(#[from] GraphError),
 }
 
-/// Looks up topics of other nodes. Listens to the whole system only while a camera has no publisher.
+/// Looks up topics of other nodes. Listens to the whole system only while a camera has no
+/// publisher.
 pub struct Doctor {
     executor: Executor,
     /// The node's own full name, because its own topics are not cameras.
@@ -43,8 +44,9 @@ impl Doctor {
         }
     }
 
-    /// Returns the input of [`shuffledet_node::doctor::examine`]: the wanted topics and, if none of them
-    /// has a publisher, similar topics and image topics. Blocks for half a second when it starts to listen.
+    /// Returns the input of [`shuffledet_node::doctor::examine`]: the wanted topics and, if none of
+    /// them has a publisher, similar topics and image topics. Blocks for half a second when it
+    /// starts to listen.
     pub fn look(&mut self, wanted: &[Wanted]) -> Result<Vec<PublishedTopic>, LookError> {
         let names = wanted.iter().map(|wanted| wanted.topic.clone()).collect();
         let topics = self.published(names)?;

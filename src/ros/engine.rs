@@ -76,8 +76,8 @@ impl Engine {
         }
     }
 
-    /// Loads the model from its file. The file may have changed if the description is the same, because
-    /// the parameters then still fit.
+    /// Loads the model from its file. The file may have changed if the description is the same,
+    /// because the parameters then still fit.
     fn load(&self) -> anyhow::Result<Loaded> {
         let mut loaded = Loaded::new(self.config.clone())?;
         ensure!(

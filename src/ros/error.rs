@@ -24,8 +24,8 @@ impl fmt::Display for RosError {
     }
 }
 
-/// Runs `call` and adds rcl's message to its error. rcl stores the message per thread, so the call must
-/// run on this thread.
+/// Runs `call` and adds rcl's message to its error. rcl stores the message per thread, so the call
+/// must run on this thread.
 pub fn explained<T>(call: impl FnOnce() -> r2r::Result<T>) -> Result<T, RosError> {
     // an earlier failure may have left a message
     forget();

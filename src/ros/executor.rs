@@ -25,8 +25,8 @@ const POLL: Duration = Duration::from_millis(2);
 /// The topic of the wake-up message; the underscore hides it from `ros2 topic list`.
 const WAKE: &str = "~/_wake";
 
-/// Time for the middleware to announce that the node is gone. It does so from its own threads; if the
-/// process ends earlier, the node stays in the graph of others until its lease expires.
+/// Time for the middleware to announce that the node is gone. It does so from its own threads; if
+/// the process ends earlier, the node stays in the graph of others until its lease expires.
 const FAREWELL: Duration = Duration::from_millis(100);
 
 type Request = Box<dyn FnOnce(&mut r2r::Node) + Send>;
@@ -72,7 +72,8 @@ impl Waker {
 pub struct ExecutorGone;
 
 impl Executor {
-    /// Runs `f` on the executor's thread between two spins and waits for its result (some milliseconds).
+    /// Runs `f` on the executor's thread between two spins and waits for its result (some
+    /// milliseconds).
     pub fn call<T: Send + 'static>(
         &self,
         f: impl FnOnce(&mut r2r::Node) -> T + Send + 'static,

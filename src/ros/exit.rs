@@ -8,8 +8,9 @@ unsafe extern "C" {
     safe fn _exit(status: c_int) -> !;
 }
 
-/// Ends the process with code 0 after flushing files, without the destructors of libraries. A session
-/// that is being created cannot be interrupted, and its thread would crash if ONNX Runtime were unloaded.
+/// Ends the process with code 0 after flushing files, without the destructors of libraries. A
+/// session that is being created cannot be interrupted, and its thread would crash if ONNX Runtime
+/// were unloaded.
 pub fn at_once() -> ! {
     // SAFETY: null stands for every open stream, each of which fflush locks.
     unsafe { fflush(ptr::null_mut()) };

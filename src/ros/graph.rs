@@ -1,5 +1,5 @@
-//! Lists every topic of the system. r2r's list reads out of bounds if a topic has two types, which is a
-//! case that the doctor must diagnose. So this module asks rcl, through a node of its own that
+//! Lists every topic of the system. r2r's list reads out of bounds if a topic has two types, which
+//! is a case that the doctor must diagnose. So this module asks rcl, through a node of its own that
 //! `ros2 node list` hides.
 
 use std::ffi::{CStr, CString, c_int};
@@ -33,7 +33,8 @@ pub struct Topic {
     pub types: Vec<String>,
 }
 
-/// Discovers topics while it exists: a context and a node of rcl, boxed because rcl keeps their addresses.
+/// Discovers topics while it exists: a context and a node of rcl, boxed because rcl keeps their
+/// addresses.
 pub struct Listener {
     context: Box<rcl::rcl_context_t>,
     node: Box<rcl::rcl_node_t>,
@@ -48,8 +49,8 @@ fn check(step: &'static str, code: i32) -> Result<(), GraphError> {
 }
 
 impl Listener {
-    /// Starts to listen in `enclave` and waits half a second for discovery. With ROS security, a node
-    /// without an enclave discovers nobody.
+    /// Starts to listen in `enclave` and waits half a second for discovery. With ROS security, a
+    /// node without an enclave discovers nobody.
     pub fn start(enclave: Option<&str>) -> Result<Self, GraphError> {
         let listener = Self::new(enclave)?;
         thread::sleep(DISCOVERY);

@@ -1,6 +1,6 @@
-//! Receives images. r2r keeps ten messages per subscription, drops the newest one if its queue is full,
-//! and calls the waker on the receiving thread. So the waker itself takes each message, and none waits
-//! in r2r's queue.
+//! Receives images. r2r keeps ten messages per subscription, drops the newest one if its queue is
+//! full, and calls the waker on the receiving thread. So the waker itself takes each message, and
+//! none waits in r2r's queue.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

@@ -29,7 +29,8 @@ impl LabelInfoTopic {
         }
     }
 
-    /// Publishes the table with the lowest threshold of `settings`, unless that is already published.
+    /// Publishes the table with the lowest threshold of `settings`, unless that is already
+    /// published.
     pub fn publish(&mut self, settings: &DetectorSettings) {
         let threshold = settings.least_threshold();
         if self.threshold == Some(threshold) {

@@ -34,8 +34,8 @@ pub struct LifecycleServices {
 }
 
 impl LifecycleServices {
-    /// Creates the services and the topic `~/transition_event` (reliable, volatile, depth 10, as in rcl),
-    /// which publishes every later transition.
+    /// Creates the services and the topic `~/transition_event` (reliable, volatile, depth 10, as in
+    /// rcl), which publishes every later transition.
     pub fn open(node: &mut Node, lifecycle: Arc<Lifecycle>) -> Result<Self, OpenError> {
         publish_events(node, &lifecycle)?;
         Ok(Self {
@@ -48,8 +48,8 @@ impl LifecycleServices {
         })
     }
 
-    /// Answers requests until the node is gone. A change runs on a separate thread, so that other requests
-    /// are answered meanwhile.
+    /// Answers requests until the node is gone. A change runs on a separate thread, so that other
+    /// requests are answered meanwhile.
     pub async fn serve(self) {
         let lifecycle = &self.lifecycle;
         tokio::join!(
@@ -111,8 +111,9 @@ fn publish_events(node: &mut Node, lifecycle: &Lifecycle) -> Result<(), OpenErro
     Ok(())
 }
 
-/// Changes the state and answers. As in rclcpp, success means that the callback succeeded: a node that
-/// fails to configure and is unconfigured again did not succeed. A label takes precedence over the number.
+/// Changes the state and answers. As in rclcpp, success means that the callback succeeded: a node
+/// that fails to configure and is unconfigured again did not succeed. A label takes precedence over
+/// the number.
 async fn change(lifecycle: Arc<Lifecycle>, request: ServiceRequest<srv::ChangeState::Service>) {
     let transition = request.message.transition.clone();
     let changed = spawn_blocking(move || {

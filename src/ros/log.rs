@@ -64,9 +64,9 @@ struct RosLayer {
     clock: RosClock,
 }
 
-/// Keeps rcl and the middleware at INFO if `--log-level debug` applies to every logger, because they log
-/// each wait. Loggers with a level of their own keep it. Returns the level of every logger. The caller
-/// must have passed the command line to ROS.
+/// Keeps rcl and the middleware at INFO if `--log-level debug` applies to every logger, because
+/// they log each wait. Loggers with a level of their own keep it. Returns the level of every
+/// logger. The caller must have passed the command line to ROS.
 pub fn spare_others() -> i32 {
     // SAFETY: rcl's logging is configured with the context; the level is one number.
     unsafe {
@@ -80,8 +80,8 @@ pub fn spare_others() -> i32 {
     }
 }
 
-/// Starts logging through ROS under the node's name. `everyone` is the level of loggers without a level
-/// of their own. The caller must not have started another thread.
+/// Starts logging through ROS under the node's name. `everyone` is the level of loggers without a
+/// level of their own. The caller must not have started another thread.
 pub fn start(node: &mut r2r::Node, clock: RosClock, everyone: i32) -> anyhow::Result<Threshold> {
     let logger = node.logger().to_owned();
     let threshold = take_over(&[&logger, &explained(|| node.name())?, PROGRAM], everyone)?;
@@ -103,8 +103,8 @@ pub fn start(node: &mut r2r::Node, clock: RosClock, everyone: i32) -> anyhow::Re
 const PROGRAM: &str = "shuffledet";
 
 /// Returns the level that `--log-level` sets for the first of `names` or one of its parents; else
-/// `everyone`. Opens rcl's filter for the first name: rcl's levels must not change while another thread
-/// logs, but ours changes at run time.
+/// `everyone`. Opens rcl's filter for the first name: rcl's levels must not change while another
+/// thread logs, but ours changes at run time.
 fn take_over(names: &[&str], everyone: i32) -> anyhow::Result<Threshold> {
     let mut initial = everyone;
     for name in names.iter().flat_map(|name| ancestors(name)) {
@@ -135,8 +135,8 @@ fn ancestors(name: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Creates the publisher of `/rosout`. `None` with `--disable-rosout-logs`, and up to Iron, where rcl
-/// publishes the log. Since Jazzy the client library must do it, and r2r does not.
+/// Creates the publisher of `/rosout`. `None` with `--disable-rosout-logs`, and up to Iron, where
+/// rcl publishes the log. Since Jazzy the client library must do it, and r2r does not.
 fn rosout(node: &mut r2r::Node) -> r2r::Result<Option<Publisher<Log>>> {
     // SAFETY: reads one flag, which the context has set from the command line.
     if !unsafe { r2r_rcl::rcl_logging_rosout_enabled() } {

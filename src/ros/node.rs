@@ -30,8 +30,8 @@ use shuffledet_node::parameters::ParameterSet;
 /// The node's default name.
 const NAME: &str = "shuffledet";
 
-/// Runs the node until a signal ends it and the process. Returns only an error: at the start, before
-/// anything is opened, or because the node cannot continue.
+/// Runs the node until a signal ends it and the process. Returns only an error: at the start,
+/// before anything is opened, or because the node cannot continue.
 pub fn run() -> anyhow::Result<Infallible> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on signals are queued
@@ -122,8 +122,8 @@ fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
     Ok((node, begun))
 }
 
-/// Creates the context and the node, and returns the level of every logger. r2r panics if rcl rejects
-/// the environment, such as a wrong `ROS_DOMAIN_ID`.
+/// Creates the context and the node, and returns the level of every logger. r2r panics if rcl
+/// rejects the environment, such as a wrong `ROS_DOMAIN_ID`.
 fn create_node() -> anyhow::Result<(r2r::Node, i32)> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
@@ -204,8 +204,8 @@ impl Life {
         })
     }
 
-    /// Serves the parameters, and configures and activates the node if `autostart` is set. Returns only on
-    /// an error.
+    /// Serves the parameters, and configures and activates the node if `autostart` is set. Returns
+    /// only on an error.
     async fn go_on(&self) -> anyhow::Result<()> {
         let (shared, threshold) = (Arc::clone(&self.shared), self.threshold.clone());
         let apply = move |config: &Config, settings: &DetectorSettings| {
@@ -233,7 +233,8 @@ impl Life {
 
     /// Finishes the current frames, publishes their results and removes the node from the graph.
     fn end(self, control: Runtime, executor: ExecutorThread) {
-        /// Maximum wait for a running change. Loading a model cannot be interrupted and is abandoned.
+        /// Maximum wait for a running change. Loading a model cannot be interrupted and is
+        /// abandoned.
         const GRACE: Duration = Duration::from_millis(300);
         self.health.stop();
         let began = Instant::now();

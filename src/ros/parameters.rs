@@ -1,5 +1,5 @@
-//! The parameter services of a node and its events on `/parameter_events`. r2r's own handler supports
-//! no ranges, no rejections and no events.
+//! The parameter services of a node and its events on `/parameter_events`. r2r's own handler
+//! supports no ranges, no rejections and no events.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,10 +30,10 @@ pub enum ParameterServiceError {
     Ros(#[from] RosError),
 }
 
-/// Answers the six parameter services of the node and publishes the events until the node is gone. The
-/// first event declares every parameter. It is published when there is a subscription, or after a
-/// second: rclcpp publishes it during creation, before discovery, when no other process can receive it.
-/// `apply` puts a change into effect or rejects it while `set` is locked.
+/// Answers the six parameter services of the node and publishes the events until the node is gone.
+/// The first event declares every parameter. It is published when there is a subscription, or after
+/// a second: rclcpp publishes it during creation, before discovery, when no other process can
+/// receive it. `apply` puts a change into effect or rejects it while `set` is locked.
 ///
 /// # Errors
 /// Fails if the services or the publisher cannot be created.

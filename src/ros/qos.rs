@@ -42,7 +42,8 @@ pub fn profile(qos: &Qos) -> QosProfile {
     }
 }
 
-/// Returns the offer of a peer. Leaves open the policies that are unknown or not in every distribution.
+/// Returns the offer of a peer. Leaves open the policies that are unknown or not in every
+/// distribution.
 pub fn offered(profile: &QosProfile) -> Qos {
     Qos {
         history: match profile.history {

@@ -53,7 +53,8 @@ pub enum ResultsError {
 }
 
 impl Results {
-    /// Creates the publishers and publishes the model's identity. The caller publishes the class table.
+    /// Creates the publishers and publishes the model's identity. The caller publishes the class
+    /// table.
     pub fn create(
         executor: &Executor,
         names: &Names,
@@ -160,7 +161,8 @@ impl Results {
         let _ = executor.call(destroy);
     }
 
-    /// Publishes a frame's detections and marks the time, then the other topics that have subscriptions.
+    /// Publishes a frame's detections and marks the time, then the other topics that have
+    /// subscriptions.
     pub fn publish(&mut self, frame: &mut Frame, outcome: &Outcome) -> Result<(), CdrError> {
         let Some(camera) = self.cameras.get(frame.camera) else {
             return Ok(());

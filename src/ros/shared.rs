@@ -1,4 +1,5 @@
-//! The state that the node's parts share while it runs: settings, and the results of frames and model.
+//! The state that the node's parts share while it runs: settings, and the results of frames and
+//! model.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,7 +93,8 @@ impl Shared {
         })
     }
 
-    /// Publishes the class table on `topic` now and whenever its threshold changes. `None` stops this.
+    /// Publishes the class table on `topic` now and whenever its threshold changes. `None` stops
+    /// this.
     pub fn set_label_info(&self, topic: Option<LabelInfoTopic>) {
         let mut label_info = lock(&self.label_info);
         *label_info = topic;
@@ -128,8 +130,8 @@ impl Shared {
         lock(&self.cameras[index])
     }
 
-    /// Returns how long a camera's topic may be silent before the other topic is tried: until the camera is
-    /// stale, but longer than the gaps of a slow camera.
+    /// Returns how long a camera's topic may be silent before the other topic is tried: until the
+    /// camera is stale, but longer than the gaps of a slow camera.
     pub fn silence(&self, index: usize) -> Duration {
         const LEAST: Duration = Duration::from_millis(500);
         let stale_after = Duration::from_millis(self.stale_after_ms.load(Ordering::Relaxed));

@@ -28,8 +28,8 @@ pub struct SubscribeError {
     problem: RosError,
 }
 
-/// Returns the topics on which a camera's images may arrive: one, or raw and compressed if the transport
-/// is `auto`.
+/// Returns the topics on which a camera's images may arrive: one, or raw and compressed if the
+/// transport is `auto`.
 pub fn image_topics(
     camera: usize,
     of: &CameraConfig,

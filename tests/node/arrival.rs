@@ -180,7 +180,7 @@ fn few_frames_were_ok() {
         let parts: &[&str] = if level == "OK" {
             &[]
         } else {
-            &["30.0 should, as expected_rate_hz says"]
+            &["30.0 are expected (set by expected_rate_hz)"]
         };
         told(peer, level, parts);
         stop(peer);
@@ -200,8 +200,15 @@ fn the_rate_is_learnt_from_the_stamps() {
     });
     stop(peer);
     play_on(peer, 5.0, json!("now"));
-    told(peer, "ERROR", &["should, as the camera's stamps told"]);
-    assert!(node.log().contains("should, as the camera's stamps told"));
+    told(
+        peer,
+        "ERROR",
+        &["are expected (estimated from the camera's stamps)"],
+    );
+    assert!(
+        node.log()
+            .contains("are expected (estimated from the camera's stamps)")
+    );
     stop(peer);
 }
 

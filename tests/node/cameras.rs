@@ -143,7 +143,7 @@ fn a_camera_that_falls_silent_is_stale_until_it_comes_back() {
         );
         peer.status("shuffledet: camera", |status| status.level == "OK");
         peer.ask(json!({"do": "stop", "name": "camera"}));
-        stale(peer, &["no frame for", "is published by /peer"]);
+        stale(peer, &["no frame for", "from /peer"]);
         peer.ask(json!({"do": "withdraw", "topic": TOPIC}));
         stale(peer, &["no frame for", "nobody publishes"]);
     }

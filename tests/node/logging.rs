@@ -51,14 +51,14 @@ fn the_log_had_no_details_of_failed_frames() {
             told.starts_with("failed: ")
         });
     }
-    let first = format!("{IMAGES}: the frame of stamp {sec}.000001000 failed: ");
+    let first = format!("{IMAGES}: frame with stamp {sec}.000001000 failed: ");
     let log = await_log(&node, |log| log.contains(&first));
     let told = log.lines().find(|line| line.contains(&first)).unwrap();
     assert!(told.contains("[WARN]"), "{told}");
     assert_eq!(count(&log, " failed"), 1, "{log}");
-    let log = await_log(&node, |log| log.contains("19 more failed within 1"));
+    let log = await_log(&node, |log| log.contains("19 more frames failed within 1"));
     assert!(
-        log.contains(&format!("the last of stamp {sec}.000001019: ")),
+        log.contains(&format!("the last one has stamp {sec}.000001019: ")),
         "{log}"
     );
     assert_eq!(count(&log, " failed"), 2, "{log}");
@@ -173,7 +173,7 @@ fn arguments_that_mean_nothing_are_named() {
     let node = room.start_active(&["-p", "autostart:=true", "--", "--params-file", "a.yaml"]);
     let log = node.log();
     assert!(
-        log.contains("these arguments mean nothing here: --params-file a.yaml"),
+        log.contains("ignored these arguments: --params-file a.yaml"),
         "{log}"
     );
 }

@@ -117,7 +117,7 @@ fn models_are_fetched_from_a_mirror_and_nothing_else_takes_their_name() {
     let verified = models(&["verify"]);
     assert_eq!(verified.status.code(), Some(2));
     assert!(
-        text(&verified.stdout).contains("WRONG"),
+        text(&verified.stdout).contains("DIFFERS"),
         "{}",
         text(&verified.stdout)
     );

@@ -109,7 +109,7 @@ fn a_run_again_is_no_different_and_a_worse_one_is_worse() {
     assert!(
         shuffledet(&["compare", &a, &worse, "--report", &a, "--force"], 1)
             .1
-            .contains("would write over")
+            .contains("would overwrite")
     );
 }
 

@@ -418,7 +418,7 @@ fn an_input_without_frames_leaves_nothing_behind() {
     refuses("empty", "no images");
     refuses("damaged", "none of the images");
     refuses("text.mp4", "OpenCV");
-    refuses("image.jpg", "is an image");
+    refuses("image.jpg", "found a single image");
 }
 
 #[test]

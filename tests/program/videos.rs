@@ -99,7 +99,7 @@ fn a_video_of_varying_rate_keeps_its_own_times() {
     assert!(
         found
             .printed
-            .contains("40 frames in 4.600 s, at the video's own times"),
+            .contains("40 frames in 4.600 s, at the variable rate of the video"),
         "{}",
         found.printed
     );

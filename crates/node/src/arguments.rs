@@ -1,5 +1,6 @@
 //! The ROS arguments that the node itself needs: parameter files, to report their errors before rcl
-//! does; remappings, to resolve a camera's topic as image_transport does; the enclave, for a second context.
+//! does; remappings, to resolve a camera's topic as image_transport does; the enclave, for a second
+//! context.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! Limits log lines about failed frames: the first of each reason in full, then counts at intervals.
+//! Limits log lines about failed frames: the first of each reason in full, then counts at
+//! intervals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,8 +33,8 @@ pub struct FailureLine {
     /// Stamp of the reported frame: the first one, or the last of `more`.
     pub stamp: Stamp,
     pub text: String,
-    /// Number of frames that failed for this reason since the previous line; `None` for a frame that is
-    /// reported at once.
+    /// Number of frames that failed for this reason since the previous line; `None` for a frame
+    /// that is reported at once.
     pub more: Option<(u64, Duration)>,
 }
 
@@ -56,8 +57,8 @@ impl fmt::Display for FailureLine {
 }
 
 impl FailureLog {
-    /// Notes a frame that failed at `now`. Returns a line if the frame is reported at once, because its
-    /// reason was not reported for ten seconds.
+    /// Notes a frame that failed at `now`. Returns a line if the frame is reported at once, because
+    /// its reason was not reported for ten seconds.
     pub fn note(
         &mut self,
         now: Instant,
@@ -89,8 +90,8 @@ impl FailureLog {
         })
     }
 
-    /// Returns the lines that are due at `now` about frames that were only counted. The caller asks at
-    /// intervals, even if no frames arrive.
+    /// Returns the lines that are due at `now` about frames that were only counted. The caller asks
+    /// at intervals, even if no frames arrive.
     pub fn due(&mut self, now: Instant) -> Vec<FailureLine> {
         let due = |(&reason, told): (&&'static str, &mut Told)| {
             let within = now.saturating_duration_since(told.at);

@@ -1,5 +1,5 @@
-//! The live node's logic without ROS: arguments, parameters, lifecycle, diagnostics, and the search for
-//! the reason if no images arrive.
+//! The live node's logic without ROS: arguments, parameters, lifecycle, diagnostics, and the search
+//! for the reason if no images arrive.
 //!
 //! ```
 //! use shuffledet_node::arguments::RosArguments;

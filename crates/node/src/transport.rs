@@ -1,7 +1,9 @@
-//! Chooses between the raw and the compressed topic of a camera, if its images may arrive on either.
+//! Chooses between the raw and the compressed topic of a camera, if its images may arrive on
+//! either.
 //!
-//! The messages that arrive decide, not the graph: with a discovery server, a node does not discover a
-//! publisher without a matching subscription, and a publisher of another type sends nothing usable.
+//! The messages that arrive decide, not the graph: with a discovery server, a node does not
+//! discover a publisher without a matching subscription, and a publisher of another type sends
+//! nothing usable.
 
 use std::time::{Duration, Instant};
 
@@ -43,14 +45,15 @@ impl Choice {
         self.0.map(|chosen| chosen.transport)
     }
 
-    /// Returns the time since the last image on the chosen topic; `None` until an image has arrived.
+    /// Returns the time since the last image on the chosen topic; `None` until an image has
+    /// arrived.
     pub fn silent_for(&self, now: Instant) -> Option<Duration> {
         self.0
             .map(|chosen| now.saturating_duration_since(chosen.last))
     }
 
-    /// Decides on an image that arrived at `now` by `transport`. A topic that is silent for `silence`
-    /// loses its precedence.
+    /// Decides on an image that arrived at `now` by `transport`. A topic that is silent for
+    /// `silence` loses its precedence.
     pub fn arrived(
         &mut self,
         transport: Transport,

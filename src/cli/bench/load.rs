@@ -67,8 +67,8 @@ impl Source for Paced<'_> {
     }
 }
 
-/// Measures every number of cameras at every load for `seconds` each. `capacity` is the throughput in
-/// frames per second without drops.
+/// Measures every number of cameras at every load for `seconds` each. `capacity` is the throughput
+/// in frames per second without drops.
 pub fn measure(
     loaded: &Loaded,
     messages: &[Message],

@@ -1,4 +1,5 @@
-//! `shuffledet bench`: measures the time of a frame, the throughput, and the age of live frames under load.
+//! `shuffledet bench`: measures the time of a frame, the throughput, and the age of live frames
+//! under load.
 
 mod load;
 mod messages;
@@ -46,7 +47,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 
-    /// Also measure live frames of several cameras at several rates, for S seconds each [default: 2]
+    /// Also measure live frames of several cameras at several rates, for S seconds each [default:
+    /// 2]
     #[arg(long, value_name = "S", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = super::values::positive)]
     load: Option<f64>,
 

@@ -1,4 +1,5 @@
-//! System limits that matter for large images over DDS: socket buffers, IP fragments, shared memory.
+//! System limits that matter for large images over DDS: socket buffers, IP fragments, shared
+//! memory.
 
 use std::fs;
 use std::path::Path;

@@ -6,7 +6,8 @@ use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::self_test::{self, Probe};
 use shuffledet_infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
 
-/// The expected root mean square of each output on the test card, from `tests/reference/test_card.py`.
+/// The expected root mean square of each output on the test card, from
+/// `tests/reference/test_card.py`.
 const EXPECTED: [(&str, &[f64]); 2] = [
     ("fastestdet_352", &[0.299146918]),
     (
@@ -152,7 +153,7 @@ mod tests {
         let wrong = vec![vec![1.01 * expected[0] as f32; 4]];
         assert!(compare(name, &wrong).unwrap_err().contains("expected"));
         assert!(compare(name, &[]).is_err());
-        assert!(compare("my_own", &right).unwrap().contains("not known"));
+        assert!(compare("my_own", &right).unwrap().contains("no expected output"));
         assert!(compare("my_own", &[vec![f32::NAN]]).is_err());
     }
 }

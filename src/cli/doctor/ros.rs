@@ -35,7 +35,8 @@ pub(super) fn check(
     report.add(domain(environment("ROS_DOMAIN_ID").as_deref()));
 }
 
-/// Finds the node's program beside this program or, as colcon installs it, in a folder of `prefixes`.
+/// Finds the node's program beside this program or, as colcon installs it, in a folder of
+/// `prefixes`.
 fn node(beside: Option<&Path>, prefixes: &str, root: &Path) -> Option<PathBuf> {
     let beside = beside.map(|folder| folder.join(NODE));
     let installed =

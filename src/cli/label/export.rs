@@ -204,7 +204,8 @@ fn first_id(labels: &Labels) -> u64 {
         .into()
 }
 
-/// Removes the frames of an earlier export that this one does not contain, so that nobody labels them.
+/// Removes the frames of an earlier export that this one does not contain, so that nobody labels
+/// them.
 fn remove_others(earlier: &Annotations, export: &Export<'_>) -> anyhow::Result<()> {
     let images = &export.annotations.images;
     let written: HashSet<&str> = images

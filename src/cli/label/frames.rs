@@ -11,7 +11,8 @@ use shuffledet_eval::annotations::LabelledImage;
 use shuffledet_image::size::size_of;
 use shuffledet_msg::{CompressedImageView, ImageView};
 
-/// Returns every frame of every camera, but only the first of each stamp. Skips frames without a picture.
+/// Returns every frame of every camera, but only the first of each stamp. Skips frames without a
+/// picture.
 pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let recording = Recording::open(path)?;
     let selected = Selected::new(&recording, &[], path)?;

@@ -1,8 +1,8 @@
 //! `shuffledet label import`: checks corrected labels and assigns them to topics and stamps.
 //!
-//! Labelling tools keep the fields that COCO defines. They renumber images and categories, put a folder
-//! or a mark before the file names and drop other keys. An image is identified by the end of its file
-//! name, a category by its name.
+//! Labelling tools keep the fields that COCO defines. They renumber images and categories, put a
+//! folder or a mark before the file names and drop other keys. An image is identified by the end of
+//! its file name, a category by its name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -206,8 +206,9 @@ fn keyed(truth: Truth, known: &Known, problems: &mut Problems) -> Annotations {
     }
 }
 
-/// Returns the categories of the labels with their ids in the export, matched by name, and the map from
-/// the labels' ids to these. A category that is not in the export is counted and gets an id after all others.
+/// Returns the categories of the labels with their ids in the export, matched by name, and the map
+/// from the labels' ids to these. A category that is not in the export is counted and gets an id
+/// after all others.
 fn renumbered(
     categories: &[Category],
     known: &Known,

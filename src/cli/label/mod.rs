@@ -31,8 +31,8 @@ pub fn run(command: &LabelCommand) -> anyhow::Result<Status> {
     }
 }
 
-/// Returns the prefix of the frames' file names for each topic: the topic with underscores instead of
-/// slashes, and a number if another topic has the same prefix.
+/// Returns the prefix of the frames' file names for each topic: the topic with underscores instead
+/// of slashes, and a number if another topic has the same prefix.
 fn prefixes(cameras: &[Camera]) -> HashMap<String, String> {
     let mut taken = HashSet::new();
     let prefix = |camera: &Camera| {

@@ -60,10 +60,10 @@ fn a_resumed_run_gives_the_same_file() {
 
     let ended = stopped(run(&output), &journal, "-INT");
     assert_eq!(ended.code, Some(130), "{ended:?}");
-    assert!(ended.stderr.contains("of 64 images are done"), "{ended:?}");
+    assert!(ended.stderr.contains("of 64 images;"), "{ended:?}");
     assert!(!output.exists() && journal.exists());
     let error = refusal(&mut run(&output));
-    assert!(error.contains("go on from there with --resume"), "{error}");
+    assert!(error.contains("continue it with --resume"), "{error}");
     let mut other = run(&output);
     other.args(["--resume", "--set", "detector.nms_iou_threshold=0.5"]);
     let error = refusal(&mut other);

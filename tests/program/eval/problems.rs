@@ -108,14 +108,17 @@ fn what_is_read_is_not_written_over() {
     for option in ["--output", "--report", "--coco-results"] {
         let error = refusal(eval(&troubled).args([option, annotations, "--force"]));
         assert!(
-            error.contains(option) && error.contains("would write over what is read"),
+            error.contains(option) && error.contains("would overwrite an input"),
             "{error}"
         );
     }
     let twice = folder.path().join("x");
     let twice = twice.to_str().unwrap();
     let error = refusal(eval(&troubled).args(["--output", twice, "--report", twice]));
-    assert!(error.contains("is another output, too"), "{error}");
+    assert!(
+        error.contains("another output has the same path"),
+        "{error}"
+    );
     fs::write(twice, "mine").unwrap();
     let error = refusal(eval(&troubled).args(["--output", twice]));
     assert!(error.contains("exists; use --force"), "{error}");

@@ -91,7 +91,7 @@ fn annotations_name_messages_by_topic_and_stamp() {
         .output();
     let error = String::from_utf8(files.unwrap().stderr).unwrap();
     assert!(
-        error.contains("is a message of a recording; give the recording"),
+        error.contains("refers to a message of a recording; give the recording"),
         "{error}"
     );
 }

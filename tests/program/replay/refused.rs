@@ -135,7 +135,7 @@ fn no_output_replaces_the_recording_that_is_read() {
     for file in files.iter().filter(|path| path.is_file()) {
         for option in ["--output", "--detections", "--report"] {
             let message = refusal(replay(&bag).arg(option).arg(file).arg("--force"));
-            assert_mentions(&message, &[option, "the recording that is read"]);
+            assert_mentions(&message, &[option, "the input recording"]);
             assert_eq!(snapshot(folder.path()), before, "{option}");
         }
     }

@@ -210,10 +210,7 @@ fn what_holds_no_frame_says_so_and_limit_0_does_not() {
         "{ended:?}"
     );
     for (arguments, why) in [
-        (
-            &["--start", "7"][..],
-            "--start 7 s is after its last message",
-        ),
+        (&["--start", "7"][..], "--start 7 s is past the end"),
         (&["--start", "2", "--end", "1"], "--end 1 s is not after"),
     ] {
         let ended = nothing_done(replay(&bag).args(arguments), &output);

@@ -43,7 +43,7 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     for fate in facts.providers[..better].iter().filter(own_fault) {
         let (preferred, reason) = (&fate.provider, reason(fate));
         let problem = format!(
-            "runs on {provider} instead of {preferred}, which comes first in runtime.providers: {reason}"
+            "runs on {provider} instead of {preferred}, which precedes it in runtime.providers: {reason}"
         );
         problems.add(severity(fate), problem);
     }
@@ -106,8 +106,8 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
 /// Minimum share of the model's run time on the provider in use.
 const LEAST_SHARE: f64 = 0.5;
 
-/// Returns the severity: a warning for a less preferred provider; an error for one that failed while
-/// running or computes wrong results.
+/// Returns the severity: a warning for a less preferred provider; an error for one that failed
+/// while running or computes wrong results.
 fn severity(fate: &ProviderFate) -> Level {
     let wrong = fate.cause == Some(Cause::SelfTestFailed);
     if wrong || (fate.failures > 0 && fate.reason.is_some()) {
@@ -220,8 +220,8 @@ mod tests {
         assert_eq!(status.level, Level::Warn);
         assert_eq!(
             status.message,
-            "runs on cpu, not on tensorrt, which runtime.providers prefers: not in this build; \
-             runs on cpu, not on cuda, which runtime.providers prefers: no device"
+            "runs on cpu instead of tensorrt, which precedes it in runtime.providers: not in this build; \
+             runs on cpu instead of cuda, which precedes it in runtime.providers: no device"
         );
     }
 
@@ -250,7 +250,7 @@ mod tests {
         let none = [failed.clone()];
         let status = detector_status(&facts(&model, &none));
         assert_eq!(status.level, Level::Error);
-        assert!(status.message.starts_with("runs on none, not on cuda"));
+        assert!(status.message.starts_with("runs on none instead of cuda"));
         let well = [
             ProviderFate {
                 used: true,
@@ -301,7 +301,10 @@ mod tests {
         assert!(fine.values.contains(&nodes), "{:?}", fine.values);
         let slow = status(0.4);
         assert_eq!(slow.level, Level::Warn);
-        assert_eq!(slow.message, "only 40 % of the model's time is on cuda");
+        assert_eq!(
+            slow.message,
+            "cuda accounts for only 40 % of the model's run time"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The contents of `/diagnostics`: one status per camera and one for the detector. They follow the
-//! conventions of `diagnostic_updater`, so that `rqt_runtime_monitor` and aggregators can read them.
+//! conventions of `diagnostic_updater`, so that `rqt_runtime_monitor` and aggregators can read
+//! them.
 
 mod camera;
 mod detector;
@@ -19,7 +20,8 @@ pub use notices::Told;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     pub level: Level,
-    /// `NODE: camera`, `NODE: camera NAME` or `NODE: detector`. Aggregators match it, so it never changes.
+    /// `NODE: camera`, `NODE: camera NAME` or `NODE: detector`. Aggregators match it, so it never
+    /// changes.
     pub name: String,
     /// The problems with their fixes, the worst first; or a short line if there are none.
     pub message: String,
@@ -28,7 +30,8 @@ pub struct Status {
     pub values: Vec<(String, String)>,
 }
 
-/// Writes the array of `statuses` with the stamp `stamp` to `out`. Fails if a text is too long for CDR.
+/// Writes the array of `statuses` with the stamp `stamp` to `out`. Fails if a text is too long for
+/// CDR.
 pub fn write(out: &mut Vec<u8>, stamp: Stamp, statuses: &[Status]) -> Result<(), CdrError> {
     let values: Vec<Vec<(&str, &str)>> = statuses
         .iter()

@@ -35,8 +35,8 @@ pub fn sort(found: &mut [(&Wanted, &str)]) {
     });
 }
 
-/// Returns whether `name` may stand for the wanted topic: its last part is equal, for compressed images
-/// the last two.
+/// Returns whether `name` may stand for the wanted topic: its last part is equal, for compressed
+/// images the last two.
 pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
     let least = if wanted.topic.ends_with(COMPRESSED) {
         2
@@ -46,7 +46,8 @@ pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
     name != wanted.topic && shared_parts(name, &wanted.topic) >= least
 }
 
-/// Returns whether `name` belongs to another camera of the node or is closer to it than to `wanted`.
+/// Returns whether `name` belongs to another camera of the node or is closer to it than to
+/// `wanted`.
 pub fn is_of_another(name: &str, wanted: &Wanted, others: &[String]) -> bool {
     let shared = shared_parts(name, &wanted.topic);
     others
@@ -54,8 +55,8 @@ pub fn is_of_another(name: &str, wanted: &Wanted, others: &[String]) -> bool {
         .any(|other| other == name || shared_parts(name, other) > shared)
 }
 
-/// Returns whether the topic may be a camera with the wanted type: not a detector's picture, not depth,
-/// and not a transport that the node cannot read.
+/// Returns whether the topic may be a camera with the wanted type: not a detector's picture, not
+/// depth, and not a transport that the node cannot read.
 pub fn is_camera(topic: &PublishedTopic, wanted: &Wanted) -> bool {
     let name = topic.name.to_lowercase();
     let depth = |name: &str| DEPTH.iter().any(|word| name.contains(word));

@@ -1,6 +1,7 @@
 //! Finds out why no frame arrives from a camera, based on the topics and their publishers.
 //!
-//! DDS does not connect endpoints with different types or incompatible policies, and reports nothing.
+//! DDS does not connect endpoints with different types or incompatible policies, and reports
+//! nothing.
 
 pub mod candidates;
 
@@ -72,8 +73,9 @@ const MOST_NAMED: usize = 3;
 /// The suffix of topics with compressed images.
 pub(super) const COMPRESSED: &str = "/compressed";
 
-/// Returns the reasons why no frames arrive on any of `wanted`, the alternative topics of one camera.
-/// Returns at least one. `published` has at least the wanted topics and those that [`may_be_meant`].
+/// Returns the reasons why no frames arrive on any of `wanted`, the alternative topics of one
+/// camera. Returns at least one. `published` has at least the wanted topics and those that
+/// [`may_be_meant`].
 pub fn examine(
     wanted: &[Wanted],
     published: &[PublishedTopic],
@@ -106,9 +108,7 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
     if publisher.message_type != wanted.message_type {
         let (found, expected) = (&publisher.message_type, wanted.message_type);
         findings.push(Finding {
-            problem: format!(
-                "{node} publishes the wrong type on {topic}: expected {expected}, found {found}"
-            ),
+            problem: format!("{node} publishes {found} on {topic}, expected {expected}"),
             fix: fix_of_type(found, wanted),
         });
         return;
@@ -176,7 +176,7 @@ fn lookalikes(
     let found = found.into_iter().take(MOST_NAMED);
     found
         .map(|(wanted, name)| Finding {
-            problem: format!("{} has no publisher, but {name} has one", wanted.topic),
+            problem: format!("nobody publishes {}, but {name} is published", wanted.topic),
             // as in image_transport, the name for compressed images derives from the raw name
             fix: format!(
                 "start the node with --ros-args -r {}:={}",
@@ -207,7 +207,7 @@ fn nobody(wanted: &[Wanted], published: &[PublishedTopic], around: &Surroundings
         .map(|&(_, name)| name)
         .collect();
     Finding {
-        problem: format!("no publisher on {}", topics.join(" or ")),
+        problem: format!("nobody publishes {}", topics.join(" or ")),
         fix: if !names.is_empty() {
             format!(
                 "images are published on {}: set image_topic to one of them, or remap it",
@@ -292,7 +292,9 @@ mod tests {
         ];
         assert_eq!(
             only(&both(), &other),
-            format!("{nobody}images are published on /zoo/pictures: set image_topic, or remap")
+            format!(
+                "{nobody}images are published on /zoo/pictures: set image_topic to one of them, or remap it"
+            )
         );
     }
 
@@ -310,9 +312,9 @@ mod tests {
         assert_eq!(
             texts(&[asked], &[offered]),
             [
-                "/camera_driver offers reliability best_effort on /image_raw, and reliable is asked for: set the \
+                "/camera_driver offers reliability best_effort on /image_raw, but the node requests reliable: set the \
                  parameter qos_overrides./image_raw.subscription.reliability: best_effort",
-                "/camera_driver offers durability volatile on /image_raw, and transient_local is asked for: set the \
+                "/camera_driver offers durability volatile on /image_raw, but the node requests transient_local: set the \
                  parameter qos_overrides./image_raw.subscription.durability: volatile",
             ]
         );
@@ -327,12 +329,12 @@ mod tests {
         assert_eq!(
             text,
             "/camera_driver publishes std_msgs/msg/String on /image_raw, expected sensor_msgs/msg/Image: set \
-             image_topic to a topic of images, or remap"
+             image_topic to an image topic, or remap it"
         );
         let text = only(&both(), &[published("/image_raw", JPEG, Qos::RESULTS)]);
         assert!(
             text.contains(
-                "expected sensor_msgs/msg/Image: compressed images belong on NAME/compressed"
+                "expected sensor_msgs/msg/Image: compressed images are expected on NAME/compressed"
             ) && text.ends_with("-r /image_raw/compressed:=/image_raw"),
             "{text}"
         );
@@ -386,7 +388,7 @@ mod tests {
         let front = published("/front/image_raw", IMAGE, Qos::IMAGES);
         let alone = text(std::slice::from_ref(&front));
         assert!(!alone.contains("/front/image_raw"), "{alone}");
-        assert!(alone.contains("start the camera's driver"), "{alone}");
+        assert!(alone.contains("start the camera driver"), "{alone}");
         // another name of the front camera's is not the left one, either
         let car = [
             front,
@@ -435,7 +437,7 @@ mod tests {
     fn what_fits_and_is_silent_has_the_big_images_hint() {
         let text = only(&both(), &[published("/image_raw", IMAGE, Qos::RESULTS)]);
         assert!(
-            text.starts_with("/image_raw is published by /camera_driver"),
+            text.starts_with("no messages arrive on /image_raw from /camera_driver"),
             "{text}"
         );
         assert!(

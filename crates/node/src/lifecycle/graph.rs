@@ -57,8 +57,8 @@ impl State {
         }
     }
 
-    /// Returns whether the node stays in this state until a change is requested. In the other states a
-    /// change is running.
+    /// Returns whether the node stays in this state until a change is requested. In the other
+    /// states a change is running.
     pub fn is_primary(self) -> bool {
         matches!(
             self,
@@ -103,7 +103,8 @@ impl fmt::Display for Transition {
     }
 }
 
-/// Every transition in rcl's order. As in rcl, `destroy` (8) is missing: it is the end of the process.
+/// Every transition in rcl's order. As in rcl, `destroy` (8) is missing: it is the end of the
+/// process.
 pub static TRANSITIONS: [Transition; 25] = [
     transition(1, "configure", State::Unconfigured, State::Configuring),
     success(10, State::Configuring, State::Inactive),

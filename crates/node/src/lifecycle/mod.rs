@@ -1,8 +1,10 @@
-//! The lifecycle of a managed node: the state machine of ROS 2 (design.ros2.org, "Managed nodes") as in rcl.
+//! The lifecycle of a managed node: the state machine of ROS 2 (design.ros2.org, "Managed nodes")
+//! as in rcl.
 //!
-//! A change starts in a primary state and runs a callback in a transition state. Success leads to the
-//! next state, failure leads back, and an error leads through `errorprocessing` to unconfigured, or to
-//! finalized if the error handling fails. Only one change runs at a time; the state can be read meanwhile.
+//! A change starts in a primary state and runs a callback in a transition state. Success leads to
+//! the next state, failure leads back, and an error leads through `errorprocessing` to
+//! unconfigured, or to finalized if the error handling fails. Only one change runs at a time; the
+//! state can be read meanwhile.
 
 mod graph;
 #[cfg(test)]
@@ -48,8 +50,8 @@ pub trait Managed: Send {
 pub enum Request<'a> {
     /// The number in `lifecycle_msgs/msg/Transition`.
     Id(u8),
-    /// The label, such as `configure`. `shutdown` is valid in every primary state except finalized; its
-    /// number differs by state.
+    /// The label, such as `configure`. `shutdown` is valid in every primary state except finalized;
+    /// its number differs by state.
     Label(&'a str),
 }
 
@@ -118,8 +120,9 @@ impl Lifecycle {
         }
     }
 
-    /// Calls `observer` for each later transition, in order, on the thread of the change. A successful
-    /// change has two transitions. The observer may read the state but must not add observers.
+    /// Calls `observer` for each later transition, in order, on the thread of the change. A
+    /// successful change has two transitions. The observer may read the state but must not add
+    /// observers.
     pub fn observe(&self, observer: impl Fn(&'static Transition) + Send + 'static) {
         lock(&self.observers).push(Box::new(observer));
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::*;
 
-/// design.ros2.org's figure, written down anew: state, number, label, transition state, state after success.
+/// A copy of design.ros2.org's figure: state, number, label, transition state, state after
+/// success.
 const DESIGN: [(&str, u8, &str, &str, &str); 7] = [
     ("unconfigured", 1, "configure", "configuring", "inactive"),
     ("inactive", 2, "cleanup", "cleaningup", "unconfigured"),
@@ -16,7 +17,7 @@ const DESIGN: [(&str, u8, &str, &str, &str); 7] = [
     ("active", 7, "shutdown", "shuttingdown", "finalized"),
 ];
 
-/// Does as it is told, in order, and succeeds when it is not told.
+/// Returns the given results in order, then success.
 #[derive(Default)]
 struct Scripted {
     outcomes: VecDeque<Transitioned>,
@@ -53,7 +54,8 @@ impl Managed for Scripted {
 
 type Steps = Arc<Mutex<Vec<(u8, &'static str, &'static str)>>>;
 
-/// A lifecycle whose callbacks give `outcomes`, with what they are called for and the steps that it reports.
+/// A lifecycle whose callbacks give `outcomes`, with what they are called for and the steps that it
+/// reports.
 fn scripted(
     outcomes: impl Into<VecDeque<Transitioned>>,
 ) -> (Lifecycle, Arc<Mutex<Vec<&'static str>>>, Steps) {
@@ -147,7 +149,8 @@ fn every_order_of_four_requests_is_followed_or_refused_as_designed() {
     }
 }
 
-/// The state that each callback's failure leads to, and the number of its success; failure and error follow it.
+/// The state that each callback's failure leads to, and the number of its success; failure and
+/// error follow it.
 const RESULTS: [(u8, &str, u8); 7] = [
     (1, "unconfigured", 10),
     (2, "inactive", 20),
@@ -206,13 +209,13 @@ fn an_error_is_processed() {
             Transitioned::Failure("again".to_owned()),
             61,
             "finalized",
-            "out of memory; then, dealing with it: again",
+            "out of memory; then the error handling failed: again",
         ),
         (
             Transitioned::Error("again".to_owned()),
             62,
             "finalized",
-            "out of memory; then, dealing with it: again",
+            "out of memory; then the error handling failed: again",
         ),
     ];
     for (id, _, success) in RESULTS {
@@ -277,7 +280,7 @@ fn a_change_under_way_shows_and_keeps_others_out_and_a_panic_ends_it() {
             let refused = lifecycle.change(request).unwrap_err();
             assert!(
                 refused.to_string().ends_with(
-                    "from state configuring: expected that the change under way ends first"
+                    "in state configuring; expected no request until the current change ends"
                 ),
                 "{refused}"
             );
@@ -286,7 +289,7 @@ fn a_change_under_way_shows_and_keeps_others_out_and_a_panic_ends_it() {
         let failed = change.join().unwrap().unwrap_err();
         assert_eq!(
             failed.to_string(),
-            "transition configure (1) failed, and the state is now unconfigured: panicked: the library aborted"
+            "transition configure (1) failed: panicked: the library aborted; the state is now unconfigured"
         );
     });
     assert_eq!(lifecycle.state(), State::Unconfigured);
@@ -301,11 +304,11 @@ fn a_refusal_says_what_is_legal() {
     };
     assert_eq!(
         refused("unconfigured", Request::Label("activate")),
-        "no transition \"activate\" from state unconfigured: expected configure (1) or shutdown (5)"
+        "transition \"activate\" is not possible in state unconfigured; expected configure (1) or shutdown (5)"
     );
     assert_eq!(
         refused("finalized", Request::Id(1)),
-        "no transition 1 from state finalized: expected none, it is the last"
+        "transition 1 is not possible in state finalized; expected no transition, because this state is final"
     );
 }
 

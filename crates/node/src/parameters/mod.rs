@@ -1,5 +1,5 @@
-//! The declared parameters of a node: each parameter of the configuration by its flat name, with its
-//! effective value. A change applies to all of them or to none.
+//! The declared parameters of a node: each parameter of the configuration by its flat name, with
+//! its effective value. A change applies to all of them or to none.
 
 mod list;
 mod tree;
@@ -18,7 +18,8 @@ pub use tree::overrides_to_tree;
 use tree::{CLASS_THRESHOLDS, in_force, place, remove};
 pub use value::{ParameterType, ParameterValue};
 
-/// The declared parameters of one node, the configuration that they form, and the model that they fit.
+/// The declared parameters of one node, the configuration that they form, and the model that they
+/// fit.
 #[derive(Debug)]
 pub struct ParameterSet {
     model: ModelDescription,
@@ -35,7 +36,8 @@ pub struct ParameterSet {
 /// Parameters by their names.
 pub type Named = Vec<(String, ParameterValue)>;
 
-/// The result of a change, as in `rcl_interfaces/msg/ParameterEvent`. A name is in one list at most.
+/// The result of a change, as in `rcl_interfaces/msg/ParameterEvent`. A name is in one list at
+/// most.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     pub new: Named,
@@ -46,8 +48,8 @@ pub struct Change {
 }
 
 impl ParameterSet {
-    /// Declares the effective parameters of `config`. Values that it leaves to the model are the model's
-    /// own; `log_level` is the level from the command line.
+    /// Declares the effective parameters of `config`. Values that it leaves to the model are the
+    /// model's own; `log_level` is the level from the command line.
     ///
     /// # Errors
     /// Fails if `config` names a class that the model does not have.
@@ -116,14 +118,14 @@ impl ParameterSet {
         found.map(|(definition, _)| definition)
     }
 
-    /// Sets all of `changes` together. [`ParameterValue::NotSet`] resets a parameter that has no fixed
-    /// default: a class's threshold is removed; a camera's parameter returns to the value of `input`, a
-    /// threshold to the model's, `log_level` to the command line's. `apply` puts the changes into effect;
-    /// it is called after all checks. A rejected change changes nothing.
+    /// Sets all of `changes` together. [`ParameterValue::NotSet`] resets a parameter that has no
+    /// fixed default: a class's threshold is removed; a camera's parameter returns to the value of
+    /// `input`, a threshold to the model's, `log_level` to the command line's. `apply` puts the
+    /// changes into effect; it is called after all checks. A rejected change changes nothing.
     ///
     /// # Errors
-    /// Returns the reason for the caller: a parameter is not declared, read-only, of another type or out of
-    /// range, or `apply` rejects the change.
+    /// Returns the reason for the caller: a parameter is not declared, read-only, of another type
+    /// or out of range, or `apply` rejects the change.
     pub fn set(
         &mut self,
         changes: &[(String, ParameterValue)],
@@ -154,8 +156,8 @@ impl ParameterSet {
         Ok(change)
     }
 
-    /// Returns the path of `name` in the tree and `value` in its type, or the reason why it cannot be set,
-    /// in rclcpp's words.
+    /// Returns the path of `name` in the tree and `value` in its type, or the reason why it cannot
+    /// be set, in rclcpp's words.
     fn settable(
         &self,
         name: &str,

@@ -11,8 +11,8 @@ use shuffledet_detector::model::ModelDescription;
 pub(super) const CLASS_THRESHOLDS: &str = "detector.class_score_thresholds";
 
 /// Converts parameters with flat names, as a node gets them from its command line, to the tree for
-/// [`Config::from_tree`](shuffledet_detector::config::Config::from_tree). Skips a parameter without a
-/// value: rcl reads an empty list as no value, and lists that may be empty are empty by default.
+/// [`Config::from_tree`](shuffledet_detector::config::Config::from_tree). Skips a parameter without
+/// a value: rcl reads an empty list as no value, and lists that may be empty are empty by default.
 ///
 /// # Errors
 /// Fails if a name is given both as a value and as a section.
@@ -118,7 +118,8 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
     tree
 }
 
-/// Returns the number as written: 0.3, although the nearest float as a double is 0.30000001192092896.
+/// Returns the number as written: 0.3, although the nearest float as a double is
+/// 0.30000001192092896.
 fn decimal(number: f32) -> f64 {
     number.to_string().parse().unwrap_or(f64::from(number))
 }

@@ -102,8 +102,8 @@ impl ParameterValue {
         value.unwrap_or_default()
     }
 
-    /// Converts this value to that kind; returns `None` if the type differs. Accepts an integer as a
-    /// double, and an empty list as a list of any type, because the sender cannot state its type.
+    /// Converts this value to that kind; returns `None` if the type differs. Accepts an integer as
+    /// a double, and an empty list as a list of any type, because the sender cannot state its type.
     pub(super) fn taken_for(&self, kind: Kind) -> Option<Self> {
         match (self, kind) {
             (Self::Integer(value), Kind::Double) => Some(Self::Double(*value as f64)),

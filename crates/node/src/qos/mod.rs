@@ -1,5 +1,5 @@
-//! Quality of service: the node's defaults, `qos_overrides`, and the match with a publisher's offer by
-//! the rules of DDS.
+//! Quality of service: the node's defaults, `qos_overrides`, and the match with a publisher's offer
+//! by the rules of DDS.
 
 mod matching;
 mod policy;
@@ -14,7 +14,8 @@ pub use policy::{Durability, History, Liveliness, QosError, Reliability};
 
 use shuffledet_detector::config::raw::{RawQosOverrides, ReliabilityChoice};
 
-/// The policies of one subscription or publisher. `None` leaves a policy to the middleware's default.
+/// The policies of one subscription or publisher. `None` leaves a policy to the middleware's
+/// default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Qos {
     pub reliability: Option<Reliability>,
@@ -50,8 +51,9 @@ impl Qos {
         liveliness: Some(Liveliness::Automatic),
         lease: None,
     };
-    /// For images: lost ones are not sent again. The node takes images at once and drops old ones itself.
-    /// The depth holds bursts, so that the node counts every drop. Fewer large images are kept.
+    /// For images: lost ones are not sent again. The node takes images at once and drops old ones
+    /// itself. The depth holds bursts, so that the node counts every drop. Fewer large images are
+    /// kept.
     pub const IMAGES: Self = Self {
         reliability: Some(Reliability::BestEffort),
         depth: 64,
@@ -75,9 +77,10 @@ impl Qos {
         }
     }
 
-    /// Replaces the policies that `overrides` names for this end of the topic. As in rclcpp, the key is the
-    /// full, remapped topic name. `best_available`, which r2r supports for some distributions only, means
-    /// `system_default`, which also requests the least and offers the most. Fails if a value is unknown.
+    /// Replaces the policies that `overrides` names for this end of the topic. As in rclcpp, the
+    /// key is the full, remapped topic name. `best_available`, which r2r supports for some
+    /// distributions only, means `system_default`, which also requests the least and offers the
+    /// most. Fails if a value is unknown.
     pub fn overridden(
         mut self,
         overrides: Option<&RawQosOverrides>,

@@ -73,7 +73,8 @@ fn a_value_of_no_name_is_refused() {
     }
 }
 
-/// Matches every offer with every request and returns the mismatches with the value that fixes each.
+/// Matches every offer with every request and returns the mismatches with the value that fixes
+/// each.
 fn misfits<T: Policy>(
     values: &[(&str, Option<T>)],
     set: impl Fn(&mut Qos, Option<T>),

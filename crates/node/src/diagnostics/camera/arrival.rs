@@ -8,8 +8,8 @@ use shuffledet_core::Oddity;
 use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_msg::Level;
 
-/// Returns the problems that are logged when they start, each with a fixed name: those that occur before
-/// frames are processed.
+/// Returns the problems that are logged when they start, each with a fixed name: those that occur
+/// before frames are processed.
 pub fn notices(
     facts: &CameraFacts<'_>,
     config: &DiagnosticsConfig,

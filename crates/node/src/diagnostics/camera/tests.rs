@@ -120,7 +120,7 @@ fn stale_when_silent_or_never_heard_with_the_findings() {
         (level, &*message),
         (
             Level::Stale,
-            "no frame for 3.2 s: see that the camera on /front/image_raw runs"
+            "no frame for 3.2 s: check that the camera on /front/image_raw runs"
         )
     );
     window.silent_for = None;
@@ -134,7 +134,8 @@ fn stale_when_silent_or_never_heard_with_the_findings() {
         ..facts(&window)
     });
     assert_eq!(status.level, Level::Stale);
-    let expected = "no frame has come yet: nobody publishes it: start it; 100 of 100 frames failed";
+    let expected =
+        "no frame has arrived yet: nobody publishes it: start it; 100 of 100 frames failed";
     assert!(status.message.starts_with(expected), "{}", status.message);
 }
 
