@@ -53,11 +53,17 @@ impl Matrix {
                         share: (100 * n / all.max(1)) as u32,
                         hit: row == column,
                         title: match (row == background, column == background) {
-                            (true, _) => format!("{} detected as {found} without an object", count(n)),
+                            (true, _) => {
+                                format!("{} detected as {found} without an object", count(n))
+                            }
                             (false, true) => {
                                 format!("{} of {} {label} not found", count(n), count(all))
                             }
-                            _ => format!("{} of {} {label} detected as {found}", count(n), count(all)),
+                            _ => format!(
+                                "{} of {} {label} detected as {found}",
+                                count(n),
+                                count(all)
+                            ),
                         },
                     });
                 MatrixRow {

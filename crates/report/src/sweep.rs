@@ -118,11 +118,7 @@ impl<'a> Page<'a> {
             })?,
             title: format!("{count_of} on {}", last_part(&outcome.images_in)),
             headline: match best {
-                Some(best) => format!(
-                    "Best {}: {}",
-                    outcome.objective.name(),
-                    parameters(best)
-                ),
+                Some(best) => format!("Best {}: {}", outcome.objective.name(), parameters(best)),
                 None => "No setting is fast enough.".to_owned(),
             },
             objective: outcome.objective.name(),
