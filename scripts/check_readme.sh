@@ -56,7 +56,7 @@ while read -r -a words; do
             ;;
         esac
     done
-done < <(grep -vE '^ *(ros2|colcon|pip) ' <<<"$code" | sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e 's/[|;#)].*//' |
+done < <(grep -vE '^ *(ros2|colcon|pip|cargo) ' <<<"$code" | sed -e ':join' -e '/\\$/{N;s/\\\n//;b join' -e '}' -e 's/[|;#)].*//' |
     grep -oE '(^|[[:space:]/])shuffledet( .*|$)' | sed 's/^[[:space:]/]//')
 
 # options named in running text and in tables
