@@ -47,7 +47,7 @@ pub enum ClassMapError {
     Io { path: PathBuf, source: io::Error },
     #[error("{}: expected names to names, as `bus: vehicle`, alone or under `model` and `truth`: {problem}", path.display())]
     Form { path: PathBuf, problem: String },
-    #[error("{}: {class:?} is no class of the model; it has: {known}", path.display())]
+    #[error("{}: {class:?} is not a class of the model; its classes are: {known}", path.display())]
     UnknownClass {
         path: PathBuf,
         class: String,

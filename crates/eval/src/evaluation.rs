@@ -56,7 +56,7 @@ pub struct Throughput {
 pub enum EvaluationError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}: expected what `shuffledet eval --output` writes: {source}", path.display())]
+    #[error("{}: not an evaluation file; expected a file that `shuffledet eval --output` wrote: {source}", path.display())]
     NotAnEvaluation {
         path: PathBuf,
         source: serde_json::Error,
@@ -291,7 +291,7 @@ mod tests {
         fs::write(&path, "{}").unwrap();
         let error = Evaluation::read(&path).unwrap_err().to_string();
         assert!(
-            error.contains("what `shuffledet eval --output` writes"),
+            error.contains("that `shuffledet eval --output` wrote"),
             "{error}"
         );
     }

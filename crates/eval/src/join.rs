@@ -12,11 +12,11 @@ use crate::camera::CameraError;
 /// Why evaluations are not the shards of one.
 #[derive(Debug, Error)]
 pub enum JoinError {
-    #[error("expected the files of the shards, found none")]
+    #[error("no shard files given; expected the files that `shuffledet eval --shard` wrote")]
     Nothing,
     #[error("{}: expected a shard (of `shuffledet eval --shard`), found a whole evaluation", path.display())]
     Whole { path: PathBuf },
-    #[error("{}: is of another run than {}; it differs in:\n  {}", path.display(), first.display(), differences.join("\n  "))]
+    #[error("{}: belongs to a different run than {}; it differs in:\n  {}", path.display(), first.display(), differences.join("\n  "))]
     Foreign {
         path: PathBuf,
         first: PathBuf,
@@ -30,7 +30,7 @@ pub enum JoinError {
     },
     #[error("{missing} of the shards are missing, {first} first; expected all {} of them", first.count)]
     Missing { missing: u64, first: Shard },
-    #[error("{}: does not have the images of shard {shard}; evaluate it anew", path.display())]
+    #[error("{}: does not have the images of shard {shard}; evaluate that shard again", path.display())]
     Incomplete { path: PathBuf, shard: Shard },
     #[error("{}: {source}", path.display())]
     Camera { path: PathBuf, source: CameraError },
@@ -193,7 +193,7 @@ mod tests {
         );
         let error = refusal(vec![one(), shard(2, 3, same)]);
         assert!(
-            error.contains("2.json: is of another run than 1.json")
+            error.contains("2.json: belongs to a different run than 1.json")
                 && error.contains("shards: 2 there, 3 here"),
             "{error}"
         );

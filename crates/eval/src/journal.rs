@@ -36,15 +36,15 @@ pub struct Finished {
 pub enum JournalError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}: another run is writing it", path.display())]
+    #[error("{}: another run is writing this file; wait until it ends", path.display())]
     InUse { path: PathBuf },
-    #[error("{}: line {line} is damaged: {problem}; begin anew with --force", path.display())]
+    #[error("{}: line {line} is damaged: {problem}; start over with --force", path.display())]
     Damaged {
         path: PathBuf,
         line: usize,
         problem: String,
     },
-    #[error("{}: is of another run; it differs in:\n  {}\nrun as then, or begin anew with --force", path.display(), differences.join("\n  "))]
+    #[error("{}: belongs to a different run; it differs in:\n  {}\nrepeat that command, or start over with --force", path.display(), differences.join("\n  "))]
     Foreign {
         path: PathBuf,
         differences: Vec<String>,

@@ -47,7 +47,7 @@ fn a_condition_that_does_not_hold_is_exit_code_3_and_the_last_line() {
     );
     let error = refusal(&mut with("- class.tram.ap >= 0.31\n"));
     assert!(
-        error.contains("no category \"tram\"; it has: person, bicycle"),
+        error.contains("no category \"tram\"; its categories are: person, bicycle"),
         "{error}"
     );
 }

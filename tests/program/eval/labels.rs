@@ -350,11 +350,11 @@ fn a_data_set_that_yields_nothing_says_why() {
     )
     .unwrap();
     fs::remove_file(labels.join("other.txt")).unwrap();
-    assert!(told(&[]).contains("no label can be understood"));
+    assert!(told(&[]).contains("no line of the labels is valid"));
     for format in ["kitti", "yolo"] {
         let told = told(&["--format", format]);
         assert!(
-            told.contains("none of the 1 annotations can be taken")
+            told.contains("none of the 1 annotations is usable")
                 && told.contains(":1: expected"),
             "{told}"
         );

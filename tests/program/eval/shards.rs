@@ -62,7 +62,7 @@ fn joined_shards_are_what_one_run_gives() {
     );
     let error = refusal(&mut merge(&[&first, &path("other.json"), &third]));
     for told in [
-        "other.json: is of another run than",
+        "other.json: belongs to a different run than",
         "model.sha256: ",
         "annotations.images: 64 there, 9 here",
     ] {

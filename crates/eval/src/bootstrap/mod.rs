@@ -151,7 +151,7 @@ pub enum PairingError {
     )]
     Count { a: usize, b: usize },
     #[error(
-        "comparing two runs: image {id} is in one of them only; evaluate both on the same data set"
+        "comparing two runs: image {id} is in only one of them; evaluate both on the same data set"
     )]
     Image { id: u64 },
 }

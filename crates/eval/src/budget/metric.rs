@@ -59,12 +59,12 @@ pub enum RunMetric {
 /// The part of a metric's name that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MetricError {
-    #[error("no figure {0:?}; expected one of {coco}, {run}, class.NAME.FIGURE, p99.STAGE_ms (min, p50, p90, p99 or max)",
+    #[error("unknown figure {0:?}; expected one of {coco}, {run}, class.NAME.FIGURE, p99.STAGE_ms (min, p50, p90, p99 or max)",
         coco = names(&COCO), run = names(&RUN))]
     Figure(String),
-    #[error("no figure of a class {0:?}; expected one of {known}", known = names(&CLASS))]
+    #[error("unknown class figure {0:?}; expected one of {known}", known = names(&CLASS))]
     ClassFigure(String),
-    #[error("no stage {0:?}; expected one of {known}", known = stages())]
+    #[error("unknown stage {0:?}; expected one of {known}", known = stages())]
     Stage(String),
 }
 

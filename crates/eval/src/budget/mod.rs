@@ -51,7 +51,7 @@ pub enum BudgetError {
         text: String,
         problem: ConditionError,
     },
-    #[error("{}: {condition:?}: the data set has no category {class:?}; it has: {known}", path.display())]
+    #[error("{}: {condition:?}: the data set has no category {class:?}; its categories are: {known}", path.display())]
     UnknownClass {
         path: PathBuf,
         condition: String,
@@ -193,14 +193,14 @@ mod tests {
             ("map50 >= nan", "found \"nan\""),
             (
                 "map51 >= 0.3",
-                "no figure \"map51\"; expected one of map, map50",
+                "unknown figure \"map51\"; expected one of map, map50",
             ),
-            ("class.car.map >= 0", "no figure of a class \"map\""),
+            ("class.car.map >= 0", "unknown class figure \"map\""),
             (
                 "p99.total <= 3",
-                "no stage \"total\"; expected one of read_ms",
+                "unknown stage \"total\"; expected one of read_ms",
             ),
-            ("p98.total_ms <= 3", "no figure \"p98.total_ms\""),
+            ("p98.total_ms <= 3", "unknown figure \"p98.total_ms\""),
         ] {
             let error = refusal(&format!("[\"{line}\"]"));
             assert!(error.starts_with("b.yaml: condition 1"), "{error}");
@@ -215,7 +215,7 @@ mod tests {
         );
         let error = error.unwrap_err().to_string();
         assert!(
-            error.contains("no category \"car\"; it has: class 1, class 2"),
+            error.contains("no category \"car\"; its categories are: class 1, class 2"),
             "{error}"
         );
     }

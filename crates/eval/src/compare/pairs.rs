@@ -11,7 +11,7 @@ use super::super::{Category, Evaluation, ImageRecord, ImageSource, Object, Pairi
 #[derive(Debug, Error)]
 pub enum CompareError {
     #[error(
-        "{a} and {b}: no image is in both ({a_images} in the one, {b_images} in the other); evaluate both on the same data set"
+        "{a} and {b}: they have no image in common ({a_images} images in the first, {b_images} in the second); evaluate both on the same data set"
     )]
     NothingInCommon {
         a: String,
@@ -29,7 +29,7 @@ pub enum CompareError {
     },
     #[error(
         "{a} and {b}: the annotations of {count} of {shared} images differ, {first} first (sha256 {sha256}); \
-         evaluate both with the same, or judge both by those of the second with --allow-different-truth"
+         evaluate both with the same annotations, or judge both by those of the second with --allow-different-truth"
     )]
     Truth {
         a: String,

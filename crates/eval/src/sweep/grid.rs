@@ -28,15 +28,15 @@ pub enum GridError {
         "--set {assignment}: expected KEY=VALUE, KEY=A,B,... or KEY=FROM..TO:STEP, found {problem}"
     )]
     Form { assignment: String, problem: String },
-    #[error("--set {key}: is given twice; give all its values at once, as {key}=A,B")]
+    #[error("--set {key}: given twice; give all its values at once, as {key}=A,B")]
     Twice { key: String },
     #[error(
-        "--set {key}: may not vary, give it one value; what varies must be under detector, or be model.name, \
+        "--set {key}: cannot vary; give it one value. Parameters that can vary are those under detector, model.name, \
          runtime.providers, runtime.strict or runtime.intra_op_threads"
     )]
     NoEffect { key: String },
     #[error(
-        "nothing varies: expected a --set with several values, as detector.score_threshold=0.2..0.6:0.05"
+        "no parameter varies; expected a --set with several values, such as detector.score_threshold=0.2..0.6:0.05"
     )]
     NothingVaries,
     #[error(
@@ -314,8 +314,8 @@ mod tests {
         }
         let score = "detector.score_threshold=0.1..0.9:0.1";
         assert!(refused(&[score, "detector.score_threshold=0.5"]).contains("given twice"));
-        assert!(refused(&["runtime.workers=1,2"]).contains("may not vary"));
-        assert!(refused(&["detector.score_threshold=0.5"]).contains("nothing varies"));
+        assert!(refused(&["runtime.workers=1,2"]).contains("cannot vary"));
+        assert!(refused(&["detector.score_threshold=0.5"]).contains("no parameter varies"));
         let large = refused(&[
             "detector.score_threshold=0..1:0.01",
             "detector.nms_iou_threshold=0..1:0.1",

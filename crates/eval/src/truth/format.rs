@@ -119,7 +119,7 @@ mod tests {
         }
         let error = refusal("a b\n");
         assert!(
-            error.contains("no label can be understood") && error.contains("found \"a b\" in"),
+            error.contains("no line of the labels is valid") && error.contains("found \"a b\" in"),
             "{error}"
         );
         assert!(refusal("1 2 3 4 5 6 7 8 plane 0\n").contains("plane 0"));

@@ -98,17 +98,17 @@ pub enum TruthError {
         path: PathBuf,
         source: serde_json::Error,
     },
-    #[error("{}: no images: expected annotations of at least one{}", path.display(), reasons(left_out))]
+    #[error("{}: no images; expected annotations of at least one{}", path.display(), reasons(left_out))]
     Empty { path: PathBuf, left_out: Problems },
-    #[error("{}: nothing to be found: expected objects of at least one category that the class map does not leave out", path.display())]
+    #[error("{}: no objects to evaluate: none annotated, or the class map excludes every category", path.display())]
     NoObjects { path: PathBuf },
     #[error("{}: expected a folder with a .txt file for each image, found {found}", path.display())]
     NoLabelFiles { path: PathBuf, found: String },
-    #[error("{}: all {count} label files are empty, so that no image has an object; export them again, or say with --format yolo that this is so", path.display())]
+    #[error("{}: all {count} label files are empty, so no image has an object; export the labels again, or confirm with --format yolo", path.display())]
     AllEmpty { path: PathBuf, count: u64 },
-    #[error("{}: no label can be understood: expected KITTI's lines (a type and 14 or 15 numbers) or YOLO's (a class's number, then 4 numbers or a polygon), found {found}", path.display())]
+    #[error("{}: no line of the labels is valid: expected KITTI's lines (a type and 14 or 15 numbers) or YOLO's (a class's number, then 4 numbers or a polygon), found {found}", path.display())]
     UnknownFormat { path: PathBuf, found: String },
-    #[error("{}: none of the {count} annotations can be taken: {problems}", path.display())]
+    #[error("{}: none of the {count} annotations is usable: {problems}", path.display())]
     NothingUnderstood {
         path: PathBuf,
         count: u64,
@@ -128,7 +128,7 @@ pub enum TruthError {
     )]
     NoMessages { topic: String, left_out: Problems },
     #[error(
-        "{annotations}: none of its categories ({categories}) is a class of the model ({classes}); give their names by --class-map"
+        "{annotations}: none of its categories ({categories}) is a class of the model ({classes}); map their names with --class-map"
     )]
     NoClass {
         annotations: String,
@@ -136,7 +136,7 @@ pub enum TruthError {
         classes: String,
     },
     #[error(
-        "the recording has several image topics ({topics}); say with --topic which one the ground truth is of"
+        "the recording has several image topics ({topics}); name the one that the ground truth belongs to with --topic"
     )]
     SeveralCameras { topics: String },
 }
