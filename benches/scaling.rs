@@ -13,7 +13,7 @@ use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::model::Manifest;
 use shuffledet_detector::pipeline::{
-    CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, run,
+    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Transport, run,
 };
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_msg::{HeaderView, ImageView};
@@ -53,9 +53,9 @@ fn main() {
         score: Some(1.0),
         ..Thresholds::default()
     };
-    let tuning = Arc::new(Tuning::new(Tuned {
+    let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
         detector: DetectorSettings::new(&thresholds, &model).expect("no class is named"),
-        cameras: vec![CameraTuning::EVERY_FRAME],
+        cameras: vec![CameraSettings::EVERY_FRAME],
     }));
     let mut message = Vec::new();
     let image = ImageView {

@@ -14,7 +14,7 @@ use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::metrics::{Tally, allocations};
 use shuffledet_detector::model::{Manifest, ModelDescription};
 use shuffledet_detector::pipeline::{
-    CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, run,
+    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Transport, run,
 };
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_image::BgrView;
@@ -113,12 +113,12 @@ fn a_frame_takes_nothing_from_the_heap() {
         let model = manifest.describe(manifest.model(name).unwrap()).unwrap();
         let thresholds = Thresholds {
             score: Some(0.5),
-            class_scores: BTreeMap::new(),
+            class_score_thresholds: BTreeMap::new(),
             ..Thresholds::default()
         };
-        let tuning = Arc::new(Tuning::new(Tuned {
+        let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
             detector: DetectorSettings::new(&thresholds, &model).unwrap(),
-            cameras: vec![CameraTuning::EVERY_FRAME; 2],
+            cameras: vec![CameraSettings::EVERY_FRAME; 2],
         }));
         for (encoding, transport, message) in messages() {
             let mut source = Repeated {

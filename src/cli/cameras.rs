@@ -10,7 +10,7 @@ use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{Camera, ImageTopics};
 
 /// The topics to read.
-pub struct Selected {
+pub struct CameraSelection {
     pub cameras: Vec<Camera>,
     /// One line for each image topic that is left out, with the reason.
     pub left_out: Vec<String>,
@@ -27,7 +27,7 @@ pub struct NothingRead(String);
 /// message comes later is skipped when it is read.
 const SURVEYED: usize = 100;
 
-impl Selected {
+impl CameraSelection {
     /// Selects the recording's image topics, or the `wanted` ones among them.
     pub fn new(recording: &Recording, wanted: &[String], path: &Path) -> anyhow::Result<Self> {
         let all = ImageTopics::of(recording);

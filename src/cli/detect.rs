@@ -13,7 +13,7 @@ use super::parameters::ParameterArgs;
 use super::{Status, explain};
 use shuffledet_core::Detection;
 use shuffledet_core::Labels;
-use shuffledet_detector::Loaded;
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::detect::Detector;
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, ImageDecoder, draw};
@@ -161,7 +161,7 @@ fn write_drawn(
 
 fn print(
     args: &DetectArgs,
-    loaded: &Loaded,
+    loaded: &LoadedModel,
     path: &Path,
     image: &BgrView<'_>,
     detections: &[Detection],

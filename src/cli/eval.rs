@@ -18,7 +18,7 @@ use super::replay::versions;
 use super::{Status, interrupt, progress};
 use shuffledet_core::ModelIdentity;
 use shuffledet_detector::pipeline::{Annotate, RunError, Worker};
-use shuffledet_detector::{Loaded, detect::Detector};
+use shuffledet_detector::{LoadedModel, detect::Detector};
 use shuffledet_eval::evaluation::add_problems;
 use shuffledet_eval::journal::Finished;
 use shuffledet_eval::subject::Machine;
@@ -111,7 +111,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let share = |index: &u64| args.shard.is_none_or(|shard| shard.has(*index));
     let indices = (0..data.truth.images.len() as u64).filter(share);
     let pending: Vec<u64> = indices.filter(|index| !done.contains(index)).collect();
-    let mut collected = Collected {
+    let mut collected = EvaluatedImages {
         strict: args.truth.strict,
         journal,
         records: finished.records,
@@ -143,7 +143,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         return Ok(Status::Interrupted);
     }
     let workers = loaded.config.threads.workers.get();
-    let Collected {
+    let EvaluatedImages {
         records, journal, ..
     } = collected;
     let is_recording = matches!(data.images, Images::Recording(_));
@@ -205,7 +205,7 @@ fn open_journal(args: &EvalArgs, subject: &Subject) -> anyhow::Result<(Option<Jo
 }
 
 /// The results of this run and of the earlier runs that it continues.
-struct Collected {
+struct EvaluatedImages {
     strict: bool,
     journal: Option<Journal>,
     records: Vec<ImageRecord>,
@@ -215,7 +215,7 @@ struct Collected {
     bar: ProgressBar,
 }
 
-impl Collected {
+impl EvaluatedImages {
     /// Returns the duration of all runs so far in seconds.
     fn wall_s(&self) -> f64 {
         self.earlier_s + self.started.elapsed().as_secs_f64()
@@ -245,13 +245,13 @@ fn check(record: &ImageRecord, strict: bool) -> anyhow::Result<()> {
 
 /// Processes the images of `pending`, which `images` reads, with `detectors`.
 fn process(
-    loaded: &Loaded,
+    loaded: &LoadedModel,
     detectors: Vec<Detector>,
     data: &DataSet,
     pending: &[u64],
     images: &mut ImageReader<'_>,
     stop: &AtomicBool,
-    collected: &mut Collected,
+    collected: &mut EvaluatedImages,
 ) -> anyhow::Result<()> {
     let tuning = Arc::new(loaded.lossless_tuning(images.cameras()));
     let make = |detector| {

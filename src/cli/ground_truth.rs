@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
-use super::cameras::Selected;
+use super::cameras::CameraSelection;
 use super::import::read_calibration;
 use super::values;
 use shuffledet_bag::Recording;
@@ -274,7 +274,7 @@ impl TruthArgs {
             bail!("--truth-topic {topic}: expected a recording, found a folder of images");
         };
         let wanted: Vec<String> = self.topic.iter().cloned().collect();
-        let selected = Selected::new(recording, &wanted, self.input())?;
+        let selected = CameraSelection::new(recording, &wanted, self.input())?;
         if selected.cameras.is_empty() {
             let window = (Duration::ZERO, None);
             return Err(selected

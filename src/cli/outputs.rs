@@ -12,7 +12,7 @@ use shuffledet_core::Labels;
 use shuffledet_core::Summary;
 use shuffledet_core::whole_file::{beside, keep};
 use shuffledet_core::{Mark, Outcome};
-use shuffledet_detector::Loaded;
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::Tally;
 use shuffledet_detector::model::class_ids::ClassIdForm;
 use shuffledet_detector::pipeline::{Annotate, Camera, Frame};
@@ -120,7 +120,7 @@ impl OutputArgs {
         &self,
         input: &Path,
         cameras: &[Camera],
-        loaded: &Loaded,
+        loaded: &LoadedModel,
     ) -> anyhow::Result<Outputs<'_>> {
         self.check(input)?;
         let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use shuffledet_detector::Loaded;
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{Config, ConfigError, tree};
 
 #[derive(Debug, Args)]
@@ -26,16 +26,16 @@ pub struct ParameterArgs {
 
 impl ParameterArgs {
     /// Reads and checks the parameters, then loads the model and ONNX Runtime.
-    pub fn load(&self) -> anyhow::Result<Loaded> {
-        Ok(Loaded::new(self.config()?)?)
+    pub fn load(&self) -> anyhow::Result<LoadedModel> {
+        Ok(LoadedModel::new(self.config()?)?)
     }
 
     /// Does the same as [`ParameterArgs::load`] with one more `KEY=VALUE`, which overrides the
     /// others.
-    pub fn load_with(&self, more: Option<String>) -> anyhow::Result<Loaded> {
+    pub fn load_with(&self, more: Option<String>) -> anyhow::Result<LoadedModel> {
         let set: Vec<String> = self.set.iter().cloned().chain(more).collect();
         let config = Config::load(self.config.as_deref(), self.model.as_deref(), &set)?;
-        Ok(Loaded::new(config)?)
+        Ok(LoadedModel::new(config)?)
     }
 
     /// Reads and checks only the parameters.
@@ -50,7 +50,7 @@ impl ParameterArgs {
         &self,
         score_threshold: Option<f64>,
         max_detections: Option<usize>,
-    ) -> anyhow::Result<Loaded> {
+    ) -> anyhow::Result<LoadedModel> {
         let (file, model) = (self.config.as_deref(), self.model.as_deref());
         // reports an error with its origin
         Config::load(file, model, &self.set)?;
@@ -70,6 +70,6 @@ impl ParameterArgs {
             origin = "--max-detections";
             tree["detector"]["max_detections"] = most.into();
         }
-        Ok(Loaded::new(Config::from_tree(tree, origin)?)?)
+        Ok(LoadedModel::new(Config::from_tree(tree, origin)?)?)
     }
 }

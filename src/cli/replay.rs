@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
-use super::cameras::Selected;
+use super::cameras::CameraSelection;
 use super::colour::shows_colour;
 use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
 use shuffledet_bag::Recording;
 use shuffledet_core::{ModelIdentity, Summary};
-use shuffledet_detector::Loaded;
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::Tally;
 use shuffledet_detector::pipeline::{
-    Annotate, Camera, Pace, RunError, Tuning, Worker, run as run_pipeline,
+    Annotate, Camera, Pace, RunError, SharedSettings, Worker, run as run_pipeline,
 };
 use shuffledet_report::terminal::SummaryTable;
 
@@ -73,7 +73,7 @@ pub struct ReplayArgs {
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let loaded = args.parameters.load()?;
     let recording = Recording::open(&args.recording)?;
-    let selected = Selected::new(&recording, &args.topic, &args.recording)?;
+    let selected = CameraSelection::new(&recording, &args.topic, &args.recording)?;
     let cameras = &selected.cameras;
     let mut source = selected.source(&recording, args.start, args.end)?;
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
@@ -118,7 +118,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         wall_s: wall.as_secs_f64(),
         stages_ms: tally.histograms.quantiles(),
         provider: session.provider().onnx_runtime_name().to_owned(),
-        providers: loaded.standing.fates(),
+        providers: loaded.provider_statuses.statuses(),
         workers: workers.len(),
         model: ModelIdentity {
             name: loaded.model.description.name.clone(),
@@ -156,8 +156,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
 
 /// Creates the workers: one per core, or as many as the parameters set.
 pub(super) fn make_workers(
-    loaded: &Loaded,
-    tuning: &Arc<Tuning>,
+    loaded: &LoadedModel,
+    tuning: &Arc<SharedSettings>,
     annotate: Annotate,
 ) -> anyhow::Result<Vec<Worker>> {
     let detectors = loaded.detectors(loaded.config.threads.workers.get())?;
@@ -181,7 +181,7 @@ fn expected_frames(recording: &Recording, cameras: &[Camera], args: &ReplayArgs)
 }
 
 /// The versions of shuffledet and of the libraries that it uses.
-pub(super) fn versions(loaded: &Loaded) -> anyhow::Result<BTreeMap<String, String>> {
+pub(super) fn versions(loaded: &LoadedModel) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([
         (
             "shuffledet".to_owned(),

@@ -19,7 +19,7 @@ use super::{Status, interrupt, progress, values};
 use shuffledet_core::whole_file;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::pipeline::Frame;
-use shuffledet_detector::{Loaded, detect::DetectorSettings};
+use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::sweep::outcome::{judge, outcomes};
 use shuffledet_eval::sweep::{Grid, Objective, SweepOutcome};
@@ -177,7 +177,7 @@ fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
                 group.settings.push((at, settings));
             }
             None => {
-                let loaded = Loaded::new(config.clone())?;
+                let loaded = LoadedModel::new(config.clone())?;
                 groups.push(Group {
                     settings: vec![(at, loaded.settings().clone())],
                     categories: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use shuffledet_core::Oddity;
+use shuffledet_core::StampAnomaly;
 use shuffledet_detector::pipeline::Transport;
 
 /// An image as it arrived.
@@ -17,7 +17,7 @@ pub struct Arrival {
     pub now_ns: i64,
     /// How far the stamp is behind the arrival; `None` if the stamp is zero.
     pub stamp_lag_ns: Option<i64>,
-    pub oddity: Option<Oddity>,
+    pub anomaly: Option<StampAnomaly>,
 }
 
 /// Images that the pipeline has not read yet, oldest first.
@@ -108,7 +108,7 @@ mod tests {
             at: Instant::now(),
             now_ns: 0,
             stamp_lag_ns: None,
-            oddity: None,
+            anomaly: None,
         }
     }
 

@@ -10,7 +10,7 @@ use super::graph::{GraphError, Listener, Topic};
 use super::{Executor, ExecutorGone};
 use crate::ros::qos::offered;
 use shuffledet_node::doctor::candidates::{is_detection, may_be_meant};
-use shuffledet_node::doctor::{PublishedTopic, Publisher, Wanted};
+use shuffledet_node::doctor::{ExpectedTopic, PublishedTopic, Publisher};
 
 /// A failed lookup of the topics.
 #[derive(Debug, Error)]
@@ -47,7 +47,7 @@ impl Doctor {
     /// Returns the input of [`shuffledet_node::doctor::examine`]: the wanted topics and, if none of
     /// them has a publisher, similar topics and image topics. Blocks for half a second when it
     /// starts to listen.
-    pub fn look(&mut self, wanted: &[Wanted]) -> Result<Vec<PublishedTopic>, LookError> {
+    pub fn look(&mut self, wanted: &[ExpectedTopic]) -> Result<Vec<PublishedTopic>, LookError> {
         let names = wanted.iter().map(|wanted| wanted.topic.clone()).collect();
         let topics = self.published(names)?;
         if topics.iter().any(|topic| !topic.publishers.is_empty()) {

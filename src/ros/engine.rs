@@ -13,7 +13,7 @@ use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
 use shuffledet_core::Outcome;
-use shuffledet_detector::Loaded;
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::model::ModelDescription;
 use shuffledet_detector::pipeline::{Annotate, Frame, Pace, Worker, run as run_pipeline};
@@ -26,7 +26,7 @@ pub struct Engine {
     /// The model description that the parameters fit.
     description: ModelDescription,
     /// The loaded model for the next `configure`, if there is one.
-    loaded: Option<Loaded>,
+    loaded: Option<LoadedModel>,
     shared: Arc<Shared>,
     executor: Executor,
     names: Names,
@@ -58,7 +58,7 @@ const ANNOTATED_WIDTH: u32 = 1280;
 impl Engine {
     /// Creates the engine. The first `configure` uses `loaded`; later ones load the model again.
     pub fn new(
-        loaded: Loaded,
+        loaded: LoadedModel,
         shared: Arc<Shared>,
         executor: Executor,
         names: Names,
@@ -78,14 +78,14 @@ impl Engine {
 
     /// Loads the model from its file. The file may have changed if the description is the same,
     /// because the parameters then still fit.
-    fn load(&self) -> anyhow::Result<Loaded> {
-        let mut loaded = Loaded::new(self.config.clone())?;
+    fn load(&self) -> anyhow::Result<LoadedModel> {
+        let mut loaded = LoadedModel::new(self.config.clone())?;
         ensure!(
             loaded.model.description == self.description,
             "{}: the model's description changed after the node started; restart the node",
             loaded.model.path.display()
         );
-        loaded.standing = Arc::clone(&self.shared.standing);
+        loaded.provider_statuses = Arc::clone(&self.shared.provider_statuses);
         Ok(loaded)
     }
 

@@ -21,7 +21,7 @@ use shuffledet_node::diagnostics::{
     self, CameraFacts, DetectorFacts, Status, Told, camera_status, detector_status, notices,
     resident_bytes,
 };
-use shuffledet_node::doctor::{Finding, Surroundings, Wanted, examine};
+use shuffledet_node::doctor::{ExpectedTopic, Finding, Surroundings, examine};
 use shuffledet_node::lifecycle::{Lifecycle, State};
 use shuffledet_node::parameters::ParameterSet;
 
@@ -133,14 +133,14 @@ impl Health {
         };
         let state = self.lifecycle.state();
         let (unable, model) = (self.shared.unable(), self.shared.model());
-        let fates = self.shared.standing.fates();
-        let loaded = !fates.is_empty();
+        let statuses = self.shared.provider_statuses.statuses();
+        let loaded = !statuses.is_empty();
         let mut statuses = vec![detector_status(&DetectorFacts {
             node: &self.names.node,
             state: state.label(),
             unable: unable.as_deref(),
             model: loaded.then_some(&model),
-            providers: &fates,
+            providers: &statuses,
             threads: self.shared.threads(),
             parameters_changed: self.shared.parameters_changed(),
             resident_bytes: resident_bytes(),
@@ -188,13 +188,13 @@ impl Health {
         let diagnostics = config.diagnostics.of_rate(camera.expected_hz.or(learnt_hz));
         let examined = idle.is_none() && !self.is_awaited(index, config);
         let findings = if examined && is_silent(&view, diagnostics.stale_after) {
-            let wanted = topics.iter().map(|topic| Wanted {
+            let wanted = topics.iter().map(|topic| ExpectedTopic {
                 image_topic: camera.image_topic.clone(),
                 topic: topic.name.clone(),
                 message_type: topic.transport.message().name,
                 qos: topic.qos,
             });
-            let wanted: Vec<Wanted> = wanted.collect();
+            let wanted: Vec<ExpectedTopic> = wanted.collect();
             match doctor.look(&wanted) {
                 Ok(published) => examine(&wanted, &published, &self.surroundings(index, config)),
                 Err(LookError::Gone(gone)) => return Err(gone),

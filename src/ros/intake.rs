@@ -16,7 +16,7 @@ use super::arrivals::{Arrival, Arrivals, most_waiting};
 use super::shared::Shared;
 use super::source::RosClock;
 use super::subscriptions::{ImageTopic, SubscribeError, subscribe};
-use shuffledet_core::{DropReason, Mark, Oddity, Outcome};
+use shuffledet_core::{DropReason, Mark, Outcome, StampAnomaly};
 use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::pipeline::stamps::StampCheck;
 use shuffledet_msg::HeaderView;
@@ -242,8 +242,8 @@ impl Listener {
                 subscription.most = most;
             }
         }
-        let oddity = state.stamps.check(stamp_ns, now_ns);
-        self.note(at, stamp_ns, oddity);
+        let anomaly = state.stamps.check(stamp_ns, now_ns);
+        self.note(at, stamp_ns, anomaly);
         let superseded = self.arrivals.push(Arrival {
             camera: self.camera,
             transport: topic.transport,
@@ -251,7 +251,7 @@ impl Listener {
             at,
             now_ns,
             stamp_lag_ns: (stamp_ns != 0).then(|| now_ns.saturating_sub(stamp_ns)),
-            oddity,
+            anomaly,
         });
         if let Some(superseded) = superseded {
             self.supersede(&superseded);
@@ -259,13 +259,13 @@ impl Listener {
     }
 
     /// Reports the arrival of an image to diagnostics.
-    fn note(&self, at: Instant, stamp_ns: i64, oddity: Option<Oddity>) {
+    fn note(&self, at: Instant, stamp_ns: i64, anomaly: Option<StampAnomaly>) {
         let mut camera = self.shared.camera(self.camera);
         let expected_hz = camera.expected_hz;
         camera.window.received(at);
-        match oddity {
-            Some(Oddity::Zero | Oddity::Duplicate) => (),
-            Some(Oddity::OutOfOrder) => camera.rhythm.overtaken(),
+        match anomaly {
+            Some(StampAnomaly::Zero | StampAnomaly::Duplicate) => (),
+            Some(StampAnomaly::OutOfOrder) => camera.rhythm.overtaken(),
             _ => camera.rhythm.stamped(stamp_ns, expected_hz),
         }
     }
@@ -273,7 +273,7 @@ impl Listener {
     /// Counts an image that the pipeline did not read.
     fn supersede(&self, arrival: &Arrival) {
         let mut frame = Frame::new();
-        frame.oddity = arrival.oddity;
+        frame.anomaly = arrival.anomaly;
         frame.stamp_lag_ns = arrival.stamp_lag_ns;
         frame.trace.mark_at(Mark::Received, arrival.at);
         frame.trace.mark(Mark::Ordered);

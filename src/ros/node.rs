@@ -22,7 +22,7 @@ use super::shared::Shared;
 use super::source::RosClock;
 use super::{arguments, exit, log, overrides, parameters};
 use shuffledet_detector::config::Config;
-use shuffledet_detector::{Loaded, detect::DetectorSettings};
+use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_node::arguments::{Names, RosArguments, check_files};
 use shuffledet_node::lifecycle::{Lifecycle, Request};
 use shuffledet_node::parameters::ParameterSet;
@@ -36,9 +36,9 @@ pub fn run() -> anyhow::Result<Infallible> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on signals are queued
     let mut signals = Signals::listen(&runtime)?;
-    let (node, begun) = begin()?;
+    let (node, start) = begin()?;
     let (executor, mut executor_thread) = executor::start(node)?;
-    let life = Life::open(begun, executor, runtime.handle())?;
+    let life = Life::open(start, executor, runtime.handle())?;
     let ended = LocalSet::new().block_on(&runtime, async {
         tokio::select! {
             () = signals.any() => Ok(()),
@@ -77,17 +77,17 @@ impl Signals {
 }
 
 /// The checked parts of the node before anything is opened.
-struct Begun {
+struct NodeStart {
     names: Names,
     clock: RosClock,
     threshold: Threshold,
-    loaded: Loaded,
+    loaded: LoadedModel,
     shared: Arc<Shared>,
     parameters: ParameterSet,
 }
 
 /// Checks arguments, parameters and model.
-fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
+fn begin() -> anyhow::Result<(r2r::Node, NodeStart)> {
     let words = arguments::collect(std::env::args_os())?;
     let arguments = RosArguments::parse(words.iter().cloned());
     check_files(&arguments, arguments.node_name(NAME))?;
@@ -109,9 +109,9 @@ fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
     if config.use_sim_time {
         explained(|| node.get_time_source().enable_sim_time(&mut node))?;
     }
-    let loaded = Loaded::new(config.clone())?;
+    let loaded = LoadedModel::new(config.clone())?;
     let model = loaded.model.description.clone();
-    let begun = Begun {
+    let start = NodeStart {
         shared: Arc::new(Shared::new(&loaded, &names)?),
         parameters: ParameterSet::new(config, model, threshold.initial())?,
         names,
@@ -119,7 +119,7 @@ fn begin() -> anyhow::Result<(r2r::Node, Begun)> {
         threshold,
         loaded,
     };
-    Ok((node, begun))
+    Ok((node, start))
 }
 
 /// Creates the context and the node, and returns the level of every logger. r2r panics if rcl
@@ -153,15 +153,15 @@ struct Life {
 
 impl Life {
     /// Creates the node's interfaces in the unconfigured state. `control` serves them.
-    fn open(begun: Begun, executor: Executor, control: &Handle) -> anyhow::Result<Self> {
-        let Begun {
+    fn open(start: NodeStart, executor: Executor, control: &Handle) -> anyhow::Result<Self> {
+        let NodeStart {
             names,
             clock,
             threshold,
             loaded,
             shared,
             parameters,
-        } = begun;
+        } = start;
         let autostart = loaded.config.autostart;
         let parameters = Arc::new(Mutex::new(parameters));
         let lifecycle = Arc::new(Lifecycle::new(Engine::new(

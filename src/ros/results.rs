@@ -12,7 +12,7 @@ use shuffledet_core::Labels;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::config::{CameraConfig, Config};
 use shuffledet_detector::model::{ClassIds, Model};
-use shuffledet_detector::pipeline::{Frame, Tuning};
+use shuffledet_detector::pipeline::{Frame, SharedSettings};
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
 use shuffledet_node::arguments::Names;
@@ -35,7 +35,7 @@ pub struct Results {
     /// Kept so that they are destroyed with the others.
     latched: Vec<PublisherUntyped>,
     labels: Arc<Labels>,
-    tuning: Arc<Tuning>,
+    tuning: Arc<SharedSettings>,
     messages: ResultMessages,
     buffer: Vec<u8>,
 }
@@ -61,7 +61,7 @@ impl Results {
         config: &Config,
         model: &Model,
         class_ids: &ClassIds,
-        tuning: Arc<Tuning>,
+        tuning: Arc<SharedSettings>,
     ) -> Result<(Self, LabelInfoTopic), ResultsError> {
         let publisher = |topic: String, type_name: &'static str, policies: Qos| {
             let overrides = config.qos_overrides.get(&names.resolve(&topic));

@@ -13,18 +13,18 @@ use shuffledet_core::ModelIdentity;
 use shuffledet_detector::config::{Config, Threads};
 use shuffledet_detector::metrics::{Rhythm, Window};
 use shuffledet_detector::model::Model;
-use shuffledet_detector::pipeline::{Tuned, Tuning};
-use shuffledet_detector::{Loaded, detect::DetectorSettings};
-use shuffledet_infer::Standing;
+use shuffledet_detector::pipeline::{RuntimeSettings, SharedSettings};
+use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
+use shuffledet_infer::ProviderStatuses;
 use shuffledet_node::arguments::Names;
 use shuffledet_node::failures::FailureLog;
 
 pub struct Shared {
-    pub tuning: Arc<Tuning>,
+    pub tuning: Arc<SharedSettings>,
     /// State by camera.
     pub cameras: Vec<Mutex<CameraState>>,
     /// The state of each provider.
-    pub standing: Arc<Standing>,
+    pub provider_statuses: Arc<ProviderStatuses>,
     model: Mutex<ModelIdentity>,
     threads: Mutex<Threads>,
     /// Why the node cannot run; `None` if it can.
@@ -62,7 +62,7 @@ impl CameraState {
 
 impl Shared {
     /// Creates the state of a node that starts with `loaded`. An error names the wrong parameter.
-    pub fn new(loaded: &Loaded, names: &Names) -> anyhow::Result<Self> {
+    pub fn new(loaded: &LoadedModel, names: &Names) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let mut cameras = Vec::new();
         for (index, camera) in config.cameras.iter().enumerate() {
@@ -81,9 +81,9 @@ impl Shared {
             }));
         }
         Ok(Self {
-            tuning: Arc::new(Tuning::new(loaded.live_tuning())),
+            tuning: Arc::new(SharedSettings::new(loaded.live_tuning())),
             cameras,
-            standing: Arc::clone(&loaded.standing),
+            provider_statuses: Arc::clone(&loaded.provider_statuses),
             model: Mutex::new(identity(&loaded.model)),
             threads: Mutex::new(config.threads),
             unable: Mutex::default(),
@@ -111,7 +111,7 @@ impl Shared {
         }
         let stale_after_ms = ms(config.diagnostics.stale_after);
         self.stale_after_ms.store(stale_after_ms, Ordering::Relaxed);
-        self.tuning.set(Tuned {
+        self.tuning.set(RuntimeSettings {
             detector: detector.clone(),
             cameras,
         });

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
-use shuffledet_core::{Mark, Oddity};
+use shuffledet_core::{Mark, StampAnomaly};
 use shuffledet_detector::pipeline::{Frame, Source};
 
 /// All cameras as one source.
@@ -48,9 +48,9 @@ impl Source for LiveSource {
         frame.trace.mark_at(Mark::Received, arrival.at);
         frame.log_time_ns = u64::try_from(arrival.now_ns).unwrap_or_default();
         frame.read_header();
-        frame.oddity = arrival.oddity;
+        frame.anomaly = arrival.anomaly;
         frame.stamp_lag_ns = arrival.stamp_lag_ns;
-        let tells_age = frame.oddity.is_none_or(Oddity::tells_age);
+        let tells_age = frame.anomaly.is_none_or(StampAnomaly::tells_age);
         let age_ns = arrival.stamp_lag_ns.filter(|_| tells_age).unwrap_or(0);
         frame.age_on_receipt = Duration::from_nanos(u64::try_from(age_ns).unwrap_or_default());
         Ok(true)

@@ -226,8 +226,8 @@ fn a_camera_that_sends_both_is_heard_once_and_raw() {
         peer.ask(json!({"do": "stop", "name": topic[0], "finish": true}));
     }
     let status = peer.status(CAMERA, |status| status.level == "STALE" && status.adds_up());
-    for oddity in ["stamp_duplicate", "stamp_out_of_order"] {
-        assert_eq!(status.number(oddity), 0.0, "{oddity}: {status:?}");
+    for anomaly in ["stamp_duplicate", "stamp_out_of_order"] {
+        assert_eq!(status.number(anomaly), 0.0, "{anomaly}: {status:?}");
     }
     let counted = status.number("received") + status.number("lost before the node");
     assert!((115.0..=120.0).contains(&counted), "{status:?}");

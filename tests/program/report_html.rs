@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use browser::{browse, chromium, measurements};
 use shuffledet_core::Preview;
 use shuffledet_core::{
-    FailureNote, FrameCounts, ModelIdentity, OutcomeKind, ProviderFate, StageHistograms, Summary,
+    FailureNote, FrameCounts, ModelIdentity, OutcomeKind, ProviderStatus, StageHistograms, Summary,
     Timeline,
 };
 use shuffledet_core::{Mark, Trace};
@@ -182,12 +182,12 @@ fn sample_report() -> String {
     .unwrap()
 }
 
-fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
-    ProviderFate {
+fn fate(provider: &str, reason: Option<&str>) -> ProviderStatus {
+    ProviderStatus {
         provider: provider.to_owned(),
         used: reason.is_none(),
         reason: reason.map(str::to_owned),
-        ..ProviderFate::default()
+        ..ProviderStatus::default()
     }
 }
 

@@ -57,7 +57,7 @@ use compression::MessageCompression;
 use error::Warnings;
 use metadata::Metadata;
 use source::{BagFile, files_in};
-use stream::{Findings, Wanted};
+use stream::{Findings, ReadFilter};
 use topics::{TopicTable, merge_topics};
 
 pub use error::BagError;
@@ -187,7 +187,7 @@ impl Recording {
             warnings: self.warnings.clone(),
             topics: TopicTable::new(self.topics.clone(), names),
         };
-        let wanted = Wanted {
+        let wanted = ReadFilter {
             recorded,
             start_ns: selection.start_ns.unwrap_or(0),
             end_ns: selection.end_ns,

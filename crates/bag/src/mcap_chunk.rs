@@ -30,7 +30,7 @@ pub(super) struct Unit {
     pub channels: Option<Box<[u16]>>,
 }
 
-/// A message in [`Loaded`].
+/// A message in [`LoadedChunk`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub log_time_ns: u64,
@@ -47,7 +47,7 @@ pub(super) struct Content {
 }
 
 /// The records found in a unit.
-pub(super) struct Loaded {
+pub(super) struct LoadedChunk {
     pub content: Content,
     /// In the order of log time; equal times in the order of the file.
     pub entries: Vec<Entry>,
@@ -57,7 +57,7 @@ pub(super) struct Loaded {
     pub damage: Option<String>,
 }
 
-impl Loaded {
+impl LoadedChunk {
     /// Loads `unit` from a file of `file_len` bytes, with at most `budget` bytes in memory.
     ///
     /// A damaged chunk gives no entries. A chunk cut off by the end of the file gives those before

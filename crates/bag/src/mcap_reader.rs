@@ -11,10 +11,10 @@ use std::io::{self, BufReader};
 use mcap::records::op;
 
 use super::error::BagError;
-use super::mcap_chunk::{Content, Entry, Loaded, Unit};
+use super::mcap_chunk::{Content, Entry, LoadedChunk, Unit};
 use super::mcap_file::McapFile;
 use super::mcap_records::channel;
-use super::stream::{Findings, Stream, Wanted};
+use super::stream::{Findings, ReadFilter, Stream};
 
 /// The memory budget for the content of loaded units, in bytes. A unit that exceeds the remaining
 /// budget, which is at least half, goes to a temporary file.
@@ -43,7 +43,7 @@ impl Slot {
 pub(super) struct McapStream {
     file: McapFile,
     reader: BufReader<File>,
-    wanted: Wanted,
+    wanted: ReadFilter,
     /// The topic of each known channel; `None` if it is not selected.
     topics: HashMap<u16, Option<usize>>,
     /// Units that are not loaded yet, in the order of their start.
@@ -57,7 +57,7 @@ impl McapStream {
     /// Creates the reader without reading anything yet.
     pub fn new(
         mut file: McapFile,
-        wanted: &Wanted,
+        wanted: &ReadFilter,
         found: &mut Findings,
     ) -> Result<Self, BagError> {
         let handle = File::open(&file.file.path).map_err(BagError::io(&file.file.name))?;
@@ -103,7 +103,7 @@ impl McapStream {
 
     fn load(&mut self, unit: Unit, found: &mut Findings) -> io::Result<()> {
         let budget = self.make_room();
-        let loaded = Loaded::read(&mut self.reader, self.file.length, &unit, budget)?;
+        let loaded = LoadedChunk::read(&mut self.reader, self.file.length, &unit, budget)?;
         if let (Some(damage), false) = (&loaded.damage, self.file.scanned) {
             found.warnings.push(
                 &self.file.file.name,
@@ -178,7 +178,7 @@ impl McapStream {
 
     fn reload(&mut self, unit: &Unit) -> io::Result<Content> {
         let budget = self.make_room();
-        let loaded = Loaded::read(&mut self.reader, self.file.length, unit, budget)?;
+        let loaded = LoadedChunk::read(&mut self.reader, self.file.length, unit, budget)?;
         Ok(loaded.content)
     }
 }

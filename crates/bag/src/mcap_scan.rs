@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use mcap::records::op;
 
 use super::error::Warnings;
-use super::mcap_chunk::{CUT_OFF, Loaded, Unit};
+use super::mcap_chunk::{CUT_OFF, LoadedChunk, Unit};
 use super::mcap_file::{MAX_RECORD, McapFile};
 use super::mcap_records::{MESSAGE_HEAD, RECORD_HEAD, message_head, record_head};
 
@@ -88,7 +88,7 @@ impl McapFile {
             end_ns: 0,
             channels: None,
         };
-        let loaded = Loaded::read(reader, self.length, &unit, 4 << 20)?;
+        let loaded = LoadedChunk::read(reader, self.length, &unit, 4 << 20)?;
         // The caller reports truncation, for any record.
         if let Some(damage) = loaded.damage.as_deref().filter(|d| *d != CUT_OFF) {
             warnings.push(&self.file.name, format!("chunk at byte {offset}: {damage}"));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::compression::{MessageCompression, decompress_message};
 use super::error::BagError;
 use super::source::BagFile;
-use super::stream::{Findings, Stream, Wanted};
+use super::stream::{Findings, ReadFilter, Stream};
 use super::{MessageHead, Topic};
 
 struct Active {
@@ -25,7 +25,7 @@ pub struct Messages {
     pending: VecDeque<BagFile>,
     /// Open files, in the same order.
     active: Vec<Active>,
-    wanted: Wanted,
+    wanted: ReadFilter,
     compression: MessageCompression,
     packed: Vec<u8>,
     found: Findings,
@@ -43,7 +43,7 @@ impl Messages {
     pub(super) fn new(
         path: PathBuf,
         files: Vec<BagFile>,
-        wanted: Wanted,
+        wanted: ReadFilter,
         compression: MessageCompression,
         found: Findings,
     ) -> Result<Self, BagError> {

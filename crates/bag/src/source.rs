@@ -12,7 +12,7 @@ use super::mcap_reader::McapStream;
 use super::sqlite_file::SqliteFile;
 use super::sqlite_reader::SqliteStream;
 use super::storage::Storage;
-use super::stream::{Findings, Stream, Wanted};
+use super::stream::{Findings, ReadFilter, Stream};
 
 /// Returns the bag files in a folder by name; all have the same storage.
 pub(super) fn files_in(folder: &Path) -> Result<Vec<BagFile>, BagError> {
@@ -113,7 +113,7 @@ impl BagFile {
 
     pub fn into_stream(
         mut self,
-        wanted: &Wanted,
+        wanted: &ReadFilter,
         found: &mut Findings,
     ) -> Result<Box<dyn Stream>, BagError> {
         let source = match self.source.take() {

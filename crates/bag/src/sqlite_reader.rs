@@ -11,7 +11,7 @@ use super::compression::PlainFile;
 use super::error::BagError;
 use super::journal::recover_hint;
 use super::sqlite_file::{Database, SqliteFile, connect, nanoseconds};
-use super::stream::{Findings, Stream, Wanted};
+use super::stream::{Findings, ReadFilter, Stream};
 
 /// The number of keys read at once; without an index each page takes a scan of the table.
 const PAGE: usize = 16_384;
@@ -28,7 +28,7 @@ pub(super) struct SqliteStream {
     /// Keeps a decompressed copy until the connection is closed.
     _file: PlainFile,
     database: Database,
-    wanted: Wanted,
+    wanted: ReadFilter,
     /// The topic of each id; `None` if it is not selected.
     topics: HashMap<i64, Option<usize>>,
     /// Whether a row has an id without a topic.
@@ -43,7 +43,11 @@ pub(super) struct SqliteStream {
 
 impl SqliteStream {
     /// Creates the reader without reading anything yet.
-    pub fn new(file: SqliteFile, wanted: &Wanted, found: &mut Findings) -> Result<Self, BagError> {
+    pub fn new(
+        file: SqliteFile,
+        wanted: &ReadFilter,
+        found: &mut Findings,
+    ) -> Result<Self, BagError> {
         let database = connect(&file.file, &mut found.warnings)?;
         let start = i64::try_from(wanted.start_ns).unwrap_or(i64::MAX);
         Ok(Self {

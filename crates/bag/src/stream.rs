@@ -7,7 +7,7 @@ use super::topics::TopicTable;
 
 /// A selection, resolved against a recording's topics.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct ReadFilter {
     /// The names of all topics of the recording.
     pub recorded: HashSet<String>,
     pub start_ns: u64,
@@ -15,7 +15,7 @@ pub(super) struct Wanted {
     pub end_ns: Option<u64>,
 }
 
-impl Wanted {
+impl ReadFilter {
     pub fn is_recorded(&self, name: &str) -> bool {
         self.recorded.contains(name)
     }

@@ -23,7 +23,7 @@ pub enum DropReason {
     /// Its camera is disabled.
     Disabled,
     /// Its stamp shows that it is not a new frame.
-    Stamp(Oddity),
+    Stamp(StampAnomaly),
 }
 
 impl DropReason {
@@ -34,7 +34,7 @@ impl DropReason {
             DropReason::TooOld => "too_old",
             DropReason::RateLimited => "rate_limited",
             DropReason::Disabled => "camera_disabled",
-            DropReason::Stamp(oddity) => oddity.name(),
+            DropReason::Stamp(anomaly) => anomaly.name(),
         }
     }
 }
@@ -50,7 +50,7 @@ pub struct Failure {
 
 /// What is wrong with a frame's stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Oddity {
+pub enum StampAnomaly {
     /// 0: the camera does not set stamps. The age counts from reception.
     Zero,
     /// Later than the clock allows. The age counts from reception.
@@ -68,25 +68,25 @@ pub enum Oddity {
     Jump,
 }
 
-impl Oddity {
-    pub const ALL: [Oddity; 6] = [
-        Oddity::Zero,
-        Oddity::Future,
-        Oddity::Past,
-        Oddity::Duplicate,
-        Oddity::OutOfOrder,
-        Oddity::Jump,
+impl StampAnomaly {
+    pub const ALL: [StampAnomaly; 6] = [
+        StampAnomaly::Zero,
+        StampAnomaly::Future,
+        StampAnomaly::Past,
+        StampAnomaly::Duplicate,
+        StampAnomaly::OutOfOrder,
+        StampAnomaly::Jump,
     ];
 
     /// Returns the key in counters.
     pub const fn name(self) -> &'static str {
         match self {
-            Oddity::Zero => "stamp_zero",
-            Oddity::Future => "stamp_in_future",
-            Oddity::Past => "stamp_of_another_clock",
-            Oddity::Duplicate => "stamp_duplicate",
-            Oddity::OutOfOrder => "stamp_out_of_order",
-            Oddity::Jump => "stamp_jump",
+            StampAnomaly::Zero => "stamp_zero",
+            StampAnomaly::Future => "stamp_in_future",
+            StampAnomaly::Past => "stamp_of_another_clock",
+            StampAnomaly::Duplicate => "stamp_duplicate",
+            StampAnomaly::OutOfOrder => "stamp_out_of_order",
+            StampAnomaly::Jump => "stamp_jump",
         }
     }
 
@@ -94,12 +94,12 @@ impl Oddity {
     pub fn tells_age(self) -> bool {
         !matches!(
             self,
-            Oddity::Zero | Oddity::Future | Oddity::Past | Oddity::Jump
+            StampAnomaly::Zero | StampAnomaly::Future | StampAnomaly::Past | StampAnomaly::Jump
         )
     }
 
     /// Whether such a frame is dropped.
     pub fn drops(self) -> bool {
-        matches!(self, Oddity::Duplicate | Oddity::OutOfOrder)
+        matches!(self, StampAnomaly::Duplicate | StampAnomaly::OutOfOrder)
     }
 }

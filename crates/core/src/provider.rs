@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// The state of an execution provider in `runtime.providers`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct ProviderFate {
+pub struct ProviderStatus {
     /// The name in the parameter `runtime.providers`: `cpu`, `cuda`, `tensorrt`, ...
     pub provider: String,
     pub used: bool,
@@ -21,7 +21,7 @@ pub struct ProviderFate {
     /// Which providers run the nodes of its session, the busiest first; empty if that was not
     /// measured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub placement: Vec<Placed>,
+    pub placement: Vec<NodePlacement>,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -73,7 +73,7 @@ impl fmt::Display for Cause {
 
 /// The part of a session that one provider runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Placed {
+pub struct NodePlacement {
     /// The name in `runtime.providers` if it is listed there, otherwise ONNX Runtime's name.
     pub provider: String,
     /// The nodes of the optimised graph; a part that the provider compiles into one node counts as
@@ -83,7 +83,7 @@ pub struct Placed {
     pub time_share: f64,
 }
 
-impl fmt::Display for Placed {
+impl fmt::Display for NodePlacement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (nodes, share) = (self.nodes, 100.0 * self.time_share);
         let plural = if nodes == 1 { "" } else { "s" };

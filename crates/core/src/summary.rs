@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{ProviderFate, Stage};
+use super::{ProviderStatus, Stage};
 
 /// The result of a run. Serialises to the object that `--json` prints.
 #[derive(Debug, Clone, Serialize)]
@@ -21,7 +21,7 @@ pub struct Summary {
     /// The execution provider that ran, by ONNX Runtime's name.
     pub provider: String,
     /// The states of all providers in `runtime.providers`, in order of preference.
-    pub providers: Vec<ProviderFate>,
+    pub providers: Vec<ProviderStatus>,
     /// The number of frames processed in parallel.
     pub workers: usize,
     pub model: ModelIdentity,

@@ -29,4 +29,4 @@ pub mod loaded;
 pub mod metrics;
 pub mod sink;
 
-pub use loaded::{LoadError, Loaded};
+pub use loaded::{LoadError, LoadedModel};

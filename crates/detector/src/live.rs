@@ -4,19 +4,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::detect::{DetectError, Detector};
-use super::{LoadError, Loaded};
+use super::{LoadError, LoadedModel};
 use crate::config::Threads;
 use shuffledet_image::BgrView;
-use shuffledet_infer::{Patience, Provider};
+use shuffledet_infer::{Provider, WhileBuilding};
 
-impl Loaded {
+impl LoadedModel {
     /// Creates the warm detectors of a live node and distributes the cores. They can serve at once.
     /// A provider that builds slowly takes over when it is ready.
     pub fn live_detectors(&self) -> Result<(Vec<Detector>, Threads), LoadError> {
         let opened = |threads: Threads| {
             let options = &threads.apply(self.config.session.clone());
-            let patience = Patience::ServeMeanwhile;
-            let mut detectors = self.open_many(threads.workers.get(), options, patience)?;
+            let while_building = WhileBuilding::ServeMeanwhile;
+            let mut detectors = self.open_many(threads.workers.get(), options, while_building)?;
             // the first run of a session takes much longer than the others
             for detector in &mut detectors {
                 time_one(detector)?;

@@ -10,16 +10,17 @@ use super::detect::{DetectError, Detector, DetectorSettings};
 use crate::config::Config;
 use crate::model::class_ids::ClassIdError;
 use crate::model::{ClassIds, Model, ModelError, OutputDecoder};
-use crate::pipeline::{CameraTuning, Tuned, Tuning};
+use crate::pipeline::{CameraSettings, RuntimeSettings, SharedSettings};
 use shuffledet_core::Labels;
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::runtime::RuntimeError;
 use shuffledet_infer::{
-    Backend, Backoff, InferError, Opening, OrtBackend, Patience, Runtime, SessionOptions, Standing,
+    Backend, Backoff, InferError, Opening, OrtBackend, ProviderStatuses, Runtime, SessionOptions,
+    WhileBuilding,
 };
 
 /// A loaded model, checked against the parameters.
-pub struct Loaded {
+pub struct LoadedModel {
     pub config: Config,
     pub model: Model,
     pub labels: Arc<Labels>,
@@ -27,7 +28,7 @@ pub struct Loaded {
     pub class_ids: ClassIds,
     pub runtime: Runtime,
     /// The state of the providers, over all detectors created here.
-    pub standing: Arc<Standing>,
+    pub provider_statuses: Arc<ProviderStatuses>,
     settings: DetectorSettings,
 }
 
@@ -52,7 +53,7 @@ pub enum LoadError {
     Panicked,
 }
 
-impl Loaded {
+impl LoadedModel {
     /// Loads the model and ONNX Runtime for `config`. Sessions are created with the detectors.
     pub fn new(config: Config) -> Result<Self, LoadError> {
         let model = Model::load(&config.model)?;
@@ -69,7 +70,7 @@ impl Loaded {
             labels,
             class_ids,
             runtime,
-            standing: Arc::default(),
+            provider_statuses: Arc::default(),
             settings,
         })
     }
@@ -86,36 +87,36 @@ impl Loaded {
 
     /// Returns settings that process every frame of `cameras` cameras, at the scale of
     /// `input.jpeg_scale`.
-    pub fn lossless_tuning(&self, cameras: usize) -> Tuning {
-        let every_frame = CameraTuning {
+    pub fn lossless_tuning(&self, cameras: usize) -> SharedSettings {
+        let every_frame = CameraSettings {
             jpeg_scale: self.config.input.jpeg_scale,
-            ..CameraTuning::EVERY_FRAME
+            ..CameraSettings::EVERY_FRAME
         };
         let cameras = vec![every_frame; cameras];
-        Tuning::new(Tuned {
+        SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
             cameras,
         })
     }
 
     /// Returns the rules of a live node for `cameras` cameras with equal settings.
-    pub fn tuning(&self, cameras: usize) -> Tuning {
+    pub fn tuning(&self, cameras: usize) -> SharedSettings {
         let cameras = vec![self.config.input; cameras];
-        Tuning::new(Tuned {
+        SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
             cameras,
         })
     }
 
     /// Returns the settings of the live node's cameras.
-    pub fn live_tuning(&self) -> Tuned {
+    pub fn live_tuning(&self) -> RuntimeSettings {
         let cameras = self
             .config
             .cameras
             .iter()
             .map(|camera| camera.tuning)
             .collect();
-        Tuned {
+        RuntimeSettings {
             detector: self.settings.clone(),
             cameras,
         }
@@ -124,13 +125,13 @@ impl Loaded {
     /// Creates one detector on the best provider, however long its session takes.
     pub fn detector(&self) -> Result<Detector, InferError> {
         let options = &self.config.session;
-        self.open(&self.backend(options)?, options, Patience::Wait)
+        self.open(&self.backend(options)?, options, WhileBuilding::Wait)
     }
 
     /// Creates `count` detectors with their own sessions, in parallel: optimising the graph takes
     /// most of a start. All of them use the same provider unless it fails.
     pub fn detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
-        self.open_many(count, &self.config.session, Patience::Wait)
+        self.open_many(count, &self.config.session, WhileBuilding::Wait)
     }
 
     /// Returns the factory of sessions. Reports any problem of the model's file.
@@ -144,16 +145,16 @@ impl Loaded {
         &self,
         backend: &Arc<dyn Backend>,
         options: &SessionOptions,
-        patience: Patience,
+        while_building: WhileBuilding,
     ) -> Result<Detector, InferError> {
         let opening = Opening {
             backend: Arc::clone(backend),
             model: &self.model.path.display().to_string(),
             input: &self.model.description.input,
             options,
-            patience,
+            while_building,
             backoff: Backoff::default(),
-            standing: Arc::clone(&self.standing),
+            provider_statuses: Arc::clone(&self.provider_statuses),
         };
         let (description, settings) = (&self.model.description, self.settings.clone());
         let opened = opening.open(|shapes| OutputDecoder::for_model(description, shapes))?;
@@ -164,12 +165,12 @@ impl Loaded {
         &self,
         count: usize,
         options: &SessionOptions,
-        patience: Patience,
+        while_building: WhileBuilding,
     ) -> Result<Vec<Detector>, LoadError> {
         let backend = &self.backend(options)?;
         let made: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..count)
-                .map(|_| scope.spawn(|| self.open(backend, options, patience)))
+                .map(|_| scope.spawn(|| self.open(backend, options, while_building)))
                 .collect();
             threads.into_iter().map(|thread| thread.join()).collect()
         });

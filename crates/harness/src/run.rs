@@ -10,7 +10,9 @@ use shuffledet_bag::BagError;
 use shuffledet_core::Detection;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::detect::DetectorSettings;
-use shuffledet_detector::pipeline::{Frame, Pace, RunError, Tuning, Worker, run as run_pipeline};
+use shuffledet_detector::pipeline::{
+    Frame, Pace, RunError, SharedSettings, Worker, run as run_pipeline,
+};
 use shuffledet_eval::record::as_written;
 use shuffledet_eval::subject::EvaluationSettings;
 use shuffledet_eval::{DetectionResult, Failure, ImageRecord, TruthImage};
@@ -45,7 +47,7 @@ pub fn run<P: Send>(
     task: Task<'_>,
     pending: &[u64],
     images: &mut ImageReader<'_>,
-    tuning: &Arc<Tuning>,
+    tuning: &Arc<SharedSettings>,
     workers: &mut [Worker],
     stop: &AtomicBool,
     mut done: impl FnMut(ImageRecord) -> Result<(), P>,

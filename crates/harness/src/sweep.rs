@@ -16,13 +16,13 @@ use shuffledet_core::{Mark, Outcome};
 use shuffledet_detector::detect::{Detector, DetectorSettings};
 use shuffledet_detector::pipeline::variants::{DetectorVariants, VariantWorker};
 use shuffledet_detector::pipeline::{Frame, FrameWorker, Pace, RunError, Transport, run};
-use shuffledet_detector::{LoadError, Loaded};
+use shuffledet_detector::{LoadError, LoadedModel};
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::{DetectionResult, Failure, TruthImage};
 
 /// Settings for which the model runs once.
 pub struct Group {
-    pub loaded: Loaded,
+    pub loaded: LoadedModel,
     /// By class of the model: the category that its detections are of.
     pub categories: Vec<Option<u64>>,
     /// Position in the grid, and what follows the model.

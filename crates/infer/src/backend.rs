@@ -13,7 +13,7 @@ use super::placement;
 use super::runner::{Backend, OrtRunner, Runner};
 use super::self_test::Probe;
 use super::{InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
-use shuffledet_core::{Cause, InputSpec, Placed, locations};
+use shuffledet_core::{Cause, InputSpec, NodePlacement, locations};
 use shuffledet_onnx as onnx;
 use shuffledet_onnx::layout::{self, NotArranged};
 
@@ -121,7 +121,7 @@ impl OrtBackend {
     }
 
     /// Runs a session with a profile a few times, and reads the profile.
-    fn measure(&self, runner: &mut OrtRunner) -> Result<Vec<Placed>, ProviderError> {
+    fn measure(&self, runner: &mut OrtRunner) -> Result<Vec<NodePlacement>, ProviderError> {
         /// The first run does not count.
         const RUNS: usize = 3;
         for _ in 0..RUNS {
@@ -206,7 +206,7 @@ impl Backend for OrtBackend {
         let mut runner = OrtRunner::new(session, provider);
         if profiled {
             runner.placement = self.measure(&mut runner)?;
-            let runs_some = |placed: &Placed| placed.provider == provider.name();
+            let runs_some = |placed: &NodePlacement| placed.provider == provider.name();
             if !runner.placement.iter().any(runs_some) {
                 let nodes: u64 = runner.placement.iter().map(|placed| placed.nodes).sum();
                 let text = format!("it runs none of the model's {nodes} nodes");

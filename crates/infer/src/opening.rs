@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::backoff::Backoff;
-use super::ladder::Ladder;
+use super::provider_statuses::ProviderStatuses;
 use super::runner::{Backend, Runner, Signature};
+use super::selection::ProviderSelection;
 use super::self_test::{Probe, Reference};
-use super::session::{Patience, Session, SessionOptions};
-use super::standing::Standing;
+use super::session::{Session, SessionOptions, WhileBuilding};
 use super::{InferError, Provider, ProviderError, ShapeMismatch, upgrade};
 use shuffledet_core::{Cause, InputSpec};
 
@@ -18,13 +18,13 @@ pub struct Opening<'a> {
     pub model: &'a str,
     pub input: &'a InputSpec,
     pub options: &'a SessionOptions,
-    pub patience: Patience,
+    pub while_building: WhileBuilding,
     pub backoff: Backoff,
-    pub standing: Arc<Standing>,
+    pub provider_statuses: Arc<ProviderStatuses>,
 }
 
 impl Opening<'_> {
-    /// Opens a session on the best provider that is available now, or will be ([`Patience`]).
+    /// Opens a session on the best provider that is available now, or will be ([`WhileBuilding`]).
     ///
     /// # Errors
     /// No provider can run the model, or the first cannot and `strict` is set, or its inputs or
@@ -37,14 +37,14 @@ impl Opening<'_> {
         let SessionOptions {
             providers, strict, ..
         } = self.options;
-        let mut ladder = Ladder::new(providers);
-        let no_provider = |ladder: &Ladder| InferError::NoProvider {
+        let mut selection = ProviderSelection::new(providers);
+        let no_provider = |selection: &ProviderSelection| InferError::NoProvider {
             model: self.model.to_owned(),
-            reasons: ladder.reasons(),
+            reasons: selection.reasons(),
         };
         let (serving, reference) = self
-            .first(&mut ladder)
-            .ok_or_else(|| no_provider(&ladder))?;
+            .first(&mut selection)
+            .ok_or_else(|| no_provider(&selection))?;
         let signature = serving.signature();
         check_input(signature, self.model, self.input)?;
         let (decoder, output_lengths) =
@@ -55,7 +55,7 @@ impl Opening<'_> {
         let mut session = Session {
             serving,
             output_lengths,
-            ladder,
+            selection,
             strict: *strict,
             backend: Arc::clone(&self.backend),
             backoff: self.backoff,
@@ -63,25 +63,26 @@ impl Opening<'_> {
             upgrade: None,
             broken: None,
             number: None,
-            standing: Arc::clone(&self.standing),
+            provider_statuses: Arc::clone(&self.provider_statuses),
         };
-        if let (Some(provider), Some(reference)) = (session.ladder.preparing(), &session.reference)
+        if let (Some(provider), Some(reference)) =
+            (session.selection.preparing(), &session.reference)
         {
             let reference = Arc::clone(reference);
             session.start_upgrade(vec![provider], reference, None);
         }
-        if *strict || self.patience == Patience::Wait {
+        if *strict || self.while_building == WhileBuilding::Wait {
             session.wait_for_upgrade();
         }
         if *strict {
             if session.provider() != providers[0] {
-                return Err(no_provider(&session.ladder));
+                return Err(no_provider(&session.selection));
             }
             for &lesser in &providers[1..] {
-                session.ladder.forbid(lesser);
+                session.selection.forbid(lesser);
             }
         }
-        session.number = Some(session.standing.enter());
+        session.number = Some(session.provider_statuses.enter());
         session.tell();
         Ok((session, decoder))
     }
@@ -89,33 +90,33 @@ impl Opening<'_> {
     /// Returns the first session that serves: the best of those that are created quickly. Slower
     /// providers before it are left for preparation. If no other provider is available, a slow one
     /// is created now and compared with the CPU.
-    fn first(&self, ladder: &mut Ladder) -> Option<First> {
+    fn first(&self, selection: &mut ProviderSelection) -> Option<First> {
         let SessionOptions {
             providers, strict, ..
         } = self.options;
         for (index, &provider) in providers.iter().enumerate() {
             if index > 0 && *strict && !providers[0].builds_slowly() {
-                ladder.forbid(provider);
+                selection.forbid(provider);
             } else if provider.builds_slowly() {
-                ladder.prepare(provider);
+                selection.prepare(provider);
             } else {
                 match self.quick(provider) {
                     Ok(first) => {
-                        ladder.serve(provider);
+                        selection.serve(provider);
                         return Some(first);
                     }
-                    Err(error) => ladder.refuse(provider, error),
+                    Err(error) => selection.refuse(provider, error),
                 }
             }
         }
-        let provider = ladder.preparing()?;
+        let provider = selection.preparing()?;
         match self.slow(provider) {
             Ok(first) => {
-                ladder.serve(provider);
+                selection.serve(provider);
                 Some(first)
             }
             Err(error) => {
-                ladder.refuse(provider, error);
+                selection.refuse(provider, error);
                 None
             }
         }

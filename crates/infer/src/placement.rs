@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
-use shuffledet_core::Placed;
+use shuffledet_core::NodePlacement;
 
 /// One event of the profile; most events have no provider.
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct Arguments {
 ///
 /// # Errors
 /// The text is not a valid profile.
-pub(super) fn from_profile(json: &str) -> serde_json::Result<Vec<Placed>> {
+pub(super) fn from_profile(json: &str) -> serde_json::Result<Vec<NodePlacement>> {
     let events: Vec<Event> = serde_json::from_str(json)?;
     let mut nodes: HashSet<&str> = HashSet::new();
     let mut by_provider: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
@@ -50,9 +50,9 @@ pub(super) fn from_profile(json: &str) -> serde_json::Result<Vec<Placed>> {
         }
     }
     let total: f64 = by_provider.values().map(|(_, time)| time).sum();
-    let mut placed: Vec<Placed> = by_provider
+    let mut placed: Vec<NodePlacement> = by_provider
         .into_iter()
-        .map(|(provider, (nodes, time))| Placed {
+        .map(|(provider, (nodes, time))| NodePlacement {
             provider: short_name(provider).to_owned(),
             nodes,
             time_share: if total > 0.0 { time / total } else { 0.0 },

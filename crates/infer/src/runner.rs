@@ -6,7 +6,7 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use smallvec::SmallVec;
 
 use super::{InferError, Provider, ProviderError};
-use shuffledet_core::Placed;
+use shuffledet_core::NodePlacement;
 
 /// Creates sessions of one model.
 pub trait Backend: Send + Sync {
@@ -37,7 +37,7 @@ pub trait Runner: Send {
     fn signature(&self) -> &Signature;
 
     /// Returns which providers run its nodes; empty if that was not measured.
-    fn placement(&self) -> &[Placed];
+    fn placement(&self) -> &[NodePlacement];
 
     /// Runs the model on a tensor of `shape`.
     fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Tensors<'_>, ProviderError>;
@@ -97,7 +97,7 @@ pub(super) struct OrtRunner {
     session: OrtSession,
     provider: Provider,
     signature: Signature,
-    pub(super) placement: Vec<Placed>,
+    pub(super) placement: Vec<NodePlacement>,
 }
 
 impl OrtRunner {
@@ -128,7 +128,7 @@ impl Runner for OrtRunner {
         &self.signature
     }
 
-    fn placement(&self) -> &[Placed] {
+    fn placement(&self) -> &[NodePlacement] {
         &self.placement
     }
 

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use super::backoff::Backoff;
-use super::ladder::Ladder;
+use super::provider_statuses::ProviderStatuses;
 use super::runner::{Backend, Outputs, Runner};
+use super::selection::ProviderSelection;
 use super::self_test::Reference;
-use super::standing::Standing;
-use super::upgrade::{self, Ended, News, Retry, Upgrade};
+use super::upgrade::{self, Retry, Upgrade, UpgradeEnded, UpgradeEvent};
 use super::{InferError, Provider, ProviderError, ProviderOptions};
-use shuffledet_core::ProviderFate;
+use shuffledet_core::ProviderStatus;
 
 /// The options of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct SessionOptions {
 
 /// What to do while a provider builds its session for minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum WhileBuilding {
     /// Wait, so that every frame has the same provider.
     Wait,
     /// Serve on the next provider until then.
@@ -40,7 +40,7 @@ pub struct Session {
     pub(super) serving: Box<dyn Runner>,
     /// The lengths of the model's outputs, for its decoder.
     pub(super) output_lengths: Vec<usize>,
-    pub(super) ladder: Ladder,
+    pub(super) selection: ProviderSelection,
     pub(super) strict: bool,
     pub(super) backend: Arc<dyn Backend>,
     pub(super) backoff: Backoff,
@@ -50,7 +50,7 @@ pub struct Session {
     pub(super) upgrade: Option<Upgrade>,
     /// The error of the last run, if the provider failed.
     pub(super) broken: Option<ProviderError>,
-    pub(super) standing: Arc<Standing>,
+    pub(super) provider_statuses: Arc<ProviderStatuses>,
     /// The session's number there; `None` until it is open.
     pub(super) number: Option<usize>,
 }
@@ -58,21 +58,21 @@ pub struct Session {
 impl Session {
     /// Returns the provider of the last frame.
     pub fn provider(&self) -> Provider {
-        self.ladder.current()
+        self.selection.current()
     }
 
     /// Returns the state of each provider in the list.
-    pub fn fates(&self) -> Vec<ProviderFate> {
-        self.ladder.fates(self.serving.placement())
+    pub fn statuses(&self) -> Vec<ProviderStatus> {
+        self.selection.statuses(self.serving.placement())
     }
 
     /// Runs the model on an NCHW tensor of the shape given at opening. A provider's error concerns
     /// this frame only: the next frame may have another provider.
     pub fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Outputs<'_>, InferError> {
-        let provider = self.ladder.current();
+        let provider = self.selection.current();
         match self.serving.run(shape, tensor) {
             Ok(tensors) => {
-                self.ladder.ran();
+                self.selection.ran();
                 let lengths = &self.output_lengths;
                 Ok(Outputs { tensors, lengths })
             }
@@ -93,9 +93,9 @@ impl Session {
         }
         while let Some(upgrade) = &self.upgrade {
             match upgrade.poll() {
-                Ok(Some(news)) => self.hear(news),
+                Ok(Some(event)) => self.apply(event),
                 Ok(None) => return,
-                Err(Ended) => self.end_upgrade(),
+                Err(UpgradeEnded) => self.end_upgrade(),
             }
         }
     }
@@ -103,7 +103,7 @@ impl Session {
     /// Repeats the self-test after invalid outputs, except on the CPU. A provider that no longer
     /// passes it has failed. If it passes, the model is the cause.
     pub fn test_again(&mut self) {
-        let provider = self.ladder.current();
+        let provider = self.selection.current();
         let Some(reference) = self
             .reference
             .as_ref()
@@ -121,24 +121,24 @@ impl Session {
     pub(super) fn wait_for_upgrade(&mut self) {
         while let Some(upgrade) = &self.upgrade {
             match upgrade.wait() {
-                Ok(news) => self.hear(news),
-                Err(Ended) => self.end_upgrade(),
+                Ok(event) => self.apply(event),
+                Err(UpgradeEnded) => self.end_upgrade(),
             }
         }
     }
 
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Ready(provider, runner) => {
-                let before = self.ladder.current().name();
+    fn apply(&mut self, event: UpgradeEvent) {
+        match event {
+            UpgradeEvent::Ready(provider, runner) => {
+                let before = self.selection.current().name();
                 tracing::info!("from {before} to {}: its session is ready", provider.name());
                 self.serving = runner;
                 self.broken = None;
-                self.ladder.serve(provider);
+                self.selection.serve(provider);
                 self.end_upgrade();
             }
-            News::Refused(provider, error) => {
-                self.ladder.refuse(provider, error);
+            UpgradeEvent::Refused(provider, error) => {
+                self.selection.refuse(provider, error);
                 self.tell();
             }
         }
@@ -147,27 +147,27 @@ impl Session {
     /// Ends the thread. Providers that failed and are better than the serving one are tried again.
     fn end_upgrade(&mut self) {
         self.upgrade = None;
-        self.ladder.give_up_preparing();
+        self.selection.give_up_preparing();
         self.retry();
         self.tell();
     }
 
     fn fall_back(&mut self, error: ProviderError) {
-        let failed = self.ladder.current().name();
+        let failed = self.selection.current().name();
         let what = format!("{failed} failed while it ran: {error}");
-        self.ladder.fail(error);
+        self.selection.fail(error);
         // without a provider that is created quickly, the session can only wait
-        while let Some(next) = self.ladder.next_quick().filter(|_| !self.strict) {
+        while let Some(next) = self.selection.next_quick().filter(|_| !self.strict) {
             match upgrade::make(&*self.backend, next, self.reference.as_deref()) {
                 Ok(runner) => {
                     self.serving = runner;
-                    self.ladder.serve(next);
+                    self.selection.serve(next);
                     break;
                 }
-                Err(error) => self.ladder.refuse(next, error),
+                Err(error) => self.selection.refuse(next, error),
             }
         }
-        let now = self.ladder.current().name();
+        let now = self.selection.current().name();
         if now == failed {
             tracing::error!(
                 "{what}; no other provider is available, frames fail until it works again"
@@ -183,7 +183,7 @@ impl Session {
 
     /// Tries failed providers again, after a delay and in a separate thread.
     fn retry(&mut self) {
-        let (candidates, failures) = self.ladder.to_retry();
+        let (candidates, failures) = self.selection.to_retry();
         let (Some(reference), false) = (&self.reference, candidates.is_empty()) else {
             return;
         };
@@ -209,7 +209,7 @@ impl Session {
 
     pub(super) fn tell(&self) {
         if let Some(number) = self.number {
-            self.standing.tell(number, self.fates());
+            self.provider_statuses.tell(number, self.statuses());
         }
     }
 }
@@ -217,7 +217,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.standing.leave(number);
+            self.provider_statuses.leave(number);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{Provider, ProviderError};
 use shuffledet_core::Cause;
 
 /// The messages of the thread.
-pub(super) enum News {
+pub(super) enum UpgradeEvent {
     /// The session is ready and its outputs are right.
     Ready(Provider, Box<dyn Runner>),
     Refused(Provider, ProviderError),
@@ -22,7 +22,7 @@ pub(super) enum News {
 /// A session in preparation. Dropping it ends the thread, or detaches it if it does not end soon:
 /// building an engine cannot be interrupted.
 pub(super) struct Upgrade {
-    news: Receiver<News>,
+    event: Receiver<UpgradeEvent>,
     cancel: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -43,34 +43,34 @@ impl Upgrade {
         reference: Arc<Reference>,
         retry: Option<Retry>,
     ) -> io::Result<Self> {
-        let (tell, news) = channel();
+        let (tell, event) = channel();
         let (cancel, cancelled) = channel();
         let work = move || make_better(&*backend, candidates, &reference, retry, &tell, &cancelled);
         let thread = thread::Builder::new().name("upgrade".into()).spawn(work)?;
         Ok(Self {
-            news,
+            event,
             cancel: Some(cancel),
             thread: Some(thread),
         })
     }
 
     /// Returns a new message without waiting. An error means that there will be no more.
-    pub(super) fn poll(&self) -> Result<Option<News>, Ended> {
-        match self.news.try_recv() {
-            Ok(news) => Ok(Some(news)),
+    pub(super) fn poll(&self) -> Result<Option<UpgradeEvent>, UpgradeEnded> {
+        match self.event.try_recv() {
+            Ok(event) => Ok(Some(event)),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(Ended),
+            Err(TryRecvError::Disconnected) => Err(UpgradeEnded),
         }
     }
 
     /// Waits for the next message.
-    pub(super) fn wait(&self) -> Result<News, Ended> {
-        self.news.recv().map_err(|_| Ended)
+    pub(super) fn wait(&self) -> Result<UpgradeEvent, UpgradeEnded> {
+        self.event.recv().map_err(|_| UpgradeEnded)
     }
 }
 
 /// The thread has ended.
-pub(super) struct Ended;
+pub(super) struct UpgradeEnded;
 
 impl Drop for Upgrade {
     fn drop(&mut self) {
@@ -78,7 +78,7 @@ impl Drop for Upgrade {
         const GRACE: Duration = Duration::from_millis(100);
         self.cancel = None;
         loop {
-            match self.news.recv_timeout(GRACE) {
+            match self.event.recv_timeout(GRACE) {
                 Ok(_unwanted) => {}
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -96,7 +96,7 @@ fn make_better(
     mut candidates: Vec<Provider>,
     reference: &Reference,
     mut retry: Option<Retry>,
-    tell: &Sender<News>,
+    tell: &Sender<UpgradeEvent>,
     cancelled: &Receiver<()>,
 ) {
     loop {
@@ -109,17 +109,17 @@ fn make_better(
         }
         let mut hopeless = Vec::new();
         for &provider in &candidates {
-            let news = match make(backend, provider, Some(reference)) {
-                Ok(runner) => News::Ready(provider, runner),
+            let event = match make(backend, provider, Some(reference)) {
+                Ok(runner) => UpgradeEvent::Ready(provider, runner),
                 Err(error) => {
                     if error.cause == Cause::SelfTestFailed {
                         hopeless.push(provider);
                     }
-                    News::Refused(provider, error)
+                    UpgradeEvent::Refused(provider, error)
                 }
             };
-            let done = matches!(news, News::Ready(..));
-            if tell.send(news).is_err() || done {
+            let done = matches!(event, UpgradeEvent::Ready(..));
+            if tell.send(event).is_err() || done {
                 return;
             }
         }

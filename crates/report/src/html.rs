@@ -170,19 +170,19 @@ impl<'a> Page<'a> {
             others: summary
                 .providers
                 .iter()
-                .filter_map(|fate| Some((fate.provider.as_str(), fate.reason.as_deref()?)))
+                .filter_map(|status| Some((status.provider.as_str(), status.reason.as_deref()?)))
                 .collect(),
             placement: summary
                 .providers
                 .iter()
-                .flat_map(|fate| &fate.placement)
+                .flat_map(|status| &status.placement)
                 .map(ToString::to_string)
                 .collect(),
             provider_failures: summary
                 .providers
                 .iter()
-                .filter(|fate| fate.failures > 0)
-                .map(|fate| (fate.provider.as_str(), fate.failures))
+                .filter(|status| status.failures > 0)
+                .map(|status| (status.provider.as_str(), status.failures))
                 .collect(),
             headline: headline(summary),
             dropped_total: (dropped > 0).then(|| count(dropped)),

@@ -75,17 +75,17 @@ impl SummaryTable<'_> {
         let model = format!("{} (sha256 {sha256}…)", summary.model.name);
         self.style().fact(f, "model", &model)?;
         self.style().fact(f, "provider", &summary.provider)?;
-        for fate in &summary.providers {
-            for placed in &fate.placement {
+        for status in &summary.providers {
+            for placed in &status.placement {
                 self.style().fact(f, "", &placed.to_string())?;
             }
-            if fate.failures > 0 {
-                let times = counted(fate.failures, "time");
-                let line = format!("{}: {times} while it ran", fate.provider);
+            if status.failures > 0 {
+                let times = counted(status.failures, "time");
+                let line = format!("{}: {times} while it ran", status.provider);
                 self.style().coloured_fact(f, "  failed", RED, &line)?;
             }
-            if let Some(reason) = fate.reason.as_deref() {
-                let line = format!("{}: {reason}", fate.provider);
+            if let Some(reason) = status.reason.as_deref() {
+                let line = format!("{}: {reason}", status.provider);
                 self.style().coloured_fact(f, "  not used", YELLOW, &line)?;
             }
         }
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::columns::COLUMNS;
     use shuffledet_core::Stage;
-    use shuffledet_core::{FailureNote, FrameCounts, ModelIdentity, ProviderFate, Quantiles};
+    use shuffledet_core::{FailureNote, FrameCounts, ModelIdentity, ProviderStatus, Quantiles};
 
     fn summary() -> Summary {
         let q = |p50: f64| Quantiles {
@@ -175,13 +175,13 @@ mod tests {
             stages_ms: vec![(Stage::Infer, q(19.1)), (Stage::Nms, q(0.02))],
             provider: "CPUExecutionProvider".to_owned(),
             providers: vec![
-                ProviderFate {
+                ProviderStatus {
                     provider: "cuda".to_owned(),
                     used: false,
                     reason: Some("the library was built without it; install a CUDA build of ONNX Runtime and name it by ORT_DYLIB_PATH".to_owned()),
-                    ..ProviderFate::default()
+                    ..ProviderStatus::default()
                 },
-                ProviderFate { provider: "cpu".to_owned(), used: true, ..ProviderFate::default() },
+                ProviderStatus { provider: "cpu".to_owned(), used: true, ..ProviderStatus::default() },
             ],
             workers: 2,
             model: ModelIdentity {

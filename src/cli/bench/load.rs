@@ -13,9 +13,9 @@ use super::messages::Message;
 use crate::cli::replay::make_workers;
 use shuffledet_core::quantiles_of;
 use shuffledet_core::{Mark, Outcome};
-use shuffledet_detector::Loaded;
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::pipeline::{
-    Annotate, Frame, Pace, Source, Tuning, Worker, run as run_pipeline,
+    Annotate, Frame, Pace, SharedSettings, Source, Worker, run as run_pipeline,
 };
 use shuffledet_detector::sink::ResultMessages;
 
@@ -70,7 +70,7 @@ impl Source for Paced<'_> {
 /// Measures every number of cameras at every load for `seconds` each. `capacity` is the throughput
 /// in frames per second without drops.
 pub fn measure(
-    loaded: &Loaded,
+    loaded: &LoadedModel,
     messages: &[Message],
     capacity: f64,
     seconds: f64,
@@ -111,9 +111,9 @@ pub fn measure(
 /// Returns the ages of the published frames by camera, in nanoseconds.
 fn run(
     source: &mut Paced<'_>,
-    tuning: &Arc<Tuning>,
+    tuning: &Arc<SharedSettings>,
     workers: &mut [Worker],
-    loaded: &Loaded,
+    loaded: &LoadedModel,
 ) -> anyhow::Result<Vec<Histogram<u64>>> {
     let mut ages = vec![Histogram::<u64>::new(3)?; source.cameras];
     let mut results = ResultMessages::default();

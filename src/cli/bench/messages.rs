@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::cli::cameras::Selected;
+use crate::cli::cameras::CameraSelection;
 use shuffledet_bag::Recording;
 use shuffledet_detector::pipeline::{Frame, Source, Transport};
 use shuffledet_image::folder::images_in;
@@ -72,7 +72,7 @@ fn from_picture(path: &Path) -> anyhow::Result<Message> {
 
 fn read_recording(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
     let recording = Recording::open(path)?;
-    let selected = Selected::new(&recording, &[], path)?;
+    let selected = CameraSelection::new(&recording, &[], path)?;
     let mut source = selected.filled_source(&recording, path)?;
     let mut messages = Vec::new();
     let mut frame = Frame::new();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::messages::Message;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_core::{Quantiles, StageHistograms, quantiles_of};
-use shuffledet_detector::Loaded;
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::allocations;
 use shuffledet_detector::pipeline::{Frame, Worker};
 use shuffledet_detector::sink::ResultMessages;
@@ -39,7 +39,7 @@ pub struct OneThread {
 /// Processes `messages` with `worker`, `rounds` times.
 pub fn measure(
     worker: &mut Worker,
-    loaded: &Loaded,
+    loaded: &LoadedModel,
     messages: &[Message],
     rounds: u64,
 ) -> anyhow::Result<OneThread> {

@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use super::messages::Message;
 use shuffledet_core::Mark;
-use shuffledet_detector::Loaded;
-use shuffledet_detector::pipeline::{Frame, Pace, Source, Tuning, Worker, run as run_pipeline};
+use shuffledet_detector::LoadedModel;
+use shuffledet_detector::pipeline::{
+    Frame, Pace, SharedSettings, Source, Worker, run as run_pipeline,
+};
 use shuffledet_detector::sink::ResultMessages;
 
 #[derive(Serialize)]
@@ -42,8 +44,8 @@ impl Source for Repeated<'_> {
 /// Processes `messages` `rounds` times with one of `workers`, then with all.
 pub fn measure(
     workers: &mut [Worker],
-    tuning: &Arc<Tuning>,
-    loaded: &Loaded,
+    tuning: &Arc<SharedSettings>,
+    loaded: &LoadedModel,
     messages: &[Message],
     rounds: u64,
 ) -> anyhow::Result<Throughput> {
@@ -60,8 +62,8 @@ pub fn measure(
 
 fn frames_a_second(
     workers: &mut [Worker],
-    tuning: &Arc<Tuning>,
-    loaded: &Loaded,
+    tuning: &Arc<SharedSettings>,
+    loaded: &LoadedModel,
     messages: &[Message],
     rounds: u64,
 ) -> anyhow::Result<f64> {

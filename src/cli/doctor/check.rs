@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use shuffledet_core::ProviderFate;
+use shuffledet_core::ProviderStatus;
 
 /// The severity of a check's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -56,7 +56,7 @@ impl Check {
 pub(super) struct Report {
     pub checks: Vec<Check>,
     /// Every provider, whether or not it is configured.
-    pub providers: Vec<ProviderFate>,
+    pub providers: Vec<ProviderStatus>,
 }
 
 impl Report {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::check::{Check, Report};
-use shuffledet_core::ProviderFate;
-use shuffledet_core::{Cause, Placed};
+use shuffledet_core::ProviderStatus;
+use shuffledet_core::{Cause, NodePlacement};
 use shuffledet_detector::model::Model;
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::gpu::Nvidia;
@@ -14,7 +14,7 @@ use shuffledet_infer::{Backend, OrtBackend, Provider, ProviderError, Runtime, Se
 
 /// The test result of one provider.
 struct Tried {
-    placement: Vec<Placed>,
+    placement: Vec<NodePlacement>,
     /// Median time of a run in milliseconds.
     run_ms: f64,
 }
@@ -55,7 +55,7 @@ pub(super) fn check(
         };
         let used = asked && !served && tried.is_ok();
         report.add(describe(provider, asked, served, options.strict, &tried));
-        report.providers.push(fate(provider, used, &tried));
+        report.providers.push(status(provider, used, &tried));
         served |= used;
     }
 }
@@ -141,10 +141,10 @@ fn nodes(tried: &Tried) -> String {
     parts.join("; ")
 }
 
-fn fate(provider: Provider, used: bool, tried: &Result<Tried, ProviderError>) -> ProviderFate {
+fn status(provider: Provider, used: bool, tried: &Result<Tried, ProviderError>) -> ProviderStatus {
     let error = tried.as_ref().err();
     let not_used = (!used).then(|| "not needed".to_owned());
-    ProviderFate {
+    ProviderStatus {
         provider: provider.name().to_owned(),
         used,
         reason: error.map(ToString::to_string).or(not_used),
@@ -164,8 +164,8 @@ mod tests {
     use super::super::check::Level;
     use super::*;
 
-    fn placed(provider: &str, time_share: f64) -> Placed {
-        Placed {
+    fn placed(provider: &str, time_share: f64) -> NodePlacement {
+        NodePlacement {
             provider: provider.to_owned(),
             nodes: 3,
             time_share,

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::import::read_export;
 use super::{ANNOTATIONS, IMAGES, file_name, prefixes};
-use crate::cli::cameras::Selected;
+use crate::cli::cameras::CameraSelection;
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::make_workers;
 use crate::cli::{Status, interrupt, progress};
@@ -122,7 +122,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     let threshold = threshold.map(|score| format!("detector.score_threshold={score}"));
     let loaded = args.parameters.load_with(threshold)?;
     let recording = Recording::open(&args.recording)?;
-    let selected = Selected::new(&recording, &args.topic, &args.recording)?;
+    let selected = CameraSelection::new(&recording, &args.topic, &args.recording)?;
     let cameras = &selected.cameras;
     let mut source = Thinned {
         source: selected.filled_source(&recording, &args.recording)?,

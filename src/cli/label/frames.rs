@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::{file_name, prefixes};
-use crate::cli::cameras::Selected;
+use crate::cli::cameras::CameraSelection;
 use shuffledet_bag::Recording;
 use shuffledet_detector::pipeline::{Frame, ImageTopics, Source, Transport};
 use shuffledet_eval::annotations::LabelledImage;
@@ -15,7 +15,7 @@ use shuffledet_msg::{CompressedImageView, ImageView};
 /// picture.
 pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let recording = Recording::open(path)?;
-    let selected = Selected::new(&recording, &[], path)?;
+    let selected = CameraSelection::new(&recording, &[], path)?;
     let cameras = &selected.cameras;
     let prefixes = prefixes(&ImageTopics::of(&recording).cameras);
     let mut source = selected.filled_source(&recording, path)?;

@@ -11,11 +11,12 @@ use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::detect::{Detector, DetectorSettings};
 use shuffledet_detector::metrics::Tally;
 use shuffledet_detector::pipeline::{
-    Annotate, CameraTuning, Frame, Pace, Source, Transport, Tuned, Tuning, Worker, run,
+    Annotate, CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Transport,
+    Worker, run,
 };
 use shuffledet_image::BgrView;
 use shuffledet_image::jpeg::JpegEncoder;
-use shuffledet_infer::{Patience, Provider, Standing};
+use shuffledet_infer::{Provider, ProviderStatuses, WhileBuilding};
 use shuffledet_msg::{CompressedImageView, HeaderView};
 
 use crate::providers::scripted::{Behaviour, GOOD, Scripted, model, open};
@@ -72,16 +73,23 @@ fn every_frame_has_one_outcome_while_providers_come_and_go() {
     });
     let model = model();
     let settings = DetectorSettings::new(&Thresholds::default(), &model).unwrap();
-    let tuning = Arc::new(Tuning::new(Tuned {
+    let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
         detector: settings.clone(),
-        cameras: vec![CameraTuning::EVERY_FRAME],
+        cameras: vec![CameraSettings::EVERY_FRAME],
     }));
     let labels = Arc::new(model.labels.clone());
-    let standing = Arc::<Standing>::default();
+    let provider_statuses = Arc::<ProviderStatuses>::default();
     let providers = [Provider::Cuda, Provider::Cpu];
     let mut workers: Vec<_> = (0..WORKERS)
         .map(|_| {
-            let opened = open(&backend, &providers, false, Patience::Wait, &standing).unwrap();
+            let opened = open(
+                &backend,
+                &providers,
+                false,
+                WhileBuilding::Wait,
+                &provider_statuses,
+            )
+            .unwrap();
             let detector = Detector::with_session(opened, &model, settings.clone());
             Worker::new(detector, labels.clone(), tuning.clone(), Annotate::None).unwrap()
         })
@@ -108,8 +116,12 @@ fn every_frame_has_one_outcome_while_providers_come_and_go() {
     )
     .unwrap();
 
-    let failures: u64 = standing.fates()[0].failures;
-    assert!(failures >= WORKERS as u64, "{:?}", standing.fates());
+    let failures: u64 = provider_statuses.statuses()[0].failures;
+    assert!(
+        failures >= WORKERS as u64,
+        "{:?}",
+        provider_statuses.statuses()
+    );
     // a frame that failed last is noted between it and the next, which never came
     let failed = tally.frames.failed["provider_failed"];
     assert!((failures..=failures + WORKERS as u64).contains(&failed));

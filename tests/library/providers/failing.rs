@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shuffledet_core::Cause;
-use shuffledet_infer::{Patience, Provider, Standing};
+use shuffledet_infer::{Provider, ProviderStatuses, WhileBuilding};
 
 use crate::providers::scripted::{
     Behaviour, GOOD, Scripted, fate, frame, frames_until, open, refusal, session,
@@ -26,7 +26,11 @@ fn one_frame_fails_and_the_next_runs_on_the_next_provider() {
         (Provider::Cuda, _) => Err(refusal(Cause::DeviceLost)),
         _ => Ok(GOOD),
     });
-    let mut session = session(&backend, &[Provider::Cuda, Provider::Cpu], Patience::Wait);
+    let mut session = session(
+        &backend,
+        &[Provider::Cuda, Provider::Cpu],
+        WhileBuilding::Wait,
+    );
     assert_eq!(fate(&session, Provider::Cuda).placement[0].nodes, 7);
     let results: Vec<_> = (0..5).map(|_| frame(&mut session)).collect();
     let failed: Vec<_> = results
@@ -51,7 +55,11 @@ fn a_provider_that_works_again_is_taken_back() {
         (Provider::Cuda, 1 | 2) => Err(refusal(Cause::NoDevice)),
         _ => Ok(GOOD),
     });
-    let mut session = session(&backend, &[Provider::Cuda, Provider::Cpu], Patience::Wait);
+    let mut session = session(
+        &backend,
+        &[Provider::Cuda, Provider::Cpu],
+        WhileBuilding::Wait,
+    );
     assert_eq!(frames_until(&mut session, Provider::Cpu), 1);
     assert_eq!(frames_until(&mut session, Provider::Cuda), 0);
     let cuda = fate(&session, Provider::Cuda);
@@ -71,7 +79,11 @@ fn what_fails_again_and_again_costs_one_frame_each_time() {
         Provider::Cuda => Ok(breaks(Cause::DeviceLost)),
         _ => Ok(GOOD),
     });
-    let mut session = session(&backend, &[Provider::Cuda, Provider::Cpu], Patience::Wait);
+    let mut session = session(
+        &backend,
+        &[Provider::Cuda, Provider::Cpu],
+        WhileBuilding::Wait,
+    );
     let mut failed = 0;
     for _ in 0..3 {
         failed += frames_until(&mut session, Provider::Cpu);
@@ -95,7 +107,7 @@ fn providers_that_do_not_start_are_passed_over() {
         Provider::Xnnpack,
         Provider::Cpu,
     ];
-    let mut session = session(&backend, &providers, Patience::Wait);
+    let mut session = session(&backend, &providers, WhileBuilding::Wait);
     assert_eq!(frames_until(&mut session, Provider::Xnnpack), 1);
     let cause = |provider| fate(&session, provider).cause;
     assert_eq!(cause(Provider::OpenVino), Some(Cause::LibraryMissing));
@@ -114,16 +126,22 @@ fn without_another_frames_fail_until_it_works_again() {
             1 => Err(refusal(Cause::DeviceLost)),
             _ => Ok(GOOD),
         });
-        let standing = Arc::<Standing>::default();
-        let opened = open(&backend, &providers, strict, Patience::Wait, &standing);
+        let provider_statuses = Arc::<ProviderStatuses>::default();
+        let opened = open(
+            &backend,
+            &providers,
+            strict,
+            WhileBuilding::Wait,
+            &provider_statuses,
+        );
         let mut session = opened.unwrap().0;
         for fails in [false, false, true, true] {
             assert_eq!(frame(&mut session).is_err(), fails);
         }
-        let fates = standing.fates();
-        assert!(fates.iter().all(|fate| !fate.used), "{fates:?}");
+        let statuses = provider_statuses.statuses();
+        assert!(statuses.iter().all(|fate| !fate.used), "{statuses:?}");
         assert!(frames_until(&mut session, Provider::Cuda) > 0);
-        assert!(standing.fates()[0].used);
+        assert!(provider_statuses.statuses()[0].used);
         assert_eq!(frame(&mut session).unwrap(), 1.0);
         assert!(backend.builds(Provider::Cpu).is_empty());
     }
@@ -132,7 +150,7 @@ fn without_another_frames_fail_until_it_works_again() {
 #[test]
 fn the_cpu_alone_keeps_its_session() {
     let backend = Scripted::new(|_, _| Ok(breaks(Cause::Other)));
-    let mut session = session(&backend, &[Provider::Cpu], Patience::Wait);
+    let mut session = session(&backend, &[Provider::Cpu], WhileBuilding::Wait);
     let failed: Vec<_> = (0..5).map(|_| frame(&mut session).err()).collect();
     let reasons: Vec<_> = failed
         .iter()
@@ -161,7 +179,7 @@ fn a_slow_one_in_reserve_is_made_in_the_background() {
         _ => Ok(GOOD),
     });
     let providers = [Provider::Cuda, Provider::TensorRt, Provider::Cpu];
-    let mut session = session(&backend, &providers, Patience::ServeMeanwhile);
+    let mut session = session(&backend, &providers, WhileBuilding::ServeMeanwhile);
     assert_eq!(
         fate(&session, Provider::TensorRt).cause,
         Some(Cause::NotNeeded)

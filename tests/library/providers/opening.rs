@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shuffledet_core::Cause;
-use shuffledet_infer::{InferError, Patience, Provider, Standing};
+use shuffledet_infer::{InferError, Provider, ProviderStatuses, WhileBuilding};
 
 use crate::providers::scripted::{GOOD, Scripted, fate, open, refusal, session};
 
@@ -14,14 +14,14 @@ fn the_first_that_works_serves_and_each_has_its_fate() {
         Provider::Cuda => Err(refusal(Cause::NotInBuild)),
         _ => Ok(GOOD),
     });
-    let session = session(&backend, &Provider::ALL, Patience::Wait);
-    let fates: Vec<_> = session
-        .fates()
+    let session = session(&backend, &Provider::ALL, WhileBuilding::Wait);
+    let statuses: Vec<_> = session
+        .statuses()
         .iter()
         .map(|fate| (fate.used, fate.cause))
         .collect();
     assert_eq!(
-        fates,
+        statuses,
         [
             (false, Some(Cause::NoDriver)),
             (false, Some(Cause::NotInBuild)),
@@ -37,9 +37,9 @@ fn the_first_that_works_serves_and_each_has_its_fate() {
 
 #[test]
 fn a_slow_provider_alone_is_compared_with_the_cpu() {
-    for patience in [Patience::Wait, Patience::ServeMeanwhile] {
+    for while_building in [WhileBuilding::Wait, WhileBuilding::ServeMeanwhile] {
         let backend = Scripted::new(|_, _| Ok(GOOD));
-        let session = session(&backend, &[Provider::TensorRt], patience);
+        let session = session(&backend, &[Provider::TensorRt], while_building);
         assert_eq!(session.provider(), Provider::TensorRt);
         assert_eq!(backend.builds(Provider::Cpu).len(), 1);
     }
@@ -52,20 +52,20 @@ fn strict_refuses_to_start_on_a_lesser_one() {
             Provider::Cpu => Ok(GOOD),
             _ => Err(refusal(Cause::NoDevice)),
         });
-        let standing = Arc::<Standing>::default();
+        let provider_statuses = Arc::<ProviderStatuses>::default();
         let providers = [first, Provider::Cpu];
         let opened = open(
             &backend,
             &providers,
             true,
-            Patience::ServeMeanwhile,
-            &standing,
+            WhileBuilding::ServeMeanwhile,
+            &provider_statuses,
         );
         let error = opened.err().unwrap();
         assert!(matches!(error, InferError::NoProvider { .. }), "{error}");
         let expected = format!("{}: no device: as the script says", first.name());
         assert!(error.to_string().contains(&expected), "{error}");
-        assert!(standing.fates().is_empty());
+        assert!(provider_statuses.statuses().is_empty());
     }
 }
 
@@ -73,13 +73,13 @@ fn strict_refuses_to_start_on_a_lesser_one() {
 fn strict_waits_for_a_slow_first_one() {
     let backend = Scripted::new(|_, _| Ok(GOOD));
     let providers = [Provider::TensorRt, Provider::Cpu];
-    let standing = Arc::<Standing>::default();
+    let provider_statuses = Arc::<ProviderStatuses>::default();
     let opened = open(
         &backend,
         &providers,
         true,
-        Patience::ServeMeanwhile,
-        &standing,
+        WhileBuilding::ServeMeanwhile,
+        &provider_statuses,
     );
     assert_eq!(opened.unwrap().0.provider(), Provider::TensorRt);
 }
@@ -88,7 +88,13 @@ fn strict_waits_for_a_slow_first_one() {
 fn when_none_works_every_reason_is_told() {
     let backend = Scripted::new(|_, _| Err(refusal(Cause::LibraryMissing)));
     let providers = [Provider::TensorRt, Provider::Cuda, Provider::Cpu];
-    let opened = open(&backend, &providers, false, Patience::Wait, &Arc::default());
+    let opened = open(
+        &backend,
+        &providers,
+        false,
+        WhileBuilding::Wait,
+        &Arc::default(),
+    );
     let error = opened.err().unwrap().to_string();
     for name in ["tensorrt", "cuda", "cpu"] {
         let expected = format!("{name}: library missing: as the script says");

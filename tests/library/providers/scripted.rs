@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use shuffledet_core::ProviderFate;
-use shuffledet_core::{Cause, Placed};
+use shuffledet_core::ProviderStatus;
+use shuffledet_core::{Cause, NodePlacement};
 use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
 use shuffledet_infer::runner::{Signature, Tensors};
 use shuffledet_infer::session::SessionOptions;
 use shuffledet_infer::{
-    Backend, Backoff, InferError, Opening, Patience, Provider, ProviderError, Runner, Session,
-    Standing,
+    Backend, Backoff, InferError, Opening, Provider, ProviderError, ProviderStatuses, Runner,
+    Session, WhileBuilding,
 };
 
 pub const SHAPE: [usize; 4] = [1, 3, 352, 352];
@@ -80,7 +80,7 @@ impl Backend for Scripted {
                 described: "scripted".to_owned(),
                 outputs: vec![vec![1, 85, 22, 22]],
             },
-            placement: vec![Placed {
+            placement: vec![NodePlacement {
                 provider: provider.name().to_owned(),
                 nodes: 7,
                 time_share: 1.0,
@@ -106,7 +106,7 @@ struct ScriptedRunner {
     runs: usize,
     outputs: Vec<Vec<f32>>,
     signature: Signature,
-    placement: Vec<Placed>,
+    placement: Vec<NodePlacement>,
 }
 
 impl Runner for ScriptedRunner {
@@ -114,7 +114,7 @@ impl Runner for ScriptedRunner {
         &self.signature
     }
 
-    fn placement(&self) -> &[Placed] {
+    fn placement(&self) -> &[NodePlacement] {
         &self.placement
     }
 
@@ -147,8 +147,8 @@ pub fn open(
     backend: &Arc<Scripted>,
     providers: &[Provider],
     strict: bool,
-    patience: Patience,
-    standing: &Arc<Standing>,
+    while_building: WhileBuilding,
+    provider_statuses: &Arc<ProviderStatuses>,
 ) -> Result<(Session, OutputDecoder), InferError> {
     let options = SessionOptions {
         providers: providers.to_vec(),
@@ -161,19 +161,23 @@ pub fn open(
         model: "scripted",
         input: &model().input,
         options: &options,
-        patience,
+        while_building,
         backoff: Backoff {
             first: Duration::from_millis(20),
             longest: Duration::from_millis(80),
         },
-        standing: Arc::clone(standing),
+        provider_statuses: Arc::clone(provider_statuses),
     };
     opening.open(|shapes| OutputDecoder::for_model(&model(), shapes))
 }
 
 /// A lenient session of its own.
-pub fn session(backend: &Arc<Scripted>, providers: &[Provider], patience: Patience) -> Session {
-    open(backend, providers, false, patience, &Arc::default())
+pub fn session(
+    backend: &Arc<Scripted>,
+    providers: &[Provider],
+    while_building: WhileBuilding,
+) -> Session {
+    open(backend, providers, false, while_building, &Arc::default())
         .unwrap()
         .0
 }
@@ -194,16 +198,18 @@ pub fn frames_until(session: &mut Session, provider: Provider) -> usize {
         if session.provider() == provider && fate(session, provider).used {
             return failed;
         }
-        let fates = session.fates();
+        let statuses = session.statuses();
         assert!(
             Instant::now() < deadline,
-            "never on {provider:?}: {fates:?}"
+            "never on {provider:?}: {statuses:?}"
         );
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-pub fn fate(session: &Session, provider: Provider) -> ProviderFate {
-    let mut fates = session.fates().into_iter();
-    fates.find(|fate| fate.provider == provider.name()).unwrap()
+pub fn fate(session: &Session, provider: Provider) -> ProviderStatus {
+    let mut statuses = session.statuses().into_iter();
+    statuses
+        .find(|fate| fate.provider == provider.name())
+        .unwrap()
 }

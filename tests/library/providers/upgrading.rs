@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use shuffledet_core::Cause;
-use shuffledet_infer::{Patience, Provider, Standing};
+use shuffledet_infer::{Provider, ProviderStatuses, WhileBuilding};
 
 use crate::providers::scripted::{
     Behaviour, GOOD, Scripted, fate, frame, frames_until, open, refusal, session,
@@ -28,11 +28,17 @@ fn frames_are_served_while_the_better_session_is_made() {
         }
         Ok(GOOD)
     });
-    let standing = Arc::<Standing>::default();
-    let patience = Patience::ServeMeanwhile;
-    let mut session = open(&backend, &TENSORRT_CPU, false, patience, &standing)
-        .unwrap()
-        .0;
+    let provider_statuses = Arc::<ProviderStatuses>::default();
+    let while_building = WhileBuilding::ServeMeanwhile;
+    let mut session = open(
+        &backend,
+        &TENSORRT_CPU,
+        false,
+        while_building,
+        &provider_statuses,
+    )
+    .unwrap()
+    .0;
     for _ in 0..5 {
         assert_eq!(frame(&mut session).unwrap(), 1.0);
     }
@@ -40,14 +46,14 @@ fn frames_are_served_while_the_better_session_is_made() {
         fate(&session, Provider::TensorRt).cause,
         Some(Cause::Preparing)
     );
-    assert!(standing.fates()[1].used);
+    assert!(provider_statuses.statuses()[1].used);
     release.send(()).unwrap();
     assert_eq!(frames_until(&mut session, Provider::TensorRt), 0);
     assert_eq!(frame(&mut session).unwrap(), 1.005);
     assert_eq!(*backend.approved.lock().unwrap(), [Provider::TensorRt]);
-    let fates = standing.fates();
-    assert!(fates[0].used && fates[0].reason.is_none());
-    assert_eq!(fates[1].cause, Some(Cause::NotNeeded));
+    let statuses = provider_statuses.statuses();
+    assert!(statuses[0].used && statuses[0].reason.is_none());
+    assert_eq!(statuses[1].cause, Some(Cause::NotNeeded));
 }
 
 #[test]
@@ -58,7 +64,7 @@ fn who_waits_has_the_better_session_for_every_frame() {
         }
         Ok(GOOD)
     });
-    let mut session = session(&backend, &TENSORRT_CPU, Patience::Wait);
+    let mut session = session(&backend, &TENSORRT_CPU, WhileBuilding::Wait);
     assert_eq!(session.provider(), Provider::TensorRt);
     frame(&mut session).unwrap();
     assert_eq!(session.provider(), Provider::TensorRt);
@@ -75,11 +81,11 @@ fn other_outputs_never_take_over() {
             };
             Ok(Behaviour { scale, ..GOOD })
         });
-        for patience in [Patience::Wait, Patience::ServeMeanwhile] {
-            let mut session = session(&backend, &TENSORRT_CPU, patience);
+        for while_building in [WhileBuilding::Wait, WhileBuilding::ServeMeanwhile] {
+            let mut session = session(&backend, &TENSORRT_CPU, while_building);
             let deadline = Instant::now() + Duration::from_secs(10);
             while fate(&session, Provider::TensorRt).cause != Some(Cause::SelfTestFailed) {
-                assert!(Instant::now() < deadline, "{:?}", session.fates());
+                assert!(Instant::now() < deadline, "{:?}", session.statuses());
                 assert_eq!(frame(&mut session).unwrap(), 1.0);
                 std::thread::sleep(Duration::from_millis(2));
             }
@@ -106,7 +112,7 @@ fn what_was_cached_and_does_not_work_is_built_anew_once() {
             _ => Ok(GOOD),
         });
         *backend.cached.lock().unwrap() = true;
-        let session = session(&backend, &TENSORRT_CPU, Patience::Wait);
+        let session = session(&backend, &TENSORRT_CPU, WhileBuilding::Wait);
         assert_eq!(session.provider(), Provider::TensorRt);
         assert_eq!(backend.builds(Provider::TensorRt).len(), 2);
         assert_eq!(*backend.approved.lock().unwrap(), [Provider::TensorRt]);
@@ -121,7 +127,7 @@ fn a_builder_that_fails_or_panics_leaves_the_one_that_serves() {
             Provider::TensorRt => Err(refusal(Cause::LibraryMissing)),
             _ => Ok(GOOD),
         });
-        let mut session = session(&backend, &TENSORRT_CPU, Patience::Wait);
+        let mut session = session(&backend, &TENSORRT_CPU, WhileBuilding::Wait);
         assert_eq!(frame(&mut session).unwrap(), 1.0);
         let expected = if panics {
             Cause::Other
@@ -143,7 +149,7 @@ fn a_better_session_that_fails_comes_back_by_itself() {
         _ => Ok(GOOD),
     });
     let providers = [Provider::TensorRt, Provider::Cuda, Provider::Cpu];
-    let mut session = session(&backend, &providers, Patience::ServeMeanwhile);
+    let mut session = session(&backend, &providers, WhileBuilding::ServeMeanwhile);
     assert_eq!(session.provider(), Provider::Cuda);
     assert_eq!(frames_until(&mut session, Provider::TensorRt), 0);
     assert_eq!(frames_until(&mut session, Provider::Cuda), 1);
@@ -168,7 +174,7 @@ fn the_one_that_serves_may_fail_while_a_better_one_is_made() {
         _ => Ok(GOOD),
     });
     let providers = [Provider::TensorRt, Provider::Cuda, Provider::Cpu];
-    let mut session = session(&backend, &providers, Patience::ServeMeanwhile);
+    let mut session = session(&backend, &providers, WhileBuilding::ServeMeanwhile);
     assert_eq!(frames_until(&mut session, Provider::Cpu), 1);
     release.send(()).unwrap();
     assert_eq!(frames_until(&mut session, Provider::TensorRt), 0);
@@ -186,7 +192,7 @@ fn a_session_can_go_while_another_is_made() {
         }
         Ok(GOOD)
     });
-    let session = session(&backend, &TENSORRT_CPU, Patience::ServeMeanwhile);
+    let session = session(&backend, &TENSORRT_CPU, WhileBuilding::ServeMeanwhile);
     let began = Instant::now();
     drop(session);
     assert!(began.elapsed() < Duration::from_secs(5));

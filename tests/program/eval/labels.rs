@@ -354,8 +354,7 @@ fn a_data_set_that_yields_nothing_says_why() {
     for format in ["kitti", "yolo"] {
         let told = told(&["--format", format]);
         assert!(
-            told.contains("none of the 1 annotations is usable")
-                && told.contains(":1: expected"),
+            told.contains("none of the 1 annotations is usable") && told.contains(":1: expected"),
             "{told}"
         );
     }

@@ -106,7 +106,7 @@ fn a_provider_whose_outputs_go_bad_is_left_for_the_next() {
     assert_eq!(failed, 1);
     let session = worker.detector().session();
     assert_eq!(session.provider(), Provider::Cpu);
-    let fate = &session.fates()[0];
+    let fate = &session.statuses()[0];
     assert!(
         fate.reason.as_ref().unwrap().contains("self-test failed"),
         "{fate:?}"

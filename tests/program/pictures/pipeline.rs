@@ -13,7 +13,7 @@ use shuffledet_core::{Mark, Outcome};
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::pipeline::{
-    CameraTuning, Frame, Pace, Source, Tuned, Tuning, Worker, run,
+    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Worker, run,
 };
 use shuffledet_infer::Provider;
 
@@ -21,16 +21,16 @@ use crate::pictures::damage::{SCALES, Sent, sent};
 use crate::pictures::tiny;
 
 /// A camera for each scale, and a threshold that some cells pass.
-pub fn tuning() -> Arc<Tuning> {
+pub fn tuning() -> Arc<SharedSettings> {
     let thresholds = Thresholds {
         score: Some(0.5),
         ..Thresholds::default()
     };
-    let camera = |jpeg_scale| CameraTuning {
+    let camera = |jpeg_scale| CameraSettings {
         jpeg_scale,
-        ..CameraTuning::EVERY_FRAME
+        ..CameraSettings::EVERY_FRAME
     };
-    Arc::new(Tuning::new(Tuned {
+    Arc::new(SharedSettings::new(RuntimeSettings {
         detector: DetectorSettings::new(&thresholds, &tiny::model()).unwrap(),
         cameras: SCALES.map(camera).to_vec(),
     }))
@@ -64,7 +64,7 @@ struct Became {
 }
 
 /// By the order received.
-fn through(workers: &mut [Worker], tuning: &Arc<Tuning>, sequence: &[Sent]) -> Vec<Became> {
+fn through(workers: &mut [Worker], tuning: &Arc<SharedSettings>, sequence: &[Sent]) -> Vec<Became> {
     let mut results = Vec::new();
     let publish = |frame: &mut Frame, outcome: &Outcome| {
         frame.trace.mark(Mark::Published);
@@ -82,7 +82,7 @@ fn through(workers: &mut [Worker], tuning: &Arc<Tuning>, sequence: &[Sent]) -> V
     results
 }
 
-fn workers<const N: usize>(tuning: &Arc<Tuning>) -> [Worker; N] {
+fn workers<const N: usize>(tuning: &Arc<SharedSettings>) -> [Worker; N] {
     [(); N].map(|()| tiny::worker(tiny::unchanged, &[Provider::Cpu], tuning))
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use shuffledet_core::Placed;
+use shuffledet_core::NodePlacement;
 use shuffledet_detector::detect::Detector;
 use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
-use shuffledet_detector::pipeline::{Annotate, Tuning, Worker};
+use shuffledet_detector::pipeline::{Annotate, SharedSettings, Worker};
 use shuffledet_infer::runner::{Signature, Tensors};
 use shuffledet_infer::{
-    Backend, Backoff, Opening, Patience, Provider, ProviderError, Runner, SessionOptions,
+    Backend, Backoff, Opening, Provider, ProviderError, Runner, SessionOptions, WhileBuilding,
 };
 
 /// Of its input, which is as wide as high.
@@ -63,7 +63,7 @@ impl Runner for Session {
         &self.signature
     }
 
-    fn placement(&self) -> &[Placed] {
+    fn placement(&self) -> &[NodePlacement] {
         &[]
     }
 
@@ -82,7 +82,7 @@ impl Runner for Session {
     }
 }
 
-pub fn detector(change: Change, providers: &[Provider], tuning: &Tuning) -> Detector {
+pub fn detector(change: Change, providers: &[Provider], tuning: &SharedSettings) -> Detector {
     let model = model();
     let options = SessionOptions {
         providers: providers.to_vec(),
@@ -94,9 +94,9 @@ pub fn detector(change: Change, providers: &[Provider], tuning: &Tuning) -> Dete
         model: "tiny",
         input: &model.input,
         options: &options,
-        patience: Patience::Wait,
+        while_building: WhileBuilding::Wait,
         backoff: Backoff::default(),
-        standing: Arc::default(),
+        provider_statuses: Arc::default(),
     };
     let settings = tuning.get().detector.clone();
     let opened = opening.open(|shapes| OutputDecoder::for_model(&model, shapes));
@@ -104,7 +104,7 @@ pub fn detector(change: Change, providers: &[Provider], tuning: &Tuning) -> Dete
 }
 
 /// A worker that draws every frame, too.
-pub fn worker(change: Change, providers: &[Provider], tuning: &Arc<Tuning>) -> Worker {
+pub fn worker(change: Change, providers: &[Provider], tuning: &Arc<SharedSettings>) -> Worker {
     let labels = Arc::new(model().labels);
     let annotate = Annotate::All { max_width: 30 };
     let detector = detector(change, providers, tuning);

@@ -52,18 +52,18 @@ fn each_provider_that_is_not_in_the_library_is_named_with_its_cause() {
     let set = format!("runtime.providers=[{}]", asked.join(","));
     let mut command = replay(&bag);
     let summary = summary(command.args(["--limit", "2", "--set", &set]), 0);
-    let fates = summary["providers"].as_array().unwrap();
-    let names: Vec<_> = fates.iter().map(|fate| &fate["provider"]).collect();
+    let statuses = summary["providers"].as_array().unwrap();
+    let names: Vec<_> = statuses.iter().map(|fate| &fate["provider"]).collect();
     assert_eq!(names, asked);
-    if fates[..4]
+    if statuses[..4]
         .iter()
         .any(|fate| fate["cause"] != "not_in_build")
     {
         eprintln!("skipped: {test}: needs an ONNX Runtime for the CPU alone");
         return;
     }
-    assert_eq!(fates[4]["used"], true);
-    for fate in &fates[..4] {
+    assert_eq!(statuses[4]["used"], true);
+    for fate in &statuses[..4] {
         let reason = fate["reason"].as_str().unwrap();
         assert!(reason.contains("ORT_DYLIB_PATH"), "{reason}");
     }

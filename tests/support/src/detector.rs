@@ -11,13 +11,13 @@ use shuffledet_infer::{Provider, Runtime, SessionOptions};
 pub fn detector(model: &str, score: Option<f32>, nms_iou: Option<f32>) -> Detector {
     let runtime = Runtime::load().unwrap();
     let model = Model::load(model).unwrap();
-    let (classes, class_scores) = (Vec::new(), BTreeMap::new());
+    let (classes, class_score_thresholds) = (Vec::new(), BTreeMap::new());
     let thresholds = Thresholds {
         score,
         nms_iou,
         max_detections: 100,
         classes,
-        class_scores,
+        class_score_thresholds,
     };
     let settings = DetectorSettings::new(&thresholds, &model.description).unwrap();
     let options = SessionOptions {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use shuffledet_core::Placed;
+use shuffledet_core::NodePlacement;
 use shuffledet_detector::detect::Detector;
 use shuffledet_detector::model::ModelDescription;
 use shuffledet_detector::model::OutputDecoder;
 use shuffledet_detector::model::decoder::Family;
-use shuffledet_detector::pipeline::{Annotate, Tuning, Worker};
+use shuffledet_detector::pipeline::{Annotate, SharedSettings, Worker};
 use shuffledet_infer::runner::{Signature, Tensors};
 use shuffledet_infer::{
-    Backend, Backoff, Opening, Patience, Provider, ProviderError, Runner, SessionOptions,
+    Backend, Backoff, Opening, Provider, ProviderError, Runner, SessionOptions, WhileBuilding,
 };
 
 /// Gives the same outputs for every frame.
@@ -67,7 +67,7 @@ impl Runner for Written {
         &self.signature
     }
 
-    fn placement(&self) -> &[Placed] {
+    fn placement(&self) -> &[NodePlacement] {
         &[]
     }
 
@@ -80,7 +80,7 @@ impl Runner for Written {
 }
 
 /// A worker that follows `tuning`, for a shipped model.
-pub fn worker(model: &ModelDescription, tuning: &Arc<Tuning>, pause: Duration) -> Worker {
+pub fn worker(model: &ModelDescription, tuning: &Arc<SharedSettings>, pause: Duration) -> Worker {
     let options = SessionOptions {
         providers: vec![Provider::Cpu],
         intra_op_threads: 1,
@@ -91,9 +91,9 @@ pub fn worker(model: &ModelDescription, tuning: &Arc<Tuning>, pause: Duration) -
         model: "written",
         input: &model.input,
         options: &options,
-        patience: Patience::Wait,
+        while_building: WhileBuilding::Wait,
         backoff: Backoff::default(),
-        standing: Arc::default(),
+        provider_statuses: Arc::default(),
     };
     let settings = tuning.get().detector.clone();
     let detector = Detector::with_session(

@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use crate::detect::settings::Thresholds;
 use crate::model::class_ids::ClassIdForm;
-use crate::pipeline::CameraTuning;
+use crate::pipeline::CameraSettings;
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawCamera, RawConfig, RawQosOverrides};
 use shuffledet_core::text;
@@ -43,7 +43,7 @@ pub struct Config {
     /// The threads that a live node may use in place of `threads` if they make its frames faster.
     pub wider_threads: Option<Threads>,
     /// The input settings of every camera in paced replay, and of a node's only camera.
-    pub input: CameraTuning,
+    pub input: CameraSettings,
     /// The cameras of a live node, at least one.
     pub cameras: Vec<CameraConfig>,
     pub diagnostics: DiagnosticsConfig,
@@ -143,7 +143,7 @@ impl Config {
         let (chosen, widest) = (threads(raw.runtime.mode), threads(Mode::Latency));
         let open = raw.runtime.mode == Mode::Auto && raw.runtime.workers == 0;
         let detector = raw.detector.clone();
-        let class_scores = detector.class_score_thresholds.into_iter();
+        let class_score_thresholds = detector.class_score_thresholds.into_iter();
         Ok(Self {
             model: raw.model.name.clone(),
             class_id: raw.detector.class_id,
@@ -153,7 +153,7 @@ impl Config {
                 nms_iou: detector.nms_iou_threshold.map(|iou| iou as f32),
                 max_detections: detector.max_detections,
                 classes: detector.classes,
-                class_scores: class_scores
+                class_score_thresholds: class_score_thresholds
                     .map(|(class, score)| (class, score as f32))
                     .collect(),
             },
@@ -470,7 +470,10 @@ mod tests {
         );
         assert_eq!(set("runtime.workers=3").unwrap().threads.workers.get(), 3);
         let per_class = set("detector.class_score_thresholds.traffic light=0.4").unwrap();
-        assert_eq!(per_class.thresholds.class_scores["traffic light"], 0.4);
+        assert_eq!(
+            per_class.thresholds.class_score_thresholds["traffic light"],
+            0.4
+        );
         assert!(set("detector.class_score_thresholds.car=4").is_err());
     }
 }

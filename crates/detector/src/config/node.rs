@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::raw::{
     RawCamera, RawConfig, RawDiagnostics, RawInput, ReliabilityChoice, TransportChoice,
 };
-use crate::pipeline::CameraTuning;
+use crate::pipeline::CameraSettings;
 
 /// A camera that the node subscribes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub struct CameraConfig {
     /// The expected rate in frames per second, if given.
     pub expected_hz: Option<f64>,
     pub reliability: ReliabilityChoice,
-    pub tuning: CameraTuning,
+    pub tuning: CameraSettings,
 }
 
 impl CameraConfig {
@@ -133,9 +133,9 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
 }
 
 /// Returns the frame selection of `camera`; `input` gives the values that the camera does not set.
-pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraTuning {
+pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraSettings {
     let rate_hz = camera.max_rate_hz.unwrap_or(input.max_rate_hz);
-    CameraTuning {
+    CameraSettings {
         max_age: Some(ms(camera.max_age_ms.unwrap_or(input.max_age_ms))),
         max_rate_hz: above_zero(rate_hz),
         priority: camera.priority.unwrap_or(1.0),

@@ -15,7 +15,8 @@ use shuffledet_core::{BBox, Detection};
 use shuffledet_image::{BgrView, Letterbox, TensorBuilder};
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::{
-    Backoff, InferError, Opening, OrtBackend, Outputs, Patience, Runtime, Session, SessionOptions,
+    Backoff, InferError, Opening, OrtBackend, Outputs, Runtime, Session, SessionOptions,
+    WhileBuilding,
 };
 
 /// Why an image has no result.
@@ -54,9 +55,9 @@ pub fn open(
         model: &model.path.display().to_string(),
         input: &description.input,
         options,
-        patience: Patience::Wait,
+        while_building: WhileBuilding::Wait,
         backoff: Backoff::default(),
-        standing: Arc::default(),
+        provider_statuses: Arc::default(),
     };
     opening.open(|shapes| OutputDecoder::for_model(description, shapes))
 }

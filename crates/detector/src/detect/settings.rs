@@ -33,7 +33,7 @@ pub struct Thresholds {
     /// Names of the selected classes; empty: all.
     pub classes: Vec<String>,
     /// By class name; replaces `score`.
-    pub class_scores: BTreeMap<String, f32>,
+    pub class_score_thresholds: BTreeMap<String, f32>,
 }
 
 impl Default for Thresholds {
@@ -44,7 +44,7 @@ impl Default for Thresholds {
             nms_iou: None,
             max_detections: 100,
             classes: Vec::new(),
-            class_scores: BTreeMap::new(),
+            class_score_thresholds: BTreeMap::new(),
         }
     }
 }
@@ -73,7 +73,7 @@ impl DetectorSettings {
         };
         let score = parameters.score.unwrap_or(model.score_threshold);
         let mut thresholds = vec![score; labels.count()];
-        for (class, &score) in &parameters.class_scores {
+        for (class, &score) in &parameters.class_score_thresholds {
             thresholds[class_id("detector.class_score_thresholds", class)?] = score;
         }
         if !parameters.classes.is_empty() {
@@ -121,13 +121,13 @@ mod tests {
         let model = manifest
             .describe(manifest.model("nanodet_m_416").unwrap())
             .unwrap();
-        let (classes, class_scores) = (Vec::new(), BTreeMap::new());
+        let (classes, class_score_thresholds) = (Vec::new(), BTreeMap::new());
         let mut thresholds = Thresholds {
             score: None,
             nms_iou: None,
             max_detections: 100,
             classes,
-            class_scores,
+            class_score_thresholds,
         };
         change(&mut thresholds);
         DetectorSettings::new(&thresholds, &model)
@@ -144,7 +144,7 @@ mod tests {
     fn an_unwanted_class_is_never_detected() {
         let cars = settings(|t| {
             t.classes = vec!["car".into(), "bus".into()];
-            t.class_scores = [("car".to_owned(), 0.5), ("dog".to_owned(), 0.1)].into();
+            t.class_score_thresholds = [("car".to_owned(), 0.5), ("dog".to_owned(), 0.1)].into();
         })
         .unwrap();
         assert_eq!(cars.threshold(2), 0.5);

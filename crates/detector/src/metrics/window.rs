@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::tally::count;
 use crate::pipeline::Frame;
-use shuffledet_core::{DropReason, Mark, Oddity, Outcome, Stage};
+use shuffledet_core::{DropReason, Mark, Outcome, Stage, StampAnomaly};
 use shuffledet_core::{FrameCounts, Quantiles};
 
 const STAGES: usize = Stage::ALL.len();
-const ODDITIES: usize = Oddity::ALL.len();
+const ODDITIES: usize = StampAnomaly::ALL.len();
 /// Replaces the duration of a stage that the frame did not complete.
 const NOT_REACHED: u32 = u32::MAX;
 
@@ -36,8 +36,8 @@ pub struct Window {
 pub struct Totals {
     /// Received frames are those with an outcome, without those still being processed.
     pub frames: FrameCounts,
-    /// By position in [`Oddity::ALL`].
-    pub oddities: [u64; ODDITIES],
+    /// By position in [`StampAnomaly::ALL`].
+    pub anomalies: [u64; ODDITIES],
     pub missed_deadlines: u64,
     /// Frames dropped as too old that were too old by their stamps on reception.
     pub came_old: u64,
@@ -83,7 +83,7 @@ struct Sample {
     /// Microseconds by position in [`Stage::ALL`].
     stages: [u32; STAGES],
     fate: Fate,
-    oddity: Option<Oddity>,
+    anomaly: Option<StampAnomaly>,
     stamp_lag_ns: Option<i64>,
     came_old: bool,
 }
@@ -152,7 +152,7 @@ impl Window {
                 Outcome::Dropped(reason) => Fate::Dropped(reason.name()),
                 Outcome::Failed(failure) => Fate::Failed(failure.reason),
             },
-            oddity: frame.oddity,
+            anomaly: frame.anomaly,
             stamp_lag_ns: frame.stamp_lag_ns,
             came_old: *outcome == Outcome::Dropped(DropReason::TooOld) && frame.came_old(),
         };
@@ -263,8 +263,8 @@ impl Totals {
             Fate::Failed(reason) => count(&mut self.frames.failed, reason),
         }
         self.came_old += u64::from(sample.came_old);
-        if let Some(oddity) = sample.oddity {
-            self.oddities[oddity as usize] += 1;
+        if let Some(anomaly) = sample.anomaly {
+            self.anomalies[anomaly as usize] += 1;
         }
     }
 }
@@ -430,20 +430,20 @@ mod tests {
 
     #[test]
     fn odd_stamps_count_by_position() {
-        for (i, oddity) in Oddity::ALL.into_iter().enumerate() {
-            assert_eq!(oddity as usize, i);
+        for (i, anomaly) in StampAnomaly::ALL.into_iter().enumerate() {
+            assert_eq!(anomaly as usize, i);
         }
         let start = Instant::now();
         let mut window = window(start);
         let mut frame = Frame::new();
         frame.trace.mark_at(Mark::Received, start);
-        frame.oddity = Some(Oddity::Duplicate);
+        frame.anomaly = Some(StampAnomaly::Duplicate);
         window.record(
             &frame,
-            &Outcome::Dropped(DropReason::Stamp(Oddity::Duplicate)),
+            &Outcome::Dropped(DropReason::Stamp(StampAnomaly::Duplicate)),
         );
         let recent = window.view(start, LATE).recent;
-        assert_eq!(recent.oddities, [0, 0, 0, 1, 0, 0]);
+        assert_eq!(recent.anomalies, [0, 0, 0, 1, 0, 0]);
         assert_eq!(recent.frames.dropped["stamp_duplicate"], 1);
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shuffledet_core::Detection;
-use shuffledet_core::{Failure, Mark, Oddity, Trace};
+use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
 
 /// The type of the image message.
@@ -53,7 +53,7 @@ pub struct Frame {
     /// without a stamp, or if stamps are not checked.
     pub stamp_lag_ns: Option<i64>,
     /// What is wrong with the stamp, if stamps are checked.
-    pub oddity: Option<Oddity>,
+    pub anomaly: Option<StampAnomaly>,
     /// The header's frame id; empty until a header was read.
     pub frame_id: String,
     /// The width and height of the decoded image, in pixels.
@@ -87,7 +87,7 @@ impl Frame {
             stamp: Stamp { sec: 0, nanosec: 0 },
             age_on_receipt: Duration::ZERO,
             stamp_lag_ns: None,
-            oddity: None,
+            anomaly: None,
             frame_id: String::new(),
             size: None,
             detections: Vec::new(),
@@ -105,7 +105,7 @@ impl Frame {
         self.stamp = Stamp { sec: 0, nanosec: 0 };
         self.age_on_receipt = Duration::ZERO;
         self.stamp_lag_ns = None;
-        self.oddity = None;
+        self.anomaly = None;
         self.frame_id.clear();
         self.size = None;
         self.detections.clear();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{Frame, Tuning};
+use super::{Frame, SharedSettings};
 
 /// What happens to a waiting frame when its camera's next frame arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum WhenFull {
 /// starves.
 pub struct Mailboxes {
     when_full: WhenFull,
-    tuning: Arc<Tuning>,
+    tuning: Arc<SharedSettings>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -45,7 +45,7 @@ struct Mailbox {
 impl Mailboxes {
     /// Creates one empty mailbox for each of `cameras`. [`Frame::camera`] of a pushed frame must be
     /// below that number.
-    pub fn new(cameras: usize, when_full: WhenFull, tuning: Arc<Tuning>) -> Self {
+    pub fn new(cameras: usize, when_full: WhenFull, tuning: Arc<SharedSettings>) -> Self {
         let state = Mutex::new(State {
             boxes: (0..cameras).map(|_| Mailbox::default()).collect(),
             virtual_time: 0.0,
@@ -119,7 +119,7 @@ impl State {
         filled.min_by_key(sequence)?.waiting.pop_front()
     }
 
-    fn take_in_turn(&mut self, tuning: &Tuning) -> Option<Box<Frame>> {
+    fn take_in_turn(&mut self, tuning: &SharedSettings) -> Option<Box<Frame>> {
         let now = self.virtual_time;
         let start = |mailbox: &Mailbox| mailbox.turn_end.max(now);
         let filled = self
@@ -150,10 +150,10 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::tuning::tests::tuned;
+    use crate::pipeline::settings::tests::tuned;
 
     fn mailboxes(when_full: WhenFull, priorities: &[f64]) -> Mailboxes {
-        let tuning = Arc::new(Tuning::new(tuned(priorities)));
+        let tuning = Arc::new(SharedSettings::new(tuned(priorities)));
         Mailboxes::new(priorities.len(), when_full, tuning)
     }
 

@@ -6,15 +6,15 @@ pub mod mailbox;
 pub mod order;
 pub mod rate;
 pub mod run;
+pub mod settings;
 pub mod source;
 pub mod stamps;
-pub mod tuning;
 pub mod variants;
 pub mod worker;
 
 pub use camera::{Camera, ImageTopics, UnreadableTopic};
 pub use frame::{Annotated, Frame, Transport};
 pub use run::{Pace, RunError, run};
+pub use settings::{CameraSettings, RuntimeSettings, SharedSettings};
 pub use source::Source;
-pub use tuning::{CameraTuning, Tuned, Tuning};
 pub use worker::{Annotate, FrameWorker, Worker};

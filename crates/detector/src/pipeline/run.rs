@@ -14,8 +14,8 @@ use thiserror::Error;
 use super::mailbox::{Mailboxes, WhenFull};
 use super::order::{Finished, InOrder};
 use super::rate::RateLimit;
-use super::tuning::Follower;
-use super::{Frame, FrameWorker, Source, Tuning};
+use super::settings::SettingsReader;
+use super::{Frame, FrameWorker, SharedSettings, Source};
 use shuffledet_core::{DropReason, Failure, Mark, Outcome};
 
 /// The speed at which a source is read.
@@ -50,7 +50,7 @@ pub enum RunError<S, P> {
 /// then finishes the frames in progress, except after an error of `publish`.
 pub fn run<S: Source, W: FrameWorker, P: Send>(
     source: &mut S,
-    tuning: &Arc<Tuning>,
+    tuning: &Arc<SharedSettings>,
     workers: &mut [W],
     pace: Pace,
     limit: Option<u64>,
@@ -100,13 +100,13 @@ pub fn run<S: Source, W: FrameWorker, P: Send>(
             .spawn_scoped(scope, || reader.run());
         drop(done);
         let failed_to_start = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
-        let started = threads
+        let start_error = threads
             .iter()
             .find_map(|thread| thread.as_ref().err().map(failed_to_start));
-        if started.is_some() || reader.is_err() {
+        if start_error.is_some() || reader.is_err() {
             mailboxes.close();
         }
-        let published = match &started {
+        let published = match &start_error {
             None => publish_in_order(&finished, &recycle, &mut publish),
             Some(_) => Ok(()),
         };
@@ -120,7 +120,7 @@ pub fn run<S: Source, W: FrameWorker, P: Send>(
             .map_err(RunError::Thread)?
             .join()
             .map_err(|_| RunError::Panic)?;
-        match started {
+        match start_error {
             Some(error) => Err(RunError::Thread(error)),
             None => published
                 .map_err(RunError::Sink)
@@ -202,7 +202,7 @@ impl<S: Source> Reader<'_, S> {
             let read = Instant::now();
             if let Pace::Recorded(rate) = self.pace {
                 let clock = clock.get_or_insert(PlayClock {
-                    started: read,
+                    start_error: read,
                     zero_ns: frame.log_time_ns,
                     rate,
                 });
@@ -212,10 +212,10 @@ impl<S: Source> Reader<'_, S> {
                 // the time spent waiting is not reading time
                 let reading = frame.trace.at(Mark::ReadStarted).map(|start| read - start);
                 let received = Instant::now();
-                let started = reading.and_then(|reading| received.checked_sub(reading));
+                let start_error = reading.and_then(|reading| received.checked_sub(reading));
                 frame
                     .trace
-                    .mark_at(Mark::ReadStarted, started.unwrap_or(received));
+                    .mark_at(Mark::ReadStarted, start_error.unwrap_or(received));
                 frame.trace.mark_at(Mark::Received, received);
             } else if frame.trace.at(Mark::Received).is_none() {
                 frame.trace.mark_at(Mark::Received, read);
@@ -243,23 +243,23 @@ impl<S: Source> Reader<'_, S> {
 
 /// Decides which frames are processed, by the settings of their camera.
 struct Admission {
-    settings: Follower,
+    settings: SettingsReader,
     /// By camera; `None` for a camera without a limit.
     limits: Vec<Option<RateLimit>>,
 }
 
 impl Admission {
-    fn new(tuning: &Arc<Tuning>, cameras: usize) -> Self {
+    fn new(tuning: &Arc<SharedSettings>, cameras: usize) -> Self {
         Self {
-            settings: Follower::new(Arc::clone(tuning)),
+            settings: SettingsReader::new(Arc::clone(tuning)),
             limits: vec![None; cameras],
         }
     }
 
     /// Returns why the frame is not processed, or `None`.
     fn refuse(&mut self, frame: &Frame) -> Option<DropReason> {
-        if let Some(oddity) = frame.oddity.filter(|oddity| oddity.drops()) {
-            return Some(DropReason::Stamp(oddity));
+        if let Some(anomaly) = frame.anomaly.filter(|anomaly| anomaly.drops()) {
+            return Some(DropReason::Stamp(anomaly));
         }
         let camera = self
             .settings
@@ -286,7 +286,7 @@ impl Admission {
 
 /// Maps log times to the instants at which messages are due.
 struct PlayClock {
-    started: Instant,
+    start_error: Instant,
     zero_ns: u64,
     rate: f64,
 }
@@ -296,7 +296,9 @@ impl PlayClock {
         let offset_s = log_time_ns.saturating_sub(self.zero_ns) as f64 / 1e9 / self.rate;
         // after a gap of more than a century, the message is due at once
         let offset = Duration::try_from_secs_f64(offset_s).unwrap_or_default();
-        self.started.checked_add(offset).unwrap_or(self.started)
+        self.start_error
+            .checked_add(offset)
+            .unwrap_or(self.start_error)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Detects invalid stamps, handles each kind, and counts them by name.
 
-use shuffledet_core::Oddity;
+use shuffledet_core::StampAnomaly;
 
 /// A stamp further behind the last one than this means that the clock was set back.
 const JUMP_NS: i64 = 1_000_000_000;
@@ -17,22 +17,24 @@ pub struct StampCheck {
 
 impl StampCheck {
     /// Checks the next frame's stamp at `now_ns` of the same clock.
-    pub fn check(&mut self, stamp_ns: i64, now_ns: i64) -> Option<Oddity> {
+    pub fn check(&mut self, stamp_ns: i64, now_ns: i64) -> Option<StampAnomaly> {
         if stamp_ns == 0 {
-            return Some(Oddity::Zero);
+            return Some(StampAnomaly::Zero);
         }
-        let oddity = match self.last_ns {
-            Some(last) if stamp_ns == last => Some(Oddity::Duplicate),
-            Some(last) if stamp_ns < last && last - stamp_ns < JUMP_NS => Some(Oddity::OutOfOrder),
-            Some(last) if stamp_ns < last => Some(Oddity::Jump),
-            _ if stamp_ns > now_ns.saturating_add(FUTURE_NS) => Some(Oddity::Future),
-            _ if stamp_ns < now_ns.saturating_sub(PAST_NS) => Some(Oddity::Past),
+        let anomaly = match self.last_ns {
+            Some(last) if stamp_ns == last => Some(StampAnomaly::Duplicate),
+            Some(last) if stamp_ns < last && last - stamp_ns < JUMP_NS => {
+                Some(StampAnomaly::OutOfOrder)
+            }
+            Some(last) if stamp_ns < last => Some(StampAnomaly::Jump),
+            _ if stamp_ns > now_ns.saturating_add(FUTURE_NS) => Some(StampAnomaly::Future),
+            _ if stamp_ns < now_ns.saturating_sub(PAST_NS) => Some(StampAnomaly::Past),
             _ => None,
         };
-        if !oddity.is_some_and(Oddity::drops) {
+        if !anomaly.is_some_and(StampAnomaly::drops) {
             self.last_ns = Some(stamp_ns);
         }
-        oddity
+        anomaly
     }
 }
 
@@ -47,13 +49,16 @@ mod tests {
         let mut check = StampCheck::default();
         let now = 1000 * S;
         assert_eq!(check.check(999 * S, now), None);
-        assert_eq!(check.check(999 * S, now), Some(Oddity::Duplicate));
-        assert_eq!(check.check(999 * S - S / 10, now), Some(Oddity::OutOfOrder));
-        assert_eq!(check.check(0, now), Some(Oddity::Zero));
+        assert_eq!(check.check(999 * S, now), Some(StampAnomaly::Duplicate));
+        assert_eq!(
+            check.check(999 * S - S / 10, now),
+            Some(StampAnomaly::OutOfOrder)
+        );
+        assert_eq!(check.check(0, now), Some(StampAnomaly::Zero));
         assert_eq!(check.check(999 * S + 1, now), None);
-        assert_eq!(check.check(1001 * S, now), Some(Oddity::Future));
-        assert_eq!(check.check(5 * S, now), Some(Oddity::Jump));
-        assert_eq!(check.check(5 * S + 1, now), Some(Oddity::Past));
+        assert_eq!(check.check(1001 * S, now), Some(StampAnomaly::Future));
+        assert_eq!(check.check(5 * S, now), Some(StampAnomaly::Jump));
+        assert_eq!(check.check(5 * S + 1, now), Some(StampAnomaly::Past));
         assert_eq!(check.check(5 * S + 2, 5 * S + 3), None);
     }
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::tuning::Follower;
-use super::{Annotated, Frame, Transport, Tuning};
+use super::settings::SettingsReader;
+use super::{Annotated, Frame, SharedSettings, Transport};
 use crate::detect::Detector;
 use shuffledet_core::Labels;
 use shuffledet_core::{DropReason, Failure, Mark, Outcome};
@@ -17,7 +17,7 @@ use shuffledet_msg::{CompressedImageView, ImageView};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Annotate {
     None,
-    /// Those of watched cameras ([`Tuning::is_watched`](super::Tuning::is_watched)).
+    /// Those of watched cameras ([`SharedSettings::is_watched`](super::SharedSettings::is_watched)).
     Watched {
         max_width: u32,
     },
@@ -58,7 +58,7 @@ pub struct Worker {
     decoder: ImageDecoder,
     detector: Detector,
     labels: Arc<Labels>,
-    settings: Follower,
+    settings: SettingsReader,
     annotate: Annotate,
     encoder: JpegEncoder,
 }
@@ -71,10 +71,10 @@ impl Worker {
     pub fn new(
         mut detector: Detector,
         labels: Arc<Labels>,
-        tuning: Arc<Tuning>,
+        tuning: Arc<SharedSettings>,
         annotate: Annotate,
     ) -> Result<Self, DecodeError> {
-        let mut settings = Follower::new(tuning);
+        let mut settings = SettingsReader::new(tuning);
         detector.set_settings(&settings.current().0.detector);
         let encoder = JpegEncoder::new(JPEG_QUALITY)?;
         Ok(Self {

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Problems, Status, Values};
 use shuffledet_core::Cause;
-use shuffledet_core::{ModelIdentity, ProviderFate};
+use shuffledet_core::{ModelIdentity, ProviderStatus};
 use shuffledet_detector::config::Threads;
 use shuffledet_msg::Level;
 
@@ -20,7 +20,7 @@ pub struct DetectorFacts<'a> {
     /// The model; `None` until one is loaded.
     pub model: Option<&'a ModelIdentity>,
     /// The providers in order of preference; empty until a model is loaded.
-    pub providers: &'a [ProviderFate],
+    pub providers: &'a [ProviderStatus],
     pub threads: Threads,
     /// Number of parameter changes since the start.
     pub parameters_changed: u64,
@@ -34,24 +34,28 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     if let Some(unable) = facts.unable {
         problems.add(Level::Error, unable.to_owned());
     }
-    let used = facts.providers.iter().position(|fate| fate.used);
+    let used = facts.providers.iter().position(|status| status.used);
     let provider = used.map_or("none", |used| &facts.providers[used].provider);
     // if no provider is used, all of them are problems
     let better = used.unwrap_or(facts.providers.len());
-    let own_fault =
-        |fate: &&ProviderFate| !matches!(fate.cause, Some(Cause::NotNeeded | Cause::Forbidden));
-    for fate in facts.providers[..better].iter().filter(own_fault) {
-        let (preferred, reason) = (&fate.provider, reason(fate));
+    let own_fault = |status: &&ProviderStatus| {
+        !matches!(status.cause, Some(Cause::NotNeeded | Cause::Forbidden))
+    };
+    for status in facts.providers[..better].iter().filter(own_fault) {
+        let (preferred, reason) = (&status.provider, reason(status));
         let problem = format!(
             "runs on {provider} instead of {preferred}, which precedes it in runtime.providers: {reason}"
         );
-        problems.add(severity(fate), problem);
+        problems.add(severity(status), problem);
     }
-    if let Some(fate) = used.map(|used| &facts.providers[used]) {
-        if let Some(reason) = &fate.reason {
-            problems.add(severity(fate), format!("{provider} is used {reason}"));
+    if let Some(status) = used.map(|used| &facts.providers[used]) {
+        if let Some(reason) = &status.reason {
+            problems.add(severity(status), format!("{provider} is used {reason}"));
         }
-        let own = fate.placement.iter().find(|own| own.provider == *provider);
+        let own = status
+            .placement
+            .iter()
+            .find(|own| own.provider == *provider);
         let share = own.map_or(1.0, |own| own.time_share);
         if share < LEAST_SHARE {
             let share = 100.0 * share;
@@ -73,13 +77,13 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
         values.add("model sha256", &model.sha256);
     }
     values.add("provider", provider);
-    for fate in facts.providers {
-        let key = format!("provider: {}", fate.provider);
-        values.add(key, if fate.used { "used" } else { reason(fate) });
-        if fate.failures > 0 {
-            values.add(format!("failures: {}", fate.provider), fate.failures);
+    for status in facts.providers {
+        let key = format!("provider: {}", status.provider);
+        values.add(key, if status.used { "used" } else { reason(status) });
+        if status.failures > 0 {
+            values.add(format!("failures: {}", status.provider), status.failures);
         }
-        for placed in fate.placement.iter().filter(|_| fate.used) {
+        for placed in status.placement.iter().filter(|_| status.used) {
             let share = 100.0 * placed.time_share;
             let placed_on = format!("nodes on {}", placed.provider);
             values.add(
@@ -108,17 +112,17 @@ const LEAST_SHARE: f64 = 0.5;
 
 /// Returns the severity: a warning for a less preferred provider; an error for one that failed
 /// while running or computes wrong results.
-fn severity(fate: &ProviderFate) -> Level {
-    let wrong = fate.cause == Some(Cause::SelfTestFailed);
-    if wrong || (fate.failures > 0 && fate.reason.is_some()) {
+fn severity(status: &ProviderStatus) -> Level {
+    let wrong = status.cause == Some(Cause::SelfTestFailed);
+    if wrong || (status.failures > 0 && status.reason.is_some()) {
         Level::Error
     } else {
         Level::Warn
     }
 }
 
-fn reason(fate: &ProviderFate) -> &str {
-    fate.reason.as_deref().unwrap_or("not used")
+fn reason(status: &ProviderStatus) -> &str {
+    status.reason.as_deref().unwrap_or("not used")
 }
 
 /// Returns the resident memory of this process; `None` if the system does not state it.
@@ -139,18 +143,18 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use shuffledet_core::Placed;
+    use shuffledet_core::NodePlacement;
 
-    fn fate(provider: &str, reason: Option<&str>) -> ProviderFate {
-        ProviderFate {
+    fn provider_status(provider: &str, reason: Option<&str>) -> ProviderStatus {
+        ProviderStatus {
             provider: provider.to_owned(),
             used: reason.is_none(),
             reason: reason.map(str::to_owned),
-            ..ProviderFate::default()
+            ..ProviderStatus::default()
         }
     }
 
-    fn facts<'a>(model: &'a ModelIdentity, providers: &'a [ProviderFate]) -> DetectorFacts<'a> {
+    fn facts<'a>(model: &'a ModelIdentity, providers: &'a [ProviderStatus]) -> DetectorFacts<'a> {
         DetectorFacts {
             node: "shuffledet",
             state: "active",
@@ -176,8 +180,8 @@ mod tests {
     #[test]
     fn ok_has_model_provider_and_state() {
         let providers = [
-            fate("cpu", None),
-            fate("cuda", Some("not needed: cpu comes before it and works")),
+            provider_status("cpu", None),
+            provider_status("cuda", Some("not needed: cpu comes before it and works")),
         ];
         let model = model();
         let status = detector_status(&facts(&model, &providers));
@@ -211,9 +215,9 @@ mod tests {
     #[test]
     fn warns_of_each_preferred_provider_that_is_not_used() {
         let providers = [
-            fate("tensorrt", Some("not in this build")),
-            fate("cuda", Some("no device")),
-            fate("cpu", None),
+            provider_status("tensorrt", Some("not in this build")),
+            provider_status("cuda", Some("no device")),
+            provider_status("cpu", None),
         ];
         let model = model();
         let status = detector_status(&facts(&model, &providers));
@@ -227,24 +231,24 @@ mod tests {
 
     #[test]
     fn what_failed_while_it_ran_is_an_error_until_it_works_again() {
-        let failed = ProviderFate {
+        let failed = ProviderStatus {
             failures: 2,
             cause: Some(Cause::DeviceLost),
-            ..fate("cuda", Some("device lost: CUDA failure 719"))
+            ..provider_status("cuda", Some("device lost: CUDA failure 719"))
         };
         let model = model();
-        let lost = [failed.clone(), fate("cpu", None)];
+        let lost = [failed.clone(), provider_status("cpu", None)];
         let status = detector_status(&facts(&model, &lost));
         assert_eq!(status.level, Level::Error);
         let failures = ("failures: cuda".to_owned(), "2".to_owned());
         assert!(status.values.contains(&failures));
         // one session of two is back
         let half = [
-            ProviderFate {
+            ProviderStatus {
                 used: true,
                 ..failed.clone()
             },
-            fate("cpu", None),
+            provider_status("cpu", None),
         ];
         assert_eq!(detector_status(&facts(&model, &half)).level, Level::Error);
         let none = [failed.clone()];
@@ -252,13 +256,13 @@ mod tests {
         assert_eq!(status.level, Level::Error);
         assert!(status.message.starts_with("runs on none instead of cuda"));
         let well = [
-            ProviderFate {
+            ProviderStatus {
                 used: true,
                 reason: None,
                 cause: None,
                 ..failed
             },
-            fate("cpu", Some("not needed: cuda comes before it and works")),
+            provider_status("cpu", Some("not needed: cuda comes before it and works")),
         ];
         let status = detector_status(&facts(&model, &well));
         assert_eq!(status.level, Level::Ok);
@@ -269,11 +273,11 @@ mod tests {
     fn a_wrong_session_is_an_error_and_one_in_the_making_a_warning() {
         let model = model();
         let level = |cause| {
-            let better = ProviderFate {
+            let better = ProviderStatus {
                 cause: Some(cause),
-                ..fate("tensorrt", Some("as it says"))
+                ..provider_status("tensorrt", Some("as it says"))
             };
-            detector_status(&facts(&model, &[better, fate("cuda", None)])).level
+            detector_status(&facts(&model, &[better, provider_status("cuda", None)])).level
         };
         assert_eq!(level(Cause::SelfTestFailed), Level::Error);
         assert_eq!(level(Cause::Preparing), Level::Warn);
@@ -284,14 +288,14 @@ mod tests {
     fn a_provider_that_leaves_most_to_the_cpu_is_warned_of() {
         let model = model();
         let status = |share: f64| {
-            let placed = |provider: &str, nodes, time_share| Placed {
+            let placed = |provider: &str, nodes, time_share| NodePlacement {
                 provider: provider.to_owned(),
                 nodes,
                 time_share,
             };
-            let cuda = ProviderFate {
+            let cuda = ProviderStatus {
                 placement: vec![placed("cuda", 190, share), placed("cpu", 9, 1.0 - share)],
-                ..fate("cuda", None)
+                ..provider_status("cuda", None)
             };
             detector_status(&facts(&model, &[cuda]))
         };

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{COMPRESSED, PublishedTopic, Wanted};
+use super::{COMPRESSED, ExpectedTopic, PublishedTopic};
 
 /// The similarity of a name to the wanted one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Likeness {
 }
 
 impl Likeness {
-    pub fn of(name: &str, wanted: &Wanted) -> Self {
+    pub fn of(name: &str, wanted: &ExpectedTopic) -> Self {
         Self {
             parts: shared_parts(name, &wanted.topic),
             letters: strsim::normalized_levenshtein(name, &wanted.topic),
@@ -28,7 +28,7 @@ impl Likeness {
 }
 
 /// Sorts by similarity, then by name, so that findings stay the same from one check to the next.
-pub fn sort(found: &mut [(&Wanted, &str)]) {
+pub fn sort(found: &mut [(&ExpectedTopic, &str)]) {
     found.sort_by(|(a, a_name), (b, b_name)| {
         let nearer = Likeness::of(b_name, b).total_cmp(&Likeness::of(a_name, a));
         nearer.then(a_name.cmp(b_name))
@@ -37,7 +37,7 @@ pub fn sort(found: &mut [(&Wanted, &str)]) {
 
 /// Returns whether `name` may stand for the wanted topic: its last part is equal, for compressed
 /// images the last two.
-pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
+pub fn may_be_meant(name: &str, wanted: &ExpectedTopic) -> bool {
     let least = if wanted.topic.ends_with(COMPRESSED) {
         2
     } else {
@@ -48,7 +48,7 @@ pub fn may_be_meant(name: &str, wanted: &Wanted) -> bool {
 
 /// Returns whether `name` belongs to another camera of the node or is closer to it than to
 /// `wanted`.
-pub fn is_of_another(name: &str, wanted: &Wanted, others: &[String]) -> bool {
+pub fn is_of_another(name: &str, wanted: &ExpectedTopic, others: &[String]) -> bool {
     let shared = shared_parts(name, &wanted.topic);
     others
         .iter()
@@ -57,7 +57,7 @@ pub fn is_of_another(name: &str, wanted: &Wanted, others: &[String]) -> bool {
 
 /// Returns whether the topic may be a camera with the wanted type: not a detector's picture, not
 /// depth, and not a transport that the node cannot read.
-pub fn is_camera(topic: &PublishedTopic, wanted: &Wanted) -> bool {
+pub fn is_camera(topic: &PublishedTopic, wanted: &ExpectedTopic) -> bool {
     let name = topic.name.to_lowercase();
     let depth = |name: &str| DEPTH.iter().any(|word| name.contains(word));
     let mut parts = name.rsplit('/');
@@ -116,8 +116,8 @@ mod tests {
     use super::*;
     use crate::qos::Qos;
 
-    fn wanted(topic: &str) -> Wanted {
-        Wanted {
+    fn wanted(topic: &str) -> ExpectedTopic {
+        ExpectedTopic {
             image_topic: "image_raw".to_owned(),
             topic: topic.to_owned(),
             message_type: "sensor_msgs/msg/Image",
@@ -125,7 +125,7 @@ mod tests {
         }
     }
 
-    fn is_camera_named(name: &str, wanted: &Wanted) -> bool {
+    fn is_camera_named(name: &str, wanted: &ExpectedTopic) -> bool {
         let publisher = Publisher {
             node: "/somebody".to_owned(),
             message_type: wanted.message_type.to_owned(),

@@ -13,7 +13,7 @@ use crate::qos::Qos;
 
 /// A topic that may carry the camera's frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ExpectedTopic {
     /// The camera's `image_topic` parameter, before namespaces and remapping: `image_raw`.
     pub image_topic: String,
     /// The full name, such as `/front/image_raw`; compressed images have `/compressed` appended.
@@ -77,7 +77,7 @@ pub(super) const COMPRESSED: &str = "/compressed";
 /// camera. Returns at least one. `published` has at least the wanted topics and those that
 /// [`may_be_meant`].
 pub fn examine(
-    wanted: &[Wanted],
+    wanted: &[ExpectedTopic],
     published: &[PublishedTopic],
     around: &Surroundings,
 ) -> Vec<Finding> {
@@ -103,7 +103,7 @@ pub fn examine(
 }
 
 /// Adds the reasons why one publisher of the wanted topic does not connect.
-fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
+fn judge(publisher: &Publisher, wanted: &ExpectedTopic, findings: &mut Vec<Finding>) {
     let (topic, node) = (&wanted.topic, &publisher.node);
     if publisher.message_type != wanted.message_type {
         let (found, expected) = (&publisher.message_type, wanted.message_type);
@@ -124,7 +124,7 @@ fn judge(publisher: &Publisher, wanted: &Wanted, findings: &mut Vec<Finding>) {
     }
 }
 
-fn fix_of_type(found: &str, wanted: &Wanted) -> String {
+fn fix_of_type(found: &str, wanted: &ExpectedTopic) -> String {
     let topic = &wanted.topic;
     match found {
         "sensor_msgs/msg/CompressedImage" => format!(
@@ -140,7 +140,7 @@ fn fix_of_type(found: &str, wanted: &Wanted) -> String {
 }
 
 /// Returns the finding for a topic with matching publishers only.
-fn silent(wanted: &Wanted, publishers: &[Publisher]) -> Finding {
+fn silent(wanted: &ExpectedTopic, publishers: &[Publisher]) -> Finding {
     let nodes: Vec<_> = publishers
         .iter()
         .map(|publisher| publisher.node.as_str())
@@ -159,7 +159,7 @@ fn silent(wanted: &Wanted, publishers: &[Publisher]) -> Finding {
 
 /// Suggests the topics with the names closest to the wanted ones.
 fn lookalikes(
-    wanted: &[Wanted],
+    wanted: &[ExpectedTopic],
     published: &[PublishedTopic],
     around: &Surroundings,
 ) -> Vec<Finding> {
@@ -187,7 +187,11 @@ fn lookalikes(
         .collect()
 }
 
-fn nobody(wanted: &[Wanted], published: &[PublishedTopic], around: &Surroundings) -> Finding {
+fn nobody(
+    wanted: &[ExpectedTopic],
+    published: &[PublishedTopic],
+    around: &Surroundings,
+) -> Finding {
     let topics: Vec<_> = wanted.iter().map(|wanted| wanted.topic.as_str()).collect();
     let mut found = Vec::new();
     for topic in published {
@@ -232,8 +236,8 @@ mod tests {
     const IMAGE: &str = "sensor_msgs/msg/Image";
     const JPEG: &str = "sensor_msgs/msg/CompressedImage";
 
-    fn wanted(image_topic: &str, topic: &str, message_type: &'static str) -> Wanted {
-        Wanted {
+    fn wanted(image_topic: &str, topic: &str, message_type: &'static str) -> ExpectedTopic {
+        ExpectedTopic {
             image_topic: image_topic.to_owned(),
             topic: topic.to_owned(),
             message_type,
@@ -241,11 +245,11 @@ mod tests {
         }
     }
 
-    fn raw() -> Wanted {
+    fn raw() -> ExpectedTopic {
         wanted("image_raw", "/image_raw", IMAGE)
     }
 
-    fn both() -> [Wanted; 2] {
+    fn both() -> [ExpectedTopic; 2] {
         [raw(), wanted("image_raw", "/image_raw/compressed", JPEG)]
     }
 
@@ -261,12 +265,12 @@ mod tests {
         }
     }
 
-    fn texts(wanted: &[Wanted], published: &[PublishedTopic]) -> Vec<String> {
+    fn texts(wanted: &[ExpectedTopic], published: &[PublishedTopic]) -> Vec<String> {
         let findings = examine(wanted, published, &Surroundings::default());
         findings.iter().map(Finding::to_string).collect()
     }
 
-    fn only(wanted: &[Wanted], published: &[PublishedTopic]) -> String {
+    fn only(wanted: &[ExpectedTopic], published: &[PublishedTopic]) -> String {
         let mut texts = texts(wanted, published);
         assert_eq!(texts.len(), 1, "{texts:?}");
         texts.remove(0)
@@ -300,7 +304,7 @@ mod tests {
 
     #[test]
     fn every_policy_that_does_not_fit_is_named_with_its_fix() {
-        let asked = Wanted {
+        let asked = ExpectedTopic {
             qos: Qos {
                 reliability: Some(Reliability::Reliable),
                 durability: Some(Durability::TransientLocal),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::CameraFacts;
 use super::problems::{severity_of_drops, share, wanted_drops};
-use shuffledet_core::Oddity;
+use shuffledet_core::StampAnomaly;
 use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_msg::Level;
 
@@ -31,8 +31,8 @@ pub(super) fn clock(
     let lag_ms = window.stamp_lag_ms?;
     let received = window.recent.frames.received - wanted_drops(window);
     let came_old = window.recent.came_old;
-    let of = |oddity: Oddity| window.recent.oddities[oddity as usize];
-    let (past, future) = (of(Oddity::Past), of(Oddity::Future));
+    let of = |anomaly: StampAnomaly| window.recent.anomalies[anomaly as usize];
+    let (past, future) = (of(StampAnomaly::Past), of(StampAnomaly::Future));
     if share(came_old, received) > config.warn_dropped {
         let limit = match facts.max_age {
             Some(max_age) => format!("max_age_ms allows {:.0} ms", ms(max_age)),

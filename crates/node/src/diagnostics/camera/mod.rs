@@ -13,7 +13,7 @@ use problems::{deadlines, drops, failures, latency, silence, stamps};
 
 use super::{Problems, Status, Values};
 use crate::doctor::Finding;
-use shuffledet_core::{Oddity, Stage};
+use shuffledet_core::{Stage, StampAnomaly};
 use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_detector::metrics::{Arriving, WindowView};
 use shuffledet_msg::Level;
@@ -124,8 +124,11 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
     if let Some(lag) = window.stamp_lag_ms {
         values.number("stamp age on arrival p50 (ms)", lag);
     }
-    for (oddity, count) in Oddity::ALL.into_iter().zip(window.since_start.oddities) {
-        values.add(oddity.name(), count);
+    for (anomaly, count) in StampAnomaly::ALL
+        .into_iter()
+        .zip(window.since_start.anomalies)
+    {
+        values.add(anomaly.name(), count);
     }
     if let Some(deadline) = facts.deadline {
         values.number("deadline (ms)", deadline.as_secs_f64() * 1000.0);

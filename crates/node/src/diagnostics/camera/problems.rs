@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::Problems;
 use super::CameraFacts;
 use crate::doctor::Finding;
-use shuffledet_core::{DropReason, Oddity, Stage};
+use shuffledet_core::{DropReason, Stage, StampAnomaly};
 use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_detector::metrics::WindowView;
 use shuffledet_msg::Level;
@@ -150,12 +150,12 @@ pub(super) fn severity_of_drops(window: &WindowView, dropped: u64, received: u64
 }
 
 pub(super) fn stamps(window: &WindowView, problems: &mut Problems) {
-    let counts = Oddity::ALL.into_iter().zip(window.recent.oddities);
+    let counts = StampAnomaly::ALL.into_iter().zip(window.recent.anomalies);
     // a clock difference is reported separately, with its size
-    let of_the_clock = [Oddity::Future, Oddity::Past];
+    let of_the_clock = [StampAnomaly::Future, StampAnomaly::Past];
     let odd: Vec<_> = counts
-        .filter(|(oddity, count)| *count > 0 && !of_the_clock.contains(oddity))
-        .map(|(oddity, count)| format!("{} {count}", oddity.name()))
+        .filter(|(anomaly, count)| *count > 0 && !of_the_clock.contains(anomaly))
+        .map(|(anomaly, count)| format!("{} {count}", anomaly.name()))
         .collect();
     if !odd.is_empty() {
         problems.add(

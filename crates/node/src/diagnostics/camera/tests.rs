@@ -215,9 +215,9 @@ fn drops_warn_unless_they_were_asked_for() {
 #[test]
 fn odd_stamps_and_missed_deadlines_warn() {
     let mut window = healthy();
-    window.since_start.oddities = [5; 6];
+    window.since_start.anomalies = [5; 6];
     assert_eq!(judged(&window).0, Level::Ok);
-    window.recent.oddities = [0, 0, 0, 2, 0, 1];
+    window.recent.anomalies = [0, 0, 0, 2, 0, 1];
     let expected = "odd stamps (stamp_duplicate 2, stamp_jump 1): see how the camera's driver stamps its pictures";
     assert_eq!(judged(&window), (Level::Warn, expected.to_owned()));
 
@@ -302,25 +302,25 @@ fn under_use_sim_time_the_advice_is_of_the_clock_topic() {
 
 #[test]
 fn stamps_far_from_the_clock_are_told_with_the_distance() {
-    for (oddity, lag_ms, parts) in [
+    for (anomaly, lag_ms, parts) in [
         (
-            Oddity::Future,
+            StampAnomaly::Future,
             -5000.0,
             ["ahead of the node's clock", "5000 ms ahead"],
         ),
         (
-            Oddity::Past,
+            StampAnomaly::Past,
             3.6e6,
             ["behind the node's clock", "60 minutes behind"],
         ),
         (
-            Oddity::Past,
+            StampAnomaly::Past,
             1.7e12,
             ["behind the node's clock", "19676 days behind"],
         ),
     ] {
         let mut window = healthy();
-        window.recent.oddities[oddity as usize] = 90;
+        window.recent.anomalies[anomaly as usize] = 90;
         window.stamp_lag_ms = Some(lag_ms);
         let (level, message) = judged(&window);
         assert_eq!(level, Level::Warn);

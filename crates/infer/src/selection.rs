@@ -3,11 +3,11 @@
 
 use super::{Provider, ProviderError};
 use shuffledet_core::Cause;
-use shuffledet_core::Placed;
-use shuffledet_core::ProviderFate;
+use shuffledet_core::NodePlacement;
+use shuffledet_core::ProviderStatus;
 
 /// The providers of one session.
-pub(super) struct Ladder {
+pub(super) struct ProviderSelection {
     rungs: Vec<Rung>,
     current: usize,
     /// The frames since the current provider took over.
@@ -27,7 +27,7 @@ struct Rung {
 /// The number of frames after which a provider counts as recovered.
 const GOOD_WHILE: u64 = 1000;
 
-impl Ladder {
+impl ProviderSelection {
     pub(super) fn new(providers: &[Provider]) -> Self {
         let rung = |&provider| Rung {
             provider,
@@ -141,8 +141,8 @@ impl Ladder {
     }
 
     /// Returns the state of each provider. `placement` is the placement of the serving session.
-    pub(super) fn fates(&self, placement: &[Placed]) -> Vec<ProviderFate> {
-        let fate = |(index, rung): (usize, &Rung)| {
+    pub(super) fn statuses(&self, placement: &[NodePlacement]) -> Vec<ProviderStatus> {
+        let status = |(index, rung): (usize, &Rung)| {
             let used = index == self.current && rung.problem.is_none();
             let not_needed = || {
                 let better = self.current().name();
@@ -150,7 +150,7 @@ impl Ladder {
                 ProviderError::new(Cause::NotNeeded, text)
             };
             let problem = (!used).then(|| rung.problem.clone().unwrap_or_else(not_needed));
-            ProviderFate {
+            ProviderStatus {
                 provider: rung.provider.name().to_owned(),
                 used,
                 reason: problem.as_ref().map(ToString::to_string),
@@ -159,7 +159,7 @@ impl Ladder {
                 placement: if used { placement.to_vec() } else { Vec::new() },
             }
         };
-        self.rungs.iter().enumerate().map(fate).collect()
+        self.rungs.iter().enumerate().map(status).collect()
     }
 
     /// Returns as one text why each provider does not serve.

@@ -9,15 +9,15 @@ use shuffledet_image::JpegScale;
 
 /// The current settings. They change all together or not at all.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tuned {
+pub struct RuntimeSettings {
     pub detector: DetectorSettings,
     /// By camera.
-    pub cameras: Vec<CameraTuning>,
+    pub cameras: Vec<CameraSettings>,
 }
 
 /// How the frames of one camera are selected.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CameraTuning {
+pub struct CameraSettings {
     /// The maximum age of a frame; older frames are dropped.
     pub max_age: Option<Duration>,
     /// The maximum mean rate of admitted frames, above 0; frames beyond it are dropped.
@@ -30,7 +30,7 @@ pub struct CameraTuning {
     pub jpeg_scale: JpegScale,
 }
 
-impl CameraTuning {
+impl CameraSettings {
     /// Processes every frame, as a lossless replay does.
     pub const EVERY_FRAME: Self = Self {
         max_age: None,
@@ -41,17 +41,17 @@ impl CameraTuning {
     };
 }
 
-/// Shares [`Tuned`] between its writers and the threads that follow it.
+/// Shares [`RuntimeSettings`] between its writers and the threads that follow it.
 #[derive(Debug)]
-pub struct Tuning {
-    tuned: RwLock<Arc<Tuned>>,
+pub struct SharedSettings {
+    tuned: RwLock<Arc<RuntimeSettings>>,
     version: AtomicU64,
     /// By camera: whether a viewer currently wants its annotated frames.
     watched: Vec<AtomicBool>,
 }
 
-impl Tuning {
-    pub fn new(tuned: Tuned) -> Self {
+impl SharedSettings {
+    pub fn new(tuned: RuntimeSettings) -> Self {
         let watched = tuned
             .cameras
             .iter()
@@ -65,13 +65,13 @@ impl Tuning {
     }
 
     /// Applies new settings from the next frame on.
-    pub fn set(&self, tuned: Tuned) {
+    pub fn set(&self, tuned: RuntimeSettings) {
         // a poisoned lock still holds a whole value: it is replaced in one step
         *self.tuned.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tuned);
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    pub fn get(&self) -> Arc<Tuned> {
+    pub fn get(&self) -> Arc<RuntimeSettings> {
         Arc::clone(&self.tuned.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -91,14 +91,14 @@ impl Tuning {
 
 /// One thread's copy of the settings, updated only when they change.
 #[derive(Debug)]
-pub struct Follower {
-    tuning: Arc<Tuning>,
+pub struct SettingsReader {
+    tuning: Arc<SharedSettings>,
     seen: u64,
-    tuned: Arc<Tuned>,
+    tuned: Arc<RuntimeSettings>,
 }
 
-impl Follower {
-    pub fn new(tuning: Arc<Tuning>) -> Self {
+impl SettingsReader {
+    pub fn new(tuning: Arc<SharedSettings>) -> Self {
         let seen = tuning.version.load(Ordering::Acquire);
         let tuned = tuning.get();
         Self {
@@ -109,7 +109,7 @@ impl Follower {
     }
 
     /// Returns the current settings, and whether they changed since the last call.
-    pub fn current(&mut self) -> (&Tuned, bool) {
+    pub fn current(&mut self) -> (&RuntimeSettings, bool) {
         let version = self.tuning.version.load(Ordering::Acquire);
         let changed = version != self.seen;
         if changed {
@@ -119,7 +119,7 @@ impl Follower {
         (&self.tuned, changed)
     }
 
-    pub fn tuning(&self) -> &Tuning {
+    pub fn tuning(&self) -> &SharedSettings {
         &self.tuning
     }
 }
@@ -131,16 +131,16 @@ pub(super) mod tests {
     use crate::model::Manifest;
 
     /// Returns settings of cameras with these priorities.
-    pub fn tuned(priorities: &[f64]) -> Tuned {
+    pub fn tuned(priorities: &[f64]) -> RuntimeSettings {
         let manifest = Manifest::shipped().unwrap();
         let model = manifest
             .describe(manifest.model("nanodet_m_416").unwrap())
             .unwrap();
-        let camera = |&priority| CameraTuning {
+        let camera = |&priority| CameraSettings {
             priority,
-            ..CameraTuning::EVERY_FRAME
+            ..CameraSettings::EVERY_FRAME
         };
-        Tuned {
+        RuntimeSettings {
             detector: DetectorSettings::new(&Thresholds::default(), &model).unwrap(),
             cameras: priorities.iter().map(camera).collect(),
         }
@@ -148,8 +148,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_change_is_seen_once_and_whole() {
-        let tuning = Arc::new(Tuning::new(tuned(&[1.0])));
-        let mut follower = Follower::new(Arc::clone(&tuning));
+        let tuning = Arc::new(SharedSettings::new(tuned(&[1.0])));
+        let mut follower = SettingsReader::new(Arc::clone(&tuning));
         assert!(!follower.current().1);
         tuning.set(tuned(&[2.0]));
         let (seen, changed) = follower.current();

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use shuffledet_core::Cause;
-use shuffledet_core::ProviderFate;
+use shuffledet_core::ProviderStatus;
 
 /// Shared by the sessions, which update it, and by the readers that report it.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct ProviderStatuses {
     inner: Mutex<Inner>,
 }
 
@@ -16,15 +16,15 @@ pub struct Standing {
 struct Inner {
     entered: usize,
     /// By session, in order of preference.
-    sessions: BTreeMap<usize, Vec<ProviderFate>>,
+    sessions: BTreeMap<usize, Vec<ProviderStatus>>,
     /// Provider and reason: what was logged for one session is not logged again for the next.
     told: BTreeSet<(String, String)>,
 }
 
-impl Standing {
+impl ProviderStatuses {
     /// Returns the state of each provider in the list, in order of preference; empty without
     /// sessions. A provider that only some sessions use counts as used and has a reason.
-    pub fn fates(&self) -> Vec<ProviderFate> {
+    pub fn statuses(&self) -> Vec<ProviderStatus> {
         let inner = self.lock();
         let count = inner.sessions.len();
         let mut all = inner.sessions.values();
@@ -32,21 +32,24 @@ impl Standing {
             return Vec::new();
         };
         let mut merged = first.clone();
-        for fates in all {
-            for (merged, fate) in merged.iter_mut().zip(fates) {
-                merged.used |= fate.used;
-                merged.failures += fate.failures;
+        for statuses in all {
+            for (merged, status) in merged.iter_mut().zip(statuses) {
+                merged.used |= status.used;
+                merged.failures += status.failures;
                 if merged.reason.is_none() {
-                    (merged.reason, merged.cause) = (fate.reason.clone(), fate.cause);
+                    (merged.reason, merged.cause) = (status.reason.clone(), status.cause);
                 }
                 if merged.placement.is_empty() {
-                    merged.placement.clone_from(&fate.placement);
+                    merged.placement.clone_from(&status.placement);
                 }
             }
         }
         for (index, merged) in merged.iter_mut().enumerate() {
             if let (true, Some(reason)) = (merged.used, &merged.reason) {
-                let using = inner.sessions.values().filter(|fates| fates[index].used);
+                let using = inner
+                    .sessions
+                    .values()
+                    .filter(|statuses| statuses[index].used);
                 let using = using.count();
                 merged.reason = Some(format!("in {using} of {count} sessions only: {reason}"));
             }
@@ -62,28 +65,28 @@ impl Standing {
     }
 
     /// Updates the states of the session `number`. Logs what no session has logged yet.
-    pub(super) fn tell(&self, number: usize, fates: Vec<ProviderFate>) {
+    pub(super) fn tell(&self, number: usize, statuses: Vec<ProviderStatus>) {
         let mut inner = self.lock();
-        let used = fates.iter().find(|fate| fate.used);
-        let used = used.map_or("none", |fate| &fate.provider).to_owned();
-        for fate in &fates {
-            let Some(reason) = &fate.reason else {
+        let used = statuses.iter().find(|status| status.used);
+        let used = used.map_or("none", |status| &status.provider).to_owned();
+        for status in &statuses {
+            let Some(reason) = &status.reason else {
                 continue;
             };
-            let key = (fate.provider.clone(), reason.clone());
-            let unwanted = matches!(fate.cause, Some(Cause::NotNeeded | Cause::Forbidden));
+            let key = (status.provider.clone(), reason.clone());
+            let unwanted = matches!(status.cause, Some(Cause::NotNeeded | Cause::Forbidden));
             // each failure while running is logged when it happens
-            if unwanted || fate.failures > 0 || !inner.told.insert(key) {
+            if unwanted || status.failures > 0 || !inner.told.insert(key) {
                 continue;
             }
-            let line = format!("runs on {used}, not on {}: {reason}", fate.provider);
-            match fate.cause {
+            let line = format!("runs on {used}, not on {}: {reason}", status.provider);
+            match status.cause {
                 Some(Cause::SelfTestFailed) => tracing::error!("{line}"),
                 Some(Cause::Preparing) => tracing::info!("{line}"),
                 _ => tracing::warn!("{line}"),
             }
         }
-        inner.sessions.insert(number, fates);
+        inner.sessions.insert(number, statuses);
     }
 
     pub(super) fn leave(&self, number: usize) {
@@ -100,32 +103,38 @@ impl Standing {
 mod tests {
     use super::*;
 
-    fn fate(provider: &str, reason: Option<&str>, failures: u64) -> ProviderFate {
-        ProviderFate {
+    fn status(provider: &str, reason: Option<&str>, failures: u64) -> ProviderStatus {
+        ProviderStatus {
             provider: provider.to_owned(),
             used: reason.is_none(),
             reason: reason.map(str::to_owned),
             failures,
-            ..ProviderFate::default()
+            ..ProviderStatus::default()
         }
     }
 
     #[test]
     fn sessions_are_seen_as_one() {
-        let standing = Standing::default();
-        assert!(standing.fates().is_empty());
-        let (one, two) = (standing.enter(), standing.enter());
-        let cuda = [fate("cuda", None, 1), fate("cpu", Some("not needed"), 0)];
-        let cpu = [fate("cuda", Some("out of memory"), 2), fate("cpu", None, 0)];
-        standing.tell(one, cuda.to_vec());
-        assert_eq!(standing.fates(), cuda);
-        standing.tell(two, cpu.to_vec());
-        let fates = standing.fates();
-        assert!(fates[0].used && fates[1].used);
-        assert_eq!(fates[0].failures, 3);
-        let reason = fates[0].reason.as_deref();
+        let provider_statuses = ProviderStatuses::default();
+        assert!(provider_statuses.statuses().is_empty());
+        let (one, two) = (provider_statuses.enter(), provider_statuses.enter());
+        let cuda = [
+            status("cuda", None, 1),
+            status("cpu", Some("not needed"), 0),
+        ];
+        let cpu = [
+            status("cuda", Some("out of memory"), 2),
+            status("cpu", None, 0),
+        ];
+        provider_statuses.tell(one, cuda.to_vec());
+        assert_eq!(provider_statuses.statuses(), cuda);
+        provider_statuses.tell(two, cpu.to_vec());
+        let statuses = provider_statuses.statuses();
+        assert!(statuses[0].used && statuses[1].used);
+        assert_eq!(statuses[0].failures, 3);
+        let reason = statuses[0].reason.as_deref();
         assert_eq!(reason, Some("in 1 of 2 sessions only: out of memory"));
-        standing.leave(one);
-        assert_eq!(standing.fates(), cpu);
+        provider_statuses.leave(one);
+        assert_eq!(provider_statuses.statuses(), cpu);
     }
 }
