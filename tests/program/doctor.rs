@@ -69,7 +69,7 @@ fn a_machine_that_is_set_up_has_no_failure() {
 }
 
 #[test]
-fn what_fails_has_a_mend_and_an_exit_code() {
+fn what_fails_has_a_fix_and_an_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("fastestdet_352.onnx"), "not it").unwrap();
     let nowhere = folder.path().join("nowhere.xml");
