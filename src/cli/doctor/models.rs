@@ -153,7 +153,11 @@ mod tests {
         let wrong = vec![vec![1.01 * expected[0] as f32; 4]];
         assert!(compare(name, &wrong).unwrap_err().contains("expected"));
         assert!(compare(name, &[]).is_err());
-        assert!(compare("my_own", &right).unwrap().contains("no expected output"));
+        assert!(
+            compare("my_own", &right)
+                .unwrap()
+                .contains("no expected output")
+        );
         assert!(compare("my_own", &[vec![f32::NAN]]).is_err());
     }
 }
