@@ -23,8 +23,9 @@ use shuffledet_report::comparison_table::ComparisonTable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A figure is better or worse if the bootstrap confidence interval of its difference excludes 0. A stage is
-slower or faster if the rank test gives p < 0.01 and the medians differ by more than --latency-margin.
+A figure is better or worse if the bootstrap confidence interval of its difference excludes 0. A
+stage is slower or faster if the rank test gives p < 0.01 and the medians differ by more than
+--latency-margin.
 Images that are in one file only are listed and left out.
 Exit code: 0 if nothing is worse, 3 if something is, 1 on an error.")]
 pub struct CompareArgs {

@@ -28,14 +28,14 @@ use shuffledet_harness::run::{Task, run as run_images};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The evaluation uses a confidence threshold of 0.001 and at most 100 detections per image. It ignores the
-thresholds of --config, because average precision needs the detections with low scores as well.
---score-threshold, --max-detections and --set change these values.
-With --output, the results of finished images are kept in OUT.json.journal until the run is complete;
---resume continues an interrupted run.
-Exit code: 0 if every image was processed; 2 if some failed, the annotations leave nothing to evaluate or
-the recording has none of the images (then nothing is written); 3 if a condition of the budget is not met;
-1 on an error; 130 if interrupted.")]
+The evaluation uses a confidence threshold of 0.001 and at most 100 detections per image. It
+ignores the thresholds of --config, because average precision needs the detections with low scores
+as well. --score-threshold, --max-detections and --set change these values.
+With --output, the results of finished images are kept in OUT.json.journal until the run is
+complete; --resume continues an interrupted run.
+Exit code: 0 if every image was processed; 2 if some failed, the annotations leave nothing to
+evaluate or the recording has none of the images (then nothing is written); 3 if a condition of
+the budget is not met; 1 on an error; 130 if interrupted.")]
 pub struct EvalArgs {
     #[command(flatten)]
     truth: TruthArgs,

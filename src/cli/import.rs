@@ -22,10 +22,12 @@ use shuffledet_report::format;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A folder's images may have any format that OpenCV reads (WebP, AVIF or GIF may be missing). They are sorted
-naturally: frame2 comes before frame10. Without --raw, JPEG and PNG files are copied byte for byte.
+A folder's images may have any format that OpenCV reads (WebP, AVIF or GIF may be missing). They
+are sorted naturally: frame2 comes before frame10. Without --raw, JPEG and PNG files are copied
+byte for byte.
 An image that cannot be read is reported and left out; the later images keep their times.
-Exit code: 0 if every frame was written, 2 if images were left out, 1 on an error, 130 if interrupted.")]
+Exit code: 0 if every frame was written, 2 if images were left out, 1 on an error, 130 if
+interrupted.")]
 pub struct ImportArgs {
     /// A video in a format that OpenCV reads, or a folder of images
     #[arg(value_name = "VIDEO|IMAGE_DIR")]

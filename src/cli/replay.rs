@@ -27,9 +27,10 @@ use shuffledet_report::terminal::SummaryTable;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --rate every frame is processed, and every run gives the same detections.
-Topics of depth images are reported and left out. With --topic their frames are read and counted as failed.
-Exit code: 0 if every frame was processed; 2 if some failed, or if there was no frame (then no output is
-written; with --limit 0 the exit code is 0); 1 on an error; 130 if interrupted.")]
+Topics of depth images are reported and left out. With --topic their frames are read and counted
+as failed.
+Exit code: 0 if every frame was processed; 2 if some failed, or if there was no frame (then no
+output is written; with --limit 0 the exit code is 0); 1 on an error; 130 if interrupted.")]
 pub struct ReplayArgs {
     /// A rosbag2 folder, or a single MCAP or SQLite3 file
     #[arg(value_name = "BAG")]

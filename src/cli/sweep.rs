@@ -34,10 +34,10 @@ use shuffledet_report::sweep_table::SweepTable;
 VALUES is a list, such as model.name=a,b, or a range that includes both ends, such as
 detector.score_threshold=0.2..0.6:0.05. The grid contains every combination, at most 1000.
 Every image is decoded once for all settings. Each setting is evaluated with its own thresholds.
-Latency is measured afterwards on a sample of the images, one setting at a time on one thread, from the bytes
-of a message to its detections.
-Exit code: 0 on success; 2 if images failed or the annotations leave nothing to evaluate; 3 if no setting is
-within --max-latency-ms; 1 on an error.")]
+Latency is measured afterwards on a sample of the images, one setting at a time on one thread,
+from the bytes of a message to its detections.
+Exit code: 0 on success; 2 if images failed or the annotations leave nothing to evaluate; 3 if no
+setting is within --max-latency-ms; 1 on an error.")]
 pub struct SweepArgs {
     #[command(flatten)]
     truth: TruthArgs,

@@ -26,11 +26,11 @@ use throughput::Throughput;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The messages are read into memory first. Three measurements follow.
-Sequential: one thread processes each frame, from the bytes of its message to the bytes of its detections, and then
-repeats session.run on the same tensor. The ratio is that of the medians.
+Sequential: one thread processes each frame, from the bytes of its message to the bytes of its
+detections, and then repeats session.run on the same tensor. The ratio is that of the medians.
 Throughput: the frames per second that all workers publish in parallel.
---load: the publication rate and the age of live frames from 1, 2, 4 and 8 cameras, at 10 to 200 percent of the
-throughput. This takes 36 times S seconds.")]
+--load: the publication rate and the age of live frames from 1, 2, 4 and 8 cameras, at 10 to 200
+percent of the throughput. This takes 36 times S seconds.")]
 pub struct BenchArgs {
     /// A recording, or a folder of images
     #[arg(value_name = "BAG|DIR")]

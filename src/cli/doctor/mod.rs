@@ -20,8 +20,8 @@ use shuffledet_infer::{Runtime, SessionOptions};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Tests every execution provider, whether or not runtime.providers names it. With a GPU, TensorRT is tested only
-if runtime.providers names it, because the test may take minutes.
+Tests every execution provider, whether or not runtime.providers names it. With a GPU, TensorRT is
+tested only if runtime.providers names it, because the test may take minutes.
 Exit code: 0 if no check fails, 2 if one does.")]
 pub struct DoctorArgs {
     #[command(flatten)]

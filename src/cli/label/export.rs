@@ -35,10 +35,11 @@ use shuffledet_report::format::counted;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The command writes images/ and annotations/instances_default.json to DIR. CVAT imports them as COCO 1.0, and Label
-Studio imports them with label-studio-converter (docs/evaluation.md). Correct the labels there, then run:
-  shuffledet label import CORRECTED.json --export DIR --output labels.json
-  shuffledet eval BAG --annotations labels.json")]
+The command writes images/ and annotations/instances_default.json to DIR. CVAT imports them as
+COCO 1.0, and Label Studio imports them with label-studio-converter (docs/evaluation.md). Correct
+the labels there, then run:
+shuffledet label import CORRECTED.json --export DIR --output labels.json
+shuffledet eval BAG --annotations labels.json")]
 pub struct ExportArgs {
     /// A rosbag2 folder, or a single MCAP or SQLite3 file
     #[arg(value_name = "BAG")]

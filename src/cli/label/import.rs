@@ -26,7 +26,8 @@ use shuffledet_report::format::counted;
 #[command(
     group = ArgGroup::new("against").args(["export", "recording"]).required(true),
     after_help = "\
-Exit code: 0 if there was no problem, 2 if labels were left out or need a check (see the warnings), 1 on an error."
+Exit code: 0 if there was no problem, 2 if labels were left out or need a check (see the
+warnings), 1 on an error."
 )]
 pub struct ImportArgs {
     /// COCO annotations that the labelling tool exported
