@@ -226,7 +226,7 @@ fn run_limited(test: &str) {
 
 #[test]
 fn no_claimed_length_is_believed() {
-    run_limited("damaged::no_claimed_length_is_believed_in_little_memory");
+    run_limited("bag::damaged::no_claimed_length_is_believed_in_little_memory");
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn no_claimed_length_is_believed_in_little_memory() {
 
 #[test]
 fn a_huge_chunk_needs_little_memory() {
-    run_limited("damaged::a_huge_chunk_needs_little_memory_alone");
+    run_limited("bag::damaged::a_huge_chunk_needs_little_memory_alone");
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn write_and_read(chunk_size: Option<u64>, log_time: fn(u64) -> u64) {
 
 #[test]
 fn chunks_that_all_overlap_need_little_memory() {
-    run_limited("damaged::chunks_that_all_overlap_need_little_memory_alone");
+    run_limited("bag::damaged::chunks_that_all_overlap_need_little_memory_alone");
 }
 
 #[test]
