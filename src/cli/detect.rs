@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::parameters::ParameterArgs;
-use super::{Status, explain};
+use super::{Status, existing, explain};
 use shuffledet_core::Detection;
 use shuffledet_core::Labels;
 use shuffledet_detector::LoadedModel;
@@ -138,9 +138,7 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
                 target.display()
             );
         }
-        if target.exists() && !args.force {
-            bail!("{} exists; use --force to overwrite it", target.display());
-        }
+        existing::check_file(&target, args.force)?;
         targets.push(target);
     }
     Ok(targets)

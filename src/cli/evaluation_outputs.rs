@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::Status;
 use super::colour::shows_colour;
+use super::{Status, existing};
 use shuffledet_core::whole_file;
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{Budget, Evaluation};
@@ -78,9 +78,7 @@ pub fn check_outputs<'a>(
                 path.display()
             );
         }
-        if path.exists() && !force {
-            bail!("{} exists; use --force to overwrite it", path.display());
-        }
+        existing::check_file(path, force)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod detect;
 pub mod doctor;
 pub mod eval;
 pub mod evaluation_outputs;
+mod existing;
 pub mod ground_truth;
 pub mod import;
 pub mod interrupt;

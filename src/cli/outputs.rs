@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tempfile::NamedTempFile;
 
+use super::existing;
 use shuffledet_core::Labels;
 use shuffledet_core::Summary;
 use shuffledet_core::whole_file::{beside, keep};
@@ -86,15 +87,12 @@ impl OutputArgs {
                 );
             }
         }
-        let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
         let files = [&self.detections, &self.report].into_iter().flatten();
         for path in files.filter(|path| path.exists()) {
             if path.is_dir() {
                 bail!("{}: expected a file, found a folder", path.display());
             }
-            if !self.force {
-                bail!("{} exists; use --force to overwrite it", path.display());
-            }
+            existing::check_file(path, self.force)?;
         }
         match &self.draw {
             Some(folder) if folder.is_file() => {
@@ -103,13 +101,8 @@ impl OutputArgs {
                     folder.display()
                 )
             }
-            Some(folder) if !self.force && filled(folder) => {
-                bail!(
-                    "--draw {}: the folder is not empty; use --force to write to it",
-                    folder.display()
-                )
-            }
-            _ => Ok(()),
+            Some(folder) => existing::check_folder("--draw", folder, self.force),
+            None => Ok(()),
         }
     }
 

@@ -15,7 +15,7 @@ use super::{ANNOTATIONS, IMAGES, file_name, prefixes};
 use crate::cli::cameras::CameraSelection;
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::make_workers;
-use crate::cli::{Status, interrupt, progress};
+use crate::cli::{Status, existing, interrupt, progress};
 use shuffledet_bag::{BagError, Recording};
 use shuffledet_core::Labels;
 use shuffledet_core::Outcome;
@@ -111,13 +111,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
             args.output.display()
         );
     }
-    let filled = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut dir| dir.next().is_some());
-    if filled(&args.output) && !args.force {
-        bail!(
-            "--output {}: the folder is not empty; use --force to write to it",
-            args.output.display()
-        );
-    }
+    existing::check_folder("--output", &args.output, args.force)?;
     let earlier = read_export(&annotations).ok();
     let threshold = args.score_threshold;
     let threshold = threshold.map(|score| format!("detector.score_threshold={score}"));

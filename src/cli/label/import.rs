@@ -13,7 +13,7 @@ use clap::{ArgGroup, Args};
 
 use super::ANNOTATIONS;
 use super::frames::frames_of;
-use crate::cli::Status;
+use crate::cli::{Status, existing};
 use shuffledet_core::text;
 use shuffledet_eval::annotations::{
     Annotation, Annotations, Info, LabelledCategory, LabelledImage,
@@ -56,10 +56,8 @@ pub struct ImportArgs {
 }
 
 pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
-    if let Some(output) = args.output.as_deref().filter(|path| path.exists())
-        && !args.force
-    {
-        bail!("{} exists; use --force to overwrite it", output.display());
+    if let Some(output) = &args.output {
+        existing::check_file(output, args.force)?;
     }
     let (truth, mut problems) = read_coco(&args.corrected)?;
     // nothing is measured here, so that images without objects are as good as others
