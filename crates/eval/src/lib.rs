@@ -32,6 +32,7 @@ pub mod budget;
 pub mod camera;
 pub mod class_map;
 pub mod compare;
+pub mod corrected;
 pub mod evaluation;
 pub mod figures;
 pub mod join;
