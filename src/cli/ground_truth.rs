@@ -226,7 +226,6 @@ impl TruthArgs {
             .find(|f| Some(f.name()) == self.format.as_deref());
         let format = named.map_or_else(|| Format::guess(path), Ok)?;
         let folder = self.input();
-        let size = |path: &Path| image_size(path).ok();
         if self.recording().is_some() && format != Format::Coco {
             bail!(
                 "{}: {} labels cannot be assigned to the messages of a recording; use COCO JSON with topic and stamp_ns",
@@ -236,24 +235,17 @@ impl TruthArgs {
         }
         let (mut truth, mut problems) = match format {
             Format::Coco => read_coco(path)?,
-            Format::Kitti => read_kitti(
-                path,
-                ImageFiles {
+            Format::Kitti | Format::Yolo => {
+                let images = ImageFiles {
                     folder,
                     files: &images_in(folder)?,
-                    size: &size,
-                },
-                map,
-            )?,
-            Format::Yolo => read_yolo(
-                path,
-                ImageFiles {
-                    folder,
-                    files: &images_in(folder)?,
-                    size: &size,
-                },
-                map,
-            )?,
+                    size: &|path| image_size(path).ok(),
+                };
+                match format {
+                    Format::Kitti => read_kitti(path, images, map)?,
+                    _ => read_yolo(path, images, map)?,
+                }
+            }
         };
         if format == Format::Coco {
             truth.rename(map);

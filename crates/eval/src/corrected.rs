@@ -39,7 +39,7 @@ impl KnownImages {
             }
             let own = &self.images[at];
             if (image.width, image.height) != (own.width, own.height) {
-                // the labels state no size or another one, so boxes are checked against the self size
+                // the labels state no size or another one, so boxes are checked against the known size
                 let beyond = |bbox| reaches_beyond(bbox, (own.width, own.height));
                 for object in image.objects.iter().filter(|object| beyond(object.bbox)) {
                     let place = format!("{title}: annotation {}: {:?}", object.id, object.bbox);
