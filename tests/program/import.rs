@@ -416,7 +416,7 @@ fn an_input_without_frames_leaves_nothing_behind() {
     let refuses = |name: &str, said| assert_refuses(&at(name), &output, &[], &[name, said]);
     refuses("missing.mp4", "No such file");
     refuses("empty", "no images");
-    refuses("damaged", "none of the images");
+    refuses("damaged", "cannot read any image");
     refuses("text.mp4", "OpenCV");
     refuses("image.jpg", "found a single image");
 }

@@ -304,8 +304,8 @@ fn a_constant_rate_has_the_same_times_in_every_container() {
 fn a_video_that_was_cut_is_told() {
     let test = "a_video_that_was_cut_is_told";
     for (name, codec, said) in [
-        ("v.mkv", "MJPG", "is cut"),
-        ("v.avi", "MJPG", "frames that the file states"),
+        ("v.mkv", "MJPG", "truncated: the file has"),
+        ("v.avi", "MJPG", "truncated: the file has"),
     ] {
         let Some((_folder, video)) = written(test, name, codec, 25.0, 60) else {
             continue;

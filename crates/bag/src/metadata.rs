@@ -17,6 +17,7 @@ use super::listed_file::existing;
 use super::source::{BagFile, files_in};
 use super::storage::Storage;
 use super::yaml_size;
+use shuffledet_core::text;
 
 /// The name of the file in a bag folder.
 pub(super) const FILE_NAME: &str = "metadata.yaml";
@@ -121,6 +122,13 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
             missing.push(folder.join(name));
             continue;
         };
+        if files.iter().any(|file: &BagFile| file.path == found) {
+            warnings.push(
+                path,
+                format!("lists {name} more than once; it is read once"),
+            );
+            continue;
+        }
         let of_name = Storage::from_extension(&found).filter(|_| stated.is_empty());
         let file = BagFile::with_storage(&found, storage.or(of_name))?;
         let Some(mut file) = file else {
@@ -238,11 +246,9 @@ fn read(path: &Path) -> Result<Value, BagError> {
     if text.len() as u64 > MAX_BYTES {
         return Err(bad(path, format!("longer than {MAX_BYTES} bytes")));
     }
-    let text = String::from_utf8(text).map_err(|e| bad(path, e.to_string()))?;
-    // Editors on Windows put a byte order mark at the start.
-    let text = text.trim_start_matches('\u{feff}');
-    let document: Value = yaml_size::check(text, 4 * MAX_BYTES)
-        .and_then(|()| serde_yaml::from_str(text))
+    let text = text::decode(&text).map_err(|e| bad(path, e.to_string()))?;
+    let document: Value = yaml_size::check(&text, 4 * MAX_BYTES)
+        .and_then(|()| serde_yaml::from_str(&text))
         .map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))?;
     match document.get("rosbag2_bagfile_information") {
         Some(information @ Value::Mapping(_)) => Ok(information.clone()),

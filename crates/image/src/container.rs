@@ -57,8 +57,10 @@ pub fn read(path: &Path) -> io::Result<Container> {
     let mut head = [0; 64];
     let read = read_up_to(&mut file, &mut head)?;
     Ok(match &head[..read] {
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', ..] => Container {
-            has_index: true,
+        // its index counts frames that were left out, too, where the rate varies
+        [b'R', b'I', b'F', b'F', a, b, c, d, b'A', b'V', b'I', ..] => Container {
+            stated_bytes: Some(8 + u64::from(u32::from_le_bytes([*a, *b, *c, *d])))
+                .filter(|&stated| stated > length),
             ..Container::default()
         },
         [0x1a, 0x45, 0xdf, 0xa3, ..] => matroska(&head[..read], length),

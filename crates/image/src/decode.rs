@@ -190,11 +190,24 @@ impl ImageDecoder {
         if file.is_empty() {
             return Ok(());
         }
+        // OpenCV would cut floats in [0, 1] off to whole numbers
+        let is_float = matches!(
+            FileFormat::of(file),
+            Some(FileFormat::OpenExr | FileFormat::Pfm)
+        );
+        let flags = match is_float {
+            true => imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_ANYDEPTH,
+            false => imgcodecs::IMREAD_COLOR,
+        };
         let bytes = Mat::from_slice(file)?;
-        let decoded = imgcodecs::imdecode_to(&bytes, imgcodecs::IMREAD_COLOR, &mut self.converted);
+        let decoded = imgcodecs::imdecode_to(&bytes, flags, &mut self.converted);
         // the returned header shares `converted`'s pixels, if any
         if decoded.map(drop).is_err() {
             self.converted = Mat::default();
+        }
+        if is_float && !self.converted.empty() {
+            let floats = std::mem::take(&mut self.converted);
+            floats.convert_to(&mut self.converted, CV_8UC1, 255.0, 0.0)?;
         }
         Ok(())
     }
@@ -294,6 +307,22 @@ fn mono16_to_mono8(image: &ImageView<'_>, grey: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_of_floats_were_black() {
+        let mut file = b"PF\n2 1\n-1.0\n".to_vec();
+        let values = [1.0f32, 0.5, 0.0];
+        file.extend(
+            [values, values]
+                .iter()
+                .flatten()
+                .flat_map(|v| v.to_le_bytes()),
+        );
+        let mut decoder = ImageDecoder::new();
+        let picture = decoder.decode_file(&file).unwrap();
+        // red is first in the file, and last in the picture
+        assert_eq!(picture.data(), [0, 128, 255, 0, 128, 255]);
+    }
 
     #[test]
     fn a_damaged_file_does_not_show_the_picture_before() {
