@@ -5,10 +5,10 @@
 //!
 //! ```
 //! # if std::env::var_os("SHUFFLEDET_MODEL_DIR").is_none() { return Ok(()) }
-//! use shuffledet_detector::{Loaded, config::Config};
+//! use shuffledet_detector::{LoadedModel, config::Config};
 //! use shuffledet_image::BgrView;
 //!
-//! let loaded = Loaded::new(Config::load(None, Some("nanodet_m_416"), &[])?)?;
+//! let loaded = LoadedModel::new(Config::load(None, Some("nanodet_m_416"), &[])?)?;
 //! let mut detector = loaded.detector()?;
 //! let grey = BgrView::new(640, 480, 3 * 640, &[114; 3 * 640 * 480]).expect("the buffer has the size of the picture");
 //! for found in detector.detect(&grey)? {
