@@ -124,7 +124,9 @@ fn labels_go_out_and_come_back() {
     );
     fs::write(&few, few_exported.to_string()).unwrap();
     label(&["import", &few, "--export", &out], 0);
-    assert!(label(&["export", &bag, "--output", &bag], 1).contains("is inside the input recording"));
+    assert!(
+        label(&["export", &bag, "--output", &bag], 1).contains("is inside the input recording")
+    );
 }
 
 #[test]
