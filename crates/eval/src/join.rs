@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn what_is_not_a_shard_of_the_run_is_refused_by_name() {
         let one = || shard(1, 2, same);
-        assert!(refusal(vec![]).contains("found none"));
+        assert!(refusal(vec![]).contains("no shard files given"));
         let error = refusal(vec![("w.json".into(), evaluation())]);
         assert!(error.starts_with("w.json: expected a shard"), "{error}");
         let error = refusal(vec![one(), ("copy.json".into(), one().1)]);

@@ -123,7 +123,7 @@ fn images_in_one_of_them_are_named_and_left_out() {
     assert!(
         both.notes[0].contains("5 images are in A only") && both.notes[1].contains("25.jpg first")
     );
-    assert!(refusal(&evaluation_of(all[..5].to_vec()), &b).contains("no image is in both"));
+    assert!(refusal(&evaluation_of(all[..5].to_vec()), &b).contains("no image in common"));
 }
 
 #[test]

@@ -164,8 +164,12 @@ mod tests {
         assert!(
             tree(&[value.clone(), within.clone()])
                 .unwrap_err()
-                .starts_with("model.name: ")
+                .starts_with("parameter model.name: ")
         );
-        assert!(tree(&[within, value]).unwrap_err().starts_with("model: "));
+        assert!(
+            tree(&[within, value])
+                .unwrap_err()
+                .starts_with("parameter model: ")
+        );
     }
 }

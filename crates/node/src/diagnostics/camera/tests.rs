@@ -79,7 +79,7 @@ fn ok_with_stable_names_and_keys_with_units() {
     );
     assert_eq!(
         (&*front.message, &*front.hardware_id),
-        ("10.0 frames a second", "/front/image_raw")
+        ("10.0 frames per second", "/front/image_raw")
     );
     let only = status(&CameraFacts {
         camera: None,
@@ -148,7 +148,7 @@ fn any_failure_warns_and_many_are_an_error() {
         judged(&window),
         (
             Level::Warn,
-            "1 of 100 frames failed, most with unknown_encoding: the log has the details"
+            "1 of 100 frames failed, most with unknown_encoding: see the log for details"
                 .to_owned()
         )
     );
@@ -176,7 +176,7 @@ fn latency_warns_and_then_is_an_error() {
     }
     assert_eq!(
         judged(&window).1,
-        "latency p99 500 ms is above 500 ms, 3 late frames in a row: the slowest stage is infer"
+        "latency p99 500 ms is above 500 ms, 3 consecutive late frames: the slowest stage is infer"
     );
     window.stages_ms[1].1 = all(480.0);
     assert!(judged(&window).1.contains("frames wait for a worker"));
@@ -194,7 +194,7 @@ fn drops_warn_unless_they_were_asked_for() {
         judged(&window),
         (
             Level::Warn,
-            "21 of 100 frames were dropped, most as superseded: lower the camera's rate or take a faster model"
+            "21 of 100 frames were dropped, most with superseded: lower the camera's rate or use a faster model"
                 .to_owned()
         )
     );
@@ -218,7 +218,7 @@ fn odd_stamps_and_missed_deadlines_warn() {
     window.since_start.anomalies = [5; 6];
     assert_eq!(judged(&window).0, Level::Ok);
     window.recent.anomalies = [0, 0, 0, 2, 0, 1];
-    let expected = "odd stamps (stamp_duplicate 2, stamp_jump 1): see how the camera's driver stamps its pictures";
+    let expected = "invalid stamps (stamp_duplicate 2, stamp_jump 1): check how the camera driver stamps its images";
     assert_eq!(judged(&window), (Level::Warn, expected.to_owned()));
 
     let mut window = healthy();
@@ -232,7 +232,7 @@ fn odd_stamps_and_missed_deadlines_warn() {
         (status.level, &*status.message),
         (
             Level::Warn,
-            "4 frames came later than the deadline of 100ms: see the camera's rate"
+            "4 frames missed the deadline of 100ms: check the camera's rate"
         )
     );
     let key = "deadlines missed".to_owned();
@@ -247,7 +247,7 @@ fn a_camera_that_is_not_to_bring_frames_is_ok() {
         idle: Some("the node is inactive"),
         ..facts(&window)
     });
-    let expected = "no frames are taken: the node is inactive";
+    let expected = "idle: the node is inactive";
     assert_eq!((idle.level, &*idle.message), (Level::Ok, expected));
 }
 
@@ -357,8 +357,9 @@ fn few_frames_were_ok() {
     }
     let (_, message) = judge(100, Some(30.0), Some(10.0));
     assert!(
-        message
-            .starts_with("10.0 frames a second arrive, and 30.0 should, as expected_rate_hz says"),
+        message.starts_with(
+            "10.0 frames per second arrive, 30.0 are expected (set by expected_rate_hz)"
+        ),
         "{message}"
     );
     assert_eq!(judge(100, None, None).0, Level::Ok);
