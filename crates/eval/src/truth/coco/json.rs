@@ -134,7 +134,7 @@ impl RawCoco {
         serde_json::from_str(json).or_else(|error| {
             // Python's json writes NaN and Infinity, which JSON does not have
             match without_nan(json) {
-                Some(mended) => serde_json::from_str(&mended).map_err(|_| error),
+                Some(rewritten) => serde_json::from_str(&rewritten).map_err(|_| error),
                 None => Err(error),
             }
         })
@@ -261,7 +261,7 @@ impl<'de> Visitor<'de> for LooseVisitor {
 fn without_nan(json: &str) -> Option<String> {
     let json = json.as_bytes();
     const NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
-    let mut mended = Vec::with_capacity(json.len());
+    let mut rewritten = Vec::with_capacity(json.len());
     let (mut at, mut in_string, mut any) = (0, false, false);
     while at < json.len() {
         let rest = &json[at..];
@@ -269,7 +269,7 @@ fn without_nan(json: &str) -> Option<String> {
             .iter()
             .find(|number| !in_string && rest.starts_with(number));
         if let Some(number) = number {
-            mended.extend_from_slice(b"null");
+            rewritten.extend_from_slice(b"null");
             at += number.len();
             any = true;
             continue;
@@ -279,11 +279,11 @@ fn without_nan(json: &str) -> Option<String> {
             in_string = !in_string;
         }
         let length = if escaped { 2 } else { 1 };
-        mended.extend_from_slice(&rest[..length]);
+        rewritten.extend_from_slice(&rest[..length]);
         at += length;
     }
     // what was replaced is ASCII, so that the rest is the text that it was
-    any.then(|| String::from_utf8(mended).ok())?
+    any.then(|| String::from_utf8(rewritten).ok())?
 }
 
 #[cfg(test)]
