@@ -84,7 +84,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     }
     let data = args.truth.load(&loaded.labels, loaded.settings())?;
     if let Some((budget, path)) = &budget {
-        budget.check_classes(path, &data.description.categories)?;
+        budget.check_classes(path, &data.ground_truth.description.categories)?;
     }
     let stop = interrupt::listen().context("listening for signals")?;
 
@@ -99,8 +99,8 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         provider: provider.to_owned(),
         versions: versions(&loaded)?,
         machines: vec![Machine::this()],
-        dataset: data.description.clone(),
-        settings: data.settings.clone(),
+        dataset: data.ground_truth.description.clone(),
+        settings: data.ground_truth.settings.clone(),
         shard: args.shard,
     };
     let (journal, finished) = open_journal(args, &subject)?;
@@ -109,7 +109,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     }
     let done: HashSet<u64> = finished.records.iter().map(|record| record.index).collect();
     let share = |index: &u64| args.shard.is_none_or(|shard| shard.has(*index));
-    let indices = (0..data.truth.images.len() as u64).filter(share);
+    let indices = (0..data.ground_truth.truth.images.len() as u64).filter(share);
     let pending: Vec<u64> = indices.filter(|index| !done.contains(index)).collect();
     let mut collected = EvaluatedImages {
         strict: args.truth.strict,
@@ -119,7 +119,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         started: Instant::now(),
         bar: progress::bar(Some(pending.len() as u64), args.outputs.quiet),
     };
-    let mut images = ImageReader::new(&data.images, &data.truth.images, &pending)?;
+    let mut images = ImageReader::new(&data.images, &data.ground_truth.truth.images, &pending)?;
     let ran = process(
         &loaded,
         detectors,
@@ -156,9 +156,15 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         }
         return Err(NothingRead::of_annotated(args.truth.input()).into());
     }
-    let evaluation = Evaluation::new(subject, data.problems, records, wall_s, workers)?;
+    let evaluation = Evaluation::new(
+        subject,
+        data.ground_truth.problems,
+        records,
+        wall_s,
+        workers,
+    )?;
     if let Some(path) = &args.coco_results {
-        let written = evaluation.write_coco_results(path, &data.truth.annotated);
+        let written = evaluation.write_coco_results(path, &data.ground_truth.truth.annotated);
         written.with_context(|| format!("--coco-results {}", path.display()))?;
     }
     let budget = budget.map(|(budget, _)| budget);
@@ -260,8 +266,8 @@ fn process(
     };
     let workers: Result<Vec<Worker>, _> = detectors.into_iter().map(make).collect();
     let task = Task {
-        images: &data.truth.images,
-        categories: &data.categories,
+        images: &data.ground_truth.truth.images,
+        categories: &data.ground_truth.categories,
     };
     collected.started = Instant::now();
     let done = |record| collected.add(record);

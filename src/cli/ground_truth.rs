@@ -1,27 +1,23 @@
 //! The options that select the ground truth, and the data set that they describe.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use serde_json::json;
 
 use super::cameras::CameraSelection;
 use super::import::read_calibration;
 use super::values;
 use shuffledet_bag::Recording;
 use shuffledet_core::Labels;
-use shuffledet_core::file_sha256;
-use shuffledet_core::sha256;
 use shuffledet_detector::detect::DetectorSettings;
-use shuffledet_eval::subject::{CameraPlacement, DatasetDescription, EvaluationSettings};
-use shuffledet_eval::truth::{
-    Format, ImageFiles, TruthError, read_bag, read_coco, read_kitti, read_yolo,
+use shuffledet_eval::ground_truth::{
+    AnnotationSource, GroundTruth, GroundTruthOptions, ImageFolder, ImageLocation,
 };
-use shuffledet_eval::{ClassMap, ImageSource, Problems, Truth, regions};
+use shuffledet_eval::subject::{CameraPlacement, EvaluationSettings};
+use shuffledet_eval::truth::{Format, TruthError};
 use shuffledet_harness::images::Images;
 use shuffledet_harness::run::settings;
 use shuffledet_image::folder::images_in;
@@ -108,17 +104,10 @@ pub struct TruthArgs {
     camera_pitch: f64,
 }
 
-/// The images and objects to evaluate.
+/// The ground truth and its images.
 pub struct DataSet {
-    pub truth: Truth,
-    /// Problems of the annotations and of the mapping from the model's classes.
-    pub problems: Problems,
+    pub ground_truth: GroundTruth,
     pub images: Images,
-    pub description: DatasetDescription,
-    /// Category of each class of the model.
-    pub categories: Vec<Option<u64>>,
-    /// The settings of the evaluation.
-    pub settings: EvaluationSettings,
 }
 
 impl TruthArgs {
@@ -152,141 +141,77 @@ impl TruthArgs {
     /// Reads the ground truth for a model with the classes `labels` and the detector settings
     /// `detector`.
     pub fn load(&self, labels: &Labels, detector: &DetectorSettings) -> anyhow::Result<DataSet> {
-        let map = self
-            .class_map
-            .as_deref()
-            .map(|path| ClassMap::read(path, labels));
-        let map = map.transpose()?.unwrap_or_default();
         let camera = self.camera()?;
         let images = match self.recording() {
             Some(path) => Images::Recording(Recording::open(path)?),
             None => Images::Folder(self.input().to_owned()),
         };
-        let read = match (&self.annotations, &self.truth_topic) {
-            (Some(path), _) => self.read_annotations(path, &map)?,
-            (None, topic) => {
-                self.read_topic(topic.as_deref().unwrap_or_default(), &images, &map)?
-            }
+        let image_topic = match &self.truth_topic {
+            Some(topic) => self.image_topic(topic, &images)?,
+            None => String::new(),
         };
-        let Read {
-            mut truth,
-            mut problems,
-            annotations,
-            format,
-            sha256,
-        } = read;
-        check_sources(&truth, &images, &annotations)?;
-        let sha256 = sha256.map_or_else(|| truth_sha256(&truth), Ok)?;
-        if let Some(path) = &self.ignore {
-            regions::apply(&mut truth, &regions::read(path)?);
-        }
-        truth.images.truncate(self.limit.unwrap_or(usize::MAX));
-        if truth.images.is_empty() {
-            bail!("{annotations}: contains no images to evaluate");
-        }
-        let categories = map.resolve(labels, &truth.categories, &mut problems);
-        if categories.iter().all(Option::is_none) {
-            return Err(no_class(annotations, labels, &truth).into());
-        }
-        if self.strict {
-            problems
-                .strictly()
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("--strict: {annotations}"))?;
-        }
-        let hash = |path: &Option<PathBuf>| path.as_deref().map(file_sha256).transpose();
-        Ok(DataSet {
-            settings: EvaluationSettings {
-                class_map: by_name(labels, &categories, &truth),
-                class_map_sha256: hash(&self.class_map)?,
-                ignore_sha256: hash(&self.ignore)?,
-                limit: self.limit.map(|limit| limit as u64),
-                camera,
-                ..settings(detector)
+        let options = GroundTruthOptions {
+            annotations: match (&self.annotations, &images) {
+                (None, Images::Recording(recording)) => AnnotationSource::Topic {
+                    recording,
+                    topic: self.truth_topic.as_deref().unwrap_or_default(),
+                    image_topic: &image_topic,
+                },
+                (path, _) => AnnotationSource::Path {
+                    path: path.as_deref().unwrap_or(Path::new("")),
+                    format: self.format(),
+                },
             },
-            description: DatasetDescription {
-                annotations,
-                format: format.to_owned(),
-                sha256,
-                images_in: self.input().display().to_string(),
-                image_count: truth.images.len() as u64,
-                categories: truth.categories.clone(),
-            },
-            categories,
-            problems,
-            images,
-            truth,
-        })
-    }
-
-    fn read_annotations(&self, path: &Path, map: &ClassMap) -> anyhow::Result<Read> {
-        let known = Format::ALL.into_iter();
-        let named = known
-            .into_iter()
-            .find(|f| Some(f.name()) == self.format.as_deref());
-        let format = named.map_or_else(|| Format::guess(path), Ok)?;
-        let folder = self.input();
-        if self.recording().is_some() && format != Format::Coco {
-            bail!(
-                "{}: {} labels cannot be assigned to the messages of a recording; use COCO JSON with topic and stamp_ns",
-                path.display(),
-                format.name()
-            );
-        }
-        let (mut truth, mut problems) = match format {
-            Format::Coco => read_coco(path)?,
-            Format::Kitti | Format::Yolo => {
-                let images = ImageFiles {
-                    folder,
-                    files: &images_in(folder)?,
+            images: match &images {
+                Images::Recording(_) => ImageLocation::Recording,
+                Images::Folder(path) => ImageLocation::Folder(ImageFolder {
+                    path,
+                    list: &|path| Ok(images_in(path)?),
                     size: &|path| image_size(path).ok(),
-                };
-                match format {
-                    Format::Kitti => read_kitti(path, images, map)?,
-                    _ => read_yolo(path, images, map)?,
-                }
-            }
+                }),
+            },
+            images_in: self.input(),
+            class_map: self.class_map.as_deref(),
+            ignore: self.ignore.as_deref(),
+            limit: self.limit,
+            strict: self.strict,
         };
-        if format == Format::Coco {
-            truth.rename(map);
-            truth.check_renamed(path, &mut problems)?;
-        }
-        let sha256 = path.is_file().then(|| file_sha256(path)).transpose()?;
-        Ok(Read {
-            truth,
-            problems,
-            annotations: path.display().to_string(),
-            format: format.name(),
-            sha256,
+        let settings = EvaluationSettings {
+            camera,
+            ..settings(detector)
+        };
+        let ground_truth = options.read(labels, settings)?;
+        Ok(DataSet {
+            ground_truth,
+            images,
         })
     }
 
-    fn read_topic(&self, topic: &str, images: &Images, map: &ClassMap) -> anyhow::Result<Read> {
+    fn format(&self) -> Option<Format> {
+        let name = self.format.as_deref()?;
+        Format::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Returns the image topic that the topic `truth` annotates.
+    fn image_topic(&self, truth: &str, images: &Images) -> anyhow::Result<String> {
         let Images::Recording(recording) = images else {
-            bail!("--truth-topic {topic}: expected a recording, found a folder of images");
+            bail!("--truth-topic {truth}: expected a recording, found a folder of images");
         };
         let wanted: Vec<String> = self.topic.iter().cloned().collect();
         let selected = CameraSelection::new(recording, &wanted, self.input())?;
-        if selected.cameras.is_empty() {
-            let window = (Duration::ZERO, None);
-            return Err(selected
-                .nothing(recording, self.input(), window, &[])
-                .into());
+        match selected.cameras.as_slice() {
+            [camera] => Ok(camera.topic.clone()),
+            [] => {
+                let window = (Duration::ZERO, None);
+                let error = selected.nothing(recording, self.input(), window, &[]);
+                Err(error.into())
+            }
+            cameras => {
+                let topics: Vec<&str> = cameras.iter().map(|c| c.topic.as_str()).collect();
+                let topics = topics.join(", ");
+                Err(TruthError::SeveralCameras { topics }.into())
+            }
         }
-        let cameras = selected.cameras;
-        let [camera] = cameras.as_slice() else {
-            let topics: Vec<String> = cameras.into_iter().map(|camera| camera.topic).collect();
-            let topics = topics.join(", ");
-            return Err(TruthError::SeveralCameras { topics }.into());
-        };
-        let (truth, problems) = read_bag(recording, topic, &camera.topic, map)?;
-        Ok(Read {
-            truth,
-            problems,
-            annotations: topic.to_owned(),
-            format: "bag",
-            sha256: None,
-        })
     }
 
     fn camera(&self) -> anyhow::Result<Option<CameraPlacement>> {
@@ -299,66 +224,4 @@ impl TruthArgs {
         camera.ground().with_context(option)?;
         Ok(Some(camera))
     }
-}
-
-/// Returns the error for annotations that have none of the model's classes.
-fn no_class(annotations: String, labels: &Labels, truth: &Truth) -> TruthError {
-    let few = |names: Vec<&str>| {
-        let more = if names.len() > 8 { ", ..." } else { "" };
-        let first: Vec<&str> = names.into_iter().take(8).collect();
-        format!("{}{more}", first.join(", "))
-    };
-    TruthError::NoClass {
-        annotations,
-        categories: few(truth.categories.iter().map(|c| c.name.as_str()).collect()),
-        classes: few(labels.names().collect()),
-    }
-}
-
-/// Maps each label to the name of its category. Labels without one are absent.
-fn by_name(labels: &Labels, categories: &[Option<u64>], truth: &Truth) -> BTreeMap<String, String> {
-    let name = |id: u64| truth.categories.iter().find(|category| category.id == id);
-    let mapped = labels.names().zip(categories);
-    mapped
-        .filter_map(|(label, &id)| Some((label.to_owned(), name(id?)?.name.clone())))
-        .collect()
-}
-
-/// The annotations as read.
-struct Read {
-    truth: Truth,
-    problems: Problems,
-    annotations: String,
-    format: &'static str,
-    sha256: Option<String>,
-}
-
-/// Fails if annotations of image files are given with a recording, or the reverse.
-fn check_sources(truth: &Truth, images: &Images, annotations: &str) -> anyhow::Result<()> {
-    let fits = |source: &ImageSource| match images {
-        Images::Folder(_) => matches!(source, ImageSource::File { .. }),
-        Images::Recording(_) => matches!(source, ImageSource::Message { .. }),
-    };
-    let Some(stranger) = truth.images.iter().find(|image| !fits(&image.source)) else {
-        return Ok(());
-    };
-    let title = stranger.source.title();
-    match images {
-        Images::Folder(_) => bail!(
-            "{annotations}: {title} refers to a message of a recording; give the recording instead of --images"
-        ),
-        Images::Recording(_) => bail!(
-            "{annotations}: {title} refers to an image file; give its folder with --images, or add topic and stamp_ns to each image"
-        ),
-    }
-}
-
-/// Returns the sha256 of the ground truth as read, for annotations that are not a single file.
-fn truth_sha256(truth: &Truth) -> serde_json::Result<String> {
-    let mut text = serde_json::to_vec(&truth.categories)?;
-    for image in &truth.images {
-        let parts = json!([image.id, image.source, image.objects]);
-        serde_json::to_writer(&mut text, &parts)?;
-    }
-    Ok(sha256(&text))
 }

@@ -97,7 +97,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let (groups, data) = with_truth(args, groups)?;
     let stop = interrupt::listen().context("listening for signals")?;
 
-    let images = &data.truth.images;
+    let images = &data.ground_truth.truth.images;
     let every: Vec<u64> = (0..images.len() as u64).collect();
     let bar = progress::bar(Some(every.len() as u64), args.json);
     let workers = configs[0].threads.workers.get();
@@ -134,14 +134,14 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         .map(|c| c.thresholds.max_detections)
         .collect();
     let shown = configs.iter().map(|config| shown(&grid, config)).collect();
-    let categories = &data.truth.categories;
+    let categories = &data.ground_truth.truth.categories;
     let mut settings = outcomes(categories, images, &found, shown, &most, times);
     let best = judge(&mut settings, args.objective, args.max_latency_ms);
     let outcome = SweepOutcome {
         objective: args.objective,
         max_latency_ms: args.max_latency_ms,
-        annotations: data.description.annotations.clone(),
-        images_in: data.description.images_in.clone(),
+        annotations: data.ground_truth.description.annotations.clone(),
+        images_in: data.ground_truth.description.images_in.clone(),
         images: images.len(),
         failed: found.failures.len(),
         measured: sample.len(),
@@ -154,7 +154,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         .transpose()?;
     write_outputs(args, &outcome, yaml.as_deref())?;
     print(args, &outcome)?;
-    warn(&data.problems, &found);
+    warn(&data.ground_truth.problems, &found);
     Ok(match best {
         None => Status::NotGoodEnough,
         Some(_) if !found.failures.is_empty() => Status::SomeFailed,
@@ -196,11 +196,11 @@ fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<G
         let data = args
             .truth
             .load(&group.loaded.labels, group.loaded.settings())?;
-        group.categories.clone_from(&data.categories);
+        group.categories.clone_from(&data.ground_truth.categories);
         first.get_or_insert(data);
     }
     let data = first.context("the grid has no setting")?;
-    if data.settings.camera.is_some() {
+    if data.ground_truth.settings.camera.is_some() {
         bail!(
             "--camera-height: sweep has no figures by distance; use this option with eval and the best setting"
         );
@@ -210,11 +210,12 @@ fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<G
 
 /// Selects images of the data set evenly from those that were processed successfully.
 fn sample(data: &DataSet, found: &Detections, most: u64) -> anyhow::Result<Vec<Message>> {
-    let usable = (0..data.truth.images.len() as u64).filter(|i| !found.failures.contains_key(i));
+    let usable = (0..data.ground_truth.truth.images.len() as u64)
+        .filter(|i| !found.failures.contains_key(i));
     let usable: Vec<u64> = usable.collect();
     let step = usable.len().div_ceil(most as usize).max(1);
     let chosen: Vec<u64> = usable.into_iter().step_by(step).collect();
-    let mut reader = ImageReader::new(&data.images, &data.truth.images, &chosen)?;
+    let mut reader = ImageReader::new(&data.images, &data.ground_truth.truth.images, &chosen)?;
     let (mut frame, mut messages) = (Frame::new(), Vec::new());
     loop {
         match reader.next_image(&mut frame)? {

@@ -35,6 +35,7 @@ pub mod compare;
 pub mod corrected;
 pub mod evaluation;
 pub mod figures;
+pub mod ground_truth;
 pub mod join;
 pub mod journal;
 pub mod problems;

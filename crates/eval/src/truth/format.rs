@@ -28,12 +28,13 @@ impl Format {
         }
     }
 
-    /// A file is COCO's. In a folder of text files the first line that is one of KITTI's or YOLO's tells which they are.
+    /// A file or a pipe is COCO's. In a folder of text files the first line that is one of KITTI's or YOLO's tells which they are.
     ///
     /// # Errors
     /// There are no lines, none is of either form, or the folder cannot be read.
     pub fn guess(path: &Path) -> Result<Self, TruthError> {
-        if path.is_file() {
+        // a pipe is no regular file
+        if path.exists() && !path.is_dir() {
             return Ok(Format::Coco);
         }
         let files = text_files(path)?;

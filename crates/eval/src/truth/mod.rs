@@ -9,6 +9,7 @@ mod label_files;
 mod yolo;
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,11 +17,13 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{Category, ClassMap, ImageRecord, ImageSource, Object, Problem, Problems};
+use crate::class_map::ClassMapError;
+use crate::regions::RegionsError;
 use shuffledet_bag::BagError;
 
 pub use bag::read as read_bag;
 pub use checks::reaches_beyond;
-pub use coco::read as read_coco;
+pub use coco::{parse as parse_coco, read as read_coco};
 pub use format::Format;
 pub use kitti::read as read_kitti;
 pub use label_files::ImageFiles;
@@ -139,6 +142,30 @@ pub enum TruthError {
         "the recording has several image topics ({topics}); name the one that the ground truth belongs to with --topic"
     )]
     SeveralCameras { topics: String },
+    #[error("{}: {format} labels cannot be assigned to the messages of a recording; use COCO JSON with topic and stamp_ns", path.display())]
+    LabelsOfFiles { path: PathBuf, format: &'static str },
+    #[error(
+        "{annotations}: {image} refers to a message of a recording; give the recording instead of --images"
+    )]
+    ImagesInRecording { annotations: String, image: String },
+    #[error(
+        "{annotations}: {image} refers to an image file; give its folder with --images, or add topic and stamp_ns to each image"
+    )]
+    ImagesInFiles { annotations: String, image: String },
+    #[error("{annotations}: contains no images to evaluate")]
+    NoImages { annotations: String },
+    #[error("--strict: {annotations}: {problem}")]
+    Strict {
+        annotations: String,
+        problem: String,
+    },
+    #[error(transparent)]
+    ClassMap(#[from] ClassMapError),
+    #[error(transparent)]
+    Regions(#[from] RegionsError),
+    /// The folder of images cannot be listed.
+    #[error(transparent)]
+    Images(Box<dyn StdError + Send + Sync>),
 }
 
 impl TruthError {
@@ -156,7 +183,7 @@ impl TruthError {
         )
     }
 
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| TruthError::Io {
             path: path.to_owned(),
             source,

@@ -8,6 +8,7 @@ mod id;
 mod json;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
 use std::path::Path;
 
 use self::id::{Id, numbered, renamed};
@@ -20,13 +21,13 @@ use shuffledet_core::text;
 
 /// Reads a file of annotations.
 pub fn read(path: &Path) -> Result<(Truth, Problems), TruthError> {
-    let json = text::read(path).map_err(TruthError::io(path))?;
-    parse(&json, path)
+    parse(&fs::read(path).map_err(TruthError::io(path))?, path)
 }
 
-/// The annotations in `json`, which are of `path`.
-fn parse(json: &str, path: &Path) -> Result<(Truth, Problems), TruthError> {
-    let raw = RawCoco::parse(json).map_err(|source| TruthError::Coco {
+/// Reads annotations from the content of the file `path`.
+pub fn parse(file: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> {
+    let json = text::decode(file).map_err(TruthError::io(path))?;
+    let raw = RawCoco::parse(&json).map_err(|source| TruthError::Coco {
         path: path.to_owned(),
         source,
     })?;

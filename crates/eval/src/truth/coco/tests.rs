@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn read_json(json: &str) -> Result<(Truth, Problems), TruthError> {
-    parse(json, Path::new("a.json"))
+    parse(json.as_bytes(), Path::new("a.json"))
 }
 
 #[test]
