@@ -12,6 +12,9 @@ pub const OLDEST_VERSION: i64 = 4;
 /// The newest supported version of `metadata.yaml`.
 pub const NEWEST_VERSION: i64 = 9;
 
+/// The reason for a file without content.
+pub(super) const EMPTY: &str = "it is empty (0 bytes)";
+
 /// Why a recording cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BagError {

@@ -9,12 +9,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use mcap::records::op;
 
 use super::Topic;
 use super::compression::PlainFile;
-use super::error::{BagError, Warnings};
+use super::error::{BagError, EMPTY, Warnings};
 use super::mcap_chunk::Unit;
 use super::mcap_records::{
     Channel, RECORD_HEAD, Schema, channel, chunk_index, footer, record_head, schema, statistics,
@@ -49,20 +50,12 @@ impl McapFile {
         let handle = File::open(&file.path).map_err(BagError::io(&name))?;
         let length = handle.metadata().map_err(BagError::io(&name))?.len();
         let mut reader = BufReader::new(handle);
-        let mut start = [0; mcap::MAGIC.len() + RECORD_HEAD as usize];
-        let complete = reader.read_exact(&mut start).is_ok();
-        let (magic, head) = start.split_at(mcap::MAGIC.len());
-        let reason = match head.try_into().map(record_head) {
-            _ if magic != mcap::MAGIC => Some("it does not start with the MCAP magic"),
-            Ok((op::HEADER, body)) if complete && length - start.len() as u64 >= body => None,
-            _ => Some("it has no records"),
-        };
-        if let Some(reason) = reason {
-            return Err(BagError::Unreadable {
-                path: name,
-                kind: "MCAP",
-                reason: reason.into(),
-            });
+        let mut start = Vec::new();
+        let start_length = mcap::MAGIC.len() as u64 + RECORD_HEAD;
+        let read = reader.by_ref().take(start_length).read_to_end(&mut start);
+        read.map_err(BagError::io(&name))?;
+        if let Some(reason) = start_problem(&start, length) {
+            return Err(unreadable(&name, reason));
         }
         let mut opened = Self {
             file,
@@ -82,9 +75,12 @@ impl McapFile {
             opened.counts = Some(HashMap::new());
             opened.start_end_ns = None;
             warnings.push(&name, format!("{reason}; the file is scanned instead"));
-            opened
+            let is_cut = opened
                 .scan(&mut reader, warnings)
                 .map_err(BagError::io(&name))?;
+            if is_cut && opened.units.is_empty() && opened.channels.is_empty() {
+                return Err(unreadable(&name, cut_before("topic", length)));
+            }
         }
         Ok(opened)
     }
@@ -211,6 +207,39 @@ impl McapFile {
     }
 }
 
+fn unreadable(name: &Path, reason: String) -> BagError {
+    BagError::Unreadable {
+        path: name.to_owned(),
+        kind: "MCAP",
+        reason,
+    }
+}
+
+/// Returns why a file of `length` bytes that starts with `start`, the magic and the head of a
+/// record, cannot be read.
+fn start_problem(start: &[u8], length: u64) -> Option<String> {
+    if length == 0 {
+        return Some(EMPTY.to_owned());
+    }
+    let Some(head) = start.strip_prefix(mcap::MAGIC) else {
+        return Some(if mcap::MAGIC.starts_with(start) {
+            cut_before("record", length)
+        } else {
+            "it does not start with the MCAP magic".to_owned()
+        });
+    };
+    match head.try_into().map(record_head) {
+        Ok((op::HEADER, body)) if length - start.len() as u64 >= body => None,
+        Ok((op::HEADER, _)) | Err(_) => Some(cut_before("record", length)),
+        Ok(_) => Some("it does not start with a header record".to_owned()),
+    }
+}
+
+/// Returns the reason for a file that ends before its first `part`.
+fn cut_before(part: &str, length: u64) -> String {
+    format!("it ends at byte {length}, before its first {part}")
+}
+
 /// Returns the serialization that belongs to a schema encoding, if the channel does not give it.
 fn serialization_of(schema_encoding: &str) -> &'static str {
     match schema_encoding {
@@ -260,4 +289,68 @@ fn summary_crc(
     }
     hasher.update(&tail[..RECORD_HEAD as usize + 16]);
     Ok(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::{Qos, Recording, RecordingWriter, TopicSpec};
+
+    #[test]
+    fn a_file_that_ends_before_its_first_topic_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = folder.path().join("whole");
+        let mut writer = RecordingWriter::create(&whole, false).unwrap();
+        writer
+            .add_topic(&TopicSpec {
+                name: "/image",
+                type_name: "sensor_msgs/msg/Image",
+                definition: "",
+                qos: Qos {
+                    depth: 1,
+                    reliable: true,
+                    transient_local: false,
+                },
+            })
+            .unwrap();
+        let bytes = fs::read(writer.finish().unwrap().mcap).unwrap();
+        let cut = folder.path().join("cut.mcap");
+        let reason = |length: usize| {
+            fs::write(&cut, &bytes[..length]).unwrap();
+            Recording::open(&cut).err().map(|error| error.to_string())
+        };
+        assert!(reason(0).unwrap().ends_with("it is empty (0 bytes)"));
+        let mut parts = Vec::new();
+        for length in 1..bytes.len() {
+            let Some(text) = reason(length) else { break };
+            let (_, end) = text.split_once(": it ends at byte ").expect(&text);
+            let (at, part) = end.split_once(", before its first ").unwrap();
+            assert_eq!(at, length.to_string());
+            parts.push(part.to_owned());
+        }
+        parts.dedup();
+        assert_eq!(parts, ["record", "topic"]);
+        fs::write(&cut, b"no recording").unwrap();
+        let error = Recording::open(&cut).unwrap_err().to_string();
+        assert!(error.contains("the MCAP magic"), "{error}");
+    }
+
+    #[test]
+    fn a_database_that_is_empty_or_ends_in_its_first_page_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db3");
+        let reason = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            Recording::open(&path).unwrap_err().to_string()
+        };
+        assert!(reason(b"").ends_with("it is empty (0 bytes)"));
+        let mut start = b"SQLite format 3\0\x10\0".to_vec();
+        start.resize(100, 0);
+        let text = reason(&start);
+        assert!(
+            text.ends_with("it ends at byte 100, within its first page"),
+            "{text}"
+        );
+    }
 }

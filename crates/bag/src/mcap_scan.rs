@@ -15,11 +15,12 @@ const MAX_RUN: u64 = 1 << 20;
 
 impl McapFile {
     /// Finds everything readable, from the start to the end or to the first broken record frame.
+    /// Returns whether the file is cut off.
     pub fn scan(
         &mut self,
         reader: &mut BufReader<File>,
         warnings: &mut Warnings,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let name = self.file.name.clone();
         let mut at = mcap::MAGIC.len() as u64;
         reader.seek(SeekFrom::Start(at))?;
@@ -28,16 +29,16 @@ impl McapFile {
             let mut head = [0; RECORD_HEAD as usize];
             if there < RECORD_HEAD {
                 warnings.push(&name, format!("cut off at byte {}", self.length));
-                return Ok(());
+                return Ok(true);
             }
             reader.read_exact(&mut head)?;
             let (opcode, body) = record_head(head);
             let complete = body <= there - RECORD_HEAD;
             match opcode {
-                op::DATA_END | op::FOOTER => return Ok(()),
+                op::DATA_END | op::FOOTER => return Ok(false),
                 0 => {
                     warnings.push(&name, format!("no record at byte {at}; the rest is lost"));
-                    return Ok(());
+                    return Ok(false);
                 }
                 op::CHUNK => {
                     let length = RECORD_HEAD.saturating_add(body).min(there);
@@ -66,7 +67,7 @@ impl McapFile {
                         self.length
                     ),
                 );
-                return Ok(());
+                return Ok(true);
             }
             at += RECORD_HEAD + body;
             skip_to(reader, at)?;

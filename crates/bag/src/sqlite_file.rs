@@ -1,7 +1,7 @@
 //! An opened SQLite3 bag file: its topics and what its tables show without reading messages.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::Topic;
 use super::compression::PlainFile;
-use super::error::{BagError, Warnings};
+use super::error::{BagError, EMPTY, Warnings};
 use super::journal::{self, MadeIndex};
 use super::magic::SQLITE3;
 
@@ -65,6 +65,11 @@ fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, Ba
     let length = handle.metadata().map_err(BagError::io(&file.name))?.len();
     match length.checked_rem(page) {
         None | Some(0) => Ok(file),
+        // a journal may have every page
+        Some(_) if length < page && journal::of(&file.path).is_none() => {
+            let reason = format!("it ends at byte {length}, within its first page");
+            Err(unreadable(&file, reason))
+        }
         Some(rest) => {
             warnings.push(
                 &file.name,
@@ -119,7 +124,12 @@ pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Datab
             let journal = not_replayed
                 .map(|text| format!("; {text}"))
                 .unwrap_or_default();
-            let text = format!("it lacks the tables topics and messages{journal}");
+            let is_empty = fs::metadata(&file.path).is_ok_and(|data| data.len() == 0);
+            let text = match is_empty {
+                true => EMPTY,
+                false => "it lacks the tables topics and messages",
+            };
+            let text = format!("{text}{journal}");
             Err(unreadable(file, text))
         }
         Err(e) => Err(damaged(file, &e)),
