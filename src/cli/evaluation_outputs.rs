@@ -180,7 +180,7 @@ impl EvaluationOutputArgs {
         // the warnings that the table would contain
         for (problem, occurrences) in evaluation.problems.iter().filter(|(p, _)| !p.is_ordinary()) {
             let first = occurrences.first.join("; ");
-            tracing::warn!("{} {}: {first}", occurrences.count, problem.text());
+            tracing::warn!("{}: {first}", problem.counted(occurrences.count));
         }
         let verdicts: Vec<Verdict> = verdicts.iter().filter(|v| !v.passed).cloned().collect();
         if !verdicts.is_empty() {

@@ -311,10 +311,10 @@ fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
 fn warn(problems: &Problems, found: &Detections) {
     for (problem, occurrences) in problems.iter().filter(|(p, _)| !p.is_ordinary()) {
         let first = occurrences.first.join("; ");
-        tracing::warn!("{} {}: {first}", occurrences.count, problem.text());
+        tracing::warn!("{}: {first}", problem.counted(occurrences.count));
     }
     if let Some(failure) = found.failures.values().next() {
-        let text = Problem::ImageFailed.text();
-        tracing::warn!("{} {text}: {failure}", found.failures.len());
+        let text = Problem::ImageFailed.counted(found.failures.len() as u64);
+        tracing::warn!("{text}: {failure}");
     }
 }

@@ -142,7 +142,8 @@ impl Messages {
                 && stated != read
                 && topics.is_wanted(name)
             {
-                let text = format!("{name} has {read} messages, but its metadata states {stated}");
+                let text =
+                    format!("{name}: messages read: {read}, stated in metadata.yaml: {stated}");
                 warnings.push(&self.path, text);
             }
         }

@@ -107,7 +107,7 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
         warnings.push(
             path,
             format!(
-                "lists no files; reading the {} files in the folder",
+                "lists no files; reading those in the folder ({})",
                 files.len()
             ),
         );

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod bbox;
+pub mod count;
 pub mod detection;
 pub mod histogram;
 pub mod input;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use shuffledet_core::count;
 
 /// How many of a kind are told.
 const TOLD: usize = 5;
@@ -53,31 +54,30 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// What went wrong, in a few words.
-    pub fn text(self) -> &'static str {
-        match self {
-            Problem::ImageMissing => "images that are not there",
-            Problem::ImageSize => "images of another size than annotated",
-            Problem::ImageFailed => "images that could not be processed",
-            Problem::DuplicateImage => "images that are listed twice",
-            Problem::DuplicateAnnotation => "annotations with an id that another has",
-            Problem::DuplicateCategory => "categories with an id that another has",
-            Problem::UnknownImage => "annotations of images that are not listed",
-            Problem::UnknownCategory => "annotations of categories that are not listed",
-            Problem::Unlabelled => "images without a file of labels",
-            Problem::UnmappedCategory => "categories that no class of the model stands for",
-            Problem::UnmappedClass => "classes of the model that are no category",
-            Problem::UnknownTarget => "classes mapped to no category of the data set",
-            Problem::MappedById => {
-                "classes taken for the category of their id, which has another name"
-            }
-            Problem::BoxOutside => "boxes that reach beyond their image",
-            Problem::BoxEmpty => "boxes without area",
-            Problem::NotANumber => "boxes that are not numbers",
-            Problem::Malformed => "entries that cannot be understood",
-            Problem::CrowdText => "objects excused by an iscrowd that is a text",
-            Problem::NoObjects => "data set without objects, so that AP cannot be measured",
-        }
+    /// Returns `n` of them in words, such as `2 images not found`.
+    pub fn counted(self, n: u64) -> String {
+        let (noun, which) = match self {
+            Problem::ImageMissing => ("image", "not found"),
+            Problem::ImageSize => ("image", "of another size than annotated"),
+            Problem::ImageFailed => ("image", "that could not be processed"),
+            Problem::DuplicateImage => ("image", "listed twice"),
+            Problem::DuplicateAnnotation => ("annotation", "with an id that another has"),
+            Problem::DuplicateCategory => ("category", "with an id that another has"),
+            Problem::UnknownImage => ("annotation", "of images that are not listed"),
+            Problem::UnknownCategory => ("annotation", "of categories that are not listed"),
+            Problem::Unlabelled => ("image", "without a file of labels"),
+            Problem::UnmappedCategory => ("category", "without a class of the model"),
+            Problem::UnmappedClass => ("class", "of the model without a category"),
+            Problem::UnknownTarget => ("class", "mapped to no category of the data set"),
+            Problem::MappedById => ("class", "matched by id to a category of another name"),
+            Problem::BoxOutside => ("box", "beyond the borders of the image"),
+            Problem::BoxEmpty => ("box", "without area"),
+            Problem::NotANumber => ("box", "with values that are not numbers"),
+            Problem::Malformed => ("entry", "that cannot be understood"),
+            Problem::CrowdText => ("object", "excused by an iscrowd that is a text"),
+            Problem::NoObjects => ("data set", "without objects, so that AP cannot be measured"),
+        };
+        format!("{} {which}", count::counted(n, noun))
     }
 
     /// Whether only the images tell.
@@ -199,7 +199,7 @@ impl fmt::Display for Problems {
 }
 
 fn told(problem: Problem, Occurrences { count, first }: &Occurrences) -> String {
-    format!("{count} {}: {}", problem.text(), first.join("; "))
+    format!("{}: {}", problem.counted(*count), first.join("; "))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ struct Page<'a> {
     misses: Vec<PictureView<'a>>,
     false_positive_count: String,
     miss_count: String,
-    problems: Vec<(String, &'static str, String)>,
+    problems: Vec<(String, String)>,
     failures: Vec<(String, String)>,
     failures_more: Option<String>,
     stages: Vec<StageRow>,
@@ -219,9 +219,7 @@ impl<'a> Page<'a> {
             problems: evaluation
                 .problems
                 .iter()
-                .map(|(problem, found)| {
-                    (count(found.count), problem.text(), found.first.join("; "))
-                })
+                .map(|(problem, found)| (problem.counted(found.count), found.first.join("; ")))
                 .collect(),
             failures: evaluation
                 .images

@@ -156,12 +156,8 @@ impl EvaluationTable<'_> {
             let more = occurrences
                 .count
                 .saturating_sub(occurrences.first.len() as u64);
-            let mut line = format!(
-                "{} {}: {}",
-                count(occurrences.count),
-                problem.text(),
-                occurrences.first.join("; ")
-            );
+            let problem = problem.counted(occurrences.count);
+            let mut line = format!("{problem}: {}", occurrences.first.join("; "));
             if more > 0 {
                 line.push_str(&format!("; and {} more", count(more)));
             }
@@ -277,8 +273,7 @@ class          objects       AP     AP50  best F1   at score
 class 1              4   1.0000   1.0000   1.0000     ";
         let table = shown(&evaluation());
         assert!(table.starts_with(expected), "{table}");
-        let problem =
-            "problem     1 images that are not there: 2.jpg: image_missing: 2.jpg: gone\n";
+        let problem = "problem     1 image not found: 2.jpg: image_missing: 2.jpg: gone\n";
         assert!(table.contains(problem), "{table}");
     }
 

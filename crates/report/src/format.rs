@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
+pub use shuffledet_core::count::{count, counted};
+
 /// A duration in milliseconds for a column: three decimals, so that points stand below each other.
 pub fn ms_column(ms: f64) -> String {
     format!("{ms:.3}")
@@ -24,25 +26,6 @@ pub fn figure(value: f64) -> String {
 /// Formats a share of one with four decimals; an undefined one is a dash.
 pub fn fraction(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
-}
-
-/// A count with a comma between thousands.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count and its noun: `1 frame`, `2 frames`.
-pub fn counted(n: u64, noun: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(n))
 }
 
 /// Formats the second in UTC, as `2026-11-24 05:50:48 UTC`. Beyond the years that the calendar knows it is the nearest.

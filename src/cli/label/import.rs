@@ -124,6 +124,6 @@ fn known(args: &ImportArgs) -> anyhow::Result<(KnownImages, PathBuf)> {
 fn tell(problems: &Problems) {
     for (problem, occurrences) in problems.iter() {
         let first = occurrences.first.join("; ");
-        eprintln!("warning: {} {}: {first}", occurrences.count, problem.text());
+        eprintln!("warning: {}: {first}", problem.counted(occurrences.count));
     }
 }

@@ -292,21 +292,21 @@ fn empty_label_files_are_called_that() {
         "{ended:?}"
     );
     assert!(
-        ended.stderr.contains("all 1 label files are empty"),
+        ended.stderr.contains("every label file is empty (1)"),
         "{ended:?}"
     );
     let ended = ends(command().args(["--format", "yolo"]), 0);
     assert!(
-        ended.stderr.contains("all 1 label files are empty"),
+        ended.stderr.contains("every label file is empty (1)"),
         "{ended:?}"
     );
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(found["problems"]["no_objects"]["count"], 1);
     let error = refusal(command().args(["--format", "yolo", "--strict"]));
-    assert!(error.contains("all 1 label files are empty"), "{error}");
+    assert!(error.contains("every label file is empty (1)"), "{error}");
     let ended = ends(command().args(["--format", "kitti"]), 2);
     assert!(
-        ended.stderr.contains("all 1 label files are empty"),
+        ended.stderr.contains("every label file is empty (1)"),
         "{ended:?}"
     );
 }
@@ -354,7 +354,7 @@ fn a_data_set_that_yields_nothing_says_why() {
     for format in ["kitti", "yolo"] {
         let told = told(&["--format", format]);
         assert!(
-            told.contains("none of the 1 annotations is usable") && told.contains(":1: expected"),
+            told.contains("no annotation is usable (1 found)") && told.contains(":1: expected"),
             "{told}"
         );
     }

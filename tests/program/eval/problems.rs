@@ -66,15 +66,13 @@ fn problems_are_named_and_counted() {
     assert!(
         ended
             .stderr
-            .contains("1 images of another size than annotated"),
+            .contains("1 image of another size than annotated"),
         "{ended:?}"
     );
 
     let ended = ends(&mut eval(&troubled), 2);
     assert!(
-        ended
-            .stdout
-            .contains("\nproblem     1 images that are not there: "),
+        ended.stdout.contains("\nproblem     1 image not found: "),
         "{ended:?}"
     );
     let error = refusal(eval(&troubled).arg("--strict"));
@@ -93,7 +91,7 @@ fn strict_stops_at_the_first_image_that_is_not_right() {
     let empty = (folder.path().to_owned(), coco.1);
     let error = refusal(eval(&empty).arg("--strict"));
     assert!(
-        error.contains("--strict: 1 images that are not there: coco_"),
+        error.contains("--strict: 1 image not found: coco_"),
         "{error}"
     );
 }

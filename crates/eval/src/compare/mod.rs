@@ -18,6 +18,7 @@ use super::{
 };
 use pairs::Pairs;
 use shuffledet_core::ModelIdentity;
+use shuffledet_core::count::counted;
 
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -299,16 +300,17 @@ fn notes(a: &Evaluation, b: &Evaluation, images: &Images, same_machine: bool) ->
     let mut notes = Vec::new();
     for (name, only) in [("A", &images.only_a), ("B", &images.only_b)] {
         if !only.is_empty() {
-            let (count, first) = (only.len(), &only[0]);
+            let (images, first) = (counted(only.len() as u64, "image"), &only[0]);
             notes.push(format!(
-                "{count} images are in {name} only and left out, {first} first"
+                "left out {images} that only {name} has, {first} first"
             ));
         }
     }
     if !images.other_truth.is_empty() {
-        let (count, first) = (images.other_truth.len(), &images.other_truth[0]);
+        let (count, first) = (images.other_truth.len() as u64, &images.other_truth[0]);
+        let images = counted(count, "image");
         notes.push(format!(
-            "the annotations of {count} images differ, {first} first; both are judged by those of B"
+            "the annotations of {images} differ, {first} first; both are judged by those of B"
         ));
     }
     if !same_machine {

@@ -124,7 +124,7 @@ mod tests {
             "{error}"
         );
         assert!(refusal("1 2 3 4 5 6 7 8 plane 0\n").contains("plane 0"));
-        assert!(refusal(" \r\n").contains("all 2 label files are empty"));
+        assert!(refusal(" \r\n").contains("every label file is empty (2)"));
         assert_eq!(
             Format::guess(&folder.path().join("image.txt")).unwrap(),
             Format::Coco

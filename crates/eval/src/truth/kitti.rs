@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn labels_of_which_none_can_be_understood_say_why() {
         for (text, said) in [
-            ("\r\n", "all 1 label files are empty"),
+            ("\r\n", "every label file is empty (1)"),
             (
                 "Car 0 0 0\n",
                 "0.txt:1: expected a type and 14 or 15 numbers, found 3",

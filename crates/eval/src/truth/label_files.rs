@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::TruthError;
 use crate::problems::{Problem, Problems};
+use shuffledet_core::count::counted;
 use shuffledet_core::text;
 
 /// Stem of a text file that annotation tools put into a folder of labels, and that is no image's.
@@ -125,8 +126,8 @@ fn none_of_an_image(
 ) -> String {
     match files.values().next() {
         Some(file) => format!(
-            "{} .txt files, none of which has the name of an image in {} ({} is one of its images, {} one of the files)",
-            files.len(),
+            "{}, but none has the name of an image in {} ({} is one of its images, {} one of the files)",
+            counted(files.len() as u64, ".txt file"),
             images.display(),
             image,
             file.file_name().unwrap_or_default().display()
@@ -206,7 +207,7 @@ mod tests {
         };
         let error = refusal(&read);
         assert!(
-            error.contains("found 1 .txt files, none of which has the name"),
+            error.contains("found 1 .txt file, but none has the name"),
             "{error}"
         );
         assert!(

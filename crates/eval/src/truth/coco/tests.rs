@@ -351,7 +351,7 @@ fn annotations_of_which_none_can_be_taken_say_why() {
     assert!(error.yields_nothing());
     let error = error.to_string();
     assert!(
-        error.contains("none of the 2 annotations is usable") && error.contains("image \"1\""),
+        error.contains("no annotation is usable (2 found)") && error.contains("image \"1\""),
         "{error}"
     );
     let (_, problems) = changed(|coco| coco["annotations"] = json!([])).unwrap();
