@@ -107,11 +107,11 @@ pub enum TruthError {
     NoObjects { path: PathBuf },
     #[error("{}: expected a folder with a .txt file for each image, found {found}", path.display())]
     NoLabelFiles { path: PathBuf, found: String },
-    #[error("{}: all {count} label files are empty, so no image has an object; export the labels again, or confirm with --format yolo", path.display())]
+    #[error("{}: no image has an object, because every label file is empty ({count}): export the labels again, or confirm with --format yolo", path.display())]
     AllEmpty { path: PathBuf, count: u64 },
     #[error("{}: no line of the labels is valid: expected KITTI's lines (a type and 14 or 15 numbers) or YOLO's (a class's number, then 4 numbers or a polygon), found {found}", path.display())]
     UnknownFormat { path: PathBuf, found: String },
-    #[error("{}: none of the {count} annotations is usable: {problems}", path.display())]
+    #[error("{}: no annotation is usable ({count} found): {problems}", path.display())]
     NothingUnderstood {
         path: PathBuf,
         count: u64,
@@ -121,6 +121,16 @@ pub enum TruthError {
     NoNames { path: PathBuf, names: PathBuf },
     #[error("{}: {problem}", path.display())]
     Names { path: PathBuf, problem: String },
+    #[error(
+        "{}: the labels are boxes with {points} key points each, but kpt_shape is missing; add `kpt_shape: [{points}, {dimensions}]` to {}, or `kpt_shape: null` if they are polygons",
+        path.display(), file.display()
+    )]
+    UnstatedKeyPoints {
+        path: PathBuf,
+        file: PathBuf,
+        points: usize,
+        dimensions: usize,
+    },
     #[error(transparent)]
     Bag(#[from] BagError),
     #[error("{topic}: expected vision_msgs/msg/Detection2DArray as ground truth, found {found}")]
@@ -288,8 +298,8 @@ impl Truth {
         if !has_objects {
             let found = match (seen.annotations, seen.files) {
                 (0, 0) => "no image has an annotation".to_owned(),
-                (0, files) => format!("all {files} label files are empty"),
-                (count, _) => format!("none of {count} annotations counts"),
+                (0, files) => format!("every label file is empty ({files})"),
+                (count, _) => format!("no annotation counts ({count} found)"),
             };
             problems.add(Problem::NoObjects, format!("{}: {found}", path.display()));
         }

@@ -3,15 +3,18 @@
 //! `classes.txt` or `obj.names`, in the folder of labels or one or two above it, and of the class map's section `truth`,
 //! whose numbers win.
 
+mod key_points;
 mod names;
 mod row;
 
 use std::path::Path;
 
-use self::names::Classes;
+use self::key_points::KeyPoints;
+use self::names::{Classes, NAMES_FILE};
 pub(super) use self::row::class;
 use self::row::row;
 use super::checks::checked;
+use super::label_files::Labelled;
 use super::{ImageFiles, Seen, Truth, TruthError, TruthImage, label_files};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
@@ -30,7 +33,11 @@ pub fn read(
     let id_of = |name: &String| categories.iter().find(|c| c.name == *name).map(|c| c.id);
     let mut problems = Problems::default();
     let (mut truth_images, mut next_id, mut seen) = (Vec::new(), 0, Seen::default());
-    for (id, image) in (1..).zip(label_files::read(folder, images, &mut problems)?) {
+    let labelled = label_files::read(folder, images, &mut problems)?;
+    if !classes.states_key_points {
+        refuse_key_points(folder, &labelled)?;
+    }
+    for (id, image) in (1..).zip(labelled) {
         // one that cannot be read is told of when it is evaluated
         let (width, height) = (images.size)(&image.image).unwrap_or_default();
         let mut objects = Vec::new();
@@ -80,6 +87,26 @@ pub fn read(
         ..Truth::default()
     };
     truth.of_something(folder, seen, problems)
+}
+
+/// Fails if the rows that look like polygons have key points.
+fn refuse_key_points(folder: &Path, images: &[Labelled]) -> Result<(), TruthError> {
+    let rows = images.iter().flat_map(Labelled::lines).filter_map(|line| {
+        let numbers = line.fields.iter().skip(1).map(|field| field.parse().ok());
+        let numbers: Vec<f64> = numbers.collect::<Option<_>>()?;
+        // others are boxes, or refused one by one
+        (numbers.len() >= 6 && numbers.len().is_multiple_of(2)).then_some(numbers)
+    });
+    let rows: Vec<Vec<f64>> = rows.collect();
+    match key_points::recognise(rows.iter().map(Vec::as_slice)) {
+        None => Ok(()),
+        Some(KeyPoints { points, dimensions }) => Err(TruthError::UnstatedKeyPoints {
+            path: folder.to_owned(),
+            file: folder.join(NAMES_FILE),
+            points,
+            dimensions,
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -207,12 +234,25 @@ mod tests {
     }
 
     #[test]
+    fn key_points_need_their_shape() {
+        let plate = "0 0.7 0.6 0.1 0.04 0.66 0.59 0.74 0.59 0.74 0.61 0.66 0.61\n";
+        let error = labelled(plate.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("add `kpt_shape: [4, 2]` to "), "{error}");
+        // a row beside them that can only be a polygon decides
+        let both = format!("{plate}0 0.4 0.3 0.6 0.3 0.5 0.7\n");
+        assert_eq!(
+            labelled(both.as_bytes()).unwrap().0.images[0].objects.len(),
+            2
+        );
+    }
+
+    #[test]
     fn labels_of_which_none_can_be_understood_say_why() {
         let error = labelled(b"car 0.5 0.5 0.1 0.2\n0 0.5\n").unwrap_err();
         assert!(error.yields_nothing());
         let error = error.to_string();
         assert!(
-            error.contains("none of the 2 annotations")
+            error.contains("no annotation is usable (2 found)")
                 && error.contains("a.txt:1: expected the number of a class"),
             "{error}"
         );
@@ -224,7 +264,7 @@ mod tests {
             problems
                 .strictly()
                 .unwrap_err()
-                .contains("all 1 label files are empty"),
+                .contains("every label file is empty (1)"),
             "{problems:?}"
         );
     }

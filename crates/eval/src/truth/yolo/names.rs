@@ -21,6 +21,8 @@ pub(super) struct Classes {
     pub categories: BTreeMap<usize, Option<String>>,
     /// How many numbers of key points follow the box in a line, if any do.
     pub key_points: Option<usize>,
+    /// Whether `data.yaml` has `kpt_shape`, which is null if there are no key points.
+    pub states_key_points: bool,
 }
 
 impl Classes {
@@ -54,6 +56,7 @@ impl Classes {
         Ok(Self {
             categories,
             key_points: data.key_points,
+            states_key_points: data.states_key_points,
         })
     }
 }
@@ -76,6 +79,7 @@ fn names_of_lines(text: &str) -> BTreeMap<usize, String> {
 struct DataYaml {
     names: BTreeMap<usize, String>,
     key_points: Option<usize>,
+    states_key_points: bool,
 }
 
 impl DataYaml {
@@ -131,7 +135,11 @@ impl DataYaml {
                 Some(key_points(shape).ok_or_else(found)?)
             }
         };
-        Ok(Self { names, key_points })
+        Ok(Self {
+            names,
+            key_points,
+            states_key_points: data.get("kpt_shape").is_some(),
+        })
     }
 }
 
