@@ -130,7 +130,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
                 import.warn_of_missing_frames(video);
             }
             if !args.quiet {
-                import.print(rate, &finished)?;
+                import.print(&finished)?;
             }
         }
         None if interrupted => {}
@@ -262,8 +262,12 @@ impl Times {
         }
     }
 
-    fn vary(&self) -> bool {
-        matches!(self, Times::Own(times) if times.varies())
+    /// Returns the rate of the frames so far; `None` if it varies.
+    fn rate(&self) -> Option<FrameRate> {
+        match self {
+            Times::Given { rate, .. } => Some(*rate),
+            Times::Own(times) => times.constant_rate(),
+        }
     }
 }
 
@@ -345,12 +349,12 @@ impl Import<'_> {
             );
         } else if let Some((stated, there)) = video.cut_short() {
             tracing::warn!(
-                "{path}: truncated: the file has {there} of the {stated} bytes that it states; decoded {written} frames"
+                "{path}: truncated: the file has {there} of the {stated} bytes that it states; frames decoded: {written}"
             );
         }
     }
 
-    fn print(&self, rate: FrameRate, finished: &WrittenRecording) -> io::Result<()> {
+    fn print(&self, finished: &WrittenRecording) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let frames = format::counted(self.written, "frame");
         // a recording has at least one picture
@@ -358,9 +362,9 @@ impl Import<'_> {
         let length = last - first;
         let (s, ms) = (length / NS_PER_S, length % NS_PER_S / 1_000_000);
         let (first_s, first_ns) = (first / NS_PER_S, first % NS_PER_S);
-        let rate = match self.times.vary() {
-            true => "the variable rate of the video".to_owned(),
-            false => format!("{rate} per second"),
+        let rate = match self.times.rate() {
+            Some(rate) => format!("{rate} per second"),
+            None => "the variable rate of the video".to_owned(),
         };
         writeln!(
             out,

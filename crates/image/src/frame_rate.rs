@@ -53,6 +53,18 @@ impl FrameRate {
         })
     }
 
+    /// Returns the usual rate near a measured one: a whole number of frames per second, or 1000/1001
+    /// of it, as in television; otherwise the measured rate to a tenth.
+    pub(crate) fn near(fps: f64) -> Option<Self> {
+        /// Times rounded to a millisecond give the rate of some seconds this exactly.
+        const TOLERANCE: f64 = 5e-4;
+        let usual = [fps.round(), (fps * 1.001).round() / 1.001];
+        let usual = usual.into_iter().filter(|usual| *usual > 0.0);
+        let nearest = usual.min_by(|a, b| (a - fps).abs().total_cmp(&(b - fps).abs()));
+        let nearest = nearest.filter(|usual| (usual / fps - 1.0).abs() < TOLERANCE);
+        Self::from_fps(nearest.unwrap_or((fps * 10.0).round() / 10.0)).or(Self::from_fps(fps))
+    }
+
     /// Returns the nanoseconds from frame 0 to frame `index`, rounded once.
     pub fn time_ns(&self, index: u64) -> u64 {
         let frames = u128::from(self.frames);

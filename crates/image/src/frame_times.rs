@@ -30,7 +30,10 @@ pub struct FrameTimes {
     /// The interval between the last two frames with times.
     last_step_ns: Option<u64>,
     last_ns: u64,
-    varies: bool,
+    /// Whether the file's times apply instead of its rate.
+    is_own: bool,
+    /// The shortest and the longest interval between two frames.
+    steps_ns: Option<(u64, u64)>,
 }
 
 impl FrameTimes {
@@ -45,7 +48,8 @@ impl FrameTimes {
             last_own_ns: 0,
             last_step_ns: None,
             last_ns: 0,
-            varies: false,
+            is_own: false,
+            steps_ns: None,
         }
     }
 
@@ -64,10 +68,14 @@ impl FrameTimes {
         self.last_ms = position.or(self.last_ms);
         self.last_own_ns = own;
         let by_rate = self.rate.time_ns(index);
-        self.varies |= own.abs_diff(by_rate) > TOLERANCE_NS;
-        let time = if self.varies { own } else { by_rate };
-        self.last_ns = time.max(self.last_ns.saturating_add(1));
-        self.last_ns
+        self.is_own |= own.abs_diff(by_rate) > TOLERANCE_NS;
+        let time = if self.is_own { own } else { by_rate };
+        let time = time.max(self.last_ns.saturating_add(1));
+        let step = time - self.last_ns;
+        let (shortest, longest) = self.steps_ns.unwrap_or((step, step));
+        self.steps_ns = Some((shortest.min(step), longest.max(step)));
+        self.last_ns = time;
+        time
     }
 
     fn own_ns(&mut self, index: u64, position: Option<f64>) -> u64 {
@@ -102,13 +110,21 @@ impl FrameTimes {
             return next;
         }
         let period = self.rate.time_ns(index) - self.rate.time_ns(index - 1);
-        let step = self.last_step_ns.filter(|_| self.varies).unwrap_or(period);
+        let step = self.last_step_ns.filter(|_| self.is_own).unwrap_or(period);
         self.last_own_ns.saturating_add(step)
     }
 
-    /// Whether the frames so far differ from the file's rate.
-    pub fn varies(&self) -> bool {
-        self.varies
+    /// Returns the constant rate of the frames so far; `None` if their intervals vary. A file may
+    /// state a rate that its times do not have: MPEG-4 in a transport stream states 90000.
+    pub fn constant_rate(&self) -> Option<FrameRate> {
+        if !self.is_own {
+            return Some(self.rate);
+        }
+        // rounded times of a constant rate differ by a unit of the rounding
+        let (shortest, longest) = self.steps_ns?;
+        let is_constant = longest - shortest <= TOLERANCE_NS && longest < 2 * shortest;
+        let steps = (self.frames - 1) as f64;
+        is_constant.then(|| FrameRate::near(steps * 1e9 / self.last_ns as f64))?
     }
 }
 
@@ -123,7 +139,7 @@ mod tests {
         let ns = (positions.iter())
             .map(|&position| times.next_ns(Some(position)))
             .collect();
-        (ns, times.varies())
+        (ns, times.constant_rate().is_none())
     }
 
     const MS: u64 = 1_000_000;
@@ -148,6 +164,22 @@ mod tests {
             let (ns, varies) = times(fps, &own);
             let expected: Vec<u64> = own.iter().map(|ms| *ms as u64 * MS).collect();
             assert_eq!((ns, varies), (expected, true), "{fps}");
+        }
+    }
+
+    #[test]
+    fn a_constant_rate_is_known_by_its_times_if_the_file_states_another() {
+        for (own_fps, text) in [
+            (25.0, "25"),
+            (30000.0 / 1001.0, "30000/1001"),
+            (7.3, "73/10"),
+        ] {
+            let mut times = FrameTimes::new(FrameRate::from_fps(90_000.0).unwrap(), &[]);
+            for index in 0..60 {
+                times.next_ns(Some((f64::from(index) * 1e3 / own_fps).round()));
+            }
+            let found = times.constant_rate().unwrap().to_string();
+            assert_eq!(found, text);
         }
     }
 
@@ -187,7 +219,7 @@ mod tests {
         let index = [0, 33_333_333, 66_666_667, 100_000_000];
         let mut times = FrameTimes::new(FrameRate::from_fps(30.0).unwrap(), &index);
         let ns = [0.0, 33.3333, 0.0, 0.0].map(|position| times.next_ns(Some(position)));
-        assert_eq!((ns, times.varies()), (index, false));
+        assert_eq!((ns, times.constant_rate().is_none()), (index, false));
     }
 
     proptest! {
