@@ -1,7 +1,7 @@
 //! Decodes `sensor_msgs/msg/Image` and `CompressedImage` to BGR. Uses the same OpenCV conversions
 //! as `cv_bridge`; bgr8 is not copied.
 
-use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, Mat, MatTraitConst};
+use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, CV_32F, CV_64F, Mat, MatTraitConst};
 use opencv::{imgcodecs, imgproc};
 
 use super::bgr::{BgrView, BorrowedMat, row_bytes, rows_bytes};
@@ -161,6 +161,8 @@ impl ImageDecoder {
                 let decoded = self.decode_with_opencv(file);
                 if decoded.is_ok() && !self.converted.empty() {
                     self.converted(format.name())
+                } else if format == FileFormat::Tiff && has_float_pixels(file) {
+                    Err(DecodeError::FloatTiff)
                 } else if format.is_readable() {
                     decoded?;
                     self.converted(format.name())
@@ -224,6 +226,13 @@ impl Default for ImageDecoder {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether OpenCV reads the file only as floats.
+fn has_float_pixels(file: &[u8]) -> bool {
+    let read = Mat::from_slice(file)
+        .and_then(|bytes| imgcodecs::imdecode(&bytes, imgcodecs::IMREAD_UNCHANGED));
+    read.is_ok_and(|image| matches!(image.depth(), CV_32F | CV_64F) && !image.empty())
 }
 
 /// Fails unless the data has all the rows given by width, height, step and encoding.
@@ -322,6 +331,21 @@ mod tests {
         let picture = decoder.decode_file(&file).unwrap();
         // red is first in the file, and last in the picture
         assert_eq!(picture.data(), [0, 128, 255, 0, 128, 255]);
+    }
+
+    #[test]
+    fn float_tiff_is_unsupported_and_not_damaged() {
+        use opencv::core::{CV_32FC1, CV_32FC3, Scalar, Vector};
+
+        for typ in [CV_32FC1, CV_32FC3] {
+            let picture = Mat::new_rows_cols_with_default(8, 8, typ, Scalar::all(0.5)).unwrap();
+            let mut file = Vector::new();
+            imgcodecs::imencode_def(".tiff", &picture, &mut file).unwrap();
+            let mut decoder = ImageDecoder::new();
+            let error = decoder.decode_file(file.as_slice()).unwrap_err();
+            assert!(matches!(error, DecodeError::FloatTiff), "{error}");
+            assert!(decoder.decode_file(&file.as_slice()[..40]).is_err());
+        }
     }
 
     #[test]

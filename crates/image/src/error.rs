@@ -12,6 +12,10 @@ pub enum DecodeError {
     #[error("image encoding {found:?} is not supported; supported: {}", SUPPORTED.join(", "))]
     UnknownEncoding { found: String },
     #[error(
+        "TIFF images with floating-point pixels are not supported, because their range is unknown; convert them to 8 or 16 bit"
+    )]
+    FloatTiff,
+    #[error(
         "image format is not recognised: {format}first bytes {first:02x?}; this OpenCV reads {}",
         file_format::readable_names()
     )]
@@ -49,9 +53,9 @@ impl DecodeError {
     pub fn reason(&self) -> &'static str {
         match self {
             DecodeError::UnknownEncoding { .. } => "unknown_encoding",
-            DecodeError::UnknownFormat { .. } | DecodeError::UnreadableFormat { .. } => {
-                "unknown_format"
-            }
+            DecodeError::UnknownFormat { .. }
+            | DecodeError::UnreadableFormat { .. }
+            | DecodeError::FloatTiff => "unknown_format",
             DecodeError::Geometry { .. } => "wrong_size",
             DecodeError::Implausible(_)
             | DecodeError::Jpeg(_)
