@@ -6,48 +6,52 @@ use std::sync::OnceLock;
 use opencv::core::{CV_8UC3, CV_32FC3, Mat, MatTraitConst, Scalar, Vector};
 use opencv::imgcodecs;
 
-/// A format of image files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileFormat {
-    Jpeg,
-    Png,
-    Bmp,
-    WebP,
-    Tiff,
-    Gif,
-    Avif,
-    Heif,
-    Jpeg2000,
-    JpegXl,
-    Pnm,
-    Pfm,
-    RadianceHdr,
-    OpenExr,
-    SunRaster,
+macro_rules! file_formats {
+    ($($variant:ident, $name:literal, $extension:literal;)*) => {
+        /// A format of image files.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum FileFormat {
+            $($variant,)*
+        }
+
+        use FileFormat::{$($variant),*};
+
+        impl FileFormat {
+            const ALL: &'static [FileFormat] = &[$($variant),*];
+
+            pub fn name(self) -> &'static str {
+                match self {
+                    $($variant => $name,)*
+                }
+            }
+
+            /// Returns the file extension under which OpenCV writes it.
+            fn extension(self) -> &'static str {
+                match self {
+                    $($variant => $extension,)*
+                }
+            }
+        }
+    };
 }
 
-use FileFormat::{
-    Avif, Bmp, Gif, Heif, Jpeg, Jpeg2000, JpegXl, OpenExr, Pfm, Png, Pnm, RadianceHdr, SunRaster,
-    Tiff, WebP,
-};
-
-const ALL: [FileFormat; 15] = [
-    Jpeg,
-    Png,
-    Bmp,
-    WebP,
-    Tiff,
-    Gif,
-    Avif,
-    Heif,
-    Jpeg2000,
-    JpegXl,
-    Pnm,
-    Pfm,
-    RadianceHdr,
-    OpenExr,
-    SunRaster,
-];
+file_formats! {
+    Jpeg, "JPEG", ".jpg";
+    Png, "PNG", ".png";
+    Bmp, "BMP", ".bmp";
+    WebP, "WebP", ".webp";
+    Tiff, "TIFF", ".tiff";
+    Gif, "GIF", ".gif";
+    Avif, "AVIF", ".avif";
+    Heif, "HEIF", ".heic";
+    Jpeg2000, "JPEG 2000", ".jp2";
+    JpegXl, "JPEG XL", ".jxl";
+    Pnm, "PNM", ".ppm";
+    Pfm, "PFM", ".pfm";
+    RadianceHdr, "Radiance HDR", ".hdr";
+    OpenExr, "OpenEXR", ".exr";
+    SunRaster, "Sun raster", ".ras";
+}
 
 impl FileFormat {
     /// Detects the format of a file with these bytes; `None` if it is unknown.
@@ -110,47 +114,6 @@ impl FileFormat {
         })
     }
 
-    pub fn name(self) -> &'static str {
-        match self {
-            Jpeg => "JPEG",
-            Png => "PNG",
-            Bmp => "BMP",
-            WebP => "WebP",
-            Tiff => "TIFF",
-            Gif => "GIF",
-            Avif => "AVIF",
-            Heif => "HEIF",
-            Jpeg2000 => "JPEG 2000",
-            JpegXl => "JPEG XL",
-            Pnm => "PNM",
-            Pfm => "PFM",
-            RadianceHdr => "Radiance HDR",
-            OpenExr => "OpenEXR",
-            SunRaster => "Sun raster",
-        }
-    }
-
-    /// Returns the file extension under which OpenCV writes it.
-    fn extension(self) -> &'static str {
-        match self {
-            Jpeg => ".jpg",
-            Png => ".png",
-            Bmp => ".bmp",
-            WebP => ".webp",
-            Tiff => ".tiff",
-            Gif => ".gif",
-            Avif => ".avif",
-            Heif => ".heic",
-            Jpeg2000 => ".jp2",
-            JpegXl => ".jxl",
-            Pnm => ".ppm",
-            Pfm => ".pfm",
-            RadianceHdr => ".hdr",
-            OpenExr => ".exr",
-            SunRaster => ".ras",
-        }
-    }
-
     /// Whether the installed OpenCV reads it.
     pub fn is_readable(self) -> bool {
         readable().contains(&self)
@@ -185,7 +148,7 @@ fn of_iso_file(brands: &[u8]) -> Option<FileFormat> {
 pub fn readable() -> &'static [FileFormat] {
     static READABLE: OnceLock<Vec<FileFormat>> = OnceLock::new();
     READABLE.get_or_init(|| {
-        let formats = ALL.into_iter();
+        let formats = FileFormat::ALL.iter().copied();
         formats
             .filter(|format| reads_back(format.extension()).unwrap_or(false))
             .collect()
