@@ -23,6 +23,19 @@ fn header() -> impl Strategy<Value = HeaderView<'static>> {
     })
 }
 
+/// The methods of [`Message`] for types that parse and write themselves.
+macro_rules! parsed_and_written {
+    () => {
+        fn read(cdr: &'static [u8]) -> Result<Self, CdrError> {
+            Self::parse(cdr)
+        }
+
+        fn encode(&self, out: &mut Vec<u8>) {
+            self.write(out).unwrap();
+        }
+    };
+}
+
 impl Message for ImageView<'static> {
     const DEFINITION: &'static Definition = &definition::IMAGE;
 
@@ -42,13 +55,7 @@ impl Message for ImageView<'static> {
             .boxed()
     }
 
-    fn read(cdr: &'static [u8]) -> Result<Self, CdrError> {
-        Self::parse(cdr)
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.write(out).unwrap();
-    }
+    parsed_and_written!();
 }
 
 impl Message for CompressedImageView<'static> {
@@ -64,13 +71,7 @@ impl Message for CompressedImageView<'static> {
             .boxed()
     }
 
-    fn read(cdr: &'static [u8]) -> Result<Self, CdrError> {
-        Self::parse(cdr)
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.write(out).unwrap();
-    }
+    parsed_and_written!();
 }
 
 impl Message for CameraInfo {
@@ -110,13 +111,7 @@ impl Message for CameraInfo {
             .boxed()
     }
 
-    fn read(cdr: &'static [u8]) -> Result<Self, CdrError> {
-        Self::parse(cdr)
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.write(out).unwrap();
-    }
+    parsed_and_written!();
 
     fn allocated(&self) -> usize {
         self.header.frame_id.capacity()
@@ -244,13 +239,7 @@ impl Message for LabelInfo<'static> {
             .boxed()
     }
 
-    fn read(cdr: &'static [u8]) -> Result<Self, CdrError> {
-        Self::parse(cdr)
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.write(out).unwrap();
-    }
+    parsed_and_written!();
 
     fn allocated(&self) -> usize {
         self.class_map.len() * size_of::<VisionClass<'_>>()
@@ -273,13 +262,7 @@ impl Message for VisionInfo<'static> {
             .boxed()
     }
 
-    fn read(cdr: &'static [u8]) -> Result<Self, CdrError> {
-        Self::parse(cdr)
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.write(out).unwrap();
-    }
+    parsed_and_written!();
 }
 
 impl Message for f64 {
