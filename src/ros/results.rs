@@ -1,6 +1,8 @@
 //! The node's publishers and the messages of each frame.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use r2r::PublisherUntyped;
 use thiserror::Error;
@@ -38,7 +40,12 @@ pub struct Results {
     tuning: Arc<SharedSettings>,
     messages: ResultMessages,
     buffer: Vec<u8>,
+    last_published: Option<Instant>,
 }
+
+/// Time for the last messages to arrive. A subscriber forgets what it has not yet received of a
+/// publisher that is gone, and r2r gives no access to rcl's wait for acknowledgements.
+const DELIVERY: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Error)]
 pub enum ResultsError {
@@ -128,12 +135,21 @@ impl Results {
             tuning,
             messages: ResultMessages::new(class_ids.clone()),
             buffer,
+            last_published: None,
         };
         Ok((results, classes))
     }
 
-    /// Removes the publishers from the graph.
+    /// Waits until the subscribers have had time to receive the last messages, and removes the
+    /// publishers from the graph.
     pub fn destroy(self, executor: &Executor) {
+        let is_expected = self
+            .cameras
+            .iter()
+            .any(|camera| is_heard(&camera.detections) || is_heard(&camera.latency));
+        if let Some(published) = self.last_published.filter(|_| is_expected) {
+            thread::sleep(DELIVERY.saturating_sub(published.elapsed()));
+        }
         let of_cameras = self.cameras.into_iter().flat_map(|camera| {
             let CameraResults {
                 detections,
@@ -167,6 +183,7 @@ impl Results {
         let Some(camera) = self.cameras.get(frame.camera) else {
             return Ok(());
         };
+        self.last_published = Some(Instant::now());
         if *outcome == Outcome::Published {
             let detections = self.messages.detections(frame, &self.labels)?;
             send(&camera.detections, &camera.title, detections);

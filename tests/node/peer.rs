@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::domain::Domain;
+use shuffledet_testing::process::await_end;
 use shuffledet_testing::repository;
 
 /// The longest that anything may take.
@@ -179,10 +180,9 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        // at the end of its input it ends by itself, unless it is at work in a test that has failed
         self.commands = None;
-        // it may be at work in a test that has failed
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        await_end(&mut self.process);
     }
 }
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::domain::Domain;
 use crate::peer::{LIMIT, Peer};
+use shuffledet_testing::process::terminate;
 
 pub const NODE: &str = env!("CARGO_BIN_EXE_shuffledet_node");
 
@@ -99,7 +100,7 @@ impl Room {
     }
 }
 
-/// A node's process. It is killed when it goes, and its log shown if the test has failed.
+/// A node's process. It is terminated when it goes, and its log shown if the test has failed.
 pub struct Node {
     process: Child,
     log: PathBuf,
@@ -136,8 +137,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        terminate(&mut self.process);
         let log = self.log();
         if thread::panicking() {
             eprintln!("--- the node's log\n{log}---");

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::peer::{Peer, Status};
 use crate::program::Room;
+use shuffledet_testing::process::terminate;
 use shuffledet_testing::repository;
 
 const RAW: [&str; 2] = ["/image_raw", "sensor_msgs/msg/Image"];
@@ -90,8 +91,7 @@ impl DiscoveryServer {
 
 impl Drop for DiscoveryServer {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        terminate(&mut self.0);
     }
 }
 

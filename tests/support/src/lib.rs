@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod detector;
 pub mod ended;
+pub mod process;
 pub mod python;
 pub mod written;
 
