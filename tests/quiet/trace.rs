@@ -126,7 +126,7 @@ fn paths(call: &str, work: &Path) -> Vec<PathBuf> {
 fn a_trace_is_read_for_sockets_and_changes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("trace");
-    let text = r#"7 openat(AT_FDCWD</work>, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3</etc/ld.so.cache>
+    let text = r#"7 openat(AT_FDCWD</srv>, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3</etc/ld.so.cache>
 71 mkdir("made", 0700) = 0
 7  openat(6</home/.cache>, "id", O_WRONLY|O_CREAT <unfinished ...>
 71 linkat(6</home/.cache>, "id.tmp", 6</home/.cache>, "id", 0) = 0
@@ -138,8 +138,8 @@ fn a_trace_is_read_for_sockets_and_changes() {
 "#;
     fs::write(&file, text).unwrap();
     let trace = Trace::read(&file);
-    let changed = trace.changed(Path::new("/work"));
-    let expected = ["/home/.cache/id", "/home/.cache/id.tmp", "/work/made"];
+    let changed = trace.changed(Path::new("/srv"));
+    let expected = ["/home/.cache/id", "/home/.cache/id.tmp", "/srv/made"];
     assert_eq!(changed, expected.map(PathBuf::from));
     assert_eq!(
         trace.named(&["socket"]),
