@@ -335,17 +335,16 @@ mod tests {
 
     #[test]
     fn float_tiff_is_unsupported_and_not_damaged() {
-        use opencv::core::{CV_32FC1, CV_32FC3, Scalar, Vector};
+        use opencv::core::{CV_32FC1, Scalar, Vector};
 
-        for typ in [CV_32FC1, CV_32FC3] {
-            let picture = Mat::new_rows_cols_with_default(8, 8, typ, Scalar::all(0.5)).unwrap();
-            let mut file = Vector::new();
-            imgcodecs::imencode_def(".tiff", &picture, &mut file).unwrap();
-            let mut decoder = ImageDecoder::new();
-            let error = decoder.decode_file(file.as_slice()).unwrap_err();
-            assert!(matches!(error, DecodeError::FloatTiff), "{error}");
-            assert!(decoder.decode_file(&file.as_slice()[..40]).is_err());
-        }
+        let picture = Mat::new_rows_cols_with_default(8, 8, CV_32FC1, Scalar::all(0.5)).unwrap();
+        let mut file = Vector::new();
+        imgcodecs::imencode_def(".tiff", &picture, &mut file).unwrap();
+        let mut decoder = ImageDecoder::new();
+        let error = decoder.decode_file(file.as_slice()).unwrap_err();
+        assert!(matches!(error, DecodeError::FloatTiff), "{error}");
+        let error = decoder.decode_file(&file.as_slice()[..40]).unwrap_err();
+        assert!(!matches!(error, DecodeError::FloatTiff), "{error}");
     }
 
     #[test]

@@ -121,7 +121,8 @@ fn images_in_one_of_them_are_named_and_left_out() {
     );
     assert_eq!(both.images.only_a[0], "0.jpg");
     assert!(
-        both.notes[0].contains("5 images are in A only") && both.notes[1].contains("25.jpg first")
+        both.notes[0].contains("left out 5 images that only A has")
+            && both.notes[1].contains("25.jpg first")
     );
     assert!(refusal(&evaluation_of(all[..5].to_vec()), &b).contains("no image in common"));
 }
