@@ -48,11 +48,11 @@ struct ImageResult<'a> {
     file: String,
     width: u32,
     height: u32,
-    detections: Vec<Found<'a>>,
+    detections: Vec<FoundObject<'a>>,
 }
 
 #[derive(Serialize)]
-struct Found<'a> {
+struct FoundObject<'a> {
     label: &'a str,
     /// The model's class index.
     class_id: usize,
@@ -166,7 +166,7 @@ fn print(
 ) -> anyhow::Result<()> {
     let found = |detection: &Detection| {
         let bbox = detection.bbox;
-        Found {
+        FoundObject {
             label: loaded.labels.name(detection.class_id),
             class_id: detection.class_id,
             score: detection.score,

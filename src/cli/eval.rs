@@ -20,7 +20,7 @@ use shuffledet_core::ModelIdentity;
 use shuffledet_detector::pipeline::{Annotate, RunError, Worker};
 use shuffledet_detector::{LoadedModel, detect::Detector};
 use shuffledet_eval::evaluation::add_problems;
-use shuffledet_eval::journal::Finished;
+use shuffledet_eval::journal::FinishedImages;
 use shuffledet_eval::subject::Machine;
 use shuffledet_eval::{Evaluation, Failure, ImageRecord, Journal, Problems, Shard, Subject};
 use shuffledet_harness::images::{ImageReader, Images};
@@ -187,9 +187,12 @@ fn tell_of_interruption(outputs: &EvaluationOutputArgs, done: usize, all: usize)
 }
 
 /// Opens the journal beside `--output` and returns it with the images that are already finished.
-fn open_journal(args: &EvalArgs, subject: &Subject) -> anyhow::Result<(Option<Journal>, Finished)> {
+fn open_journal(
+    args: &EvalArgs,
+    subject: &Subject,
+) -> anyhow::Result<(Option<Journal>, FinishedImages)> {
     let Some(output) = &args.outputs.output else {
-        return Ok((None, Finished::default()));
+        return Ok((None, FinishedImages::default()));
     };
     let mut path = output.clone();
     path.as_mut_os_string().push(".journal");
@@ -206,7 +209,7 @@ fn open_journal(args: &EvalArgs, subject: &Subject) -> anyhow::Result<(Option<Jo
     }
     Ok((
         Some(Journal::begin(&path, identity, shard)?),
-        Finished::default(),
+        FinishedImages::default(),
     ))
 }
 

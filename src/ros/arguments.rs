@@ -42,7 +42,7 @@ pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
         let said = said().unwrap_or_else(|| format!("rcl returned {code}"));
         bail!("ROS arguments: {said}");
     }
-    let mut parsed = Parsed(parsed);
+    let mut parsed = ParsedArguments(parsed);
     let unknown = parsed.unparsed(
         rcl::rcl_arguments_get_count_unparsed_ros,
         rcl::rcl_arguments_get_unparsed_ros,
@@ -70,7 +70,7 @@ pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
 }
 
 /// The arguments that rcl parsed.
-struct Parsed(rcl::rcl_arguments_t);
+struct ParsedArguments(rcl::rcl_arguments_t);
 
 type Count = unsafe extern "C" fn(*const rcl::rcl_arguments_t) -> c_int;
 type Indices = unsafe extern "C" fn(
@@ -79,7 +79,7 @@ type Indices = unsafe extern "C" fn(
     *mut *mut c_int,
 ) -> rcl::rcl_ret_t;
 
-impl Parsed {
+impl ParsedArguments {
     /// Returns the indices of the arguments that rcl did not parse.
     fn unparsed(&mut self, count: Count, indices: Indices) -> Vec<usize> {
         // SAFETY: the arguments are parsed; rcl gives an array of as many numbers as it counts, or none, for us to free
@@ -105,7 +105,7 @@ impl Parsed {
     }
 }
 
-impl Drop for Parsed {
+impl Drop for ParsedArguments {
     fn drop(&mut self) {
         // SAFETY: the arguments are parsed, and finalised once.
         unsafe { rcl::rcl_arguments_fini(&mut self.0) };

@@ -23,12 +23,12 @@ pub struct Arrival {
 /// Images that the pipeline has not read yet, oldest first.
 #[derive(Default)]
 pub struct Arrivals {
-    state: Mutex<Waiting>,
+    state: Mutex<WaitingImages>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingImages {
     images: VecDeque<Arrival>,
     closed: bool,
 }
@@ -91,7 +91,7 @@ impl Arrivals {
     }
 
     /// Locks the queue. Each change is one push or removal, so a panic leaves the queue valid.
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, WaitingImages> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ use shuffledet_detector::config::Config;
 use shuffledet_detector::model::ModelDescription;
 use shuffledet_detector::pipeline::{Annotate, Frame, Pace, Worker, run as run_pipeline};
 use shuffledet_node::arguments::Names;
-use shuffledet_node::lifecycle::{Managed, Transitioned};
+use shuffledet_node::lifecycle::{CallbackResult, Managed};
 
 /// The managed node.
 pub struct Engine {
@@ -37,7 +37,7 @@ pub struct Engine {
 enum State {
     Unconfigured,
     Inactive(Box<Ready>),
-    Active(Running),
+    Active(RunningPipeline),
 }
 
 /// The result of `configure`.
@@ -46,7 +46,7 @@ struct Ready {
     results: Results,
 }
 
-struct Running {
+struct RunningPipeline {
     stop: Arc<AtomicBool>,
     intake: Intake,
     pipeline: JoinHandle<Box<Ready>>,
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// Subscribes to the cameras and starts to process frames.
-    fn start(&mut self, ready: Box<Ready>) -> std::io::Result<Running> {
+    fn start(&mut self, ready: Box<Ready>) -> std::io::Result<RunningPipeline> {
         let stop = Arc::new(AtomicBool::new(false));
         let intake = Intake::start(&self.executor, &self.shared, &self.clock)?;
         let source = LiveSource::new(intake.arrivals());
@@ -131,7 +131,7 @@ impl Engine {
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
             .spawn(move || take_frames(ready, source, &shared, &stopped))?;
-        Ok(Running {
+        Ok(RunningPipeline {
             stop,
             intake,
             pipeline,
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     /// Finishes the current frames. Returns `None` if the pipeline panicked.
-    fn stop(running: Running) -> Option<Box<Ready>> {
+    fn stop(running: RunningPipeline) -> Option<Box<Ready>> {
         running.stop.store(true, Ordering::Relaxed);
         drop(running.intake);
         running.pipeline.join().ok()
@@ -244,60 +244,60 @@ fn record(shared: &Shared, frame: &Frame, outcome: &Outcome) {
 }
 
 impl Managed for Engine {
-    fn configure(&mut self) -> Transitioned {
+    fn configure(&mut self) -> CallbackResult {
         match self.prepare() {
             Ok(ready) => {
                 self.state = State::Inactive(ready);
                 self.shared.set_unable(None);
-                Transitioned::Success
+                CallbackResult::Success
             }
             Err(error) => {
                 let why = format!("{error:#}");
                 self.shared.set_unable(Some(why.clone()));
-                Transitioned::Error(why)
+                CallbackResult::Error(why)
             }
         }
     }
 
-    fn activate(&mut self) -> Transitioned {
+    fn activate(&mut self) -> CallbackResult {
         let State::Inactive(ready) = std::mem::replace(&mut self.state, State::Unconfigured) else {
-            return Transitioned::Error("the node is not configured".to_owned());
+            return CallbackResult::Error("the node is not configured".to_owned());
         };
         match self.start(ready) {
             Ok(running) => {
                 self.expect_frames(Instant::now());
                 self.state = State::Active(running);
-                Transitioned::Success
+                CallbackResult::Success
             }
-            Err(error) => Transitioned::Error(error.to_string()),
+            Err(error) => CallbackResult::Error(error.to_string()),
         }
     }
 
-    fn deactivate(&mut self) -> Transitioned {
+    fn deactivate(&mut self) -> CallbackResult {
         let State::Active(running) = std::mem::replace(&mut self.state, State::Unconfigured) else {
-            return Transitioned::Error("the node is not active".to_owned());
+            return CallbackResult::Error("the node is not active".to_owned());
         };
         match Self::stop(running) {
             Some(ready) => {
                 self.state = State::Inactive(ready);
-                Transitioned::Success
+                CallbackResult::Success
             }
-            None => Transitioned::Error("the pipeline panicked".to_owned()),
+            None => CallbackResult::Error("the pipeline panicked".to_owned()),
         }
     }
 
-    fn cleanup(&mut self) -> Transitioned {
+    fn cleanup(&mut self) -> CallbackResult {
         self.release();
-        Transitioned::Success
+        CallbackResult::Success
     }
 
-    fn shutdown(&mut self) -> Transitioned {
+    fn shutdown(&mut self) -> CallbackResult {
         self.release();
-        Transitioned::Success
+        CallbackResult::Success
     }
 
-    fn on_error(&mut self) -> Transitioned {
+    fn on_error(&mut self) -> CallbackResult {
         self.release();
-        Transitioned::Success
+        CallbackResult::Success
     }
 }

@@ -3,9 +3,9 @@
 use r2r::rcl_interfaces::msg;
 
 use shuffledet_detector::config::schema::{Definition, Range};
-use shuffledet_node::parameters::{Named, ParameterType, ParameterValue};
+use shuffledet_node::parameters::{NamedValues, ParameterType, ParameterValue};
 
-pub(super) fn parameters(named: Named) -> Vec<msg::Parameter> {
+pub(super) fn parameters(named: NamedValues) -> Vec<msg::Parameter> {
     let parameter = |(name, value)| msg::Parameter {
         name,
         value: message(value),

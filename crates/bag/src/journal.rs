@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const SUFFIXES: [&str; 2] = ["-wal", "-journal"];
 
 /// Returns the journal beside `database`, if it is not empty.
-pub(super) fn of(database: &Path) -> Option<PathBuf> {
+pub(super) fn find(database: &Path) -> Option<PathBuf> {
     let beside = SUFFIXES.map(|suffix| beside(database, suffix));
     beside.into_iter().find(|path| !is_empty(path))
 }
@@ -31,7 +31,7 @@ pub(super) struct MadeIndex(PathBuf);
 impl MadeIndex {
     /// Call it before opening the database. Returns `None` if there is an index already, which
     /// belongs to another program.
-    pub fn of(database: &Path) -> Option<Self> {
+    pub fn remove_later(database: &Path) -> Option<Self> {
         let index = beside(database, "-shm");
         let is_there = std::fs::symlink_metadata(&index).is_ok();
         // Lazily: a value that is created and not returned would be dropped and would remove the

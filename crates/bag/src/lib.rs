@@ -121,7 +121,7 @@ impl Recording {
     /// There is no recording, its metadata is invalid, files are missing, or (without metadata) no
     /// file is readable.
     pub fn open(path: &Path) -> Result<Self, BagError> {
-        let kind = std::fs::metadata(path).map_err(|error| match journal::of(path) {
+        let kind = std::fs::metadata(path).map_err(|error| match journal::find(path) {
             Some(path) => BagError::Journal { path },
             None => BagError::io(path)(error),
         })?;

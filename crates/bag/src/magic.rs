@@ -32,7 +32,7 @@ pub(super) enum Kind {
 
 impl Magic {
     /// Reads the first bytes of the file, and of its content if it is compressed.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub fn read(path: &Path) -> io::Result<Self> {
         let first = first_bytes(File::open(path)?)?;
         let is_packed = first.starts_with(&ZSTD);
         let first = if is_packed {
@@ -68,7 +68,7 @@ mod tests {
         let path = folder.path().join("any.name");
         let of = |content: &[u8]| {
             std::fs::write(&path, content).unwrap();
-            Magic::of(&path).unwrap()
+            Magic::read(&path).unwrap()
         };
         let plain = |kind| Magic {
             is_packed: false,

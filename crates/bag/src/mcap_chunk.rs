@@ -170,7 +170,7 @@ impl LoadedChunk {
     }
 
     /// Copies `from` until its end or its first error. The returned error concerns our own file.
-    fn copy(&mut self, from: &mut dyn Read) -> io::Result<Copied> {
+    fn copy(&mut self, from: &mut dyn Read) -> io::Result<CopyResult> {
         let mut hasher = crc32fast::Hasher::new();
         let mut block = vec![0; 64 << 10];
         let mut length = 0;
@@ -186,7 +186,7 @@ impl LoadedChunk {
                 Err(e) => break Some(e.to_string()),
             }
         };
-        Ok(Copied {
+        Ok(CopyResult {
             length,
             crc: hasher.finalize(),
             stopped,
@@ -258,7 +258,7 @@ impl Content {
 
 pub(super) const CUT_OFF: &str = "cut off by the end of the file";
 
-struct Copied {
+struct CopyResult {
     length: u64,
     crc: u32,
     /// Why reading stopped before the end.

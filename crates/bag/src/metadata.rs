@@ -147,7 +147,7 @@ fn files(raw: &Value, path: &Path, warnings: &mut Warnings) -> Result<Vec<BagFil
         file.start_ns = start_of(raw, name);
         files.push(file);
     }
-    if let Some(path) = missing.iter().find_map(|path| super::journal::of(path)) {
+    if let Some(path) = missing.iter().find_map(|path| super::journal::find(path)) {
         return Err(BagError::Journal { path });
     }
     if missing.is_empty() {

@@ -78,7 +78,7 @@ impl BagFile {
     pub fn with_storage(path: &Path, guess: Option<Storage>) -> Result<Option<Self>, BagError> {
         // A file that cannot be read is reported when it is opened; other files of the recording
         // may be fine.
-        let magic = Magic::of(path).unwrap_or(Magic {
+        let magic = Magic::read(path).unwrap_or(Magic {
             is_packed: false,
             kind: None,
         });

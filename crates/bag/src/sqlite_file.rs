@@ -66,7 +66,7 @@ fn whole_pages(file: PlainFile, warnings: &mut Warnings) -> Result<PlainFile, Ba
     match length.checked_rem(page) {
         None | Some(0) => Ok(file),
         // a journal may have every page
-        Some(_) if length < page && journal::of(&file.path).is_none() => {
+        Some(_) if length < page && journal::find(&file.path).is_none() => {
             let reason = format!("it ends at byte {length}, within its first page");
             Err(unreadable(&file, reason))
         }
@@ -97,9 +97,9 @@ pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Datab
     // A recording that was not closed has its newest messages in a journal. A file without one is
     // read as immutable: this needs no lock and so works in read-only folders.
     let mut not_replayed = None;
-    if let Some(journal) = journal::of(&file.path) {
+    if let Some(journal) = journal::find(&file.path) {
         let replay = || {
-            let index = MadeIndex::of(&file.path);
+            let index = MadeIndex::remove_later(&file.path);
             open(&file.path, OpenFlags::SQLITE_OPEN_READ_ONLY, index)
         };
         let opened = match journal::not_one(&file.path, &journal) {

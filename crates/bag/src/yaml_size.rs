@@ -13,16 +13,16 @@ const VALUE: u64 = 64;
 /// Parses `text`. Fails if its values would take more than about `most` bytes.
 pub(super) fn check(text: &str, most: u64) -> Result<(), serde_yaml::Error> {
     let left = Cell::new(most);
-    Counted { left: &left }.deserialize(serde_yaml::Deserializer::from_str(text))
+    SizeCounter { left: &left }.deserialize(serde_yaml::Deserializer::from_str(text))
 }
 
 /// Any value; it is parsed and discarded.
 #[derive(Clone, Copy)]
-struct Counted<'a> {
+struct SizeCounter<'a> {
     left: &'a Cell<u64>,
 }
 
-impl Counted<'_> {
+impl SizeCounter<'_> {
     fn spend<E: Error>(self, bytes: usize) -> Result<(), E> {
         let cost = VALUE.saturating_add(bytes as u64);
         let left = self.left.get().checked_sub(cost);
@@ -32,7 +32,7 @@ impl Counted<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Counted<'_> {
+impl<'de> DeserializeSeed<'de> for SizeCounter<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -40,7 +40,7 @@ impl<'de> DeserializeSeed<'de> for Counted<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Counted<'_> {
+impl<'de> Visitor<'de> for SizeCounter<'_> {
     type Value = ();
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! Precision over recall of one class, and the figures that are read off it.
 
-use super::matching::{CategoryMatches, IOU_THRESHOLDS, OPERATING, Ranked};
+use super::matching::{CategoryMatches, IOU_THRESHOLDS, OPERATING, RankedDetection};
 
 /// Recalls at which precision is taken: 0, 0.01, ... 1.
 const RECALLS: usize = 101;
@@ -57,7 +57,7 @@ impl Recalls {
 }
 
 /// The points of a class in a range of areas at a threshold.
-fn points(detections: &[Ranked], area: usize, threshold: usize) -> Vec<Point> {
+fn points(detections: &[RankedDetection], area: usize, threshold: usize) -> Vec<Point> {
     let (mut found, mut wrong) = (0_u32, 0_u32);
     let mut points = Vec::new();
     for flags in detections.iter().map(|d| d.matches[area]) {

@@ -25,7 +25,7 @@ pub struct Journal {
 
 /// What a journal held.
 #[derive(Debug, Default)]
-pub struct Finished {
+pub struct FinishedImages {
     pub records: Vec<ImageRecord>,
     /// Seconds that were spent on them.
     pub wall_s: f64,
@@ -89,7 +89,7 @@ impl Journal {
         path: &Path,
         identity: Value,
         shard: Option<Shard>,
-    ) -> Result<(Self, Finished), JournalError> {
+    ) -> Result<(Self, FinishedImages), JournalError> {
         let mut journal = Self::open(path)?;
         let mut bytes = Vec::new();
         let read = journal.file.read_to_end(&mut bytes);
@@ -100,7 +100,7 @@ impl Journal {
         let whole = |line: &&str| line.ends_with('\n');
         let Some(first) = lines.next().filter(whole) else {
             journal.start(identity, shard)?;
-            return Ok((journal, Finished::default()));
+            return Ok((journal, FinishedImages::default()));
         };
         let damaged = |line, problem: String| JournalError::Damaged {
             path: path.to_owned(),
@@ -124,7 +124,7 @@ impl Journal {
             let path = path.to_owned();
             return Err(JournalError::Foreign { path, differences });
         }
-        let (mut finished, mut end) = (Finished::default(), first.len());
+        let (mut finished, mut end) = (FinishedImages::default(), first.len());
         for (number, line) in (2..).zip(lines.take_while(whole)) {
             let line_read: Line =
                 serde_json::from_str(line).map_err(|error| damaged(number, error.to_string()))?;
@@ -244,7 +244,7 @@ mod tests {
         }
     }
 
-    fn indices(finished: &Finished) -> Vec<u64> {
+    fn indices(finished: &FinishedImages) -> Vec<u64> {
         finished.records.iter().map(|record| record.index).collect()
     }
 

@@ -50,7 +50,7 @@ impl MatchFlags {
 
 /// A detection of one class.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ranked {
+pub(super) struct RankedDetection {
     pub score: f64,
     /// Position of its image by id.
     pub image: u32,
@@ -73,7 +73,7 @@ pub(super) struct ImageObjects {
 #[derive(Debug, Default)]
 pub(super) struct CategoryMatches {
     /// Best score first; of equal ones in the order of the images.
-    pub detections: Vec<Ranked>,
+    pub detections: Vec<RankedDetection>,
     /// In the order of the images; those with objects alone.
     pub objects: Vec<ImageObjects>,
 }
@@ -234,14 +234,16 @@ impl Matcher {
             self.ious.extend(row);
         }
         let first = class.detections.len();
-        class
-            .detections
-            .extend((0..).zip(detections).map(|(rank, (_, found))| Ranked {
-                score: found.score,
-                image,
-                rank,
-                matches: Default::default(),
-            }));
+        class.detections.extend(
+            (0..)
+                .zip(detections)
+                .map(|(rank, (_, found))| RankedDetection {
+                    score: found.score,
+                    image,
+                    rank,
+                    matches: Default::default(),
+                }),
+        );
         let ranked = &mut class.detections[first..];
         let mut counting = [0; AREAS.len()];
         for (area, &(least, most)) in AREAS.iter().enumerate() {
@@ -272,7 +274,7 @@ impl Matcher {
         &mut self,
         threshold: usize,
         objects: &[(usize, &Object)],
-        ranked: &mut [Ranked],
+        ranked: &mut [RankedDetection],
         area: usize,
     ) {
         let Some(columns) = std::num::NonZeroUsize::new(objects.len()) else {

@@ -2,22 +2,22 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::images::{ImageReader, Missing, NextImage};
+use super::images::{ImageReader, MissingImage, NextImage};
 use shuffledet_bag::BagError;
 use shuffledet_detector::pipeline::{Frame, Source};
 
 /// Images that the reader found missing, until whoever publishes takes them.
 #[derive(Default)]
-pub(super) struct MissingImages(Mutex<Vec<Missing>>);
+pub(super) struct MissingImages(Mutex<Vec<MissingImage>>);
 
 impl MissingImages {
-    fn push(&self, missing: Missing) {
+    fn push(&self, missing: MissingImage) {
         let mut images = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         images.push(missing);
     }
 
     /// Those since the last call.
-    pub fn take(&self) -> Vec<Missing> {
+    pub fn take(&self) -> Vec<MissingImage> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -22,18 +22,18 @@ pub enum Images {
 
 /// An image that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingImage {
     /// In the data set.
     pub index: u64,
     /// Why, as a text.
     pub reason: String,
 }
 
-impl Missing {
+impl MissingImage {
     /// No message has the stamp of the image.
     pub fn not_in_recording(index: u64) -> Self {
         let reason = "not in the recording".to_owned();
-        Missing { index, reason }
+        MissingImage { index, reason }
     }
 }
 
@@ -42,7 +42,7 @@ impl Missing {
 pub enum NextImage {
     /// The frame holds the image, and [`Frame::image`] its index.
     Read,
-    Missing(Missing),
+    Missing(MissingImage),
     /// There is none left.
     End,
 }
@@ -133,7 +133,7 @@ impl<'a> FileReader<'a> {
         };
         match read {
             Ok(()) => NextImage::Read,
-            Err(reason) => NextImage::Missing(Missing { index, reason }),
+            Err(reason) => NextImage::Missing(MissingImage { index, reason }),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::feed::{Feed, MissingImages};
-use super::images::{ImageReader, Missing};
+use super::images::{ImageReader, MissingImage};
 use shuffledet_bag::BagError;
 use shuffledet_core::Detection;
 use shuffledet_core::{Mark, Outcome, Stage};
@@ -82,7 +82,7 @@ pub fn run<P: Send>(
         left.remove(&missing.index);
     });
     if !stop.load(Ordering::Relaxed) {
-        rest.extend(left.into_iter().map(Missing::not_in_recording));
+        rest.extend(left.into_iter().map(MissingImage::not_in_recording));
     }
     for missing in rest {
         done(task.missing(missing)).map_err(RunError::Sink)?;
@@ -92,7 +92,7 @@ pub fn run<P: Send>(
 
 impl Task<'_> {
     /// An image that cannot be read.
-    fn missing(&self, missing: Missing) -> ImageRecord {
+    fn missing(&self, missing: MissingImage) -> ImageRecord {
         // readers give out indices of `images`, which a slice's length bounds
         let image = self.images[missing.index as usize].record(missing.index);
         ImageRecord {
@@ -147,8 +147,8 @@ impl Task<'_> {
     }
 }
 
-impl From<Missing> for Failure {
-    fn from(missing: Missing) -> Self {
+impl From<MissingImage> for Failure {
+    fn from(missing: MissingImage) -> Self {
         Failure::missing(missing.reason)
     }
 }

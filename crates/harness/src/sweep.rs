@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
 use super::feed::{Feed, MissingImages};
-use super::images::{ImageReader, Missing};
+use super::images::{ImageReader, MissingImage};
 use super::run::Task;
 use shuffledet_bag::BagError;
 use shuffledet_core::{Mark, Outcome};
@@ -90,7 +90,7 @@ pub fn detect(
     if !stop.load(Ordering::Relaxed) {
         for index in 0..truth.len() as u64 {
             if !all.found[0].contains_key(&index) {
-                let missing = || Failure::from(Missing::not_in_recording(index));
+                let missing = || Failure::from(MissingImage::not_in_recording(index));
                 all.failures.entry(index).or_insert_with(missing);
             }
         }

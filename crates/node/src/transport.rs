@@ -11,10 +11,10 @@ use shuffledet_detector::pipeline::Transport;
 
 /// The chosen transport of one camera.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Choice(Option<Chosen>);
+pub struct Choice(Option<ChosenTransport>);
 
 #[derive(Debug, Clone, Copy)]
-struct Chosen {
+struct ChosenTransport {
     transport: Transport,
     since: Instant,
     /// Arrival time of the last image on this transport.
@@ -61,7 +61,7 @@ impl Choice {
         now: Instant,
         silence: Duration,
     ) -> Verdict {
-        let new = Chosen {
+        let new = ChosenTransport {
             transport,
             since: now,
             last: now,
@@ -88,7 +88,7 @@ impl Choice {
         if transport == Transport::Compressed || !early {
             return Verdict::Unsubscribe;
         }
-        *chosen = Chosen {
+        *chosen = ChosenTransport {
             taken_ns: Some(chosen.last_stamp_ns),
             ..new
         };
@@ -100,7 +100,7 @@ impl Choice {
     }
 }
 
-impl Chosen {
+impl ChosenTransport {
     /// Returns whether the image with this stamp has already arrived by the other transport.
     fn has_taken(&self, stamp_ns: i64) -> bool {
         self.taken_ns.is_some_and(|taken| {

@@ -40,7 +40,7 @@ pub struct Load {
 }
 
 /// Sends the messages at a fixed rate, as cameras do, even if the pipeline cannot keep up.
-struct Paced<'a> {
+struct PacedMessages<'a> {
     messages: std::iter::Cycle<std::slice::Iter<'a, Message>>,
     cameras: usize,
     interval: Duration,
@@ -49,7 +49,7 @@ struct Paced<'a> {
     total: u32,
 }
 
-impl Source for Paced<'_> {
+impl Source for PacedMessages<'_> {
     type Error = Infallible;
 
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Infallible> {
@@ -81,7 +81,7 @@ pub fn measure(
         let mut workers = make_workers(loaded, &tuning, Annotate::None)?;
         for load in LOADS {
             let interval = Duration::from_secs_f64(1.0 / (load * capacity));
-            let mut source = Paced {
+            let mut source = PacedMessages {
                 messages: messages.iter().cycle(),
                 cameras,
                 interval,
@@ -110,7 +110,7 @@ pub fn measure(
 
 /// Returns the ages of the published frames by camera, in nanoseconds.
 fn run(
-    source: &mut Paced<'_>,
+    source: &mut PacedMessages<'_>,
     tuning: &Arc<SharedSettings>,
     workers: &mut [Worker],
     loaded: &LoadedModel,

@@ -59,7 +59,7 @@ pub struct BenchArgs {
 
 /// The object that `--json` prints.
 #[derive(Serialize)]
-struct Measured {
+struct Measurements {
     model: String,
     sequential: Sequential,
     throughput: Throughput,
@@ -83,7 +83,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
     let load = args
         .load
         .map(|seconds| load::measure(&loaded, &messages, capacity, seconds));
-    let measured = Measured {
+    let measured = Measurements {
         model: loaded.model.description.name.clone(),
         sequential: one_thread.sequential,
         throughput,
@@ -101,10 +101,10 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
 
 fn print(
     out: &mut impl Write,
-    measured: &Measured,
+    measured: &Measurements,
     stages: &[(Stage, Quantiles)],
 ) -> io::Result<()> {
-    let Measured {
+    let Measurements {
         model,
         sequential,
         throughput,

@@ -25,11 +25,11 @@ pub struct Throughput {
 }
 
 /// Yields the same messages several times.
-struct Repeated<'a> {
+struct RepeatedMessages<'a> {
     messages: std::iter::Take<std::iter::Cycle<std::slice::Iter<'a, Message>>>,
 }
 
-impl Source for Repeated<'_> {
+impl Source for RepeatedMessages<'_> {
     type Error = Infallible;
 
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Infallible> {
@@ -68,7 +68,7 @@ fn frames_a_second(
     rounds: u64,
 ) -> anyhow::Result<f64> {
     let total = messages.len() * rounds as usize;
-    let mut source = Repeated {
+    let mut source = RepeatedMessages {
         messages: messages.iter().cycle().take(total),
     };
     let mut results = ResultMessages::default();

@@ -13,7 +13,7 @@ use shuffledet_infer::self_test::{Probe, Reference};
 use shuffledet_infer::{Backend, OrtBackend, Provider, ProviderError, Runtime, SessionOptions};
 
 /// The test result of one provider.
-struct Tried {
+struct ProviderTrial {
     placement: Vec<NodePlacement>,
     /// Median time of a run in milliseconds.
     run_ms: f64,
@@ -70,7 +70,7 @@ fn try_out(
     backend: &OrtBackend,
     provider: Provider,
     reference: &Reference,
-) -> Result<Tried, ProviderError> {
+) -> Result<ProviderTrial, ProviderError> {
     const RUNS: usize = 15;
     let mut runner = backend.build(provider)?;
     reference.check(&mut *runner, backend.tolerance(provider))?;
@@ -81,7 +81,7 @@ fn try_out(
         times_ms.push(started.elapsed().as_secs_f64() * 1e3);
     }
     times_ms.sort_by(f64::total_cmp);
-    Ok(Tried {
+    Ok(ProviderTrial {
         placement: runner.placement().to_vec(),
         run_ms: times_ms[RUNS / 2],
     })
@@ -92,7 +92,7 @@ fn describe(
     asked: bool,
     served: bool,
     strict: bool,
-    tried: &Result<Tried, ProviderError>,
+    tried: &Result<ProviderTrial, ProviderError>,
 ) -> Check {
     let name = format!("provider {}", provider.name());
     let role = match (asked, served) {
@@ -136,12 +136,16 @@ fn describe(
     }
 }
 
-fn nodes(tried: &Tried) -> String {
+fn nodes(tried: &ProviderTrial) -> String {
     let parts: Vec<_> = tried.placement.iter().map(ToString::to_string).collect();
     parts.join("; ")
 }
 
-fn status(provider: Provider, used: bool, tried: &Result<Tried, ProviderError>) -> ProviderStatus {
+fn status(
+    provider: Provider,
+    used: bool,
+    tried: &Result<ProviderTrial, ProviderError>,
+) -> ProviderStatus {
     let error = tried.as_ref().err();
     let not_used = (!used).then(|| "not needed".to_owned());
     ProviderStatus {
@@ -188,7 +192,7 @@ mod tests {
         let tried = |share| {
             let placement = vec![placed("cuda", share), placed("cpu", 1.0 - share)];
             let run_ms = 2.0;
-            Ok(Tried { placement, run_ms })
+            Ok(ProviderTrial { placement, run_ms })
         };
         let check = |share| describe(Provider::Cuda, true, false, false, &tried(share));
         assert_eq!(check(0.4).level, Level::Warn);

@@ -77,13 +77,13 @@ pub struct ExportArgs {
 const JPEG_QUALITY: i32 = 95;
 
 /// A source that yields every Nth frame of each camera.
-struct Thinned {
+struct ThinnedSource {
     source: RecordingSource,
     every: u64,
     seen: Vec<u64>,
 }
 
-impl Source for Thinned {
+impl Source for ThinnedSource {
     type Error = BagError;
 
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, BagError> {
@@ -119,7 +119,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     let recording = Recording::open(&args.recording)?;
     let selected = CameraSelection::new(&recording, &args.topic, &args.recording)?;
     let cameras = &selected.cameras;
-    let mut source = Thinned {
+    let mut source = ThinnedSource {
         source: selected.filled_source(&recording, &args.recording)?,
         every: args.every,
         seen: vec![0; cameras.len()],

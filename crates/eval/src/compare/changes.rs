@@ -78,14 +78,14 @@ pub struct Side {
 }
 
 /// A detection above the threshold.
-struct Seen<'a> {
+struct JudgedDetection<'a> {
     found: &'a DetectionResult,
     right: bool,
     /// Whether its counterpart was found.
     paired: bool,
 }
 
-impl Seen<'_> {
+impl JudgedDetection<'_> {
     fn side(&self) -> Side {
         Side {
             score: self.found.score,
@@ -137,10 +137,10 @@ pub(super) fn changes(
     all
 }
 
-fn seen<'a>(record: &'a ImageRecord, point: &OperatingPoint) -> Vec<Seen<'a>> {
+fn seen<'a>(record: &'a ImageRecord, point: &OperatingPoint) -> Vec<JudgedDetection<'a>> {
     let judged = point.judge(record).detections.into_iter();
     judged
-        .map(|detection| Seen {
+        .map(|detection| JudgedDetection {
             found: &record.detections[detection.at],
             right: detection.matched == DetectionMatch::TruePositive,
             paired: false,
@@ -151,17 +151,17 @@ fn seen<'a>(record: &'a ImageRecord, point: &OperatingPoint) -> Vec<Seen<'a>> {
 impl Changes {
     fn count(
         &mut self,
-        a: &mut [Seen<'_>],
-        b: &mut [Seen<'_>],
+        a: &mut [JudgedDetection<'_>],
+        b: &mut [JudgedDetection<'_>],
         names: &HashMap<u64, &str>,
     ) -> Vec<Change> {
-        let change = |kind, a: Option<&Seen<'_>>, b: Option<&Seen<'_>>| {
+        let change = |kind, a: Option<&JudgedDetection<'_>>, b: Option<&JudgedDetection<'_>>| {
             let class = a.or(b).and_then(|seen| names.get(&seen.found.category_id));
             Change {
                 kind,
                 class: class.copied().unwrap_or_default().to_owned(),
-                a: a.map(Seen::side),
-                b: b.map(Seen::side),
+                a: a.map(JudgedDetection::side),
+                b: b.map(JudgedDetection::side),
             }
         };
         let mut changes = Vec::new();
@@ -193,7 +193,7 @@ impl Changes {
 }
 
 /// Positions of detections of one class that overlap enough, the best fit first.
-fn pairs(a: &[Seen<'_>], b: &[Seen<'_>]) -> Vec<(usize, usize, f64)> {
+fn pairs(a: &[JudgedDetection<'_>], b: &[JudgedDetection<'_>]) -> Vec<(usize, usize, f64)> {
     let mut pairs = Vec::new();
     for (at_a, one) in a.iter().enumerate() {
         for (at_b, other) in b.iter().enumerate() {

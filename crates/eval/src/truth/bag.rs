@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::checks::checked;
-use super::{Seen, Truth, TruthError, TruthImage};
+use super::{ReadCounts, Truth, TruthError, TruthImage};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
@@ -88,7 +88,7 @@ pub fn read(
     );
     let id_of = |name: &str| categories.iter().find(|c| c.name == name).map(|c| c.id);
     let (mut images, mut next_id) = (Vec::with_capacity(arrays.len()), 0);
-    let mut seen = Seen::default();
+    let mut seen = ReadCounts::default();
     for (index, (stamp_ns, array)) in arrays.into_iter().enumerate() {
         let mut objects = Vec::new();
         for detection in &array.detections {
@@ -124,7 +124,7 @@ pub fn read(
         images,
         ..Truth::default()
     };
-    truth.of_something(Path::new(topic), seen, problems)
+    truth.checked_for_objects(Path::new(topic), seen, problems)
 }
 
 /// The class of the best hypothesis, of equal ones the first: what it says, or the name that `names` has for that.

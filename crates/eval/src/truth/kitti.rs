@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::checks::checked;
-use super::{ImageFiles, Seen, Truth, TruthError, TruthImage, excuse, label_files};
+use super::{ImageFiles, ReadCounts, Truth, TruthError, TruthImage, excuse, label_files};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
@@ -23,7 +23,7 @@ pub fn read(
     map: &ClassMap,
 ) -> Result<(Truth, Problems), TruthError> {
     let mut problems = Problems::default();
-    let (mut parsed, mut seen) = (Vec::new(), Seen::default());
+    let (mut parsed, mut seen) = (Vec::new(), ReadCounts::default());
     for image in label_files::read(folder, images, &mut problems)? {
         if image.text.is_none() {
             problems.add(Problem::Unlabelled, image.file_name);
@@ -93,7 +93,7 @@ pub fn read(
         images: truth_images,
         ..Truth::default()
     };
-    truth.of_something(folder, seen, problems)
+    truth.checked_for_objects(folder, seen, problems)
 }
 
 /// A line's type, and its box as left, top, width, height. Other tools than KITTI's write types of several words.

@@ -25,7 +25,7 @@ pub struct ImageFiles<'a> {
 }
 
 /// An image and the text of its labels.
-pub(super) struct Labelled {
+pub(super) struct LabelledFile {
     pub image: PathBuf,
     pub file_name: String,
     pub labels: PathBuf,
@@ -42,7 +42,7 @@ pub(super) struct Line<'a> {
     pub problem: Option<&'static str>,
 }
 
-impl Labelled {
+impl LabelledFile {
     /// The lines that are not empty.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let lines = lines_of(self.text.as_deref().unwrap_or_default());
@@ -66,9 +66,9 @@ pub(super) fn read(
     folder: &Path,
     images: ImageFiles<'_>,
     problems: &mut Problems,
-) -> Result<Vec<Labelled>, TruthError> {
+) -> Result<Vec<LabelledFile>, TruthError> {
     let mut files = text_files(folder)?;
-    let mut labelled: Vec<Labelled> = Vec::new();
+    let mut labelled: Vec<LabelledFile> = Vec::new();
     let mut seen = BTreeMap::new();
     for image in images.files {
         let Some(stem) = image.file_stem().map(OsStr::to_owned) else {
@@ -90,7 +90,7 @@ pub(super) fn read(
             }
             None => (folder.to_owned(), None),
         };
-        labelled.push(Labelled {
+        labelled.push(LabelledFile {
             image: image.clone(),
             file_name,
             labels,
@@ -200,7 +200,7 @@ mod tests {
             fs::write(images.join(name), "").unwrap();
         }
         fs::write(labels.join("e.txt"), "").unwrap();
-        let refusal = |read: &dyn Fn() -> Result<(Vec<Labelled>, Problems), TruthError>| {
+        let refusal = |read: &dyn Fn() -> Result<(Vec<LabelledFile>, Problems), TruthError>| {
             let error = read().err().unwrap();
             assert!(error.yields_nothing());
             error.to_string()

@@ -203,7 +203,7 @@ impl TruthError {
 
 /// What was read on the way to the objects.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct ReadCounts {
     /// Annotations, or lines of labels.
     annotations: u64,
     /// Those that are not to be found: of a class that the class map leaves out, or of a file that is no picture.
@@ -273,10 +273,10 @@ impl Truth {
     }
 
     /// Fails where there is nothing to evaluate against; `path` has the annotations.
-    fn of_something(
+    fn checked_for_objects(
         self,
         path: &Path,
-        seen: Seen,
+        seen: ReadCounts,
         mut problems: Problems,
     ) -> Result<(Truth, Problems), TruthError> {
         let path = path.to_owned();

@@ -21,7 +21,7 @@ use graph::{ERROR, FAILURE, SUCCESS};
 
 /// The result of a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Transitioned {
+pub enum CallbackResult {
     Success,
     /// The transition failed for this reason; the previous state is intact.
     Failure(String),
@@ -29,20 +29,20 @@ pub enum Transitioned {
     Error(String),
 }
 
-/// The callbacks of a managed node. A panic counts as an [`Error`](Transitioned::Error).
+/// The callbacks of a managed node. A panic counts as an [`Error`](CallbackResult::Error).
 pub trait Managed: Send {
     /// From unconfigured to inactive.
-    fn configure(&mut self) -> Transitioned;
+    fn configure(&mut self) -> CallbackResult;
     /// From inactive to active.
-    fn activate(&mut self) -> Transitioned;
+    fn activate(&mut self) -> CallbackResult;
     /// From active to inactive.
-    fn deactivate(&mut self) -> Transitioned;
+    fn deactivate(&mut self) -> CallbackResult;
     /// From inactive to unconfigured.
-    fn cleanup(&mut self) -> Transitioned;
+    fn cleanup(&mut self) -> CallbackResult;
     /// From any primary state to finalized, even if it fails.
-    fn shutdown(&mut self) -> Transitioned;
+    fn shutdown(&mut self) -> CallbackResult;
     /// After an error in another callback: to unconfigured on success, else to finalized.
-    fn on_error(&mut self) -> Transitioned;
+    fn on_error(&mut self) -> CallbackResult;
 }
 
 /// A requested transition.
@@ -144,12 +144,12 @@ impl Lifecycle {
                 break;
             };
             let label = match outcome {
-                Transitioned::Success => SUCCESS,
-                Transitioned::Failure(reason) => {
+                CallbackResult::Success => SUCCESS,
+                CallbackResult::Failure(reason) => {
                     reasons.push(reason);
                     FAILURE
                 }
-                Transitioned::Error(reason) => {
+                CallbackResult::Error(reason) => {
                     reasons.push(reason);
                     ERROR
                 }
@@ -192,7 +192,7 @@ impl Lifecycle {
 }
 
 /// Runs the callback of a transition state; a primary state has none.
-fn run(callbacks: &mut dyn Managed, state: State) -> Option<Transitioned> {
+fn run(callbacks: &mut dyn Managed, state: State) -> Option<CallbackResult> {
     let callback = match state {
         State::Configuring => Managed::configure,
         State::CleaningUp => Managed::cleanup,
@@ -204,7 +204,7 @@ fn run(callbacks: &mut dyn Managed, state: State) -> Option<Transitioned> {
     };
     // on_error cleans up after a panic as after any other error
     let outcome = catch_unwind(AssertUnwindSafe(|| callback(callbacks)));
-    Some(outcome.unwrap_or_else(|panic| Transitioned::Error(message(panic.as_ref()))))
+    Some(outcome.unwrap_or_else(|panic| CallbackResult::Error(message(panic.as_ref()))))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

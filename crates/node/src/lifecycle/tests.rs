@@ -19,35 +19,35 @@ const DESIGN: [(&str, u8, &str, &str, &str); 7] = [
 
 /// Returns the given results in order, then success.
 #[derive(Default)]
-struct Scripted {
-    outcomes: VecDeque<Transitioned>,
+struct ScriptedNode {
+    outcomes: VecDeque<CallbackResult>,
     calls: Arc<Mutex<Vec<&'static str>>>,
 }
 
-impl Scripted {
-    fn call(&mut self, name: &'static str) -> Transitioned {
+impl ScriptedNode {
+    fn call(&mut self, name: &'static str) -> CallbackResult {
         self.calls.lock().unwrap().push(name);
-        self.outcomes.pop_front().unwrap_or(Transitioned::Success)
+        self.outcomes.pop_front().unwrap_or(CallbackResult::Success)
     }
 }
 
-impl Managed for Scripted {
-    fn configure(&mut self) -> Transitioned {
+impl Managed for ScriptedNode {
+    fn configure(&mut self) -> CallbackResult {
         self.call("configuring")
     }
-    fn activate(&mut self) -> Transitioned {
+    fn activate(&mut self) -> CallbackResult {
         self.call("activating")
     }
-    fn deactivate(&mut self) -> Transitioned {
+    fn deactivate(&mut self) -> CallbackResult {
         self.call("deactivating")
     }
-    fn cleanup(&mut self) -> Transitioned {
+    fn cleanup(&mut self) -> CallbackResult {
         self.call("cleaningup")
     }
-    fn shutdown(&mut self) -> Transitioned {
+    fn shutdown(&mut self) -> CallbackResult {
         self.call("shuttingdown")
     }
-    fn on_error(&mut self) -> Transitioned {
+    fn on_error(&mut self) -> CallbackResult {
         self.call("errorprocessing")
     }
 }
@@ -57,10 +57,10 @@ type Steps = Arc<Mutex<Vec<(u8, &'static str, &'static str)>>>;
 /// A lifecycle whose callbacks give `outcomes`, with what they are called for and the steps that it
 /// reports.
 fn scripted(
-    outcomes: impl Into<VecDeque<Transitioned>>,
+    outcomes: impl Into<VecDeque<CallbackResult>>,
 ) -> (Lifecycle, Arc<Mutex<Vec<&'static str>>>, Steps) {
     let calls = Arc::default();
-    let lifecycle = Lifecycle::new(Scripted {
+    let lifecycle = Lifecycle::new(ScriptedNode {
         outcomes: outcomes.into(),
         calls: Arc::clone(&calls),
     });
@@ -164,8 +164,8 @@ const RESULTS: [(u8, &str, u8); 7] = [
 /// Asks for a transition whose callback gives `outcome`, and its error handler `on_error`.
 fn attempt(
     id: u8,
-    outcome: Transitioned,
-    on_error: Transitioned,
+    outcome: CallbackResult,
+    on_error: CallbackResult,
 ) -> (Result<(), ChangeError>, Lifecycle, Vec<(u8, &'static str)>) {
     let (start, ..) = DESIGN.iter().find(|d| d.1 == id).unwrap();
     let before = match *start {
@@ -173,7 +173,7 @@ fn attempt(
         "inactive" => 1,
         _ => 0,
     };
-    let mut outcomes = vec![Transitioned::Success; before];
+    let mut outcomes = vec![CallbackResult::Success; before];
     outcomes.extend([outcome, on_error]);
     let (lifecycle, _, steps) = scripted(outcomes);
     bring_to(&lifecycle, start);
@@ -187,8 +187,8 @@ fn attempt(
 fn a_failure_goes_back() {
     for (id, back, success) in RESULTS {
         let (_, _, _, through, _) = DESIGN.iter().find(|d| d.1 == id).unwrap();
-        let failure = Transitioned::Failure("no such file".to_owned());
-        let (changed, lifecycle, steps) = attempt(id, failure, Transitioned::Success);
+        let failure = CallbackResult::Failure("no such file".to_owned());
+        let (changed, lifecycle, steps) = attempt(id, failure, CallbackResult::Success);
         assert!(
             matches!(&changed, Err(ChangeError::Failed { transition, reason, state })
                 if transition.id == id && reason == "no such file" && state.label() == back),
@@ -202,17 +202,17 @@ fn a_failure_goes_back() {
 
 #[test]
 fn an_error_is_processed() {
-    let error = Transitioned::Error("out of memory".to_owned());
+    let error = CallbackResult::Error("out of memory".to_owned());
     let outcomes = [
-        (Transitioned::Success, 60, "unconfigured", "out of memory"),
+        (CallbackResult::Success, 60, "unconfigured", "out of memory"),
         (
-            Transitioned::Failure("again".to_owned()),
+            CallbackResult::Failure("again".to_owned()),
             61,
             "finalized",
             "out of memory; then the error handling failed: again",
         ),
         (
-            Transitioned::Error("again".to_owned()),
+            CallbackResult::Error("again".to_owned()),
             62,
             "finalized",
             "out of memory; then the error handling failed: again",
@@ -242,24 +242,24 @@ fn an_error_is_processed() {
 struct SlowThenBroken(mpsc::Receiver<()>);
 
 impl Managed for SlowThenBroken {
-    fn configure(&mut self) -> Transitioned {
+    fn configure(&mut self) -> CallbackResult {
         self.0.recv_timeout(Duration::from_secs(10)).unwrap();
         panic!("the library aborted");
     }
-    fn activate(&mut self) -> Transitioned {
-        Transitioned::Success
+    fn activate(&mut self) -> CallbackResult {
+        CallbackResult::Success
     }
-    fn deactivate(&mut self) -> Transitioned {
-        Transitioned::Success
+    fn deactivate(&mut self) -> CallbackResult {
+        CallbackResult::Success
     }
-    fn cleanup(&mut self) -> Transitioned {
-        Transitioned::Success
+    fn cleanup(&mut self) -> CallbackResult {
+        CallbackResult::Success
     }
-    fn shutdown(&mut self) -> Transitioned {
-        Transitioned::Success
+    fn shutdown(&mut self) -> CallbackResult {
+        CallbackResult::Success
     }
-    fn on_error(&mut self) -> Transitioned {
-        Transitioned::Success
+    fn on_error(&mut self) -> CallbackResult {
+        CallbackResult::Success
     }
 }
 

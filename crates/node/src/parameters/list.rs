@@ -5,7 +5,7 @@ const DEPTH_RECURSIVE: u64 = 0;
 
 /// The selected names.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Listed {
+pub struct ListedNames {
     pub names: Vec<String>,
     /// The part before the last dot of each name, without duplicates.
     pub prefixes: Vec<String>,
@@ -17,14 +17,14 @@ pub(super) fn choose<'a>(
     names: impl Iterator<Item = &'a str>,
     prefixes: &[String],
     depth: u64,
-) -> Listed {
+) -> ListedNames {
     let near = |name: &str| depth == DEPTH_RECURSIVE || (name.matches('.').count() as u64) < depth;
     let under = |name: &str, prefix: &str| match name.strip_prefix(prefix) {
         Some("") => true,
         Some(rest) => rest.strip_prefix('.').is_some_and(near),
         None => false,
     };
-    let mut listed = Listed::default();
+    let mut listed = ListedNames::default();
     for name in names {
         let wanted = if prefixes.is_empty() {
             near(name)

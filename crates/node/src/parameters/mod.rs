@@ -7,7 +7,7 @@ mod value;
 
 use serde_json::Value;
 
-pub use list::Listed;
+pub use list::ListedNames;
 use shuffledet_detector::config::raw::LogLevel;
 use shuffledet_detector::config::{Config, ConfigError};
 use shuffledet_detector::config::{schema, schema::Definition};
@@ -34,17 +34,17 @@ pub struct ParameterSet {
 }
 
 /// Parameters by their names.
-pub type Named = Vec<(String, ParameterValue)>;
+pub type NamedValues = Vec<(String, ParameterValue)>;
 
 /// The result of a change, as in `rcl_interfaces/msg/ParameterEvent`. A name is in one list at
 /// most.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
-    pub new: Named,
+    pub new: NamedValues,
     /// Includes parameters that were set to their previous value.
-    pub changed: Named,
+    pub changed: NamedValues,
     /// Contains the previous values.
-    pub deleted: Named,
+    pub deleted: NamedValues,
 }
 
 impl ParameterSet {
@@ -97,7 +97,7 @@ impl ParameterSet {
 
     /// Returns the declared names that a `rcl_interfaces/srv/ListParameters` request selects; see
     /// [`list::choose`].
-    pub fn list(&self, prefixes: &[String], depth: u64) -> Listed {
+    pub fn list(&self, prefixes: &[String], depth: u64) -> ListedNames {
         let names = self.declared().map(|(definition, _)| &*definition.name);
         list::choose(names, prefixes, depth)
     }

@@ -253,7 +253,7 @@ fn fitting() -> impl Strategy<Value = (String, ParameterValue)> {
     })
 }
 
-fn all(set: &ParameterSet) -> Named {
+fn all(set: &ParameterSet) -> NamedValues {
     set.declared()
         .map(|(definition, value)| (definition.name.clone(), value.clone()))
         .collect()

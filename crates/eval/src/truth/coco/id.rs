@@ -21,7 +21,7 @@ pub(super) enum Id {
 
 impl Id {
     /// `None` for what is no id: nothing, a list, an object, a number that is not finite.
-    pub fn of(value: &Loose) -> Option<Self> {
+    pub fn from_value(value: &Loose) -> Option<Self> {
         let (floor, fraction) = match value {
             Loose::Text(text) => return Some(Id::Text(text.clone())),
             Loose::Bool(set) => (i128::from(*set), 0.0),
@@ -102,23 +102,23 @@ mod tests {
     }
 
     fn float(number: f64) -> Option<Id> {
-        Id::of(&Loose::Float(number))
+        Id::from_value(&Loose::Float(number))
     }
 
     fn whole(number: i128) -> Option<Id> {
-        Id::of(&Loose::Whole(number))
+        Id::from_value(&Loose::Whole(number))
     }
 
     #[test]
     fn ids_are_the_same_as_in_python() {
         assert_eq!(whole(1), float(1.0));
-        assert_eq!(whole(1), Id::of(&Loose::Bool(true)));
+        assert_eq!(whole(1), Id::from_value(&Loose::Bool(true)));
         assert_eq!(whole(0), float(-0.0));
         assert_ne!(whole(1), Some(text("1")));
         assert_ne!(float(1.5), whole(1));
         assert_ne!(float(-0.5), float(0.5));
         for nothing in [Loose::Null, Loose::Float(f64::NAN), Loose::List(vec![])] {
-            assert_eq!(Id::of(&nothing), None);
+            assert_eq!(Id::from_value(&nothing), None);
         }
         let mut ids = [
             text("9"),

@@ -14,7 +14,7 @@ use std::path::Path;
 use self::id::{Id, numbered, renamed};
 use self::json::{Entry, Loose, RawCoco};
 use super::checks::checked;
-use super::{AnnotatedIds, Seen, Truth, TruthError, TruthImage};
+use super::{AnnotatedIds, ReadCounts, Truth, TruthError, TruthImage};
 use crate::problems::{Problem, Problems};
 use crate::{Category, ImageSource, Object};
 use shuffledet_core::text;
@@ -80,9 +80,9 @@ pub fn parse(file: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> 
             .objects
             .extend(checked(object, size, place, &mut problems));
     }
-    let seen = Seen {
+    let seen = ReadCounts {
         annotations: raw.annotations.len() as u64,
-        ..Seen::default()
+        ..ReadCounts::default()
     };
     let truth = Truth {
         categories,
@@ -92,7 +92,7 @@ pub fn parse(file: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> 
             categories: renamed(&category_numbers),
         },
     };
-    truth.of_something(path, seen, problems)
+    truth.checked_for_objects(path, seen, problems)
 }
 
 /// The entry, where it is an object.
@@ -106,7 +106,7 @@ fn entry_of(entry: &Loose) -> Result<&Entry, String> {
 /// What an entry is called: by its id, or by its position where it has none.
 fn title(entry: &Loose, index: usize) -> String {
     let id = match entry {
-        Loose::Object(entry) => entry.get("id").and_then(Id::of),
+        Loose::Object(entry) => entry.get("id").and_then(Id::from_value),
         _ => None,
     };
     id.map_or_else(|| format!("number {}", index + 1), |id| id.to_string())
@@ -115,7 +115,8 @@ fn title(entry: &Loose, index: usize) -> String {
 /// The value under `key` as an id.
 fn id_of(entry: &Entry, key: &str) -> Result<Id, String> {
     let value = entry.get(key).ok_or_else(|| format!("has no {key}"))?;
-    Id::of(value).ok_or_else(|| format!("{key}: expected a number or a text, found {value}"))
+    Id::from_value(value)
+        .ok_or_else(|| format!("{key}: expected a number or a text, found {value}"))
 }
 
 /// The images, in the order of their ids, and their numbers by id.
@@ -224,7 +225,7 @@ impl Annotation {
             number.ok_or_else(|| format!("area: expected a number, found {area}"))
         });
         let crowd = entry.given("iscrowd");
-        let excused = crowd.map_or(Ok(Excused::default()), Excused::new)?;
+        let excused = crowd.map_or(Ok(CrowdFlags::default()), CrowdFlags::new)?;
         let own_number = id.as_ref().and_then(Id::whole);
         Ok(Self {
             object: Object {
@@ -265,13 +266,13 @@ fn bbox(value: Option<&Loose>) -> Result<[f64; 4], String> {
 
 /// What `iscrowd` makes of an object.
 #[derive(Default)]
-struct Excused {
+struct CrowdFlags {
     is_crowd: bool,
     /// Beyond that: an object that need not be found, though it is no crowd.
     is_ignored: bool,
 }
 
-impl Excused {
+impl CrowdFlags {
     /// As pycocotools has it: what is true to Python is ignored, and of that a crowd what Python's `int` makes other
     /// than 0 of. So "0", which is a text that is not empty, is ignored.
     fn new(value: &Loose) -> Result<Self, String> {

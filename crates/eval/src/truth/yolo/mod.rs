@@ -14,8 +14,8 @@ use self::names::{Classes, NAMES_FILE};
 pub(super) use self::row::class;
 use self::row::row;
 use super::checks::checked;
-use super::label_files::Labelled;
-use super::{ImageFiles, Seen, Truth, TruthError, TruthImage, label_files};
+use super::label_files::LabelledFile;
+use super::{ImageFiles, ReadCounts, Truth, TruthError, TruthImage, label_files};
 use crate::class_map::{ClassMap, numbered};
 use crate::problems::{Problem, Problems};
 use crate::{ImageSource, Object};
@@ -27,12 +27,12 @@ pub fn read(
     images: ImageFiles<'_>,
     map: &ClassMap,
 ) -> Result<(Truth, Problems), TruthError> {
-    let classes = Classes::of(folder, map)?;
+    let classes = Classes::read(folder, map)?;
     let names = classes.categories.values().filter_map(Option::as_deref);
     let categories = numbered(names);
     let id_of = |name: &String| categories.iter().find(|c| c.name == *name).map(|c| c.id);
     let mut problems = Problems::default();
-    let (mut truth_images, mut next_id, mut seen) = (Vec::new(), 0, Seen::default());
+    let (mut truth_images, mut next_id, mut seen) = (Vec::new(), 0, ReadCounts::default());
     let labelled = label_files::read(folder, images, &mut problems)?;
     if !classes.states_key_points {
         refuse_key_points(folder, &labelled)?;
@@ -86,17 +86,20 @@ pub fn read(
         images: truth_images,
         ..Truth::default()
     };
-    truth.of_something(folder, seen, problems)
+    truth.checked_for_objects(folder, seen, problems)
 }
 
 /// Fails if the rows that look like polygons have key points.
-fn refuse_key_points(folder: &Path, images: &[Labelled]) -> Result<(), TruthError> {
-    let rows = images.iter().flat_map(Labelled::lines).filter_map(|line| {
-        let numbers = line.fields.iter().skip(1).map(|field| field.parse().ok());
-        let numbers: Vec<f64> = numbers.collect::<Option<_>>()?;
-        // others are boxes, or refused one by one
-        (numbers.len() >= 6 && numbers.len().is_multiple_of(2)).then_some(numbers)
-    });
+fn refuse_key_points(folder: &Path, images: &[LabelledFile]) -> Result<(), TruthError> {
+    let rows = images
+        .iter()
+        .flat_map(LabelledFile::lines)
+        .filter_map(|line| {
+            let numbers = line.fields.iter().skip(1).map(|field| field.parse().ok());
+            let numbers: Vec<f64> = numbers.collect::<Option<_>>()?;
+            // others are boxes, or refused one by one
+            (numbers.len() >= 6 && numbers.len().is_multiple_of(2)).then_some(numbers)
+        });
     let rows: Vec<Vec<f64>> = rows.collect();
     match key_points::recognise(rows.iter().map(Vec::as_slice)) {
         None => Ok(()),

@@ -26,8 +26,8 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// Those of the labels in `folder`. The class map's names of numbers win over those of the files.
-    pub fn of(folder: &Path, map: &ClassMap) -> Result<Self, TruthError> {
+    /// Reads those of the labels in `folder`. The class map's names of numbers win over those of the files.
+    pub fn read(folder: &Path, map: &ClassMap) -> Result<Self, TruthError> {
         let data = match above(folder, NAMES_FILE) {
             Some(file) => DataYaml::read(&file)?,
             None => DataYaml::default(),
@@ -224,7 +224,7 @@ mod tests {
         let read = |text: &str| {
             fs::write(&yaml, text).unwrap();
             let map = ClassMap::read(&yaml, &labels).unwrap();
-            Classes::of(folder.path(), &map).unwrap().categories
+            Classes::read(folder.path(), &map).unwrap().categories
         };
         let some = |name: &str| Some(name.to_owned());
         let found = read("truth: {0: car, 3: null}");
@@ -243,7 +243,7 @@ mod tests {
         let labels = folder.path().join("labels");
         fs::create_dir(&labels).unwrap();
         let names = || {
-            let classes = Classes::of(&labels, &ClassMap::default());
+            let classes = Classes::read(&labels, &ClassMap::default());
             classes.map(|classes| {
                 classes
                     .categories
