@@ -30,7 +30,8 @@ fn ends_in_order(test: &str, signal: &str) {
     node.signal(signal);
     let (status, after) = node.end(Duration::from_secs(10)).expect("it ends");
     assert_eq!(status.code(), Some(0), "{}", node.log());
-    assert!(after < Duration::from_secs(2), "after {after:?}");
+    // a frame takes half a second in an unoptimised build on a busy machine
+    assert!(after < Duration::from_secs(3), "after {after:?}");
     peer.ask(json!({"do": "stop", "name": "camera"}));
     peer.ask(json!({"do": "await_node", "gone": true, "timeout": 28}));
 

@@ -336,7 +336,7 @@ fn a_data_set_that_yields_nothing_says_why() {
     };
     assert!(told(&[]).contains("found nothing"));
     fs::write(labels.join("other.txt"), "0 0.5 0.5 0.1 0.1\n").unwrap();
-    assert!(told(&[]).contains("none of which has the name of an image"));
+    assert!(told(&[]).contains("but none has the name of an image"));
     fs::write(labels.join("coco_000000000072.txt"), "0 0.5 0.5 0.1 0.1\n").unwrap();
     fs::write(
         made.path().join("data.yaml"),
