@@ -12,7 +12,7 @@ use serde_json::json;
 use shuffledet_core::{Labels, file_sha256, sha256};
 
 use self::source::AnnotationsRead;
-pub use self::source::{AnnotationSource, ImageFolder, ImageLocation};
+pub use self::source::{AnnotationSource, ImageFolder, ImageList, ImageLocation};
 use crate::subject::{DatasetDescription, EvaluationSettings};
 use crate::truth::{Truth, TruthError};
 use crate::{ClassMap, Problems, regions};

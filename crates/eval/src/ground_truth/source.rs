@@ -34,13 +34,16 @@ pub enum ImageLocation<'a> {
     Recording,
 }
 
+/// The paths of images, or why a folder cannot be listed.
+pub type ImageList = Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>>;
+
 /// A folder of image files. The caller supplies what needs an image decoder.
 #[derive(Clone, Copy)]
 pub struct ImageFolder<'a> {
     pub path: &'a Path,
     /// Lists the images in the order in which they are evaluated. Only labels without a list of
     /// their own need it.
-    pub list: &'a dyn Fn(&Path) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>>,
+    pub list: &'a dyn Fn(&Path) -> ImageList,
     /// Returns width and height in pixels; `None` if the file is no image.
     pub size: &'a dyn Fn(&Path) -> Option<(u32, u32)>,
 }
