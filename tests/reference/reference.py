@@ -7,6 +7,7 @@ plainer, no care for speed. It prints one JSON document with the detections of s
     reference.py --model fastestdet_352.onnx --family fastestdet street.png > out.json
     reference.py --model nanodet_m_416.onnx --family nanodet --video clip.mp4 --frames 0,50,100 > out.json
     reference.py --model nanodet_m_416.onnx --family nanodet --tensors out.npz street.png > out.json
+    reference.py --model yolov8n.onnx --family yolov8 --size 640x640 street.png > out.json
 """
 
 import argparse
@@ -117,7 +118,143 @@ class NanoDet:
                 yield class_id, score, (cx - left, cy - top, cx + right, cy + bottom)
 
 
-FAMILIES = {"fastestdet": FastestDet(), "nanodet": NanoDet()}
+class NanoDetPlus(NanoDet):
+    """Stretched to 416x416, colours as of NanoDet. One output [1, n, 80 + 32]: the cells of strides 8, 16, 32, 64, each
+    with its class scores and then its distances. A cell's centre is its corner."""
+
+    score_threshold = 0.35
+    strides = (8, 16, 32, 64)
+
+    def prepare(self, image):
+        resized = cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        tensor = (resized.astype(np.float32) - self.mean) / self.std
+        sx, sy = image.shape[1] / self.size, image.shape[0] / self.size
+        return tensor.transpose(2, 0, 1)[None], lambda x, y: (x * sx, y * sy)
+
+    def candidates(self, outputs, threshold):
+        cells = iter(outputs[0][0].astype(np.float64))
+        for stride in self.strides:
+            side = -(-self.size // stride)
+            for y, x in np.ndindex(side, side):
+                cell = next(cells)
+                scores, logits = cell[:-32], cell[-32:].reshape(4, 8)
+                if scores.max() <= threshold:
+                    continue
+                weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+                left, top, right, bottom = stride * (weights * np.arange(8)).sum(axis=1) / weights.sum(axis=1)
+                cx, cy = x * stride, y * stride
+                yield int(scores.argmax()), scores.max(), (cx - left, cy - top, cx + right, cy + bottom)
+        assert next(cells, None) is None
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.asarray(x, np.float64)))
+
+
+def softmax(x):
+    weights = np.exp(np.asarray(x, np.float64) - np.max(x))
+    return weights / weights.sum()
+
+
+class YoloFastestV2(FastestDet):
+    """Stretched to 352x352, BGR, x/255. For strides 16 and 32: boxes [1, 3 * 4, r, c] of three anchors in YOLOv5's
+    form, objectness [1, 3, r, c], classes [1, 80, r, c], which the three anchors share."""
+
+    score_threshold, nms_iou = 0.3, 0.4
+    anchors = np.array([
+        [[12.64, 19.39], [37.88, 51.48], [55.71, 138.31]],
+        [[126.91, 78.23], [131.57, 214.55], [279.92, 258.87]],
+    ])  # fmt: skip
+
+    def candidates(self, outputs, threshold):
+        for stride, anchors, maps in zip((16, 32), self.anchors, (outputs[:3], outputs[3:])):
+            boxes, objectness, classes = (m[0] for m in maps)
+            for row, column in np.ndindex(*objectness.shape[1:]):
+                probabilities = softmax(classes[:, row, column])
+                for index, anchor in enumerate(anchors):
+                    score = sigmoid(objectness[index, row, column]) * probabilities.max()
+                    if score <= threshold:
+                        continue
+                    tx, ty, tw, th = sigmoid(boxes[4 * index : 4 * index + 4, row, column])
+                    cx, cy = (2 * tx - 0.5 + column) * stride, (2 * ty - 0.5 + row) * stride
+                    w, h = (2 * np.array([tw, th])) ** 2 * anchor
+                    box = cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
+                    yield int(probabilities.argmax()), score, np.array(box) / self.size
+
+
+class Boxes:
+    """One output of boxes and their features. `layout` has the keys of `boxes` in a model's description. The input is
+    RGB, letterboxed with 114 (side and offset as of NanoDet), x/255."""
+
+    score_threshold, nms_iou = 0.25, 0.45
+    clip_before_nms = False
+    activations = {"none": lambda x: x, "sigmoid": sigmoid, "softmax": softmax}
+
+    def __init__(self, layout, size):
+        self.layout, self.size = layout, size
+
+    def prepare(self, image):
+        height, width = image.shape[:2]
+        scale = min(self.size[0] / width, self.size[1] / height)
+        # a quotient that should be whole may be less by a rounding error
+        new_width, new_height = (max(1, int(side * scale + 1e-6)) for side in (width, height))
+        left, top = (self.size[0] - new_width) // 2, (self.size[1] - new_height) // 2
+        canvas = np.full((self.size[1], self.size[0], 3), 114, np.uint8)
+        canvas[top : top + new_height, left : left + new_width] = cv2.resize(
+            image, (new_width, new_height), interpolation=cv2.INTER_LINEAR
+        )
+        tensor = canvas[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+
+        def undo(x, y):
+            return (x - left) * width / new_width, (y - top) * height / new_height
+
+        return tensor, undo
+
+    def candidates(self, outputs, threshold):
+        layout = self.layout
+        rows = outputs[0].reshape(outputs[0].shape[-2:]).astype(np.float64)
+        if layout["axes"] == ["features", "boxes"]:
+            rows = rows.T
+        for row in rows:
+            scores = self.activations[layout["class_activation"]](row[layout["classes_at"] :])
+            if "objectness_at" in layout:
+                scores = scores * self.activations[layout["objectness_activation"]](row[layout["objectness_at"]])
+            if scores.max() <= threshold:
+                continue
+            a, b, c, d = row[:4] * (np.tile(self.size, 2) if layout["unit"] == "shares" else 1)
+            box = {
+                "cxcywh": (a - c / 2, b - d / 2, a + c / 2, b + d / 2),
+                "xyxy": (a, b, c, d),
+                "xywh": (a, b, a + c, b + d),
+            }[layout["form"]]
+            yield int(scores.argmax()), scores.max(), box
+
+
+YOLOV5 = {
+    "axes": ["boxes", "features"],
+    "form": "cxcywh",
+    "unit": "pixels",
+    "objectness_at": 4,
+    "objectness_activation": "none",
+    "classes_at": 5,
+    "class_activation": "none",
+}
+YOLOV8 = {
+    "axes": ["features", "boxes"],
+    "form": "cxcywh",
+    "unit": "pixels",
+    "classes_at": 4,
+    "class_activation": "none",
+}
+
+FAMILIES = {
+    "fastestdet": lambda size: FastestDet(),
+    "nanodet": lambda size: NanoDet(),
+    "nanodet_plus": lambda size: NanoDetPlus(),
+    "yolo_fastestv2": lambda size: YoloFastestV2(),
+    "yolov5": lambda size: Boxes(YOLOV5, size),
+    "yolov8": lambda size: Boxes(YOLOV8, size),
+}
 
 
 def iou(a, b):
@@ -145,7 +282,7 @@ class Detector:
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
-        self.family = FAMILIES[family]
+        self.family = family
         self.score_threshold = self.family.score_threshold if score_threshold is None else score_threshold
         self.nms_iou = self.family.nms_iou if nms_iou is None else nms_iou
 
@@ -155,7 +292,8 @@ class Detector:
         return tensor, self.session.run(None, {self.input: tensor}), undo
 
     def detect(self, image):
-        """Detections of a BGR image, best first; boxes are x1, y1, x2, y2 in its pixels, clipped to it."""
+        """Detections of a BGR image, best first; boxes are x1, y1, x2, y2 in its pixels, clipped to it. Those outside
+        are left out."""
         height, width = image.shape[:2]
         _, outputs, undo = self.tensors(image)
 
@@ -172,11 +310,12 @@ class Detector:
         return [
             {
                 "class_id": class_id,
-                "label": LABELS[class_id],
+                "label": LABELS[class_id] if class_id < len(LABELS) else f"class_{class_id}",
                 "score": round(float(score), 6),
                 "box": [round(float(v), 3) for v in box],
             }
             for class_id, score, box in map(clip, suppress(candidates, self.nms_iou))
+            if box[0] < box[2] and box[1] < box[3]
         ]
 
 
@@ -212,6 +351,7 @@ def main():
     parser.add_argument("--family", required=True, choices=FAMILIES)
     parser.add_argument("--video", type=pathlib.Path)
     parser.add_argument("--frames", help="frame indices of the video, separated by commas")
+    parser.add_argument("--size", default="640x640", help="input of yolov5 and yolov8, WIDTHxHEIGHT (default: %(default)s)")
     parser.add_argument("--score-threshold", type=float, help="keep scores above it (default: the family's)")
     parser.add_argument("--nms-iou", type=float, help="suppress above it (default: the family's)")
     parser.add_argument("--tensors", type=pathlib.Path, help="write the first image's input and raw outputs as .npz")
@@ -220,7 +360,8 @@ def main():
     if bool(args.video) == bool(args.images) or bool(args.video) != bool(args.frames):
         parser.error("give either images or --video with --frames")
 
-    detector = Detector(args.model, args.family, args.score_threshold, args.nms_iou)
+    size = tuple(map(int, args.size.split("x")))
+    detector = Detector(args.model, FAMILIES[args.family](size), args.score_threshold, args.nms_iou)
     document = {
         "model": args.model.stem,
         "model_sha256": sha256(args.model.read_bytes()),
