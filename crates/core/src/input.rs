@@ -39,8 +39,10 @@ pub struct InputSpec {
     pub height: u32,
     pub colour: ColourOrder,
     pub resize: ResizeMode,
-    /// Subtracted from each pixel value (0 to 255), in the order of `colour`. Padding is 0 before
-    /// the subtraction.
+    /// The pixel value of padding, before the subtraction of `mean`.
+    #[serde(default)]
+    pub padding: u8,
+    /// Subtracted from each pixel value (0 to 255), in the order of `colour`.
     pub mean: [f32; 3],
     /// Divides the difference, in the order of `colour`.
     pub std: [f32; 3],

@@ -63,7 +63,7 @@ impl TensorBuilder {
         let mut planes = planes(&mut self.tensor, &self.spec, self.levels);
         if self.placed.map(place) != Some(place(letterbox)) {
             for (plane, values) in planes.of.iter_mut().zip(&self.table) {
-                plane.fill(values[0]);
+                plane.fill(values[usize::from(self.spec.padding)]);
             }
         }
         self.placed = Some(letterbox);
@@ -133,6 +133,7 @@ mod tests {
             height: 8,
             colour,
             resize,
+            padding: 0,
             mean,
             std,
         }
@@ -163,6 +164,22 @@ mod tests {
         builder.fill(&tall).unwrap();
         builder.fill(&wide).unwrap();
         assert_eq!(builder.tensor(), first);
+    }
+
+    #[test]
+    fn padding_has_the_level_of_the_description() {
+        let pixels: Vec<u8> = [255u8; 3].repeat(64);
+        let spec = InputSpec {
+            padding: 114,
+            ..spec(ResizeMode::Letterbox, ColourOrder::Rgb)
+        };
+        let mut builder = TensorBuilder::new(spec);
+        let wide = BgrView::new(16, 4, 48, &pixels).unwrap();
+        builder.fill(&wide).unwrap();
+        let planes = builder.tensor().chunks_exact(64);
+        let first: Vec<f32> = planes.map(|plane| plane[0]).collect();
+        // as an image of that level, rounded once
+        assert_eq!(first, [52.0, 23.5, 16.800_001]);
     }
 
     fn noise(width: u32, height: u32, step: usize) -> Vec<u8> {

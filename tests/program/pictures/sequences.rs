@@ -43,6 +43,7 @@ impl Kept {
             height: 24,
             colour: ColourOrder::Rgb,
             resize: ResizeMode::Letterbox,
+            padding: 0,
             mean: [10.0, 20.0, 30.0],
             std: [2.0, 4.0, 5.0],
         };
