@@ -15,6 +15,10 @@ use shuffledet_core::locations;
 use shuffledet_core::{BBox, Detection};
 use shuffledet_image::{BgrView, ImageDecoder};
 
+/// The description of the shared NanoDet-Plus-m.
+pub const NANODET_PLUS: &str = "family: nanodet_plus\nlabels: coco\nscore_threshold: 0.35\nnms_iou_threshold: 0.6\n\
+    input: {width: 416, height: 416, colour: bgr, resize: stretch, mean: [103.53, 116.28, 123.675], std: [57.375, 57.12, 58.395]}\n";
+
 /// How close is close enough.
 #[derive(Clone, Copy, Deserialize)]
 struct Tolerance {
@@ -48,7 +52,7 @@ struct GoldenImage {
 }
 
 #[derive(Deserialize)]
-struct GoldenDetection {
+pub struct GoldenDetection {
     class_id: usize,
     score: f32,
     /// Corners in pixels of the image.
@@ -88,7 +92,7 @@ fn find_all(
     unmatched
 }
 
-fn compare(image: &str, ours: &[Detection], golden: &[GoldenDetection], threshold: f32) {
+pub fn compare(image: &str, ours: &[Detection], golden: &[GoldenDetection], threshold: f32) {
     let mut unmatched = find_all(image, ours, golden, threshold, EXACT);
     unmatched.retain(|d| d.score > threshold + EXACT.score);
     assert!(
@@ -97,11 +101,12 @@ fn compare(image: &str, ours: &[Detection], golden: &[GoldenDetection], threshol
     );
 }
 
-fn goldens_hold(test: &str, model: &str) {
+/// Compares `model`, which is `golden` or another file of the same network.
+fn goldens_hold(test: &str, golden: &str, model: &str) {
     let Some(assets) = support::asset(test, "") else {
         return;
     };
-    let text = fs::read_to_string(assets.join(format!("golden/{model}.json"))).unwrap();
+    let text = fs::read_to_string(assets.join(format!("golden/{golden}.json"))).unwrap();
     let golden: Golden = serde_json::from_str(&text).unwrap();
     let mut detector = detector(model, Some(golden.conf_threshold), Some(golden.nms_iou));
     let mut decoder = ImageDecoder::new();
@@ -116,12 +121,41 @@ fn goldens_hold(test: &str, model: &str) {
 
 #[test]
 fn fastestdet_matches_the_reference() {
-    goldens_hold("fastestdet_matches_the_reference", "fastestdet_352");
+    let model = "fastestdet_352";
+    goldens_hold("fastestdet_matches_the_reference", model, model);
 }
 
 #[test]
 fn nanodet_matches_the_reference() {
-    goldens_hold("nanodet_matches_the_reference", "nanodet_m_416");
+    let model = "nanodet_m_416";
+    goldens_hold("nanodet_matches_the_reference", model, model);
+}
+
+/// Compares a model of the shared assets that is described by `yaml`.
+fn described_goldens_hold(test: &str, model: &str, yaml: &str) {
+    let Some(onnx) = support::asset(test, &format!("models/{model}.onnx")) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.onnx");
+    fs::copy(onnx, &copy).unwrap();
+    fs::write(copy.with_extension("yaml"), yaml).unwrap();
+    goldens_hold(test, model, copy.to_str().unwrap());
+}
+
+#[test]
+fn nanodet_plus_matches_the_reference() {
+    let test = "nanodet_plus_matches_the_reference";
+    described_goldens_hold(test, "nanodet_plus_m_416", NANODET_PLUS);
+}
+
+#[test]
+fn yolo_fastestv2_matches_the_reference() {
+    let yaml = "family: yolo_fastestv2\nlabels: coco\nscore_threshold: 0.3\nnms_iou_threshold: 0.4\n\
+        anchors: [[12.64, 19.39], [37.88, 51.48], [55.71, 138.31], [126.91, 78.23], [131.57, 214.55], [279.92, 258.87]]\n\
+        input: {width: 352, height: 352, colour: bgr, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n";
+    let test = "yolo_fastestv2_matches_the_reference";
+    described_goldens_hold(test, "yolo_fastestv2_352", yaml);
 }
 
 /// Writes each array of an `.npz` as plain little-endian f32, in a file of its name, and prints the names in order.

@@ -3,6 +3,7 @@
 mod bag;
 mod coco_figures;
 mod encodings;
+mod families;
 mod golden;
 mod onnx;
 mod providers;

@@ -157,7 +157,8 @@ impl LoadedModel {
             provider_statuses: Arc::clone(&self.provider_statuses),
         };
         let (description, settings) = (&self.model.description, self.settings.clone());
-        let opened = opening.open(|shapes| OutputDecoder::for_model(description, shapes))?;
+        let size = (description.input.width, description.input.height);
+        let opened = opening.open(|shapes| OutputDecoder::for_model(description, size, shapes))?;
         Ok(Detector::with_session(opened, description, settings))
     }
 

@@ -168,7 +168,7 @@ pub fn open(
         },
         provider_statuses: Arc::clone(provider_statuses),
     };
-    opening.open(|shapes| OutputDecoder::for_model(&model(), shapes))
+    opening.open(|shapes| OutputDecoder::for_model(&model(), (352, 352), shapes))
 }
 
 /// A lenient session of its own.

@@ -99,7 +99,7 @@ pub fn detector(change: Change, providers: &[Provider], tuning: &SharedSettings)
         provider_statuses: Arc::default(),
     };
     let settings = tuning.get().detector.clone();
-    let opened = opening.open(|shapes| OutputDecoder::for_model(&model, shapes));
+    let opened = opening.open(|shapes| OutputDecoder::for_model(&model, (SIDE, SIDE), shapes));
     Detector::with_session(opened.unwrap(), &model, settings)
 }
 

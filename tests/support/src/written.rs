@@ -7,8 +7,7 @@ use std::time::Duration;
 use shuffledet_core::NodePlacement;
 use shuffledet_detector::detect::Detector;
 use shuffledet_detector::model::ModelDescription;
-use shuffledet_detector::model::OutputDecoder;
-use shuffledet_detector::model::decoder::Family;
+use shuffledet_detector::model::{Family, OutputDecoder};
 use shuffledet_detector::pipeline::{Annotate, SharedSettings, Worker};
 use shuffledet_infer::runner::{Signature, Tensors};
 use shuffledet_infer::{
@@ -28,10 +27,12 @@ impl Written {
     fn new(model: &ModelDescription, pause: Duration) -> Self {
         let shapes = match model.family {
             Family::FastestDet => vec![vec![1, 85, 22, 22]],
-            Family::NanoDet => [80, 32]
+            Family::NanoDetPlus { .. } => vec![vec![1, 3598, 112]],
+            Family::NanoDet { .. } => [80, 32]
                 .iter()
                 .flat_map(|&width| [2704, 676, 169].map(|anchors| vec![1, anchors, width]))
                 .collect(),
+            Family::YoloFastestV2 { .. } | Family::Boxes(_) => unreachable!("not shipped"),
         };
         let written = |shape: &Vec<i64>| {
             let count = shape.iter().product::<i64>() as usize;
@@ -95,10 +96,11 @@ pub fn worker(model: &ModelDescription, tuning: &Arc<SharedSettings>, pause: Dur
         backoff: Backoff::default(),
         provider_statuses: Arc::default(),
     };
+    let size = (model.input.width, model.input.height);
     let settings = tuning.get().detector.clone();
     let detector = Detector::with_session(
         opening
-            .open(|shapes| OutputDecoder::for_model(model, shapes))
+            .open(|shapes| OutputDecoder::for_model(model, size, shapes))
             .unwrap(),
         model,
         settings,

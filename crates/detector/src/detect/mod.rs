@@ -59,7 +59,8 @@ pub fn open(
         backoff: Backoff::default(),
         provider_statuses: Arc::default(),
     };
-    opening.open(|shapes| OutputDecoder::for_model(description, shapes))
+    let size = (description.input.width, description.input.height);
+    opening.open(|shapes| OutputDecoder::for_model(description, size, shapes))
 }
 
 /// Detects objects in one image at a time. The pipeline calls the four steps in order and times

@@ -2,6 +2,10 @@
 
 use shuffledet_core::Detection;
 
+/// The number of boxes of an image that are compared, as in YOLOv5: without a bound, a model that
+/// scores all its boxes high would take minutes.
+const MOST_COMPARED: usize = 30_000;
+
 /// Suppresses boxes with reusable buffers.
 #[derive(Debug, Default)]
 pub struct Suppressor {
@@ -12,13 +16,14 @@ pub struct Suppressor {
 impl Suppressor {
     /// Keeps the best box of each group of the same class that overlap by more than
     /// `iou_threshold`: at most `limit` boxes, the highest score first. Equal scores keep their
-    /// input order.
+    /// input order. Boxes after the best 30,000 are removed.
     pub fn suppress(&mut self, detections: &mut Vec<Detection>, iou_threshold: f32, limit: usize) {
         self.by_score.clear();
         self.by_score.extend(detections.drain(..).enumerate());
         // a stable sort would allocate memory for long lists
         self.by_score
             .sort_unstable_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
+        self.by_score.truncate(MOST_COMPARED);
         for (_, this) in &self.by_score {
             if detections.len() == limit {
                 break;
@@ -100,6 +105,23 @@ mod tests {
                 prop_assert!(kept.contains(d) != covered);
             }
         }
+    }
+
+    #[test]
+    fn so_many_boxes_that_comparing_them_takes_too_long_lose_the_worst() {
+        let (y1, y2) = (0.0, 1.0);
+        let bbox = |x1, x2| BBox { x1, y1, x2, y2 };
+        let detection = |score, bbox| Detection {
+            class_id: 0,
+            score,
+            bbox,
+        };
+        let mut boxes = vec![detection(0.9, bbox(0.0, 1.0)); MOST_COMPARED - 1];
+        boxes.push(detection(0.1, bbox(9.0, 10.0)));
+        boxes.push(detection(0.2, bbox(5.0, 6.0)));
+        suppress(&mut boxes, 0.5, 9);
+        let scores: Vec<_> = boxes.iter().map(|detection| detection.score).collect();
+        assert_eq!(scores, [0.9, 0.2]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::decoder::Family;
+use super::family::{Activation, Anchor, BoxLayout, Family, FamilyKeys, FamilyName, UnfitKey};
 use shuffledet_core::InputSpec;
 use shuffledet_core::labels::{Label, Labels, LabelsError};
 
@@ -41,7 +41,10 @@ pub struct RemoteFile {
 #[serde(deny_unknown_fields)]
 pub struct ModelEntry {
     pub name: String,
-    pub family: Family,
+    family: FamilyName,
+    class_activation: Option<Activation>,
+    anchors: Option<Vec<Anchor>>,
+    boxes: Option<BoxLayout>,
     pub file: RemoteFile,
     input: InputSpec,
     labels: LabelSource,
@@ -54,7 +57,11 @@ pub struct ModelEntry {
 #[serde(deny_unknown_fields)]
 struct Sidecar {
     name: Option<String>,
-    family: Family,
+    family: FamilyName,
+    /// See [`Family::new`].
+    class_activation: Option<Activation>,
+    anchors: Option<Vec<Anchor>>,
+    boxes: Option<BoxLayout>,
     /// The origin of the file, accepted so that a manifest entry can be copied unchanged.
     file: Option<RemoteFile>,
     input: InputSpec,
@@ -157,6 +164,9 @@ impl Manifest {
         let description = Sidecar {
             name: Some(entry.name.clone()),
             family: entry.family,
+            class_activation: entry.class_activation,
+            anchors: entry.anchors.clone(),
+            boxes: entry.boxes,
             file: Some(entry.file.clone()),
             input: entry.input.clone(),
             labels: entry.labels.clone(),
@@ -227,9 +237,19 @@ impl Manifest {
                 return Err(wrong(key, "a number from 0 to 1", threshold.to_string()));
             }
         }
+        let keys = FamilyKeys {
+            class_activation: raw.class_activation,
+            anchors: raw.anchors,
+            boxes: raw.boxes,
+        };
+        let unfit = |UnfitKey {
+                         key,
+                         expected,
+                         found,
+                     }| wrong(key, &expected, found);
         Ok(ModelDescription {
             name: raw.name.unwrap_or_else(|| name.to_owned()),
-            family: raw.family,
+            family: Family::new(raw.family, keys).map_err(unfit)?,
             sha256: raw.file.map(|file| file.sha256),
             input: raw.input,
             labels: self.labels(raw.labels, origin)?,
@@ -311,5 +331,86 @@ mod tests {
         assert!(message(&SIDECAR.replace("family", "famly")).contains("famly"));
         assert!(message(&SIDECAR.replace("[car, bus]", "[]")).contains("empty"));
         assert!(message(&SIDECAR.replace("[car, bus]", "{a: 1}")).contains("label set"));
+    }
+
+    #[test]
+    fn each_family_has_its_keys() {
+        let family = |keys: &str| describe(&SIDECAR.replace("family: nanodet\n", keys));
+        let of = |keys: &str| family(keys).unwrap().family;
+        let logits = of("family: nanodet_plus\nclass_activation: sigmoid\n");
+        let class_activation = Activation::Sigmoid;
+        assert_eq!(logits, Family::NanoDetPlus { class_activation });
+        let anchors = "anchors: [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]\n";
+        let Family::YoloFastestV2 { anchors } = of(&format!("family: yolo_fastestv2\n{anchors}"))
+        else {
+            panic!("another family")
+        };
+        assert_eq!((anchors[0][1], anchors[1][2]), ([3.0, 4.0], [11.0, 12.0]));
+        let preset = Family::Boxes(BoxLayout::YOLOV8);
+        assert_eq!(of("family: boxes\nboxes: yolov8\n"), preset);
+        let keys = "{axes: [features, boxes], form: cxcywh, unit: pixels, classes_at: 4, boxes_per_cell: 1}";
+        assert_eq!(of(&format!("family: boxes\nboxes: {keys}\n")), preset);
+        assert_eq!(
+            family("family: boxes\nboxes: yolov8\n")
+                .unwrap()
+                .input
+                .padding,
+            0
+        );
+    }
+
+    #[test]
+    fn mistakes_in_the_keys_of_a_family_are_named() {
+        let layout = "{axes: [boxes, features], form: xyxy, unit: pixels, classes_at: 4}";
+        let boxes = |from: &str, to: &str| {
+            assert!(layout.contains(from));
+            format!("family: boxes\nboxes: {}\n", layout.replace(from, to))
+        };
+        for (keys, expected) in [
+            ("family: yolo\n".to_owned(), "unknown variant `yolo`"),
+            (
+                "family: fastestdet\nclass_activation: none\n".to_owned(),
+                "class_activation: expected this key only with family nanodet or nanodet_plus (of a boxes model it is a \
+                 key under boxes), found family fastestdet",
+            ),
+            (
+                "family: nanodet\nanchors: []\n".to_owned(),
+                "anchors: expected this key only with family yolo_fastestv2, found family nanodet",
+            ),
+            (
+                "family: nanodet\nboxes: yolov5\n".to_owned(),
+                "boxes: expected this key only with family boxes, found family nanodet",
+            ),
+            ("family: nanodet\nclass_activation: softmax\n".to_owned(), "class_activation: unknown variant `softmax`"),
+            ("family: yolo_fastestv2\n".to_owned(), "anchors: expected six pairs"),
+            ("family: yolo_fastestv2\nanchors: [[1, 2]]\n".to_owned(), "found 1 pairs"),
+            ("family: yolo_fastestv2\nanchors: [[1, 2, 3]]\n".to_owned(), "anchors[0]: invalid length"),
+            (
+                "family: yolo_fastestv2\nanchors: [[1, 2], [3, 4], [5, 0], [7, 8], [9, 10], [11, 12]]\n".to_owned(),
+                "found [[1.0, 2.0]",
+            ),
+            ("family: boxes\n".to_owned(), "boxes: expected yolov5, yolov8, or the keys of a layout, found nothing"),
+            ("family: boxes\nboxes: yolov9\n".to_owned(), "boxes: invalid value: string \"yolov9\", expected yolov5, yolov8"),
+            ("family: boxes\nboxes: [4]\n".to_owned(), "boxes: invalid type: sequence, expected yolov5, yolov8"),
+            (boxes("form: xyxy", "form: yxyx"), "boxes.form: unknown variant `yxyx`, expected one of `cxcywh`"),
+            (boxes("form: xyxy", "from: xyxy"), "boxes: unknown field `from`"),
+            (boxes(", unit: pixels", ""), "missing field `unit`"),
+            (boxes("features]", "boxes]"), "boxes.axes: expected [boxes, features] or [features, boxes], found"),
+            (boxes("classes_at: 4", "classes_at: 3"), "boxes.classes_at: expected a feature after the four of the box"),
+            (boxes("classes_at: 4", "classes_at: 5, objectness_at: 5"), "boxes.objectness_at: expected a feature between"),
+            (boxes("classes_at: 4", "classes_at: 5, objectness_activation: sigmoid"), "found nothing"),
+            (boxes("classes_at: 4", "classes_at: 4, boxes_per_cell: 0"), "boxes.boxes_per_cell: expected 1 to 64"),
+        ] {
+            let yaml = SIDECAR.replace("family: nanodet\n", &keys);
+            let error = describe(&yaml).unwrap_err().to_string();
+            assert!(error.starts_with("a/mine.yaml: "), "{error}");
+            assert!(error.contains(expected), "{keys}{error}");
+        }
+        let padding = SIDECAR.replace("resize: letterbox", "resize: letterbox, padding: 256");
+        let error = describe(&padding).unwrap_err().to_string();
+        assert!(
+            error.contains("input.padding: invalid value: integer `256`, expected u8"),
+            "{error}"
+        );
     }
 }

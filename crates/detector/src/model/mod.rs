@@ -3,6 +3,7 @@
 pub mod class_ids;
 pub mod decoder;
 mod download;
+pub mod family;
 pub mod fetch;
 pub mod manifest;
 
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use class_ids::ClassIds;
-pub use decoder::{Family, OutputDecoder};
+pub use decoder::OutputDecoder;
+pub use family::Family;
 pub use manifest::{Manifest, ModelDescription};
 
 use manifest::ManifestError;

@@ -18,6 +18,22 @@ pub fn check_scores(scores: &[f32], output: usize, offset: usize) -> Result<(), 
     })
 }
 
+/// Does the same as [`check_scores`] for scores that are logits in some exports of the model.
+pub fn check_class_scores(scores: &[f32], output: usize, offset: usize) -> Result<(), BadOutput> {
+    const EXPECTED: &str = "a score in [0, 1] (for logits, write class_activation: sigmoid in the model's description)";
+    check(scores, output, offset, EXPECTED, |score| {
+        SCORES.contains(&score)
+    })
+}
+
+/// Does the same as [`check_class_scores`] for an objectness.
+pub fn check_objectness(values: &[f32], output: usize, offset: usize) -> Result<(), BadOutput> {
+    const EXPECTED: &str = "an objectness in [0, 1] (for logits, write objectness_activation: sigmoid in the model's description)";
+    check(values, output, offset, EXPECTED, |value| {
+        SCORES.contains(&value)
+    })
+}
+
 /// Fails unless each of `values` is finite.
 pub fn check_finite(values: &[f32], output: usize, offset: usize) -> Result<(), BadOutput> {
     check(values, output, offset, "a finite number", f32::is_finite)

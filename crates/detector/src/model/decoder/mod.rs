@@ -1,104 +1,92 @@
 //! Decodes a detector's raw outputs into scored boxes in pixels of its input.
 
+mod activation;
+mod boxes;
 mod checks;
+mod distances;
 mod fastestdet;
 mod nanodet;
-
-use serde::{Deserialize, Serialize};
+mod nanodet_plus;
+mod outputs;
+mod yolo_fastestv2;
 
 use super::ModelDescription;
+use super::family::Family;
+use boxes::Boxes;
 use fastestdet::FastestDet;
 use nanodet::NanoDet;
+use nanodet_plus::NanoDetPlus;
 use shuffledet_core::Detection;
 use shuffledet_infer::{BadOutput, ShapeMismatch};
-
-/// The encoding of boxes in output tensors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// FastestDet: one grid of stride 16, with objectness separate from classes.
-    FastestDet,
-    /// NanoDet: strides 8, 16 and 32, sides as distributions over 8 distances.
-    NanoDet,
-}
+use yolo_fastestv2::YoloFastestV2;
 
 /// Decodes the outputs of one model.
 #[derive(Debug)]
 pub enum OutputDecoder {
     FastestDet(FastestDet),
     NanoDet(NanoDet),
+    NanoDetPlus(NanoDetPlus),
+    YoloFastestV2(YoloFastestV2),
+    Boxes(Boxes),
 }
 
 impl OutputDecoder {
-    /// Creates a decoder for an input of `input` (width, height) pixels and `classes` labels.
-    /// Checks `shapes`, the shapes of the model's outputs in their order (-1 for a dimension that
-    /// is not fixed), against those of the family.
-    pub fn new(
-        family: Family,
-        input: (u32, u32),
-        classes: usize,
-        shapes: &[Vec<i64>],
-    ) -> Result<Self, ShapeMismatch> {
-        let (name, decoder, expected) = match family {
-            Family::FastestDet => {
-                let decoder = FastestDet::new(input, classes);
-                let shapes = decoder.output_shapes();
-                ("fastestdet", OutputDecoder::FastestDet(decoder), shapes)
-            }
-            Family::NanoDet => {
-                let decoder = NanoDet::new(input, classes);
-                let shapes = decoder.output_shapes();
-                ("nanodet", OutputDecoder::NanoDet(decoder), shapes)
-            }
-        };
-        let same = |found: &Vec<i64>, expected: &Vec<i64>| {
-            found.len() == expected.len()
-                && found.iter().zip(expected).all(|(&f, &e)| f == e || f == -1)
-        };
-        let fits =
-            shapes.len() == expected.len() && shapes.iter().zip(&expected).all(|(f, e)| same(f, e));
-        if !fits {
-            return Err(ShapeMismatch {
-                family: name,
-                classes,
-                expected: format!("{expected:?}"),
-                found: format!("{shapes:?}"),
-            });
-        }
-        Ok(decoder)
-    }
-
-    /// Creates a decoder for the outputs of `model`, and returns the number of values in each.
+    /// Creates a decoder for the outputs of `model` with an input of `size` (width, height) pixels,
+    /// multiples of 32, and returns the number of values in each output. `shapes` are the shapes of
+    /// the outputs in their order, -1 for a dimension that is not fixed.
+    ///
+    /// # Errors
+    /// The shapes are not those of the family with this size and the number of labels.
     pub fn for_model(
         model: &ModelDescription,
+        size: (u32, u32),
         shapes: &[Vec<i64>],
     ) -> Result<(Self, Vec<usize>), ShapeMismatch> {
-        let size = (model.input.width, model.input.height);
-        let decoder = Self::new(model.family, size, model.labels.count(), shapes)?;
-        let lengths = decoder.output_lengths();
+        let trained = (model.input.width, model.input.height);
+        let decoder = Self::new(&model.family, size, trained, model.labels.count(), shapes)?;
+        let lengths = match &decoder {
+            Self::FastestDet(decoder) => decoder.output_lengths(),
+            Self::NanoDet(decoder) => decoder.output_lengths(),
+            Self::NanoDetPlus(decoder) => decoder.output_lengths(),
+            Self::YoloFastestV2(decoder) => decoder.output_lengths(),
+            Self::Boxes(decoder) => decoder.output_lengths(),
+        };
         Ok((decoder, lengths))
     }
 
-    /// Returns the number of values in each output.
-    pub fn output_lengths(&self) -> Vec<usize> {
-        let shapes = match self {
-            OutputDecoder::FastestDet(decoder) => decoder.output_shapes(),
-            OutputDecoder::NanoDet(decoder) => decoder.output_shapes(),
-        };
-        shapes
-            .iter()
-            .map(|shape| shape.iter().product::<i64>() as usize)
-            .collect()
+    /// `trained` is the size of the input that the model was trained on.
+    pub(super) fn new(
+        family: &Family,
+        size: (u32, u32),
+        trained: (u32, u32),
+        classes: usize,
+        shapes: &[Vec<i64>],
+    ) -> Result<Self, ShapeMismatch> {
+        Ok(match *family {
+            Family::FastestDet => {
+                Self::FastestDet(FastestDet::new(size, trained, classes, shapes)?)
+            }
+            Family::NanoDet { class_activation } => {
+                Self::NanoDet(NanoDet::new(size, classes, class_activation, shapes)?)
+            }
+            Family::NanoDetPlus { class_activation } => {
+                Self::NanoDetPlus(NanoDetPlus::new(size, classes, class_activation, shapes)?)
+            }
+            Family::YoloFastestV2 { anchors } => {
+                Self::YoloFastestV2(YoloFastestV2::new(size, classes, anchors, shapes)?)
+            }
+            Family::Boxes(layout) => Self::Boxes(Boxes::new(size, classes, layout, shapes)?),
+        })
     }
 
     /// Whether boxes are clipped to the image before suppression, as the model's authors do it. The
     /// order matters for objects at the edge.
     pub fn clips_before_suppression(&self) -> bool {
-        matches!(self, OutputDecoder::NanoDet(_))
+        matches!(self, Self::NanoDet(_) | Self::NanoDetPlus(_))
     }
 
     /// Appends every box whose best class scores more than `threshold(class)` to `found`, in the
-    /// order of the anchors. `outputs` have the lengths of [`OutputDecoder::output_lengths`].
+    /// order of the outputs. `outputs` have the lengths that [`OutputDecoder::for_model`] returned.
     /// `least` is a lower bound of all thresholds, for discarding boxes early.
     ///
     /// # Errors
@@ -111,12 +99,21 @@ impl OutputDecoder {
         found: &mut Vec<Detection>,
     ) -> Result<(), BadOutput> {
         match self {
-            OutputDecoder::FastestDet(decoder) => {
-                decoder.decode(outputs[0], least, threshold, found)
-            }
-            OutputDecoder::NanoDet(decoder) => decoder.decode(outputs, least, threshold, found),
+            Self::FastestDet(decoder) => decoder.decode(outputs[0], least, threshold, found),
+            Self::NanoDet(decoder) => decoder.decode(outputs, least, threshold, found),
+            Self::NanoDetPlus(decoder) => decoder.decode(outputs[0], least, threshold, found),
+            Self::YoloFastestV2(decoder) => decoder.decode(outputs, least, threshold, found),
+            Self::Boxes(decoder) => decoder.decode(outputs[0], least, threshold, found),
         }
     }
+}
+
+/// Returns the number of columns and rows of cells of `stride` pixels, including partial ones.
+fn cells(size: (u32, u32), stride: u32) -> (usize, usize) {
+    (
+        size.0.div_ceil(stride) as usize,
+        size.1.div_ceil(stride) as usize,
+    )
 }
 
 /// Returns the index and value of the greatest element, the first of equals, like `numpy.argmax`;

@@ -1,42 +1,43 @@
-//! NanoDet (github.com/RangiLyu/nanodet), as exported by the OpenCV model zoo. Outputs: class
-//! probabilities of strides 8, 16 and 32 (1 x anchors x classes each), then the sides (1 x anchors
-//! x 32 each): left, top, right, bottom, each a distribution over 8 distances in strides
-//! (Generalized Focal Loss, Li et al., 2020).
+//! NanoDet (github.com/RangiLyu/nanodet). For each of the strides 8, 16 and 32 it has an output of
+//! class scores (cells x classes) and one of sides (cells x 32). The OpenCV model zoo exports the
+//! three of scores first, each with a batch axis; older exports have other orders and no batch axis.
 
-use super::checks::{LOWEST_SCORE, check_finite, check_scores};
-use shuffledet_core::{BBox, Detection};
-use shuffledet_infer::BadOutput;
+use super::checks::check_finite;
+use super::distances::{self, BestClass, SIDES};
+use super::{cells, outputs};
+use crate::model::family::Activation;
+use shuffledet_core::Detection;
+use shuffledet_infer::{BadOutput, ShapeMismatch};
 
 const STRIDES: [u32; 3] = [8, 16, 32];
-const DISTANCES: usize = 8;
 
 #[derive(Debug)]
 pub struct NanoDet {
-    input: (u32, u32),
+    size: (u32, u32),
     classes: usize,
+    activation: Activation,
+    /// The outputs of scores by stride, then those of sides.
+    roles: [usize; 6],
 }
 
 impl NanoDet {
-    pub fn new(input: (u32, u32), classes: usize) -> Self {
-        Self { input, classes }
+    pub fn new(
+        size: (u32, u32),
+        classes: usize,
+        activation: Activation,
+        shapes: &[Vec<i64>],
+    ) -> Result<Self, ShapeMismatch> {
+        let roles = outputs::assign("nanodet", classes, &expected(size, classes), shapes)?;
+        Ok(Self {
+            size,
+            classes,
+            activation,
+            roles,
+        })
     }
 
-    fn grid(&self, stride: u32) -> (usize, usize) {
-        (
-            self.input.0.div_ceil(stride) as usize,
-            self.input.1.div_ceil(stride) as usize,
-        )
-    }
-
-    pub fn output_shapes(&self) -> Vec<Vec<i64>> {
-        let anchors = STRIDES.map(|stride| {
-            let (columns, rows) = self.grid(stride);
-            (columns * rows) as i64
-        });
-        let of_width = |width: i64| anchors.iter().map(move |&count| vec![1, count, width]);
-        of_width(self.classes as i64)
-            .chain(of_width(4 * DISTANCES as i64))
-            .collect()
+    pub fn output_lengths(&self) -> Vec<usize> {
+        outputs::lengths(&self.roles, &expected(self.size, self.classes))
     }
 
     pub fn decode(
@@ -46,46 +47,28 @@ impl NanoDet {
         threshold: impl Fn(usize) -> f32,
         found: &mut Vec<Detection>,
     ) -> Result<(), BadOutput> {
-        let (scores, sides) = outputs.split_at(STRIDES.len());
-        // infinite if no class is selected; a score above 1 is still an error
-        let least = least.min(1.0);
-        for (index, sides) in sides.iter().enumerate() {
-            check_finite(sides, STRIDES.len() + index, 0)?;
+        let (score_outputs, side_outputs) = self.roles.split_at(STRIDES.len());
+        let best = BestClass::new(self.activation, least);
+        for &output in side_outputs {
+            check_finite(outputs[output], output, 0)?;
         }
-        let levels = STRIDES.iter().zip(scores).zip(sides).enumerate();
-        for (level, ((&stride, scores), sides)) in levels {
-            let (columns, _) = self.grid(stride);
-            let anchors = scores
-                .chunks_exact(self.classes)
-                .zip(sides.chunks_exact(4 * DISTANCES));
-            for (anchor, (scores, sides)) in anchors.enumerate() {
-                // nearly every anchor ends here, so there is no branch per class; NaN is not below
-                let is_below = |score: f32| (score <= least) & (score >= LOWEST_SCORE);
-                if scores
-                    .iter()
-                    .fold(true, |all, &score| all & is_below(score))
-                {
+        for ((&stride, &output), &sides) in STRIDES.iter().zip(score_outputs).zip(side_outputs) {
+            let (columns, _) = cells(self.size, stride);
+            let scores = outputs[output].chunks_exact(self.classes);
+            let sides = outputs[sides].chunks_exact(SIDES);
+            for (cell, (scores, sides)) in scores.zip(sides).enumerate() {
+                let best = best.in_cell(scores, output, cell * self.classes)?;
+                let Some((class_id, score)) = best.filter(|&(class, s)| s > threshold(class))
+                else {
                     continue;
-                }
-                check_scores(scores, level, anchor * self.classes)?;
-                let (class_id, score) = super::best(scores.iter().copied());
-                if score <= threshold(class_id) {
-                    continue;
-                }
+                };
                 let stride = stride as f32;
                 let centre = |index: usize| (index as f32 + 0.5) * stride;
-                let (x, y) = (centre(anchor % columns), centre(anchor / columns));
-                let side = |i: usize| expected(&sides[i * DISTANCES..(i + 1) * DISTANCES]) * stride;
-                let bbox = BBox {
-                    x1: x - side(0),
-                    y1: y - side(1),
-                    x2: x + side(2),
-                    y2: y + side(3),
-                };
+                let (x, y) = (centre(cell % columns), centre(cell / columns));
                 found.push(Detection {
                     class_id,
                     score: score.min(1.0),
-                    bbox,
+                    bbox: distances::bbox(x, y, sides, stride),
                 });
             }
         }
@@ -93,16 +76,13 @@ impl NanoDet {
     }
 }
 
-/// Returns the mean distance under the softmax of `logits`.
-fn expected(logits: &[f32]) -> f32 {
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let (mut sum, mut weighted) = (0.0, 0.0);
-    for (distance, logit) in logits.iter().enumerate() {
-        let weight = (logit - greatest).exp();
-        sum += weight;
-        weighted += distance as f32 * weight;
-    }
-    weighted / sum
+/// Returns the shapes by role.
+fn expected(size: (u32, u32), classes: usize) -> [Vec<i64>; 6] {
+    std::array::from_fn(|role| {
+        let (columns, rows) = cells(size, STRIDES[role % STRIDES.len()]);
+        let width = if role < STRIDES.len() { classes } else { SIDES };
+        vec![(columns * rows) as i64, width as i64]
+    })
 }
 
 #[cfg(test)]
@@ -112,10 +92,10 @@ mod tests {
     const CLASSES: usize = 80;
 
     fn decode(change: impl Fn(&mut [Vec<f32>]), least: f32) -> Result<Vec<Detection>, BadOutput> {
-        let decoder = NanoDet::new((64, 64), CLASSES);
-        let shapes = decoder.output_shapes();
-        let count = |shape: &Vec<i64>| shape.iter().product::<i64>() as usize;
-        let mut outputs: Vec<_> = shapes.iter().map(|shape| vec![0.1; count(shape)]).collect();
+        let shapes = expected((64, 64), CLASSES);
+        let decoder = NanoDet::new((64, 64), CLASSES, Activation::None, &shapes).unwrap();
+        let lengths = decoder.output_lengths();
+        let mut outputs: Vec<_> = lengths.iter().map(|&length| vec![0.1; length]).collect();
         change(&mut outputs);
         let outputs: Vec<&[f32]> = outputs.iter().map(Vec::as_slice).collect();
         let mut found = Vec::new();
