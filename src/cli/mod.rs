@@ -61,7 +61,7 @@ enum Command {
     /// Export frames and detections for a labelling tool, and import the corrected labels
     #[command(subcommand)]
     Label(label::LabelCommand),
-    /// List, fetch, verify and inspect models
+    /// List, fetch, verify, inspect and describe models
     #[command(subcommand)]
     Models(models::ModelsCommand),
     /// Measure the processing time of a frame, the throughput and the age of live frames

@@ -1,4 +1,6 @@
-//! `shuffledet models`: lists, fetches, verifies and inspects models.
+//! `shuffledet models`: lists, fetches, verifies, inspects and describes models.
+
+mod describe;
 
 use std::env;
 use std::fs;
@@ -33,6 +35,8 @@ pub enum ModelsCommand {
     },
     /// Show the inputs, outputs, cost and ShuffleNet V2 units of an ONNX graph
     Inspect(InspectArgs),
+    /// Write the description of an ONNX file as far as the file tells it, and try it on an image
+    Describe(describe::DescribeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +76,7 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
             Ok(Status::Success)
         }
         ModelsCommand::Inspect(args) => show(&manifest, args),
+        ModelsCommand::Describe(args) => describe::run(&manifest, args),
     }
 }
 

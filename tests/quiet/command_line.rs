@@ -89,6 +89,11 @@ fn runs(models: &Path) -> Vec<Run> {
         run("models verify", "", &[]),
         run("models path", "fastestdet_352", &[]),
         run("models inspect", "fastestdet_352", &[]),
+        run(
+            "models describe",
+            "models/fastestdet_352.onnx --output described.yaml --try pictures/0.bmp",
+            &["described.yaml", "described.try.jpg"],
+        ),
         run("bench", "recording --limit 2 --rounds 1", &[]),
         Run {
             code: None,

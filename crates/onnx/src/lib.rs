@@ -18,6 +18,7 @@
 
 mod initializers;
 pub mod inspect;
+pub mod interface;
 pub mod layout;
 pub mod proto;
 mod shapes;
@@ -26,7 +27,7 @@ use prost::Message;
 use thiserror::Error;
 
 pub use initializers::remove_initializer_inputs;
-use proto::{GraphProto, ModelProto, OperatorSetIdProto};
+use proto::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
 /// Why bytes are not a usable ONNX model.
 #[derive(Debug, Clone, Error, PartialEq)]
@@ -57,6 +58,8 @@ pub struct OnnxModel {
     pub producer_name: String,
     pub producer_version: String,
     pub opset_import: Vec<OperatorSetIdProto>,
+    /// What the exporter wrote about the model, in the file's order.
+    pub metadata_props: Vec<StringStringEntryProto>,
     pub graph: GraphProto,
 }
 
@@ -76,6 +79,7 @@ impl OnnxModel {
             producer_name: model.producer_name,
             producer_version: model.producer_version,
             opset_import: model.opset_import,
+            metadata_props: model.metadata_props,
             graph: model.graph.ok_or(NO_GRAPH)?,
         })
     }

@@ -15,9 +15,20 @@ pub struct ModelProto {
     pub graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    pub metadata_props: Vec<StringStringEntryProto>,
     /// Encoded functions of the model.
     #[prost(bytes = "vec", repeated, tag = "25")]
     pub functions: Vec<Vec<u8>>,
+}
+
+/// A text by its key.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct StringStringEntryProto {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
 }
 
 /// The version of one operator set; the domain of ONNX's own operators is empty.

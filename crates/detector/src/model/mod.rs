@@ -2,6 +2,7 @@
 
 pub mod class_ids;
 pub mod decoder;
+pub mod describe;
 mod download;
 pub mod family;
 pub mod fetch;
@@ -48,7 +49,7 @@ pub enum ModelError {
     },
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{}: no description found beside it; expected {} with the keys of models/manifest.yaml (family, input, labels, score_threshold, nms_iou_threshold)", model.display(), sidecar.display())]
+    #[error("{}: no description found beside it; expected {}; write it with: shuffledet models describe {}", model.display(), sidecar.display(), model.display())]
     NoSidecar { model: PathBuf, sidecar: PathBuf },
 }
 
@@ -87,11 +88,14 @@ impl Model {
             return Err(ModelError::NotFetched { name, path });
         }
         let onnx = read(&path)?;
-        Self::check(manifest.describe(entry)?, path, onnx)
+        Self::described(manifest.describe(entry)?, path, onnx)
     }
 
-    /// Fails if the description gives another sha256 than the file's.
-    fn check(
+    /// Joins a description with the bytes of its file.
+    ///
+    /// # Errors
+    /// The description gives another sha256 than the file's.
+    pub fn described(
         description: ModelDescription,
         path: PathBuf,
         onnx: Vec<u8>,
@@ -130,7 +134,7 @@ impl Model {
                 source,
             })?,
         };
-        Self::check(
+        Self::described(
             manifest.describe_sidecar(&yaml, &sidecar)?,
             path.to_owned(),
             onnx,

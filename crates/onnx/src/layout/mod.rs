@@ -75,6 +75,7 @@ pub fn arrange(onnx: &[u8], block: usize) -> Result<Arranged, NotArranged> {
         producer_name: file.producer_name,
         producer_version: file.producer_version,
         opset_import: file.opset_import,
+        metadata_props: file.metadata_props,
         graph: file.graph.ok_or(NO_GRAPH)?,
     };
     check_decoded(&model.graph)?;
@@ -90,6 +91,7 @@ pub fn arrange(onnx: &[u8], block: usize) -> Result<Arranged, NotArranged> {
         producer_version: model.producer_version,
         graph: Some(graph),
         opset_import: model.opset_import,
+        metadata_props: model.metadata_props,
         functions: Vec::new(),
     };
     Ok(Arranged {
