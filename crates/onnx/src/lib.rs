@@ -2,7 +2,8 @@
 //!
 //! An ONNX file is one protobuf message. [`OnnxModel::parse`] reads the parts needed for an
 //! inspection. [`remove_initializer_inputs`] edits the encoded bytes and keeps unknown fields.
-//! [`layout`] arranges channels so that no shuffles remain.
+//! [`input_size`] rewrites a graph for another input size. [`layout`] arranges channels so that no
+//! shuffles remain.
 //!
 //! Finds the ShuffleNet V2 units of a file:
 //!
@@ -17,10 +18,12 @@
 //! ```
 
 mod initializers;
+pub mod input_size;
 pub mod inspect;
 pub mod interface;
 pub mod layout;
 pub mod proto;
+mod rewritable;
 mod shapes;
 
 use prost::Message;

@@ -291,7 +291,7 @@ impl AttributeProto {
     /// Returns whether all of the attribute is in fields declared here: float, int, string, tensor,
     /// floats, ints.
     pub fn is_decoded(&self) -> bool {
-        matches!(self.r#type, 1..=4 | 6 | 7)
+        matches!(self.r#type, 1..=4 | 6 | 7) && self.t.as_ref().is_none_or(TensorProto::is_decoded)
     }
 }
 

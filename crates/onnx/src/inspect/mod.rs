@@ -129,7 +129,7 @@ impl ChannelLayout {
     /// Prepares the model like a session, without ONNX Runtime.
     fn on_loading(bytes: &[u8]) -> Self {
         let arranged = remove_initializer_inputs(bytes)
-            .map_err(layout::NotArranged::from)
+            .map_err(|error| layout::NotRewritable::from(error).into())
             .and_then(|onnx| layout::arrange(&onnx, layout::block()));
         match arranged {
             Ok(arranged) => Self::Arranged {

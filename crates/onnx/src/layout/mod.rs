@@ -23,14 +23,12 @@ mod simplify;
 mod test_graph;
 mod view;
 
-use prost::Message;
+use super::rewritable;
 
-use super::proto::{GraphProto, ModelProto};
-use super::{NO_GRAPH, NO_IR_VERSION, OnnxError, OnnxModel};
-
+pub use super::rewritable::{NodeLabel, NotRewritable};
 pub use channels::UnfollowedMove;
 pub use moves::Blocked;
-pub use not_arranged::{NodeLabel, NotArranged};
+pub use not_arranged::NotArranged;
 
 /// A model whose channels are arranged.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,70 +57,20 @@ pub fn block() -> usize {
 /// # Errors
 /// The first construct of the graph that cannot be followed or rewritten.
 pub fn arrange(onnx: &[u8], block: usize) -> Result<Arranged, NotArranged> {
-    let file = ModelProto::decode(onnx).map_err(OnnxError::from)?;
-    let opset = file
-        .opset_import
-        .iter()
-        .find(|set| set.domain.is_empty())
-        .ok_or(NotArranged::NoOperatorSet)?
-        .version;
-    if !file.functions.is_empty() {
-        let found = file.functions.len();
-        return Err(NotArranged::Functions { found });
-    }
-    let mut model = OnnxModel {
-        ir_version: file.ir_version.ok_or(NO_IR_VERSION)?,
-        producer_name: file.producer_name,
-        producer_version: file.producer_version,
-        opset_import: file.opset_import,
-        metadata_props: file.metadata_props,
-        graph: file.graph.ok_or(NO_GRAPH)?,
-    };
-    check_decoded(&model.graph)?;
+    let (mut model, opset) = rewritable::decode(onnx)?;
     let nodes_before = model.graph.node.len();
     simplify::simplify(&mut model);
     let flow = channels::follow(&model)?;
     let graph = rewrite::rewrite(&model, &flow, block, opset)?;
     let unfollowed = flow.unfollowed;
     let nodes_after = graph.node.len();
-    let arranged = ModelProto {
-        ir_version: Some(model.ir_version),
-        producer_name: model.producer_name,
-        producer_version: model.producer_version,
-        graph: Some(graph),
-        opset_import: model.opset_import,
-        metadata_props: model.metadata_props,
-        functions: Vec::new(),
-    };
+    model.graph = graph;
     Ok(Arranged {
-        onnx: arranged.encode_to_vec(),
+        onnx: rewritable::encode(model),
         nodes_before,
         nodes_after,
         unfollowed,
     })
-}
-
-/// Checks that decoding and encoding keeps the relevant parts of the graph.
-fn check_decoded(graph: &GraphProto) -> Result<(), NotArranged> {
-    for node in &graph.node {
-        if !node.in_default_domain() {
-            return Err(NotArranged::OtherDomain(NodeLabel::new(node)));
-        }
-        if let Some(attribute) = node.attribute.iter().find(|a| !a.is_decoded()) {
-            return Err(NotArranged::Attribute {
-                node: NodeLabel::new(node),
-                attribute: attribute.name.clone(),
-            });
-        }
-    }
-    if !graph.sparse_initializer.is_empty() {
-        let found = graph.sparse_initializer.len();
-        return Err(NotArranged::SparseInitializers { found });
-    }
-    match graph.initializer.iter().find(|tensor| !tensor.is_decoded()) {
-        Some(tensor) => Err(NotArranged::initializer(tensor)),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -1,37 +1,18 @@
 //! Why a graph stays unchanged.
 
-use std::fmt::{Display, Formatter};
-
 use thiserror::Error;
 
 use super::limits::{MAX_AREA, MAX_CHANNELS, MAX_WEIGHTS};
 use super::moves::Blocked;
-use crate::OnnxError;
 use crate::proto::{NodeProto, TensorProto, element_type_name};
+use crate::rewritable::{Dimensions, NodeLabel, NotRewritable};
 
 /// Why the channels of a graph are not arranged. The unchanged graph is used, which is slower but
 /// correct.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum NotArranged {
     #[error(transparent)]
-    NotAModel(#[from] OnnxError),
-    #[error("expected a version of ONNX's own operator set, found none")]
-    NoOperatorSet,
-    #[error("expected no functions in the file, found {found}")]
-    Functions { found: usize },
-    #[error("expected operators of ONNX's own, found {0}")]
-    OtherDomain(NodeLabel),
-    #[error(
-        "expected numbers, texts and tensors as attributes, found another type in `{attribute}` of {node}"
-    )]
-    Attribute { node: NodeLabel, attribute: String },
-    #[error("expected dense initializers, found {found} sparse ones")]
-    SparseInitializers { found: usize },
-    #[error(
-        "expected initializers in the file itself, of int32, int64 or float or as raw data, found `{tensor}` of \
-         {found}"
-    )]
-    Initializer { tensor: String, found: String },
+    NotRewritable(#[from] NotRewritable),
     #[error("expected one graph input, found {found}")]
     Inputs { found: usize },
     #[error("expected `{value}` to be of shape [1, C, H, W], found {}", Dimensions(.found.as_deref()))]
@@ -74,20 +55,6 @@ pub enum NotArranged {
 }
 
 impl NotArranged {
-    /// Returns the error for a `tensor` that decoding and encoding would change.
-    pub(super) fn initializer(tensor: &TensorProto) -> Self {
-        let element_type = element_type_name(tensor.data_type);
-        let place = if tensor.is_external() {
-            " in another file"
-        } else {
-            ""
-        };
-        Self::Initializer {
-            tensor: tensor.name.clone(),
-            found: format!("{element_type}{place}"),
-        }
-    }
-
     /// Returns the error for a `tensor` with weights or a bias of `node` that cannot be rewritten.
     pub(super) fn weights(node: &NodeProto, tensor: &TensorProto) -> Self {
         Self::Weights {
@@ -96,43 +63,5 @@ impl NotArranged {
             element_type: element_type_name(tensor.data_type),
             dims: tensor.dims.clone(),
         }
-    }
-}
-
-/// A node in messages: its operator and the first value that it writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeLabel {
-    pub operator: String,
-    pub output: String,
-}
-
-impl NodeLabel {
-    pub(super) fn new(node: &NodeProto) -> Self {
-        Self {
-            operator: node.qualified_operator(),
-            output: node.output.first().cloned().unwrap_or_default(),
-        }
-    }
-}
-
-impl Display for NodeLabel {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the {} that writes `{}`", self.operator, self.output)
-    }
-}
-
-/// A shape in a message, such as `[1, 3, ?, ?]`.
-struct Dimensions<'a>(Option<&'a [Option<u64>]>);
-
-impl Display for Dimensions<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Some(dims) = self.0 else {
-            return f.write_str("an unknown shape");
-        };
-        let dims: Vec<String> = dims
-            .iter()
-            .map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()))
-            .collect();
-        write!(f, "[{}]", dims.join(", "))
     }
 }

@@ -1,4 +1,6 @@
 use super::test_graph::TestGraph;
+use crate::OnnxModel;
+
 use super::*;
 use crate::proto::{AttributeProto, DOUBLE, TensorProto};
 

@@ -10,7 +10,8 @@ mod windows;
 
 use std::collections::HashMap;
 
-pub(crate) use slices::axis_slices;
+pub(crate) use operators::axis_within;
+pub(crate) use slices::{axis_slices, slice_length};
 
 use crate::OnnxModel;
 use crate::proto::{NodeProto, TensorProto, ValueInfoProto};
@@ -47,22 +48,30 @@ impl<'a> InferredShapes<'a> {
             .filter_map(|info| Some((info.name.as_str(), declared_shape(info)?)))
             .collect();
 
-        let mut known = InferredShapes::default();
-        for info in &graph.input {
-            if let Some(shape) = declared_shape(info) {
-                known.set_shape(&info.name, Some(shape));
-            }
-        }
-        for tensor in &graph.initializer {
-            known.set_tensor(&tensor.name, tensor);
-        }
+        let mut known = Self::before_nodes(model);
         for node in &graph.node {
             known.visit(node, &declared);
         }
         known
     }
 
-    fn visit(&mut self, node: &'a NodeProto, declared: &HashMap<&str, Shape>) {
+    /// Returns the shapes of the graph's inputs and initializers alone.
+    pub fn before_nodes(model: &'a OnnxModel) -> InferredShapes<'a> {
+        let mut known = InferredShapes::default();
+        for info in &model.graph.input {
+            if let Some(shape) = declared_shape(info) {
+                known.set_shape(&info.name, Some(shape));
+            }
+        }
+        for tensor in &model.graph.initializer {
+            known.set_tensor(&tensor.name, tensor);
+        }
+        known
+    }
+
+    /// Adds the outputs of a node, whose inputs must have been added. Outputs whose shapes cannot be
+    /// inferred get those of `declared`.
+    pub fn visit(&mut self, node: &'a NodeProto, declared: &HashMap<&str, Shape>) {
         if node.is("Constant") {
             let Some(output) = node.output.first() else {
                 return;
@@ -98,9 +107,11 @@ impl<'a> InferredShapes<'a> {
     fn folded(&self, node: &NodeProto) -> Option<Ints> {
         let first = node.input_name(0)?;
         match node.op_type.as_str() {
-            "Shape" if node.attribute.is_empty() => {
+            "Shape" => {
                 let shape = self.shape(first)?;
-                Some(shape.iter().map(|d| i64::try_from((*d)?).ok()).collect())
+                let range = slices::shape_range(node, shape.len());
+                let dims = shape.get(range)?.iter();
+                Some(dims.map(|d| i64::try_from((*d)?).ok()).collect())
             }
             "Cast" | "Identity" | "Squeeze" | "Unsqueeze" => self.list(first).cloned(),
             "Concat" => {
@@ -205,7 +216,8 @@ impl<'a> InferredShapes<'a> {
         }
     }
 
-    fn set_shape(&mut self, name: &'a str, shape: Option<Shape>) {
+    /// Sets the shape of a value; an unknown one changes nothing.
+    pub fn set_shape(&mut self, name: &'a str, shape: Option<Shape>) {
         if let Some(shape) = shape.filter(|s| s.len() <= MAX_RANK && !name.is_empty()) {
             self.shapes.insert(name, shape);
         }
@@ -220,7 +232,7 @@ impl<'a> InferredShapes<'a> {
 
 /// Returns the shape that a file declares for a value. A first dimension without a number is the
 /// batch.
-fn declared_shape(info: &ValueInfoProto) -> Option<Shape> {
+pub(crate) fn declared_shape(info: &ValueInfoProto) -> Option<Shape> {
     let dims = &info
         .r#type
         .as_ref()?

@@ -3,7 +3,7 @@
 //! The rules are those of the ONNX operator specification. Arithmetic is checked, and inconsistent
 //! shapes are unknown.
 
-use super::slices::axis_slices;
+use super::slices::{axis_slices, shape_range};
 use super::windows::{conv_transpose, windowed};
 use super::{InferredShapes, Shape};
 use crate::proto::NodeProto;
@@ -89,8 +89,11 @@ fn output_shape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
         }
         "Gemm" => {
             let (a, b) = (input(0)?, input(1)?);
-            let rows = a.get(usize::from(node.int("transA", 0) != 0))?;
-            let columns = b.get(usize::from(node.int("transB", 0) == 0))?;
+            let transposed = |name| usize::from(node.int(name, 0) != 0);
+            let (trans_a, trans_b) = (transposed("transA"), transposed("transB"));
+            let (rows, inner) = (a.get(trans_a)?, a.get(1 - trans_a)?);
+            let (columns, b_inner) = (b.get(1 - trans_b)?, b.get(trans_b)?);
+            agreed(*inner, *b_inner)?;
             Some(vec![*rows, *columns])
         }
         "MatMul" => matmul(input(0)?, input(1)?),
@@ -98,8 +101,17 @@ fn output_shape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
             let mut shape = input(0)?.clone();
             let axis = axis_within(node.int("axis", 1), shape.len())?;
             for index in 1..node.input.len() {
-                let next = input(index)?.get(axis)?;
-                shape[axis] = shape[axis].zip(*next).and_then(|(a, b)| a.checked_add(b));
+                let next = input(index)?;
+                if next.len() != shape.len() {
+                    return None;
+                }
+                for (at, (dim, &next)) in shape.iter_mut().zip(next).enumerate() {
+                    *dim = if at == axis {
+                        dim.zip(next).and_then(|(a, b)| a.checked_add(b))
+                    } else {
+                        agreed(*dim, next)?
+                    };
+                }
             }
             Some(shape)
         }
@@ -149,7 +161,21 @@ fn output_shape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
             Some(shape.iter().zip(before).zip(after).map(padded).collect())
         }
         "Resize" | "Upsample" => resize(node, known),
-        "Shape" if node.attribute.is_empty() => Some(vec![Some(input(0)?.len() as u64)]),
+        "Shape" => Some(vec![Some(shape_range(node, input(0)?.len()).len() as u64)]),
+        "Tile" => {
+            let shape = input(0)?;
+            let repeats = known.list(node.input_name(1)?)?;
+            if repeats.len() != shape.len() {
+                return None;
+            }
+            let times = |repeat: Option<i64>| u64::try_from(repeat?).ok();
+            let tiled = shape.iter().zip(repeats);
+            Some(
+                tiled
+                    .map(|(dim, &n)| dim.zip(times(n)).and_then(|(d, n)| d.checked_mul(n)))
+                    .collect(),
+            )
+        }
         "ConstantOfShape" | "Expand" => {
             let index = usize::from(node.op_type == "Expand");
             let target: Shape = (known.list(node.input_name(index)?)?.iter())
@@ -187,7 +213,10 @@ fn output_shape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
             let &[n, c, h, w] = input(0)?.as_slice() else {
                 return None;
             };
-            let side = |d: Option<u64>| d.and_then(|d| d.checked_div(block));
+            let side = |d: Option<u64>| {
+                d.filter(|d| d.checked_rem(block) == Some(0))?
+                    .checked_div(block)
+            };
             Some(vec![n, times(times(c, block), block), side(h), side(w)])
         }
         _ => None,
@@ -204,10 +233,18 @@ fn product(dims: &[Option<u64>]) -> Option<u64> {
 }
 
 /// Returns the index of an axis, which may count from the end.
-pub(super) fn axis_within(axis: i64, rank: usize) -> Option<usize> {
+pub(crate) fn axis_within(axis: i64, rank: usize) -> Option<usize> {
     let from_end = if axis < 0 { rank as i64 } else { 0 };
     let axis = usize::try_from(axis.checked_add(from_end)?).ok()?;
     (axis < rank).then_some(axis)
+}
+
+/// Returns what is known of a dimension that two inputs share; `None` if they differ.
+fn agreed(a: Option<u64>, b: Option<u64>) -> Option<Option<u64>> {
+    match (a, b) {
+        (Some(a), Some(b)) if a != b => None,
+        _ => Some(a.or(b)),
+    }
 }
 
 /// Returns the shape of a multidirectional broadcast.
@@ -227,14 +264,16 @@ fn broadcast(a: &[Option<u64>], b: &[Option<u64>]) -> Option<Shape> {
 }
 
 fn matmul(a: &[Option<u64>], b: &[Option<u64>]) -> Option<Shape> {
-    let (&columns, b_batch) = match b {
-        [] | [_] => return a.split_last().map(|(_, rest)| rest.to_vec()),
-        [batch @ .., _, columns] => (columns, batch),
-    };
-    let (rows, a_batch) = match a {
+    let (&inner, a_rest) = a.split_last()?;
+    let (&columns, &b_inner, b_batch) = match b {
         [] => return None,
-        [_] => (None, &[][..]),
-        [batch @ .., rows, _] => (Some(*rows), batch),
+        [b_inner] => return agreed(inner, *b_inner).map(|_| a_rest.to_vec()),
+        [batch @ .., b_inner, columns] => (columns, b_inner, batch),
+    };
+    agreed(inner, b_inner)?;
+    let (rows, a_batch) = match a_rest {
+        [] => (None, a_rest),
+        [batch @ .., rows] => (Some(*rows), batch),
     };
     let mut shape = broadcast(a_batch, b_batch)?;
     shape.extend(rows);
@@ -272,6 +311,11 @@ fn reshape(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
             .zip(others)
             .filter(|&(total, others)| others > 0 && total % others == 0)
             .map(|(total, others)| total / others);
+    }
+    // two known totals that differ
+    let totals = input.and_then(|input| product(input)).zip(product(&shape));
+    if totals.is_some_and(|(before, after)| before != after) {
+        return None;
     }
     Some(shape)
 }
@@ -320,6 +364,12 @@ fn reduce(node: &NodeProto, shape: &[Option<u64>], axes: &[i64]) -> Option<Shape
 
 fn resize(node: &NodeProto, known: &InferredShapes) -> Option<Shape> {
     let shape = known.shape(node.input_name(0)?)?;
+    // operator set 18: sizes of some axes, and sizes as limits
+    if node.attribute("axes").is_some()
+        || node.text("keep_aspect_ratio_policy", "stretch") != "stretch"
+    {
+        return None;
+    }
     if let Some(sizes) = node.input_name(3) {
         let sizes = known.list(sizes)?.iter();
         return Some(sizes.map(|s| u64::try_from((*s)?).ok()).collect());

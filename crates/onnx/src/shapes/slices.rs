@@ -79,6 +79,15 @@ pub(crate) fn slice_of_list(
     Some(from..from.checked_add(usize::try_from(slice.length?).ok()?)?)
 }
 
+/// Returns the dimensions that a Shape keeps of `rank` dimensions: all of them, unless operator set
+/// 15's attributes say otherwise.
+pub(super) fn shape_range(node: &NodeProto, rank: usize) -> Range<usize> {
+    let rank = rank as i128;
+    let start = clamp_index(node.int("start", 0), rank, 0, rank);
+    let end = clamp_index(node.int("end", i64::MAX), rank, 0, rank);
+    start as usize..end.max(start) as usize
+}
+
 /// Returns an index, which may count from the end, clamped to `low..=high`.
 fn clamp_index(index: i64, length: i128, low: i128, high: i128) -> i128 {
     let index = i128::from(index);
@@ -86,7 +95,8 @@ fn clamp_index(index: i64, length: i128, low: i128, high: i128) -> i128 {
     index.max(low).min(high)
 }
 
-fn slice_length(length: i128, start: i64, end: i64, step: i64) -> Option<u64> {
+/// Returns the number of indices that a slice keeps of `length`; `None` if the step is zero.
+pub(crate) fn slice_length(length: i128, start: i64, end: i64, step: i64) -> Option<u64> {
     let count = match step {
         0 => return None,
         1.. => {

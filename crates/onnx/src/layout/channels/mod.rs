@@ -11,10 +11,11 @@ use std::ops::Range;
 
 use super::limits::{MAX_AREA, MAX_CHANNELS};
 use super::moves::{Blocked, Mover};
-use super::not_arranged::{NodeLabel, NotArranged};
+use super::not_arranged::NotArranged;
 use super::view::{Channel, ChannelView};
 use crate::OnnxModel;
 use crate::proto::NodeProto;
+use crate::rewritable::NodeLabel;
 use crate::shapes::InferredShapes;
 
 /// Operators that [`Mover`] follows if possible.

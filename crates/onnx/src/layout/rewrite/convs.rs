@@ -2,8 +2,9 @@
 
 use super::GraphWriter;
 use crate::layout::limits::MAX_WEIGHTS;
-use crate::layout::not_arranged::{NodeLabel, NotArranged};
+use crate::layout::not_arranged::NotArranged;
 use crate::proto::{NodeProto, TensorProto};
+use crate::rewritable::NodeLabel;
 
 /// A convolution over all channels, and the position of its input.
 pub(super) struct ConvSource<'a> {
