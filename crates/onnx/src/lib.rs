@@ -25,6 +25,8 @@ pub mod layout;
 pub mod proto;
 mod rewritable;
 mod shapes;
+#[cfg(test)]
+mod test_graph;
 
 use prost::Message;
 use thiserror::Error;

@@ -15,6 +15,8 @@ pub(super) struct Factor {
 pub(super) struct Dim {
     /// None of them is a fixed 1, and no two neighbours are fixed.
     factors: Vec<Factor>,
+    /// Whether a side that is equal at both sizes may be among the fixed factors.
+    uncertain: bool,
 }
 
 impl Dim {
@@ -38,6 +40,15 @@ impl Dim {
             spatial: true,
         });
         dim
+    }
+
+    /// Makes a dimension that the graph computes and that is equal at both sizes: a side, or one that
+    /// never changes.
+    pub fn uncertain(size: u64) -> Self {
+        Self {
+            uncertain: true,
+            ..Self::fixed(size)
+        }
     }
 
     /// Adds an inner factor.
@@ -74,11 +85,11 @@ impl Dim {
         self.factors.is_empty()
     }
 
-    /// Returns whether both dimensions are equal at both sizes and of one kind.
+    /// Returns whether both dimensions are equal at both sizes, and may be of one kind.
     pub fn agrees(&self, other: &Self) -> bool {
         self.native() == other.native()
             && self.resized() == other.resized()
-            && self.is_spatial() == other.is_spatial()
+            && (self.uncertain || other.uncertain || self.is_spatial() == other.is_spatial())
     }
 }
 

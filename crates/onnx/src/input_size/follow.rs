@@ -119,11 +119,10 @@ impl<'a> Known<'a> {
             {
                 let dims = native.into_iter().zip(resized);
                 let dim = |(native, resized)| {
-                    // a side that happens to be equal at both sizes is still a side
-                    let may_be_side =
-                        computed && native > 1 && MAKES_MAPS.contains(&node.op_type.as_str());
-                    if native != resized || may_be_side {
+                    if native != resized {
                         Dim::spatial(native, resized)
+                    } else if computed {
+                        Dim::uncertain(native)
                     } else {
                         Dim::fixed(native)
                     }
@@ -144,6 +143,3 @@ impl<'a> Known<'a> {
         self.dims.insert(name, dims);
     }
 }
-
-/// Operators that make a map from its shape.
-const MAKES_MAPS: [&str; 4] = ["ConstantOfShape", "Expand", "Tile", "Reshape"];

@@ -19,8 +19,6 @@ mod moves;
 mod not_arranged;
 mod rewrite;
 mod simplify;
-#[cfg(test)]
-mod test_graph;
 mod view;
 
 use super::rewritable;

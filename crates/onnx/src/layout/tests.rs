@@ -1,5 +1,5 @@
-use super::test_graph::TestGraph;
 use crate::OnnxModel;
+use crate::test_graph::TestGraph;
 
 use super::*;
 use crate::proto::{AttributeProto, DOUBLE, TensorProto};

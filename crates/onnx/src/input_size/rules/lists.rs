@@ -214,8 +214,8 @@ impl Lists<'_, '_, '_> {
             let dim = axis.checked_sub(before).and_then(|axis| input.get(axis));
             match dim {
                 Some(dim) if (dim.native(), dim.resized()) == (native, resized) => dim.clone(),
-                _ if native > 1 => Dim::spatial(native, resized),
-                _ => Dim::fixed(native),
+                _ if native == resized => Dim::uncertain(native),
+                _ => Dim::spatial(native, resized),
             }
         };
         Ok(sizes.map(dim).collect())

@@ -1,6 +1,6 @@
-use super::super::test_graph::{SIZE, TestGraph, value};
 use super::*;
 use crate::proto::{AttributeProto, TensorProto};
+use crate::test_graph::{SIZE, TestGraph, value};
 
 const HEIGHT: i64 = SIZE[0];
 const WIDTH: i64 = SIZE[1];

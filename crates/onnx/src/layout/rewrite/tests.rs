@@ -1,8 +1,8 @@
 use super::super::channels::follow;
 use super::super::limits::MAX_WEIGHTS;
-use super::super::test_graph::{SIZE, TestGraph, weight};
 use super::*;
 use crate::proto::FLOAT16;
+use crate::test_graph::{SIZE, TestGraph, weight};
 
 const BLOCK: usize = 8;
 

@@ -1,4 +1,4 @@
-//! Small graphs for the tests of this module, built node by node.
+//! Small graphs for tests, built node by node.
 
 use prost::Message;
 
@@ -9,11 +9,11 @@ use crate::proto::{
 };
 
 /// Height and width of every image in these graphs.
-pub(super) const SIZE: [i64; 2] = [4, 5];
+pub(crate) const SIZE: [i64; 2] = [4, 5];
 
 /// A graph under construction. Each method adds a node and returns the name of its output, which is
 /// the operator's name and the number of the node.
-pub(super) struct TestGraph {
+pub(crate) struct TestGraph {
     pub model: ModelProto,
 }
 
@@ -73,7 +73,7 @@ impl TestGraph {
         });
     }
 
-    fn constant(&mut self, tensor: TensorProto) -> String {
+    pub fn constant(&mut self, tensor: TensorProto) -> String {
         let name = tensor.name.clone();
         self.graph().initializer.push(tensor);
         name
@@ -163,12 +163,12 @@ impl TestGraph {
 }
 
 /// The weight from channel `column` to channel `row` in every convolution of [`TestGraph::conv`].
-pub(super) fn weight(row: usize, column: usize) -> f32 {
+pub(crate) fn weight(row: usize, column: usize) -> f32 {
     (100 * row + column + 1) as f32
 }
 
 /// The description of a float tensor.
-pub(super) fn value(name: &str, shape: Option<&[i64]>) -> ValueInfoProto {
+pub(crate) fn value(name: &str, shape: Option<&[i64]>) -> ValueInfoProto {
     let dimension = |&dim: &i64| DimensionProto {
         dim_value: (dim >= 0).then_some(dim),
         dim_param: None,
