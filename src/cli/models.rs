@@ -2,6 +2,7 @@
 
 mod describe;
 
+use std::borrow::Cow;
 use std::env;
 use std::fs;
 use std::io::{self, Write};
@@ -18,6 +19,7 @@ use shuffledet_detector::model::{
     fetch::{Fetched, Source},
 };
 use shuffledet_detector::{model, model::Manifest};
+use shuffledet_onnx::input_size::resize;
 use shuffledet_onnx::inspect::inspect;
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +56,10 @@ pub struct InspectArgs {
     /// Name of a model in the manifest, or path of an .onnx file
     #[arg(value_name = "NAME|PATH")]
     model: String,
+
+    /// Show the graph rewritten for an input of this size in pixels, such as 640x192
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = width_and_height)]
+    input_size: Option<(u32, u32)>,
 
     /// Print one JSON object
     #[arg(long)]
@@ -185,6 +191,14 @@ fn verify(manifest: &Manifest) -> anyhow::Result<Status> {
     Ok(status)
 }
 
+fn width_and_height(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once('x');
+    let sides = sides.and_then(|(width, height)| width.parse().ok().zip(height.parse().ok()));
+    sides.ok_or_else(|| {
+        format!("expected a width and a height in pixels such as 640x192, found {text}")
+    })
+}
+
 fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
     let path = if model::is_path(&args.model) {
         PathBuf::from(&args.model)
@@ -192,6 +206,13 @@ fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
         locations::model_folder().join(&manifest.model(&args.model)?.file.name)
     };
     let onnx = fs::read(&path).with_context(|| path.display().to_string())?;
+    let onnx = match args.input_size {
+        None => Cow::Borrowed(onnx.as_slice()),
+        Some((width, height)) => resize(&onnx, width, height).with_context(|| {
+            let path = path.display();
+            format!("{path}: its input cannot have {width}x{height} pixels")
+        })?,
+    };
     let inspection = inspect(&onnx).with_context(|| path.display().to_string())?;
     let mut out = io::stdout().lock();
     if args.json {

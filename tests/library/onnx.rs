@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
+use shuffledet_onnx::input_size::resize;
 use shuffledet_onnx::inspect::{ChannelLayout, Inspection, SplitForm, inspect};
 use shuffledet_onnx::layout::arrange;
 use shuffledet_onnx::{OnnxModel, remove_initializer_inputs};
@@ -279,6 +280,106 @@ fn networks_that_cannot_be_arranged_say_why() {
     assert!(nodes > 50, "{nodes}");
 }
 
+/// The detectors, each with its native size.
+const DETECTORS: [(&str, u32); 4] = [
+    ("fastestdet_352.onnx", 352),
+    ("nanodet_m_416.onnx", 416),
+    ("nanodet_plus_m_416.onnx", 416),
+    ("yolo_fastestv2_352.onnx", 352),
+];
+
+/// Width and height of inputs: wide, as wide as the native one, upright.
+const SIZES: [(u32, u32); 6] = [
+    (640, 192),
+    (704, 224),
+    (832, 256),
+    (416, 192),
+    (416, 256),
+    (352, 640),
+];
+
+#[test]
+fn resized_detectors_compute_the_same() {
+    const TEST: &str = "resized_detectors_compute_the_same";
+    for (name, _) in DETECTORS {
+        let Some((path, bytes)) = asset(TEST, name) else {
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut paths = vec![path];
+        for (width, height) in SIZES {
+            let resized = resize(&bytes, width, height).unwrap();
+            let arranged = arrange(&resized, 8)
+                .unwrap_or_else(|reason| panic!("{name} {width}x{height}: {reason}"));
+            for (form, onnx) in [("resized", &*resized), ("arranged", &arranged.onnx)] {
+                let path = folder.path().join(format!("{form}_{width}x{height}.onnx"));
+                std::fs::write(&path, onnx).unwrap();
+                paths.push(path);
+            }
+        }
+        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        python(TEST, "onnx_resized.py", &paths);
+    }
+}
+
+#[test]
+fn a_picture_within_a_larger_one_is_seen_as_it_is_alone() {
+    const TEST: &str = "a_picture_within_a_larger_one_is_seen_as_it_is_alone";
+    let Some(picture) = support::asset(TEST, "images/coco_000000000089.jpg") else {
+        return;
+    };
+    for (name, native) in DETECTORS {
+        let (path, bytes) = asset(TEST, name).unwrap();
+        let larger = resize(&bytes, native + 256, native + 384).unwrap();
+        let arranged = arrange(&larger, 8).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, arranged.onnx).unwrap();
+        python(TEST, "onnx_translated.py", &[&picture, &path, file.path()]);
+    }
+}
+
+#[test]
+fn a_size_does_not_depend_on_the_one_before() {
+    const TEST: &str = "a_size_does_not_depend_on_the_one_before";
+    for (name, native) in DETECTORS {
+        let Some((_, bytes)) = asset(TEST, name) else {
+            return;
+        };
+        let same = resize(&bytes, native, native).unwrap();
+        assert!(
+            matches!(same, Cow::Borrowed(same) if same == bytes),
+            "{name}"
+        );
+        let wide = resize(&bytes, 640, 192).unwrap();
+        let upright = resize(&bytes, 352, 640).unwrap();
+        let upright_by_wide = resize(&wide, 352, 640).unwrap();
+        assert!(upright == upright_by_wide, "{name}");
+        let (there, back) = (
+            inspect(&bytes).unwrap(),
+            resize(&wide, native, native).unwrap(),
+        );
+        let back = inspect(&back).unwrap();
+        assert_eq!(
+            (there.multiply_adds, there.outputs),
+            (back.multiply_adds, back.outputs)
+        );
+    }
+}
+
+#[test]
+fn a_size_that_does_not_suit_is_refused_by_name() {
+    const TEST: &str = "a_size_that_does_not_suit_is_refused_by_name";
+    for (name, native) in DETECTORS {
+        let Some((_, bytes)) = asset(TEST, name) else {
+            return;
+        };
+        for size in [(native, native + 8), (native - 16, native), (100, 37)] {
+            let reason = resize(&bytes, size.0, size.1).unwrap_err().to_string();
+            assert!(reason.contains("do not fit together"), "{name}: {reason}");
+        }
+    }
+}
+
 #[test]
 fn a_model_in_the_new_form_is_not_copied() {
     if let Some((_, bytes)) = asset(
@@ -336,6 +437,9 @@ fn damaged_detectors_never_panic() {
             prop_assert_eq!(parsed, inspected.is_ok());
             if let Ok(inspection) = inspected {
                 prop_assert!(!inspection.to_string().is_empty());
+            }
+            if let Ok(resized) = resize(&bytes, 640, 192) {
+                prop_assert!(OnnxModel::parse(&resized).is_ok());
             }
             if let Ok(prepared) = remove_initializer_inputs(&bytes) {
                 prop_assert!(prepared.len() <= bytes.len() + 10);

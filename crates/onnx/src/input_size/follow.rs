@@ -87,6 +87,9 @@ impl<'a> Known<'a> {
         index: usize,
         edits: &mut Vec<Edit>,
     ) -> Result<(), Obstacle> {
+        if node.output.is_empty() {
+            return Ok(());
+        }
         self.native.visit(node, &HashMap::new());
         self.resized.visit(node, &HashMap::new());
         let inputs = || node.input.iter().map(String::as_str);

@@ -26,6 +26,8 @@ pub enum Blocked {
     OutOfRange,
     #[error("it mixes channels with height or width")]
     MixesPixels,
+    #[error("a Concat joins its output along pixels")]
+    JoinedPixels,
     #[error("its inputs are not image tensors of one size")]
     SizesDiffer,
 }

@@ -16,7 +16,7 @@ use super::view::{Channel, ChannelView};
 use crate::OnnxModel;
 use crate::proto::NodeProto;
 use crate::rewritable::NodeLabel;
-use crate::shapes::InferredShapes;
+use crate::shapes::{InferredShapes, axis_within};
 
 /// Operators that [`Mover`] follows if possible.
 const MOVING_OPERATORS: [&str; 6] = ["Concat", "Gather", "Reshape", "Slice", "Split", "Transpose"];
@@ -102,6 +102,8 @@ struct Follower<'a, 's> {
     views: HashMap<&'a str, ChannelView>,
     /// Activations that belong to the preceding convolution.
     absorbed: HashSet<usize>,
+    /// Values that a Concat joins along pixels: cells of several maps.
+    joined_pixels: HashSet<&'a str>,
     flow: ChannelFlow<'a>,
 }
 
@@ -125,6 +127,7 @@ impl<'a, 's> Follower<'a, 's> {
             readers_of_value,
             views: HashMap::new(),
             absorbed: HashSet::new(),
+            joined_pixels: joined_pixels(model, shapes),
             flow: ChannelFlow {
                 input: ImageTensor {
                     name: &input.name,
@@ -176,6 +179,10 @@ impl<'a, 's> Follower<'a, 's> {
     }
 
     fn visit(&mut self, node: &'a NodeProto) -> Result<(), NotArranged> {
+        let is_joined = |name: &String| self.joined_pixels.contains(name.as_str());
+        if node.is("Reshape") && node.output.iter().any(is_joined) {
+            return self.add_order_dependent(node, Blocked::JoinedPixels);
+        }
         let mover = Mover {
             node,
             views: &self.views,
@@ -302,6 +309,22 @@ impl<'a, 's> Follower<'a, 's> {
         }
         Ok(self.flow)
     }
+}
+
+/// Returns the inputs of all Concats along an axis that cannot hold channels.
+fn joined_pixels<'a>(model: &'a OnnxModel, shapes: &InferredShapes) -> HashSet<&'a str> {
+    let along_pixels = |node: &&NodeProto| {
+        let rank = node
+            .input_name(0)
+            .and_then(|name| shapes.shape(name))
+            .map(Vec::len);
+        let axis = rank.and_then(|rank| axis_within(node.int("axis", 1), rank));
+        node.is("Concat") && axis.is_some_and(|axis| axis > 1)
+    };
+    let joins = model.graph.node.iter().filter(along_pixels);
+    joins
+        .flat_map(|node| node.input.iter().map(String::as_str))
+        .collect()
 }
 
 #[cfg(test)]

@@ -216,6 +216,30 @@ fn a_transposition_that_reverses_all_axes_blocks() {
 }
 
 #[test]
+fn maps_whose_cells_are_joined_do_not_block() {
+    let mut graph = TestGraph::new(6);
+    let conv = graph.conv("image", 6, 6);
+    let cells = [&conv, "image"].map(|map| graph.reshape(map, &[1, 6, -1]));
+    let axis = AttributeProto::from_int("axis", 2);
+    let joined = graph.node("Concat", &[&cells[0], &cells[1]], &[axis]);
+    graph.output(&joined);
+    let model = graph.parsed();
+    let flow = follow(&model).unwrap();
+    let kept: Vec<_> = flow
+        .unfollowed
+        .iter()
+        .map(|kept| (&*kept.node.output, kept.blocked))
+        .collect();
+    assert_eq!(
+        kept,
+        cells
+            .each_ref()
+            .map(|cells| (&**cells, Blocked::JoinedPixels))
+    );
+    assert!(flow.fixed.iter().all(|&fixed| fixed));
+}
+
+#[test]
 fn an_output_within_a_shuffle_blocks() {
     let mut graph = TestGraph::new(6);
     let grouped = graph.reshape("image", &[1, 2, 3, HEIGHT, WIDTH]);
