@@ -27,7 +27,8 @@ pub(super) struct Known<'a> {
     pub dims: HashMap<&'a str, Vec<Dim>>,
     /// Values with content that the graph computes from sizes.
     pub computed: HashSet<&'a str>,
-    pub initializers: HashMap<&'a str, &'a TensorProto>,
+    /// Initializers and the tensors of Constant nodes.
+    pub constants: HashMap<&'a str, &'a TensorProto>,
     /// Height and width of the input, native and new.
     pub sides: [(u64, u64); 2],
 }
@@ -65,11 +66,11 @@ impl<'a> Known<'a> {
             resized: InferredShapes::before_nodes(model),
             dims: HashMap::new(),
             computed: HashSet::new(),
-            initializers: HashMap::new(),
+            constants: HashMap::new(),
             sides: [2, 3].map(|axis| (input[axis].native(), input[axis].resized())),
         };
         for tensor in &graph.initializer {
-            known.initializers.insert(&tensor.name, tensor);
+            known.constants.insert(&tensor.name, tensor);
             if let Some(shape) = known.native.full_shape(&tensor.name) {
                 let dims = shape.into_iter().map(Dim::fixed).collect();
                 known.dims.insert(&tensor.name, dims);
@@ -92,6 +93,10 @@ impl<'a> Known<'a> {
         }
         self.native.visit(node, &HashMap::new());
         self.resized.visit(node, &HashMap::new());
+        let value = node.attribute("value").and_then(|value| value.t.as_ref());
+        if let (true, Some(tensor)) = (node.is("Constant"), value) {
+            self.constants.insert(&node.output[0], tensor);
+        }
         let inputs = || node.input.iter().map(String::as_str);
         let is_spatial = |name: &str| {
             self.dims

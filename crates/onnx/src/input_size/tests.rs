@@ -396,6 +396,22 @@ fn coordinates_in_native_pixels_are_refused() {
     graph.output(&output);
     let value = side;
     assert_eq!(obstacle(&graph), Obstacle::SideConstant { value, side: 12 });
+
+    let mut clipped = self::graph();
+    let sides = AttributeProto {
+        name: "value".to_owned(),
+        t: Some(floats("", &[1, 1, 1, 1], &[12.0])),
+        r#type: 4,
+        ..AttributeProto::default()
+    };
+    let sides = clipped.node("Constant", &[], &[sides]);
+    let output = clipped.node("Min", &["image", &sides], &[]);
+    clipped.output(&output);
+    let obstacle = obstacle(&clipped);
+    assert!(
+        matches!(obstacle, Obstacle::SideConstant { side: 12, .. }),
+        "{obstacle}"
+    );
 }
 
 #[test]

@@ -315,12 +315,9 @@ impl<'k> Rule<'k, '_> {
     /// Checks that no input is a constant with a side of the native input, such as the width by
     /// which boxes are scaled or to which they are clipped.
     pub fn check_side_constants(&self) -> Result<(), Obstacle> {
-        for name in self.node.input.iter() {
-            let initializer = self.known.initializers.get(name.as_str());
-            let floats = match initializer {
-                Some(tensor) => tensor.to_floats(MAX_SIDE_CONSTANTS),
-                None => self.known.native.floats(name).map(<[f32]>::to_vec),
-            };
+        for name in &self.node.input {
+            let tensor = self.known.constants.get(name.as_str());
+            let floats = tensor.and_then(|tensor| tensor.to_floats(MAX_SIDE_CONSTANTS));
             for float in floats.unwrap_or_default() {
                 let is_side = |(native, resized): &&(u64, u64)| {
                     native != resized && f64::from(float) == *native as f64

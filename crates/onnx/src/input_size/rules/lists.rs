@@ -18,10 +18,8 @@ pub(super) struct Lists<'k, 'a, 'e> {
 }
 
 impl Lists<'_, '_, '_> {
-    fn edit(&mut self, attribute: &'static str, input: usize, from: &[i64], to: Vec<i64>) {
-        if from == to {
-            return;
-        }
+    /// Replaces a list, which is an attribute or an input.
+    fn edit(&mut self, attribute: &'static str, input: usize, to: Vec<i64>) {
         let place = match self.rule.node.ints(attribute) {
             Some(_) => Place::Attribute(attribute),
             None => Place::Input(input),
@@ -43,6 +41,8 @@ impl Lists<'_, '_, '_> {
         known.native.setting(node, attribute, input)
     }
 
+    /// A target that gives another shape than the regrouped one is replaced, even if the graph
+    /// computes it, such as a computed batch beside native sides.
     pub fn reshape(&mut self) -> Result<Vec<Dim>, Obstacle> {
         let Rule { known, node } = self.rule;
         let input = self.rule.dims(0)?;
@@ -62,22 +62,8 @@ impl Lists<'_, '_, '_> {
             _ => i64::try_from(dim.resized()).ok(),
         };
         let to: Option<Vec<i64>> = from.iter().zip(&dims).enumerate().map(entry).collect();
-        // a list that the graph computes may come out as the same numbers at the native size only
-        let to = to.ok_or(Obstacle::UnknownShape)?;
-        self.edits.push(self.target(to));
+        self.edit("shape", 1, to.ok_or(Obstacle::UnknownShape)?);
         Ok(dims)
-    }
-
-    fn target(&self, to: Vec<i64>) -> Edit {
-        let place = match self.rule.node.ints("shape") {
-            Some(_) => Place::Attribute("shape"),
-            None => Place::Input(1),
-        };
-        Edit {
-            node: self.index,
-            place,
-            to,
-        }
     }
 
     /// A slice of a side must begin at its begin or count from its end: `[::2]`, `[:-1]`. An end at
@@ -117,7 +103,9 @@ impl Lists<'_, '_, '_> {
                 *dim = Dim::spatial(native, kept);
             }
         }
-        self.edit("ends", 2, &from, ends);
+        if ends != from {
+            self.edit("ends", 2, ends);
+        }
         Ok(dims)
     }
 
@@ -143,7 +131,10 @@ impl Lists<'_, '_, '_> {
         }
         let sizes = (dims.iter()).map(|dim| i64::try_from(dim.resized()).ok());
         let to: Option<Vec<i64>> = sizes.collect();
-        self.edit("", 3, &from, to.ok_or(Obstacle::UnknownShape)?);
+        let to = to.ok_or(Obstacle::UnknownShape)?;
+        if to != from {
+            self.edit("", 3, to);
+        }
         Ok(dims)
     }
 
@@ -200,7 +191,9 @@ impl Lists<'_, '_, '_> {
                 *size = i64::try_from(dim.resized()).map_err(|_| Obstacle::UnknownShape)?;
             }
         }
-        self.edit("", 1, &from, to);
+        if to != from {
+            self.edit("", 1, to);
+        }
         Ok(dims)
     }
 
