@@ -6,8 +6,8 @@
 OUTPUT/far and OUTPUT/near get the pictures (PNG), OUTPUT/far.json and OUTPUT/near.json the annotations. With the same
 OpenCV the files are the same bytes every time.
 
-far: canvases of 1242x375 with three pictures side by side, in the order of INSTANCES.json. Each picture is scaled to fit
-414x375 and centred in its third on black. One or two pictures left over at the end are not used.
+far: canvases of 1242x375 with three pictures side by side, in the order of INSTANCES.json. Each picture is scaled to
+fit 414x375 and centred in its third on black. One or two pictures left over at the end are not used.
 
 near: of each picture the middle band with an aspect ratio of 2.4, in full width and at its own scale. Boxes are clipped
 to the band. An object that keeps less than 40 % of its box is left out.
