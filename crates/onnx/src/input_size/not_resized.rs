@@ -28,7 +28,7 @@ pub enum NotResized {
         /// `None` if not even the rank is known.
         found: Option<Vec<Option<u64>>>,
     },
-    #[error("{node} does not work at another input size: {obstacle}")]
+    #[error("{node} does not work at that input size: {obstacle}")]
     Node { node: NodeLabel, obstacle: Obstacle },
     #[error(
         "expected the output `{output}` to have the shape that the file declares, {}, found {inferred:?}",
@@ -58,7 +58,7 @@ impl From<OnnxError> for NotResized {
     }
 }
 
-/// Why one node does not work at another input size.
+/// Why one node does not work at that input size.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Obstacle {
     #[error("the shape of its output cannot be inferred")]

@@ -179,7 +179,7 @@ fn an_odd_map_that_no_longer_fits_is_refused() {
     assert!(resize(&onnx, 20, 4).is_ok());
     assert_eq!(
         resize(&onnx, 21, 4).unwrap_err().to_string(),
-        "the Concat that writes `Concat_2` does not work at another input size: its inputs of shape [1, 8, 4, 21] and \
+        "the Concat that writes `Concat_2` does not work at that input size: its inputs of shape [1, 8, 4, 21] and \
          [1, 8, 4, 20] do not fit together"
     );
 }
@@ -331,7 +331,7 @@ fn classifiers_are_refused() {
     reshaped.output(&output);
     assert_eq!(
         resized(&reshaped).unwrap_err().to_string(),
-        "the MatMul that writes `MatMul_1` does not work at another input size: its weights take exactly 768 values, \
+        "the MatMul that writes `MatMul_1` does not work at that input size: its weights take exactly 768 values, \
          the number of a native map"
     );
 }
@@ -365,7 +365,7 @@ fn constants_with_one_element_per_pixel_are_refused() {
     let grid = added.constant(floats("grid", &[96], &[0.5; 96]));
     let output = added.node("Add", &[&flat, &grid], &[]);
     added.output(&output);
-    let reason = "the Add that writes `Add_1` does not work at another input size: its input `grid`, of shape [96], \
+    let reason = "the Add that writes `Add_1` does not work at that input size: its input `grid`, of shape [96], \
                   has one element per pixel of the native map";
     assert_eq!(resized(&added).unwrap_err().to_string(), reason);
     // another map with as many pixels needs another grid
@@ -421,7 +421,7 @@ fn unknown_operators_and_picked_pixels_are_named() {
     sorted.output(&output);
     assert_eq!(
         resized(&sorted).unwrap_err().to_string(),
-        "the TopK that writes `TopK_0` does not work at another input size: the shape of its output cannot be inferred"
+        "the TopK that writes `TopK_0` does not work at that input size: the shape of its output cannot be inferred"
     );
 
     let mut picked = graph();
