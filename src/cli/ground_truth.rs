@@ -14,10 +14,10 @@ use shuffledet_bag::Recording;
 use shuffledet_core::Labels;
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_eval::ground_truth::{
-    AnnotationSource, GroundTruth, GroundTruthOptions, ImageFolder, ImageLocation,
+    AnnotationSource, GroundTruth, GroundTruthError, GroundTruthOptions, ImageFolder, ImageLocation,
 };
 use shuffledet_eval::subject::{CameraPlacement, EvaluationSettings};
-use shuffledet_eval::truth::{Format, TruthError};
+use shuffledet_eval::truth::Format;
 use shuffledet_harness::images::Images;
 use shuffledet_harness::run::settings;
 use shuffledet_image::folder::images_in;
@@ -209,7 +209,7 @@ impl TruthArgs {
             cameras => {
                 let topics: Vec<&str> = cameras.iter().map(|c| c.topic.as_str()).collect();
                 let topics = topics.join(", ");
-                Err(TruthError::SeveralCameras { topics }.into())
+                Err(GroundTruthError::SeveralCameras { topics }.into())
             }
         }
     }

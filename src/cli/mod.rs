@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use shuffledet_eval::truth::TruthError;
+use shuffledet_eval::ground_truth::GroundTruthError;
 
 /// Detect objects in ROS 2 recordings and images with ShuffleNet V2 detectors.
 #[derive(Debug, Parser)]
@@ -152,10 +152,10 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
 
 /// Returns whether the input could be read but contains nothing to process.
 fn yields_nothing(error: &anyhow::Error) -> bool {
-    let truth = error
+    let labels = error
         .chain()
-        .find_map(|cause| cause.downcast_ref::<TruthError>());
-    truth.is_some_and(TruthError::yields_nothing) || error.is::<cameras::NothingRead>()
+        .find_map(|cause| cause.downcast_ref::<GroundTruthError>());
+    labels.is_some_and(GroundTruthError::yields_nothing) || error.is::<cameras::NothingRead>()
 }
 
 /// Joins the error and its causes, outermost first. Skips a cause that an outer error quotes.
@@ -175,6 +175,7 @@ fn causes(error: &anyhow::Error) -> String {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use shuffledet_eval::truth::TruthError;
 
     #[test]
     fn a_wrong_command_line_is_an_error_and_help_is_not() {
@@ -205,16 +206,16 @@ mod tests {
 
     #[test]
     fn labels_of_which_nothing_comes_are_a_failure_of_their_own() {
-        let error = anyhow::Error::new(TruthError::AllEmpty {
+        let error = anyhow::Error::new(GroundTruthError::from(TruthError::AllEmpty {
             path: "labels".into(),
             count: 3,
-        });
+        }));
         let code = format!("{:?}", explain(&error.context("--annotations")));
         assert_eq!(code, format!("{:?}", ExitCode::from(2)));
-        let error = anyhow::Error::new(TruthError::NoNames {
+        let error = anyhow::Error::new(GroundTruthError::from(TruthError::NoNames {
             path: "labels".into(),
             names: "data.yaml".into(),
-        });
+        }));
         assert_eq!(
             format!("{:?}", explain(&error)),
             format!("{:?}", ExitCode::FAILURE)

@@ -11,6 +11,7 @@ use crate::cli::{Status, existing};
 use shuffledet_core::text;
 use shuffledet_eval::annotations::Annotations;
 use shuffledet_eval::corrected::KnownImages;
+use shuffledet_eval::ground_truth::GroundTruthError;
 use shuffledet_eval::truth::read_coco;
 use shuffledet_eval::{Problem, Problems};
 use shuffledet_report::format::counted;
@@ -52,7 +53,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     if let Some(output) = &args.output {
         existing::check_file(output, args.force)?;
     }
-    let (truth, mut problems) = read_coco(&args.corrected)?;
+    let (truth, mut problems) = read_coco(&args.corrected).map_err(GroundTruthError::from)?;
     // nothing is measured here, so that images without objects are as good as others
     problems.forget(Problem::NoObjects);
     let (known, from) = known(args)?;

@@ -1,6 +1,7 @@
 //! Ground truth for one model: annotations, with the class map, the ignored regions and the limit
 //! applied.
 
+mod error;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use std::path::Path;
 use serde_json::json;
 use shuffledet_core::{Labels, file_sha256, sha256};
 
+pub use self::error::GroundTruthError;
 use self::source::AnnotationsRead;
 pub use self::source::{AnnotationSource, ImageFolder, ImageList, ImageLocation};
 use crate::subject::{DatasetDescription, EvaluationSettings};
@@ -57,7 +59,7 @@ impl GroundTruthOptions<'_> {
         &self,
         labels: &Labels,
         settings: EvaluationSettings,
-    ) -> Result<GroundTruth, TruthError> {
+    ) -> Result<GroundTruth, GroundTruthError> {
         let map = match self.class_map {
             Some(path) => ClassMap::read(path, labels)?,
             None => ClassMap::default(),
@@ -76,7 +78,7 @@ impl GroundTruthOptions<'_> {
         }
         truth.images.truncate(self.limit.unwrap_or(usize::MAX));
         if truth.images.is_empty() {
-            return Err(TruthError::NoImages { annotations });
+            return Err(GroundTruthError::NoImages { annotations });
         }
         let categories = map.resolve(labels, &truth.categories, &mut problems);
         if categories.iter().all(Option::is_none) {
@@ -85,7 +87,7 @@ impl GroundTruthOptions<'_> {
         if self.strict
             && let Err(problem) = problems.strictly()
         {
-            return Err(TruthError::Strict {
+            return Err(GroundTruthError::Strict {
                 annotations,
                 problem,
             });
@@ -127,8 +129,8 @@ fn truth_sha256(truth: &Truth) -> String {
 }
 
 /// Returns the error for annotations that have none of the model's classes.
-fn no_class(annotations: String, labels: &Labels, truth: &Truth) -> TruthError {
-    TruthError::NoClass {
+fn no_class(annotations: String, labels: &Labels, truth: &Truth) -> GroundTruthError {
+    GroundTruthError::NoClass {
         annotations,
         categories: first_names(truth.categories.iter().map(|c| c.name.as_str())),
         classes: first_names(labels.names()),

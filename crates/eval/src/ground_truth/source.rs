@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use shuffledet_bag::Recording;
 use shuffledet_core::sha256;
 
+use super::GroundTruthError;
 use crate::truth::{
     Format, ImageFiles, Truth, TruthError, parse_coco, read_bag, read_kitti, read_yolo,
 };
@@ -64,7 +65,7 @@ impl AnnotationSource<'_> {
         &self,
         images: &ImageLocation<'_>,
         map: &ClassMap,
-    ) -> Result<AnnotationsRead, TruthError> {
+    ) -> Result<AnnotationsRead, GroundTruthError> {
         match *self {
             AnnotationSource::Path { path, format } => {
                 let format = format.map_or_else(|| Format::guess(path), Ok)?;
@@ -93,7 +94,7 @@ fn read_path(
     format: Format,
     images: &ImageLocation<'_>,
     map: &ClassMap,
-) -> Result<AnnotationsRead, TruthError> {
+) -> Result<AnnotationsRead, GroundTruthError> {
     let (truth, problems, sha256) = match (format, images) {
         (Format::Coco, _) => {
             // read once, because a pipe gives its content only once
@@ -104,13 +105,13 @@ fn read_path(
             (truth, problems, Some(sha256(&bytes)))
         }
         (_, ImageLocation::Recording) => {
-            return Err(TruthError::LabelsOfFiles {
+            return Err(GroundTruthError::LabelsOfFiles {
                 path: path.to_owned(),
                 format: format.name(),
             });
         }
         (_, ImageLocation::Folder(folder)) => {
-            let files = (folder.list)(folder.path).map_err(TruthError::Images)?;
+            let files = (folder.list)(folder.path).map_err(GroundTruthError::Images)?;
             let images = ImageFiles {
                 folder: folder.path,
                 files: &files,
@@ -134,17 +135,17 @@ fn read_path(
 
 impl ImageLocation<'_> {
     /// Fails if annotations of image files are given with a recording, or the reverse.
-    pub(super) fn check(&self, truth: &Truth, annotations: &str) -> Result<(), TruthError> {
+    pub(super) fn check(&self, truth: &Truth, annotations: &str) -> Result<(), GroundTruthError> {
         for image in &truth.images {
             match (self, &image.source) {
                 (ImageLocation::Folder(_), ImageSource::Message { .. }) => {
-                    return Err(TruthError::ImagesInRecording {
+                    return Err(GroundTruthError::ImagesInRecording {
                         annotations: annotations.to_owned(),
                         image: image.source.title(),
                     });
                 }
                 (ImageLocation::Recording, ImageSource::File { .. }) => {
-                    return Err(TruthError::ImagesInFiles {
+                    return Err(GroundTruthError::ImagesInFiles {
                         annotations: annotations.to_owned(),
                         image: image.source.title(),
                     });

@@ -46,7 +46,7 @@ impl Files {
     fn read<'a>(
         &'a self,
         change: impl FnOnce(&mut GroundTruthOptions<'a>),
-    ) -> Result<GroundTruth, TruthError> {
+    ) -> Result<GroundTruth, GroundTruthError> {
         let mut options = GroundTruthOptions {
             annotations: AnnotationSource::Path {
                 path: &self.coco,

@@ -9,7 +9,6 @@ mod label_files;
 mod yolo;
 
 use std::collections::BTreeMap;
-use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +16,6 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{Category, ClassMap, ImageRecord, ImageSource, Object, Problem, Problems};
-use crate::class_map::ClassMapError;
-use crate::regions::RegionsError;
 use shuffledet_bag::BagError;
 
 pub use bag::read as read_bag;
@@ -140,42 +137,6 @@ pub enum TruthError {
         reasons(left_out)
     )]
     NoMessages { topic: String, left_out: Problems },
-    #[error(
-        "{annotations}: none of its categories ({categories}) is a class of the model ({classes}); map their names with --class-map"
-    )]
-    NoClass {
-        annotations: String,
-        categories: String,
-        classes: String,
-    },
-    #[error(
-        "the recording has several image topics ({topics}); name the one that the ground truth belongs to with --topic"
-    )]
-    SeveralCameras { topics: String },
-    #[error("{}: {format} labels cannot be assigned to the messages of a recording; use COCO JSON with topic and stamp_ns", path.display())]
-    LabelsOfFiles { path: PathBuf, format: &'static str },
-    #[error(
-        "{annotations}: {image} refers to a message of a recording; give the recording instead of --images"
-    )]
-    ImagesInRecording { annotations: String, image: String },
-    #[error(
-        "{annotations}: {image} refers to an image file; give its folder with --images, or add topic and stamp_ns to each image"
-    )]
-    ImagesInFiles { annotations: String, image: String },
-    #[error("{annotations}: contains no images to evaluate")]
-    NoImages { annotations: String },
-    #[error("--strict: {annotations}: {problem}")]
-    Strict {
-        annotations: String,
-        problem: String,
-    },
-    #[error(transparent)]
-    ClassMap(#[from] ClassMapError),
-    #[error(transparent)]
-    Regions(#[from] RegionsError),
-    /// The folder of images cannot be listed.
-    #[error(transparent)]
-    Images(Box<dyn StdError + Send + Sync>),
 }
 
 impl TruthError {
@@ -189,7 +150,6 @@ impl TruthError {
                 | TruthError::NothingUnderstood { .. }
                 | TruthError::NoObjects { .. }
                 | TruthError::NoMessages { .. }
-                | TruthError::NoClass { .. }
         )
     }
 
