@@ -9,7 +9,7 @@ pub struct Detection {
     pub class_id: usize,
     /// In [0, 1].
     pub score: f32,
-    /// In pixels: of the model's input before [`OutputReader::suppress`], of the image and clipped
-    /// to it after.
+    /// In pixels: of the network's input when it is decoded, of the image and clipped
+    /// to it in results.
     pub bbox: BBox,
 }

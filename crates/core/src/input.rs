@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Resolution;
+
 /// The channel order that the model was trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,4 +48,23 @@ pub struct InputSpec {
     pub mean: [f32; 3],
     /// Divides the difference, in the order of `colour`.
     pub std: [f32; 3],
+}
+
+impl InputSpec {
+    /// Returns width and height.
+    pub fn resolution(&self) -> Resolution {
+        Resolution {
+            width: self.width,
+            height: self.height,
+        }
+    }
+
+    /// Returns the same input at another resolution.
+    pub fn at(&self, resolution: Resolution) -> Self {
+        Self {
+            width: resolution.width,
+            height: resolution.height,
+            ..self.clone()
+        }
+    }
 }

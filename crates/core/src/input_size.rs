@@ -1,0 +1,178 @@
+//! The choice of a network's input resolution for a picture.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::Resolution;
+use super::resolution::ResolutionError;
+
+/// The parameter `model.input_size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputSize {
+    /// The resolution that shows the picture largest ([`largest_view`]).
+    Auto,
+    /// The resolution that the model was trained at.
+    Native,
+    /// The same resolution for every picture.
+    Fixed(Resolution),
+}
+
+/// A text is not an input size.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("expected auto, native or WIDTHxHEIGHT: {source}")]
+pub struct InputSizeError {
+    source: ResolutionError,
+}
+
+impl FromStr for InputSize {
+    type Err = InputSizeError;
+
+    fn from_str(text: &str) -> Result<Self, InputSizeError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "native" => Ok(Self::Native),
+            other => match other.parse() {
+                Ok(resolution) => Ok(Self::Fixed(resolution)),
+                Err(source) => Err(InputSizeError { source }),
+            },
+        }
+    }
+}
+
+impl fmt::Display for InputSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Native => f.write_str("native"),
+            Self::Fixed(resolution) => resolution.fmt(f),
+        }
+    }
+}
+
+/// Returns the resolution that shows a picture of `picture` (width, height) largest within a budget
+/// of `budget` times the pixels of `native`.
+///
+/// Both sides are multiples of 32 up to 4096. Of all such resolutions within the budget, the result
+/// has the greatest scale: the smaller of its width over the picture's and its height over the
+/// picture's. Of resolutions with the same scale it has the fewest pixels, so one side decides the
+/// scale and the other is the smallest multiple of 32 that does not reduce it.
+///
+/// A letterbox model therefore pads less than one step of 32 pixels. The same rule serves models
+/// that stretch: it counts the direction in which the picture is shown smaller, and the other
+/// direction is stretched by less than 32 pixels, so the distortion is smaller than in the square
+/// input of the training.
+///
+/// A picture in the shape of `native` gets `native` at a budget of 1. If not even 32x32 is within
+/// the budget, the result is 32x32.
+pub fn largest_view(picture: (u32, u32), native: Resolution, budget: f64) -> Resolution {
+    let (width, height) = (u64::from(picture.0.max(1)), u64::from(picture.1.max(1)));
+    let (step, most) = (u64::from(Resolution::STEP), u64::from(Resolution::MOST));
+    let pixels = native.pixels() as f64 * budget;
+    // the smallest multiple of 32 at which the side `this` is not shown smaller than the other side
+    // `other` in `steps` steps
+    let matching = |this: u64, other: u64, steps: u64| {
+        let side = (steps * step * this).div_ceil(other).next_multiple_of(step);
+        side.clamp(step, most)
+    };
+    let smallest = (step, step);
+    let mut best = smallest;
+    // scales as products, because quotients would be rounded
+    let scale = |(w, h): (u64, u64)| (w * height).min(h * width);
+    for steps in 1..=most / step {
+        let side = steps * step;
+        let candidates = [
+            (side, matching(height, width, steps)),
+            (matching(width, height, steps), side),
+        ];
+        for candidate in candidates {
+            let fits = (candidate.0 * candidate.1) as f64 <= pixels;
+            let larger = scale(candidate).cmp(&scale(best));
+            let fewer = candidate.0 * candidate.1 < best.0 * best.1;
+            if fits && (larger.is_gt() || larger.is_eq() && fewer) {
+                best = candidate;
+            }
+        }
+    }
+    // both sides are at most 4096
+    Resolution {
+        width: best.0 as u32,
+        height: best.1 as u32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn view(picture: (u32, u32), native: u32, budget: f64) -> String {
+        largest_view(picture, (native, native).into(), budget).to_string()
+    }
+
+    #[test]
+    fn sizes_read_as_they_print() {
+        for text in ["auto", "native", "832x256"] {
+            assert_eq!(text.parse::<InputSize>().unwrap().to_string(), text);
+        }
+        let error = "wide".parse::<InputSize>().unwrap_err().to_string();
+        assert!(error.contains("auto, native or WIDTHxHEIGHT"), "{error}");
+    }
+
+    #[test]
+    fn wide_pictures_get_wide_inputs() {
+        assert_eq!(view((1242, 375), 416, 1.0), "768x224");
+        assert_eq!(view((1242, 375), 352, 1.0), "640x192");
+        assert_eq!(view((1920, 1080), 416, 1.0), "512x288");
+        assert_eq!(view((1280, 720), 416, 0.62), "416x256");
+        assert_eq!(view((640, 480), 416, 1.0), "480x352");
+        assert_eq!(view((480, 640), 416, 1.0), "352x480");
+        assert_eq!(view((800, 800), 416, 1.0), "416x416");
+        assert_eq!(view((1, 1_000_000), 416, 1.0), "32x4096");
+        assert_eq!(view((640, 480), 416, 1e-9), "32x32");
+        assert_eq!(view((0, u32::MAX), 416, 1.0), "32x4096");
+    }
+
+    fn sides() -> impl Strategy<Value = u32> {
+        (1u32..=24).prop_map(|steps| 32 * steps)
+    }
+
+    proptest! {
+        #[test]
+        fn the_picture_is_shown_largest_by_the_fewest_pixels(
+            picture in (1u32..5000, 1u32..5000), native in (sides(), sides()), budget in 0.05f64..3.0,
+        ) {
+            let native = Resolution::from(native);
+            let chosen = largest_view(picture, native, budget);
+            prop_assert_eq!((chosen.width % 32, chosen.height % 32), (0, 0));
+            let limit = native.pixels() as f64 * budget;
+            prop_assert!(chosen.pixels() as f64 <= limit || chosen == (32, 32).into());
+            let scale = |w: u32, h: u32| {
+                let (pw, ph) = (u64::from(picture.0), u64::from(picture.1));
+                (u64::from(w) * ph).min(u64::from(h) * pw)
+            };
+            let own = scale(chosen.width, chosen.height);
+            for width in (32..=4096u32).step_by(32) {
+                for height in (32..=4096u32).step_by(32) {
+                    let pixels = u64::from(width) * u64::from(height);
+                    if pixels as f64 > limit {
+                        break;
+                    }
+                    let other = scale(width, height);
+                    prop_assert!(
+                        other < own || other == own && pixels >= chosen.pixels(),
+                        "{width}x{height} over {chosen}"
+                    );
+                }
+            }
+        }
+
+        #[test]
+        fn the_models_own_shape_gets_its_own_size(native in (sides(), sides()), scale in 1u32..8) {
+            let picture = (native.0 * scale, native.1 * scale);
+            prop_assert_eq!(largest_view(picture, native.into(), 1.0), native.into());
+        }
+    }
+}
