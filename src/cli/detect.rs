@@ -11,8 +11,7 @@ use serde::Serialize;
 
 use super::parameters::ParameterArgs;
 use super::{Status, existing, explain};
-use shuffledet_core::Detection;
-use shuffledet_core::Labels;
+use shuffledet_core::{Detection, Labels, Regions, Resolution};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::detect::Detector;
 use shuffledet_image::jpeg::JpegEncoder;
@@ -48,7 +47,16 @@ struct ImageResult<'a> {
     file: String,
     width: u32,
     height: u32,
+    /// The size of the network's input in each run of the model, in the order of the regions.
+    input_sizes: &'a [Resolution],
     detections: Vec<FoundObject<'a>>,
+}
+
+/// An image with what was found in it.
+struct Detected<'a> {
+    image: BgrView<'a>,
+    inputs: Vec<Resolution>,
+    detections: &'a [Detection],
 }
 
 #[derive(Serialize)]
@@ -80,7 +88,8 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     }
     let mut status = Status::Success;
     for (index, path) in args.images.iter().enumerate() {
-        let (image, detections) = match detect(path, &mut decoder, &mut detector) {
+        let regions = &loaded.config.input.regions;
+        let detected = match detect(path, &mut decoder, &mut detector, regions) {
             Ok(detected) => detected,
             Err(error) => {
                 explain(&error.context(path.display().to_string()));
@@ -88,9 +97,9 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
                 continue;
             }
         };
-        print(args, &loaded, path, &image, detections)?;
+        print(args, &loaded, path, &detected)?;
         if let Some(target) = targets.as_ref().map(|targets| &targets[index]) {
-            write_drawn(target, &mut encoder, &image, detections, &loaded.labels)
+            write_drawn(target, &mut encoder, &detected, &loaded.labels)
                 .with_context(|| format!("--draw {}", target.display()))?;
         }
     }
@@ -101,9 +110,16 @@ fn detect<'a>(
     path: &Path,
     decoder: &'a mut ImageDecoder,
     detector: &'a mut Detector,
-) -> anyhow::Result<(BgrView<'a>, &'a [Detection])> {
+    regions: &Regions,
+) -> anyhow::Result<Detected<'a>> {
     let image = decoder.decode_file(&fs::read(path)?)?;
-    Ok((image, detector.detect(&image)?))
+    detector.detect_in(&image, regions)?;
+    let inputs = detector.inputs().map(|input| input.used).collect();
+    Ok(Detected {
+        image,
+        inputs,
+        detections: detector.detections(),
+    })
 }
 
 /// Returns the output path of each image: its name with `.jpg`. Fails if two paths are equal, if
@@ -147,11 +163,10 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
 fn write_drawn(
     target: &Path,
     encoder: &mut JpegEncoder,
-    image: &BgrView<'_>,
-    detections: &[Detection],
+    detected: &Detected<'_>,
     labels: &Labels,
 ) -> anyhow::Result<()> {
-    let canvas = draw::annotate(image, detections, labels, u32::MAX)?;
+    let canvas = draw::annotate(&detected.image, detected.detections, labels, u32::MAX)?;
     let picture = BgrView::from_mat(&canvas).context("OpenCV gave no BGR canvas")?;
     fs::write(target, encoder.encode(&picture)?)?;
     Ok(())
@@ -161,8 +176,7 @@ fn print(
     args: &DetectArgs,
     loaded: &LoadedModel,
     path: &Path,
-    image: &BgrView<'_>,
-    detections: &[Detection],
+    detected: &Detected<'_>,
 ) -> anyhow::Result<()> {
     let found = |detection: &Detection| {
         let bbox = detection.bbox;
@@ -173,12 +187,13 @@ fn print(
             bbox: [bbox.x1, bbox.y1, bbox.width(), bbox.height()],
         }
     };
-    let (width, height) = image.image_size();
+    let (width, height) = detected.image.image_size();
     let result = ImageResult {
         file: path.display().to_string(),
         width,
         height,
-        detections: detections.iter().map(found).collect(),
+        input_sizes: &detected.inputs,
+        detections: detected.detections.iter().map(found).collect(),
     };
     let mut out = io::stdout().lock();
     if args.json {
@@ -187,10 +202,14 @@ fn print(
     }
     let count = result.detections.len();
     let objects = if count == 1 { "object" } else { "objects" };
+    let inputs: Vec<_> = result.input_sizes.iter().map(Resolution::to_string).collect();
     writeln!(
         out,
-        "{}: {}x{}, {count} {objects}",
-        result.file, result.width, result.height
+        "{}: {}x{}, input {}, {count} {objects}",
+        result.file,
+        result.width,
+        result.height,
+        inputs.join(" ")
     )?;
     for found in &result.detections {
         let [x, y, width, height] = found.bbox;

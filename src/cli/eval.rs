@@ -16,12 +16,12 @@ use super::ground_truth::{DataSet, TruthArgs};
 use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
-use shuffledet_core::ModelIdentity;
+use shuffledet_core::{InputSize, ModelIdentity};
 use shuffledet_detector::pipeline::{Annotate, RunError, Worker};
 use shuffledet_detector::{LoadedModel, detect::Detector};
 use shuffledet_eval::evaluation::add_problems;
 use shuffledet_eval::journal::FinishedImages;
-use shuffledet_eval::subject::Machine;
+use shuffledet_eval::subject::{EvaluationSettings, Machine};
 use shuffledet_eval::{Evaluation, Failure, ImageRecord, Journal, Problems, Shard, Subject};
 use shuffledet_harness::images::{ImageReader, Images};
 use shuffledet_harness::run::{Task, run as run_images};
@@ -100,7 +100,10 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
         versions: versions(&loaded)?,
         machines: vec![Machine::this()],
         dataset: data.ground_truth.description.clone(),
-        settings: data.ground_truth.settings.clone(),
+        settings: EvaluationSettings {
+            input_budget: input_budget(&loaded),
+            ..data.ground_truth.settings.clone()
+        },
         shard: args.shard,
     };
     let (journal, finished) = open_journal(args, &subject)?;
@@ -184,6 +187,12 @@ fn tell_of_interruption(outputs: &EvaluationOutputArgs, done: usize, all: usize)
         None => "the results are lost, because --output was not given",
     };
     eprintln!("interrupted after {done} of {all} images; {how}");
+}
+
+/// Returns the budget of the network's input, in force if the input follows the image.
+fn input_budget(loaded: &LoadedModel) -> Option<f64> {
+    let choice = loaded.choice();
+    (choice.size == InputSize::Auto).then_some(choice.budget)
 }
 
 /// Opens the journal beside `--output` and returns it with the images that are already finished.

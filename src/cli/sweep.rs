@@ -162,13 +162,17 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     })
 }
 
-/// Groups the settings that share a model and session. Positions refer to `configs`.
+/// Groups the settings that share a model, its sessions and its runs. Positions refer to `configs`.
 fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     for (at, config) in configs.iter().enumerate() {
         let same = |group: &&mut Group| {
             let other = &group.loaded.config;
-            other.model == config.model && other.session == config.session
+            other.model == config.model
+                && other.session == config.session
+                && other.input_size == config.input_size
+                && other.input_budget == config.input_budget
+                && other.input.regions == config.input.regions
         };
         match groups.iter_mut().find(same) {
             Some(group) => {

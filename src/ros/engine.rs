@@ -95,7 +95,7 @@ impl Engine {
             Some(loaded) => loaded,
             None => self.load()?,
         };
-        self.shared.set_model(&loaded.model);
+        self.shared.set_model(&loaded);
         let (detectors, threads) = loaded.live_detectors()?;
         self.shared.set_threads(threads);
         let annotate = Annotate::Watched {

@@ -142,6 +142,7 @@ impl Health {
             model: loaded.then_some(&model),
             providers: &statuses,
             threads: self.shared.threads(),
+            input_problems: &self.shared.input_problems(),
             parameters_changed: self.shared.parameters_changed(),
             resident_bytes: resident_bytes(),
         })];

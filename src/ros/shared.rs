@@ -14,6 +14,7 @@ use shuffledet_detector::config::{Config, Threads};
 use shuffledet_detector::metrics::{Rhythm, Window};
 use shuffledet_detector::model::Model;
 use shuffledet_detector::pipeline::{RuntimeSettings, SharedSettings};
+use shuffledet_detector::detect::opener::RefusedResolutions;
 use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_infer::ProviderStatuses;
 use shuffledet_node::arguments::Names;
@@ -27,6 +28,7 @@ pub struct Shared {
     pub provider_statuses: Arc<ProviderStatuses>,
     model: Mutex<ModelIdentity>,
     threads: Mutex<Threads>,
+    inputs: Mutex<InputProblems>,
     /// Why the node cannot run; `None` if it can.
     unable: Mutex<Option<String>>,
     /// Set while the node is configured.
@@ -86,6 +88,7 @@ impl Shared {
             provider_statuses: Arc::clone(&loaded.provider_statuses),
             model: Mutex::new(identity(&loaded.model)),
             threads: Mutex::new(config.threads),
+            inputs: Mutex::new(InputProblems::new(loaded)),
             unable: Mutex::default(),
             label_info: Mutex::default(),
             parameters_changed: AtomicU64::new(0),
@@ -145,8 +148,14 @@ impl Shared {
         lock(&self.model).clone()
     }
 
-    pub fn set_model(&self, model: &Model) {
-        *lock(&self.model) = identity(model);
+    pub fn set_model(&self, loaded: &LoadedModel) {
+        *lock(&self.model) = identity(&loaded.model);
+        *lock(&self.inputs) = InputProblems::new(loaded);
+    }
+
+    /// Returns why the model does not run at input sizes that the parameters ask for.
+    pub fn input_problems(&self) -> Vec<String> {
+        lock(&self.inputs).texts()
     }
 
     /// Returns the distribution of the cores.
@@ -164,6 +173,26 @@ impl Shared {
 
     pub fn set_unable(&self, why: Option<String>) {
         *lock(&self.unable) = why;
+    }
+}
+
+/// Why the model does not run at input sizes that the parameters ask for.
+struct InputProblems {
+    not_resized: Option<String>,
+    refused: Arc<RefusedResolutions>,
+}
+
+impl InputProblems {
+    fn new(loaded: &LoadedModel) -> Self {
+        Self {
+            not_resized: loaded.not_resized().map(str::to_owned),
+            refused: Arc::clone(&loaded.refused),
+        }
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let refused = self.refused.texts();
+        self.not_resized.iter().cloned().chain(refused).collect()
     }
 }
 

@@ -36,6 +36,7 @@ fn record(index: usize, id: u64) -> ImageRecord {
         objects: Vec::new(),
         detections: Vec::new(),
         annotated_size: None,
+        input_sizes: Vec::new(),
         stages_ms: BTreeMap::new(),
         failure: None,
     }

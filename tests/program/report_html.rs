@@ -154,6 +154,12 @@ fn sample_report() -> String {
             name: "nanodet_m_416".to_owned(),
             sha256: "4b82da9944b88577175ee23a459dce2e26e6e4be573def65b1055dc2d9720186".to_owned(),
         },
+        input_sizes: [(
+            "/camera/front/image_raw/compressed".to_owned(),
+            [((544, 320).into(), 438)].into(),
+        )]
+        .into(),
+        input_problems: Vec::new(),
         detections,
         recording: "rosbags/dashcam_compressed_mcap".to_owned(),
         topics: vec!["/camera/front/image_raw/compressed".to_owned()],

@@ -27,13 +27,7 @@ impl BBox {
 
     /// Returns the intersection over union, in [0, 1]; 0 if one of the boxes has no area.
     pub fn iou(&self, other: &BBox) -> f32 {
-        let overlap = BBox {
-            x1: self.x1.max(other.x1),
-            y1: self.y1.max(other.y1),
-            x2: self.x2.min(other.x2),
-            y2: self.y2.min(other.y2),
-        }
-        .area();
+        let overlap = self.overlap(other);
         let (ours, theirs) = (self.area(), other.area());
         let union = ours + theirs - overlap;
         // `min` and `max` above ignore NaN, the areas do not
@@ -42,6 +36,28 @@ impl BBox {
         } else {
             0.0
         }
+    }
+
+    /// Returns the share of the area of `other` that lies within this box, in [0, 1]; 0 if one of
+    /// the boxes has no area.
+    pub fn share_of(&self, other: &BBox) -> f32 {
+        let (overlap, whole) = (self.overlap(other), other.area());
+        if self.area() > 0.0 && whole > 0.0 && overlap > 0.0 && whole.is_finite() {
+            (overlap / whole).min(1.0)
+        } else {
+            0.0
+        }
+    }
+
+    /// Returns the area of the intersection in square pixels.
+    fn overlap(&self, other: &BBox) -> f32 {
+        BBox {
+            x1: self.x1.max(other.x1),
+            y1: self.y1.max(other.y1),
+            x2: self.x2.min(other.x2),
+            y2: self.y2.min(other.y2),
+        }
+        .area()
     }
 
     /// Returns the part within an image of `width` by `height` pixels.
@@ -120,6 +136,17 @@ mod tests {
         }
 
         #[test]
+        fn the_share_is_that_of_the_other_box(a in any_box(), b in any_box()) {
+            let share = a.share_of(&b);
+            prop_assert!((0.0..=1.0).contains(&share));
+            prop_assert!(share >= a.iou(&b) - 1e-6);
+            if b.area() > 0.0 {
+                let around = BBox { x1: b.x1 - 1.0, y1: b.y1 - 1.0, x2: b.x2 + 1.0, y2: b.y2 + 1.0 };
+                prop_assert_eq!(around.share_of(&b), 1.0);
+            }
+        }
+
+        #[test]
         fn degenerate_and_senseless_boxes_overlap_nothing(a in any_box(), v: f32) {
             for b in [
                 BBox { x2: a.x1, ..a },
@@ -130,6 +157,7 @@ mod tests {
             ] {
                 prop_assert_eq!(a.iou(&b), 0.0);
                 prop_assert_eq!(b.iou(&a), 0.0);
+                prop_assert_eq!(a.share_of(&b), 0.0);
             }
         }
 

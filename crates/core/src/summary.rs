@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{ProviderStatus, Stage};
+use super::{ProviderStatus, Resolution, Stage};
 
 /// The result of a run. Serialises to the object that `--json` prints.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +25,11 @@ pub struct Summary {
     /// The number of frames processed in parallel.
     pub workers: usize,
     pub model: ModelIdentity,
+    /// By topic: the runs of the model by the size of their input.
+    pub input_sizes: BTreeMap<String, BTreeMap<Resolution, u64>>,
+    /// Why the model did not run at an input size that the parameters ask for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub input_problems: Vec<String>,
     /// Published detections by label.
     pub detections: BTreeMap<String, u64>,
     /// The recording's path as given.

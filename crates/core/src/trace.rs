@@ -116,6 +116,15 @@ impl Trace {
         self.marks[mark as usize]
     }
 
+    /// Moves each of `marks` that is set by `by`, to a later time.
+    pub fn postpone(&mut self, marks: &[Mark], by: Duration) {
+        for &mark in marks {
+            if let Some(at) = &mut self.marks[mark as usize] {
+                *at += by;
+            }
+        }
+    }
+
     /// Returns the instant of the last mark.
     pub fn last(&self) -> Option<Instant> {
         self.marks.iter().copied().flatten().max()
@@ -191,6 +200,20 @@ mod tests {
         let aside = [Stage::Queue, Stage::Draw, Stage::Total, Stage::Latency];
         let working = Stage::ALL.iter().filter(|s| !aside.contains(s));
         assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 19);
+    }
+
+    #[test]
+    fn a_frame_that_is_postponed_waits_in_the_queue() {
+        let mut trace = trace(&[
+            (Mark::Received, 0),
+            (Mark::Dequeued, 2),
+            (Mark::Decoded, 5),
+        ]);
+        let by = Duration::from_millis(100);
+        trace.postpone(&[Mark::Dequeued, Mark::Decoded, Mark::Prepared], by);
+        let ms = |stage| trace.duration(stage).map(|d| d.as_millis());
+        let stages = [Stage::Queue, Stage::Decode, Stage::Letterbox].map(ms);
+        assert_eq!(stages, [Some(102), Some(3), None]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod pipeline;
 
 pub mod config;
 
+mod backends;
 mod live;
 pub mod loaded;
 

@@ -1,34 +1,38 @@
 //! A loaded model with its parameters, from which detectors are created.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use thiserror::Error;
 
 use super::detect::settings::UnknownClass;
-use super::detect::{DetectError, Detector, DetectorSettings};
+use super::backends::ModelBackends;
+use super::detect::opener::RefusedResolutions;
+use super::detect::{DetectError, Detector, DetectorSettings, InputChoice, NetworkOpener};
 use crate::config::Config;
 use crate::model::class_ids::ClassIdError;
-use crate::model::{ClassIds, Model, ModelError, OutputDecoder};
+use crate::model::{ClassIds, Model, ModelError};
 use crate::pipeline::{CameraSettings, RuntimeSettings, SharedSettings};
-use shuffledet_core::Labels;
-use shuffledet_infer::backend::Profiled;
+use shuffledet_core::{InputSize, Labels};
 use shuffledet_infer::runtime::RuntimeError;
 use shuffledet_infer::{
-    Backend, Backoff, InferError, Opening, OrtBackend, ProviderStatuses, Runtime, SessionOptions,
-    WhileBuilding,
+    Backoff, InferError, ProviderStatuses, Runtime, SessionOptions, WhileBuilding,
 };
 
 /// A loaded model, checked against the parameters.
 pub struct LoadedModel {
     pub config: Config,
-    pub model: Model,
+    pub model: Arc<Model>,
     pub labels: Arc<Labels>,
     /// The identifiers of the classes in messages.
     pub class_ids: ClassIds,
     pub runtime: Runtime,
     /// The state of the providers, over all detectors created here.
     pub provider_statuses: Arc<ProviderStatuses>,
+    /// The resolutions that detectors created here could not use.
+    pub refused: Arc<RefusedResolutions>,
+    choice: InputChoice,
+    not_resized: Option<String>,
     settings: DetectorSettings,
 }
 
@@ -64,15 +68,37 @@ impl LoadedModel {
         // them
         opencv::core::set_num_threads(1)?;
         let labels = Arc::new(model.description.labels.clone());
+        let (choice, not_resized) = input_choice(&config, &model);
         Ok(Self {
             config,
-            model,
+            model: Arc::new(model),
             labels,
             class_ids,
             runtime,
             provider_statuses: Arc::default(),
+            refused: Arc::default(),
+            choice,
+            not_resized,
             settings,
         })
+    }
+
+    /// Returns the rule by which detectors choose the resolution of their input.
+    pub fn choice(&self) -> InputChoice {
+        self.choice
+    }
+
+    /// Returns why the model runs only at its own resolution, although the parameters ask for
+    /// another; `None` if they do not, or if it runs at others.
+    pub fn not_resized(&self) -> Option<&str> {
+        self.not_resized.as_deref()
+    }
+
+    /// Returns why the model does not run at input sizes that the parameters ask for; empty if it
+    /// does.
+    pub fn input_problems(&self) -> Vec<String> {
+        let refused = self.refused.texts();
+        self.not_resized.iter().cloned().chain(refused).collect()
     }
 
     /// Returns the detection settings from the parameters and the model.
@@ -86,10 +112,11 @@ impl LoadedModel {
     }
 
     /// Returns settings that process every frame of `cameras` cameras, at the scale of
-    /// `input.jpeg_scale`.
+    /// `input.jpeg_scale` and in `input.regions`.
     pub fn lossless_tuning(&self, cameras: usize) -> SharedSettings {
         let every_frame = CameraSettings {
             jpeg_scale: self.config.input.jpeg_scale,
+            regions: self.config.input.regions,
             ..CameraSettings::EVERY_FRAME
         };
         let cameras = vec![every_frame; cameras];
@@ -124,8 +151,8 @@ impl LoadedModel {
 
     /// Creates one detector on the best provider, however long its session takes.
     pub fn detector(&self) -> Result<Detector, InferError> {
-        let options = &self.config.session;
-        self.open(&self.backend(options)?, options, WhileBuilding::Wait)
+        let opener = self.opener(&self.config.session, WhileBuilding::Wait);
+        Detector::with_opener(&opener, self.choice, self.settings.clone())
     }
 
     /// Creates `count` detectors with their own sessions, in parallel: optimising the graph takes
@@ -134,32 +161,24 @@ impl LoadedModel {
         self.open_many(count, &self.config.session, WhileBuilding::Wait)
     }
 
-    /// Returns the factory of sessions. Reports any problem of the model's file.
-    fn backend(&self, options: &SessionOptions) -> Result<Arc<dyn Backend>, InferError> {
-        let profiled = Profiled::Accelerated;
-        let backend = OrtBackend::new(&self.runtime, self.model.file(), options, profiled)?;
-        Ok(Arc::new(backend))
-    }
-
-    fn open(
+    /// Returns the source of sessions for detectors that share their graphs.
+    fn opener(
         &self,
-        backend: &Arc<dyn Backend>,
         options: &SessionOptions,
         while_building: WhileBuilding,
-    ) -> Result<Detector, InferError> {
-        let opening = Opening {
-            backend: Arc::clone(backend),
-            model: &self.model.path.display().to_string(),
-            input: &self.model.description.input,
-            options,
+    ) -> Arc<NetworkOpener> {
+        let backends = ModelBackends::new(&self.runtime, &self.model, options);
+        Arc::new(NetworkOpener {
+            backends: Arc::new(backends),
+            description: self.model.description.clone(),
+            model: self.model.path.display().to_string(),
+            options: options.clone(),
             while_building,
             backoff: Backoff::default(),
             provider_statuses: Arc::clone(&self.provider_statuses),
-        };
-        let (description, settings) = (&self.model.description, self.settings.clone());
-        let size = (description.input.width, description.input.height);
-        let opened = opening.open(|shapes| OutputDecoder::for_model(description, size, shapes))?;
-        Ok(Detector::with_session(opened, description, settings))
+            refused: Arc::clone(&self.refused),
+            background: Mutex::default(),
+        })
     }
 
     pub(super) fn open_many(
@@ -168,11 +187,10 @@ impl LoadedModel {
         options: &SessionOptions,
         while_building: WhileBuilding,
     ) -> Result<Vec<Detector>, LoadError> {
-        let backend = &self.backend(options)?;
+        let opener = &self.opener(options, while_building);
+        let open = || Detector::with_opener(opener, self.choice, self.settings.clone());
         let made: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..count)
-                .map(|_| scope.spawn(|| self.open(backend, options, while_building)))
-                .collect();
+            let threads: Vec<_> = (0..count).map(|_| scope.spawn(open)).collect();
             threads.into_iter().map(|thread| thread.join()).collect()
         });
         made.into_iter()
@@ -182,4 +200,29 @@ impl LoadedModel {
             })
             .collect()
     }
+}
+
+/// Returns how the parameters and the model choose the resolution of the input, and why the model
+/// runs only at its own if they ask for another.
+fn input_choice(config: &Config, model: &Model) -> (InputChoice, Option<String>) {
+    let native = model.description.input.resolution();
+    let mut choice = InputChoice {
+        size: config.input_size,
+        native,
+        budget: config.input_budget.unwrap_or(model.description.input_budget),
+    };
+    let is_native = choice.size == InputSize::Native || choice.size == InputSize::Fixed(native);
+    let refused = (!is_native).then(|| model.not_resized(choice.base()));
+    let not_resized = refused.flatten().map(|error| error.to_string());
+    if let Some(reason) = &not_resized {
+        choice.size = InputSize::Native;
+        let wanted = config.input_size;
+        let line = format!("model.input_size {wanted}: the model runs at {native}: {reason}");
+        if wanted == InputSize::Auto {
+            tracing::info!("{line}");
+        } else {
+            tracing::warn!("{line}");
+        }
+    }
+    (choice, not_resized)
 }

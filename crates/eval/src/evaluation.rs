@@ -17,7 +17,7 @@ use crate::camera::CameraError;
 use shuffledet_core::Stage;
 use shuffledet_core::text;
 use shuffledet_core::whole_file::{beside, keep};
-use shuffledet_core::{FrameCounts, Quantiles, StageHistograms};
+use shuffledet_core::{FrameCounts, Quantiles, Resolution, StageHistograms};
 
 /// The result: a pure function of its images, apart from what was measured of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Evaluation {
     /// By stage; stages that no image completed are absent.
     pub latency_ms: BTreeMap<Stage, Quantiles>,
     pub throughput: Throughput,
+    /// The runs of the model by the size of the network's input.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_sizes: BTreeMap<Resolution, u64>,
     #[serde(flatten)]
     pub subject: Subject,
     /// By index. [`Evaluation::write_lines`] writes them, one by one; elsewhere the evaluation goes without.
@@ -91,6 +94,10 @@ impl Evaluation {
             .iter()
             .for_each(|image| add_problems(image, &mut problems));
         let frames = frames(&images);
+        let mut input_sizes = BTreeMap::new();
+        for &size in images.iter().flat_map(|image| &image.input_sizes) {
+            *input_sizes.entry(size).or_default() += 1;
+        }
         Ok(Evaluation {
             accuracy: accuracy(categories, &all, &settings),
             distance: bands.transpose()?,
@@ -106,6 +113,7 @@ impl Evaluation {
                 workers,
             },
             frames,
+            input_sizes,
             subject,
             images,
         })

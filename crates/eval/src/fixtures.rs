@@ -42,6 +42,7 @@ pub fn subject() -> Subject {
             nms_iou_threshold: 0.6,
             max_detections: 100,
             clip: true,
+            input_budget: None,
             class_map: [("m1".to_owned(), "class 1".to_owned())].into(),
             class_map_sha256: None,
             ignore_sha256: None,
@@ -107,6 +108,7 @@ pub fn image(id: u64, objects: Vec<Object>, detections: Vec<DetectionResult>) ->
         annotated_size: None,
         objects,
         detections,
+        input_sizes: Vec::new(),
         stages_ms: BTreeMap::new(),
         failure: None,
     }

@@ -239,6 +239,7 @@ mod tests {
             annotated_size: None,
             objects: Vec::new(),
             detections: Vec::new(),
+            input_sizes: Vec::new(),
             stages_ms: [("infer".to_owned(), 0.1 + index as f64)].into(),
             failure: None,
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use shuffledet_core::text;
+use shuffledet_core::{Resolution, text};
 use shuffledet_msg::stamp;
 
 /// A class of the data set.
@@ -106,6 +106,9 @@ pub struct ImageRecord {
     pub objects: Vec<Object>,
     /// Best first.
     pub detections: Vec<DetectionResult>,
+    /// The size of the network's input in each run of the model, in the order of the regions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_sizes: Vec<Resolution>,
     /// Milliseconds by stage.
     pub stages_ms: BTreeMap<String, f64>,
     /// Why it could not be processed; it counts as an image in which nothing was found.

@@ -70,6 +70,10 @@ pub struct EvaluationSettings {
     pub max_detections: usize,
     /// Whether boxes end where the image does, as they are published.
     pub clip: bool,
+    /// The most pixels of the network's input, as a multiple of the model's own, in force where the
+    /// input follows the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_budget: Option<f64>,
     /// By the model's label, the category of the data set; labels that are none of it are absent.
     pub class_map: BTreeMap<String, String>,
     /// Of the file of the class map.

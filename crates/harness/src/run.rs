@@ -24,6 +24,7 @@ pub fn settings(detector: &DetectorSettings) -> EvaluationSettings {
         nms_iou_threshold: as_written(detector.nms_iou_threshold),
         max_detections: detector.max_detections,
         clip: detector.clip,
+        input_budget: None,
         class_map: BTreeMap::new(),
         class_map_sha256: None,
         ignore_sha256: None,
@@ -131,6 +132,7 @@ impl Task<'_> {
                 .iter()
                 .filter_map(|d| self.found(d))
                 .collect(),
+            input_sizes: frame.inputs.iter().map(|input| input.used).collect(),
             stages_ms: stages.collect(),
             failure,
             ..image

@@ -13,7 +13,7 @@ use super::images::{ImageReader, MissingImage};
 use super::run::Task;
 use shuffledet_bag::BagError;
 use shuffledet_core::{Mark, Outcome};
-use shuffledet_detector::detect::{Detector, DetectorSettings};
+use shuffledet_detector::detect::{Detector, DetectorSettings, OutputReader};
 use shuffledet_detector::pipeline::variants::{DetectorVariants, VariantWorker};
 use shuffledet_detector::pipeline::{Frame, FrameWorker, Pace, RunError, Transport, run};
 use shuffledet_detector::{LoadError, LoadedModel};
@@ -133,7 +133,10 @@ impl Group {
         let settings = self.settings.iter();
         DetectorVariants {
             detector,
-            settings: settings.map(|(_, settings)| settings.clone()).collect(),
+            regions: self.loaded.config.input.regions,
+            readers: settings
+                .map(|(_, settings)| OutputReader::new(settings.clone()))
+                .collect(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use opencv::core::{CV_8UC3, Mat, MatTraitConst, MatTraitConstManual};
+use shuffledet_core::PixelRect;
 
 /// BGR pixels with 8 bits per channel, in rows `step` bytes apart. `data` has every row completely.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,26 @@ impl<'a> BgrView<'a> {
     /// Returns the same pixels as a reduced decoding of an image of `image` (width, height).
     pub fn reduced_from(self, image: (u32, u32)) -> Self {
         Self { image, ..self }
+    }
+
+    /// Returns the part of the pixels in `rect`, without a copy; `None` if they do not have it. It is
+    /// an image of its own, not reduced from another.
+    pub fn part(&self, rect: PixelRect) -> Option<Self> {
+        let row = |x: u32| row_bytes(x, 3);
+        let (right, bottom) = (
+            rect.left.checked_add(rect.width)?,
+            rect.top.checked_add(rect.height)?,
+        );
+        if right > self.width || bottom > self.height {
+            return None;
+        }
+        let first = (rect.top as usize).checked_mul(self.step)? + row(rect.left)?;
+        Self::new(
+            rect.width,
+            rect.height,
+            self.step,
+            self.data.get(first..)?,
+        )
     }
 
     /// Returns the width and height of the image, in which detections are located. They equal those
@@ -158,5 +179,27 @@ mod tests {
         assert!(BgrView::new(2, 3, 5, &data).is_none());
         assert!(BgrView::new(0, 3, 12, &data).is_none());
         assert!(BgrView::new(u32::MAX, u32::MAX, usize::MAX, &data).is_none());
+    }
+
+    #[test]
+    fn a_part_has_the_pixels_of_its_rectangle() {
+        let data: Vec<u8> = (0..4 * 14).collect();
+        // four columns and two bytes of padding
+        let view = BgrView::new(4, 4, 14, &data).unwrap();
+        let rect = |left, top, width, height| PixelRect {
+            left,
+            top,
+            width,
+            height,
+        };
+        let part = view.part(rect(1, 2, 3, 2)).unwrap();
+        assert_eq!((part.width(), part.height(), part.step()), (3, 2, 14));
+        assert_eq!(part.data()[..9], data[2 * 14 + 3..][..9]);
+        assert_eq!(part.image_size(), (3, 2));
+        assert_eq!(view.part(rect(0, 0, 4, 4)).unwrap().data(), view.data());
+        for beyond in [rect(1, 0, 4, 1), rect(0, 4, 1, 1), rect(u32::MAX, 0, 2, 1)] {
+            assert!(view.part(beyond).is_none());
+        }
+        assert!(view.part(rect(0, 0, 0, 1)).is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! Creates and profiles sessions of ONNX Runtime, and keeps what TensorRT builds.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -13,8 +14,9 @@ use super::placement;
 use super::runner::{Backend, OrtRunner, Runner};
 use super::self_test::Probe;
 use super::{InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
-use shuffledet_core::{Cause, InputSpec, NodePlacement, locations};
+use shuffledet_core::{Cause, InputSpec, NodePlacement, Resolution, locations};
 use shuffledet_onnx as onnx;
+use shuffledet_onnx::input_size;
 use shuffledet_onnx::layout::{self, NotArranged};
 
 /// A model in the form that ONNX Runtime needs.
@@ -25,10 +27,46 @@ pub struct ModelFile<'a> {
     pub onnx: &'a [u8],
     /// The sha256 of the file in lower-case hexadecimal.
     pub sha256: &'a str,
+    /// The input that the file was exported for.
     pub input: &'a InputSpec,
+    /// The resolution at which the model runs. The graph is rewritten for it if it is another than
+    /// that of `input`.
+    pub resolution: Resolution,
 }
 
-/// Creates sessions of one model in ONNX Runtime.
+impl<'a> ModelFile<'a> {
+    /// Returns the graph for `resolution`.
+    fn graph(&self) -> Result<Cow<'a, [u8]>, InferError> {
+        let path = || self.path.display().to_string();
+        let onnx = onnx::remove_initializer_inputs(self.onnx).map_err(|source| InferError::Onnx {
+            path: path(),
+            source,
+        })?;
+        if self.resolution == self.input.resolution() {
+            return Ok(onnx);
+        }
+        let (width, height) = self.resolution.sides();
+        match input_size::resize(&onnx, width, height) {
+            Ok(resized) => Ok(Cow::Owned(resized.into_owned())),
+            Err(source) => Err(InferError::NotResized {
+                path: path(),
+                resolution: self.resolution,
+                source,
+            }),
+        }
+    }
+
+    /// Checks that the graph can be rewritten for `resolution`. Creates no session.
+    ///
+    /// # Errors
+    /// [`InferError::NotResized`] names what blocked it; [`InferError::Onnx`] if the file is not a
+    /// usable ONNX model.
+    pub fn check_resolution(&self) -> Result<(), InferError> {
+        self.graph().map(drop)
+    }
+}
+
+/// Creates sessions of one model at one resolution in ONNX Runtime.
 pub struct OrtBackend {
     runtime: Runtime,
     options: SessionOptions,
@@ -37,6 +75,7 @@ pub struct OrtBackend {
     /// Why the channels of the graph are not arranged; `None` if they are.
     not_arranged: Option<NotArranged>,
     model_sha256: String,
+    resolution: Resolution,
     probe: Probe,
     /// The cache of the TensorRT session created last, until its self-test.
     unproven: Mutex<Option<CacheFolder>>,
@@ -54,30 +93,27 @@ pub enum Profiled {
 
 impl OrtBackend {
     /// # Errors
-    /// The model's file is not a usable ONNX model.
+    /// The model's file is not a usable ONNX model, or its graph cannot be rewritten for the
+    /// resolution.
     pub fn new(
         runtime: &Runtime,
         model: ModelFile<'_>,
         options: &SessionOptions,
         profiled: Profiled,
     ) -> Result<Self, InferError> {
-        let original =
-            onnx::remove_initializer_inputs(model.onnx).map_err(|source| InferError::Onnx {
-                path: model.path.display().to_string(),
-                source,
-            })?;
-        let path = model.path.display();
+        let original = model.graph()?;
+        let (path, resolution) = (model.path.display(), model.resolution);
         let (graph, not_arranged) = match layout::arrange(&original, layout::block()) {
             Ok(arranged) => {
                 let (before, after) = (arranged.nodes_before, arranged.nodes_after);
-                tracing::debug!("{path}: channels arranged, {before} nodes became {after}");
+                tracing::debug!("{path} at {resolution}: channels arranged, {before} nodes became {after}");
                 for kept in &arranged.unfollowed {
                     tracing::debug!("{path}: {} was kept: {}", kept.node, kept.blocked);
                 }
                 (arranged.onnx, None)
             }
             Err(reason) => {
-                tracing::info!("{path}: channels not arranged, inference may be slower: {reason}");
+                tracing::info!("{path} at {resolution}: channels not arranged, inference may be slower: {reason}");
                 (original.into_owned(), Some(reason))
             }
         };
@@ -87,7 +123,8 @@ impl OrtBackend {
             graph,
             not_arranged,
             model_sha256: model.sha256.to_owned(),
-            probe: Probe::new(model.input),
+            resolution,
+            probe: Probe::new(&model.input.at(resolution)),
             unproven: Mutex::new(None),
             profiled,
         })
@@ -146,9 +183,10 @@ impl OrtBackend {
         let nvidia = Nvidia::find(Path::new("/"))?;
         let tensorrt = runtime::tensorrt_version()?;
         let facts = format!(
-            "model {}\nGPUs {}, device {}\ndriver {}\nTensorRT {tensorrt}\nONNX Runtime {}\nfp16 {}, int8 {}, \
+            "model {}\ninput {}\nGPUs {}, device {}\ndriver {}\nTensorRT {tensorrt}\nONNX Runtime {}\nfp16 {}, int8 {}, \
              workspace {} MB",
             self.model_sha256,
+            self.resolution,
             nvidia.gpus.join(" / "),
             options.device,
             nvidia.driver,

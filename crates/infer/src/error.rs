@@ -3,7 +3,9 @@
 use thiserror::Error;
 
 use super::{Provider, ProviderError};
+use shuffledet_core::Resolution;
 use shuffledet_onnx::OnnxError;
+use shuffledet_onnx::input_size::NotResized;
 
 /// The outputs do not match the model family.
 #[derive(Debug, Error)]
@@ -34,6 +36,12 @@ pub struct BadOutput {
 pub enum InferError {
     #[error("{path}: {source}")]
     Onnx { path: String, source: OnnxError },
+    #[error("{path}: its graph cannot be rewritten for an input of {resolution}: {source}")]
+    NotResized {
+        path: String,
+        resolution: Resolution,
+        source: NotResized,
+    },
     #[error("{model}: no execution provider can run it: {reasons}")]
     NoProvider { model: String, reasons: String },
     #[error("{model}: its inputs are {found}, but the model's description says {expected}")]

@@ -12,8 +12,8 @@ use super::format::{count, counted, figure, fraction, utc};
 use super::html::{LegendRow, Plot, ReportError, embedded_json, jpeg_uri, last_part, page};
 use super::mistakes::{MistakePicture, MistakePictures};
 use super::stages::{self, StageRow, stage_rows};
-use super::sum;
 use super::time_axis::{NARROW, WIDE};
+use super::{input_sizes, sum};
 use shuffledet_core::Bin;
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{DistanceBand, Evaluation, Figure};
@@ -51,6 +51,8 @@ struct Page<'a> {
     evaluation: &'a Evaluation,
     images: String,
     sha256_short: String,
+    /// Empty if it is not known.
+    inputs: String,
     counted: String,
     shard: Option<String>,
     verdicts: Vec<VerdictRow<'a>>,
@@ -146,6 +148,7 @@ impl<'a> Page<'a> {
             figures: key_figures(evaluation),
             images: counted(subject.dataset.image_count, "image"),
             sha256_short: subject.model.sha256.chars().take(12).collect(),
+            inputs: input_sizes(&evaluation.input_sizes),
             counted: subject.settings.counted(),
             shard: subject.shard.map(|shard| shard.to_string()),
             verdicts: report.verdicts.iter().map(VerdictRow::new).collect(),

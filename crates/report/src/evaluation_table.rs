@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::columns::{BOLD, GREEN, RED, Style, YELLOW};
 use super::format::{count, counted, figure, fraction, printable};
-use super::sum;
+use super::{input_sizes, sum};
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{ClassAccuracy, DistanceBand, Evaluation, Figure};
 
@@ -82,6 +82,9 @@ impl EvaluationTable<'_> {
             "model",
             &format!("{} (sha256 {sha256}…)", subject.model.name),
         )?;
+        if !evaluation.input_sizes.is_empty() {
+            style.fact(f, "  input", &input_sizes(&evaluation.input_sizes))?;
+        }
         style.fact(f, "provider", &subject.provider)?;
         style.fact(f, "counted", &settings.counted())
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::format::{count, counted, figure, utc};
 use super::stages::{self, StageRow, stage_rows};
 use super::time_axis::{NARROW, WIDE};
-use super::{over_time, sum};
+use super::{input_sizes, over_time, sum};
 use shuffledet_core::Preview;
 use shuffledet_core::Stage;
 use shuffledet_core::by_count;
@@ -82,6 +82,8 @@ struct Page<'a> {
     recorded: Option<String>,
     summary: &'a Summary,
     model_sha256_short: String,
+    /// By topic.
+    inputs: Vec<(&'a str, String)>,
     others: Vec<(&'a str, &'a str)>,
     /// Which providers run the nodes, where that was measured.
     placement: Vec<String>,
@@ -167,6 +169,11 @@ impl<'a> Page<'a> {
                 .then(|| since_epoch(timeline.start_ns()))
                 .flatten(),
             model_sha256_short: summary.model.sha256.chars().take(12).collect(),
+            inputs: summary
+                .input_sizes
+                .iter()
+                .map(|(topic, sizes)| (topic.as_str(), input_sizes(sizes)))
+                .collect(),
             others: summary
                 .providers
                 .iter()
@@ -315,6 +322,8 @@ mod tests {
                 name: "m".to_owned(),
                 sha256: "00".to_owned(),
             },
+            input_sizes: [("/camera".to_owned(), [((704, 224).into(), 3)].into())].into(),
+            input_problems: vec![HOSTILE.to_owned()],
             detections: Default::default(),
             recording: "bags/one.mcap/".to_owned(),
             topics: Vec::new(),
@@ -341,6 +350,8 @@ mod tests {
         let page = page(&summary(), &Timeline::default(), &[], "");
         assert!(page.contains("<title>one.mcap · shuffledet</title>"));
         assert!(page.contains("No object was detected"));
+        assert!(page.contains("input 704x224 (3 runs)"));
+        assert!(!page.contains(HOSTILE));
         assert!(page.contains("None: every frame was published."));
         assert!(!page.contains("id=\"stages\"") && !page.contains("id=\"frames\""));
     }

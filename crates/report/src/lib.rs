@@ -27,7 +27,19 @@ pub mod time_axis;
 
 use std::collections::BTreeMap;
 
+use shuffledet_core::Resolution;
+
 /// The numbers of a `by reason` map, added up.
 fn sum(by_reason: &BTreeMap<String, u64>) -> u64 {
     by_reason.values().sum()
+}
+
+/// Returns each size of the network's input with the number of runs, the most frequent first.
+fn input_sizes(sizes: &BTreeMap<Resolution, u64>) -> String {
+    let mut sizes: Vec<_> = sizes.iter().collect();
+    sizes.sort_by_key(|&(size, &runs)| (std::cmp::Reverse(runs), size));
+    let texts = sizes
+        .into_iter()
+        .map(|(size, &runs)| format!("{size} ({})", format::counted(runs, "run")));
+    texts.collect::<Vec<_>>().join(", ")
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::columns::{BOLD, RED, Style, VALUE_COLUMN, YELLOW, shortened};
 use super::format::{count, counted, figure, printable};
-use super::sum;
+use super::{input_sizes, sum};
 use shuffledet_core::Summary;
 use shuffledet_core::by_count;
 use shuffledet_msg::stamp;
@@ -74,6 +74,16 @@ impl SummaryTable<'_> {
         let sha256: String = summary.model.sha256.chars().take(12).collect();
         let model = format!("{} (sha256 {sha256}…)", summary.model.name);
         self.style().fact(f, "model", &model)?;
+        for (topic, sizes) in &summary.input_sizes {
+            let of_topic = match summary.input_sizes.len() {
+                1 => input_sizes(sizes),
+                _ => format!("{topic}: {}", input_sizes(sizes)),
+            };
+            self.style().fact(f, "  input", &of_topic)?;
+        }
+        for problem in &summary.input_problems {
+            self.style().coloured_fact(f, "  not resized", YELLOW, problem)?;
+        }
         self.style().fact(f, "provider", &summary.provider)?;
         for status in &summary.providers {
             for placed in &status.placement {
@@ -188,6 +198,8 @@ mod tests {
                 name: "nanodet_m_416".to_owned(),
                 sha256: "4b82da9944b88577175ee23a459dce2e".to_owned(),
             },
+            input_sizes: [("/camera/front/image_raw".to_owned(), [((704, 224).into(), 1216), ((416, 416).into(), 1)].into())].into(),
+            input_problems: Vec::new(),
             detections: [("car".to_owned(), 1500), ("traffic light".to_owned(), 9), ("truck".to_owned(), 20)].into(),
             recording: "bags/dashcam".to_owned(),
             topics: vec!["/camera/front/image_raw".to_owned(), "/camera/rear\x1b[31m/image_raw".to_owned()],

@@ -6,6 +6,7 @@ mod messages;
 mod sequential;
 mod throughput;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,8 +19,7 @@ use super::parameters::ParameterArgs;
 use super::replay::make_workers;
 use load::Load;
 use sequential::Sequential;
-use shuffledet_core::Quantiles;
-use shuffledet_core::Stage;
+use shuffledet_core::{Quantiles, Resolution, Stage};
 use shuffledet_detector::pipeline::Annotate;
 use throughput::Throughput;
 
@@ -61,6 +61,8 @@ pub struct BenchArgs {
 #[derive(Serialize)]
 struct Measurements {
     model: String,
+    /// The runs of the model per pass over the messages, by the size of the network's input.
+    input_sizes: BTreeMap<Resolution, u64>,
     sequential: Sequential,
     throughput: Throughput,
     /// Median number of allocations per frame, from the bytes of the message to the bytes of the
@@ -85,6 +87,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
         .map(|seconds| load::measure(&loaded, &messages, capacity, seconds));
     let measured = Measurements {
         model: loaded.model.description.name.clone(),
+        input_sizes: one_thread.input_sizes.clone(),
         sequential: one_thread.sequential,
         throughput,
         allocations_per_frame: one_thread.allocations_per_frame,
@@ -106,6 +109,7 @@ fn print(
 ) -> io::Result<()> {
     let Measurements {
         model,
+        input_sizes,
         sequential,
         throughput,
         allocations_per_frame,
@@ -117,6 +121,9 @@ fn print(
             let (p50, p99) = (quantiles.p50, quantiles.p99);
             writeln!(out, "  {:<24} {p50:>8.3}   {p99:>8.3}", stage.name())?;
         }
+    }
+    for (size, runs) in input_sizes {
+        writeln!(out, "  input {size:<18} {runs:>8}")?;
     }
     let run = &sequential.session_run_ms;
     writeln!(

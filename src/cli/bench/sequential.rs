@@ -1,5 +1,6 @@
 //! Measures the time of a frame on one thread, and the model's part of it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -7,7 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::messages::Message;
-use shuffledet_core::{Mark, Outcome, Stage};
+use shuffledet_core::{Mark, Outcome, Resolution, Stage};
 use shuffledet_core::{Quantiles, StageHistograms, quantiles_of};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::allocations;
@@ -32,6 +33,8 @@ pub struct Sequential {
 pub struct OneThread {
     pub sequential: Sequential,
     pub stages: Vec<(Stage, Quantiles)>,
+    /// The runs of the model per pass over the messages, by the size of the network's input.
+    pub input_sizes: BTreeMap<Resolution, u64>,
     /// Median number of allocations per frame.
     pub allocations_per_frame: u64,
 }
@@ -46,6 +49,7 @@ pub fn measure(
     let mut histograms = StageHistograms::default();
     let mut runs = Histogram::<u64>::new(3)?;
     let mut allocated = Histogram::<u64>::new(3)?;
+    let mut input_sizes = BTreeMap::new();
     let mut results = ResultMessages::default();
     let mut frame = Frame::new();
     // the first round warms up: buffers grow, the session's arena settles
@@ -70,6 +74,11 @@ pub fn measure(
             let started = Instant::now();
             worker.run_model_again()?;
             let ran = started.elapsed();
+            if round == 0 {
+                for input in &frame.inputs {
+                    *input_sizes.entry(input.used).or_default() += 1;
+                }
+            }
             if round > 0 {
                 histograms.record(&frame.trace);
                 runs.record(u64::try_from(ran.as_nanos())?)?;
@@ -96,6 +105,7 @@ pub fn measure(
     Ok(OneThread {
         sequential,
         stages,
+        input_sizes,
         allocations_per_frame: allocated.value_at_quantile(0.5),
     })
 }

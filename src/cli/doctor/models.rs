@@ -99,9 +99,19 @@ fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
         Ok(tried) => tried,
         Err(error) => return Check::fail(title, format!("cannot run: {error}"), fix),
     };
+    let sizes = input_sizes(model);
     match compare(&model.description.name, &outputs) {
-        Ok(how) => Check::ok(title, format!("sha256 {sha256}…; {how}; {channels}")),
+        Ok(how) => Check::ok(title, format!("sha256 {sha256}…; {how}; {channels}; {sizes}")),
         Err(problem) => Check::fail(title, format!("self-test failed: {problem}"), fix),
+    }
+}
+
+/// Describes whether the model runs at other input sizes, or why not.
+fn input_sizes(model: &Model) -> String {
+    let native = model.description.input.resolution();
+    match model.not_resized(native) {
+        None => "input in the picture's shape".to_owned(),
+        Some(error) => format!("input {native} only: {error}"),
     }
 }
 

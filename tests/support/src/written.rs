@@ -100,7 +100,7 @@ pub fn worker(model: &ModelDescription, tuning: &Arc<SharedSettings>, pause: Dur
     let settings = tuning.get().detector.clone();
     let detector = Detector::with_session(
         opening
-            .open(|shapes| OutputDecoder::for_model(model, size, shapes))
+            .open(|shapes| OutputDecoder::for_model(model, model.input.resolution().sides(), shapes))
             .unwrap(),
         model,
         settings,

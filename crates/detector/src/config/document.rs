@@ -59,6 +59,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Integer => "integer",
         Kind::Double => "number",
         Kind::String => "string",
+        Kind::DoubleArray => "list of number",
         Kind::StringArray => "list of string",
     }
 }

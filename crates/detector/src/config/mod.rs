@@ -24,8 +24,8 @@ use crate::detect::settings::Thresholds;
 use crate::model::class_ids::ClassIdForm;
 use crate::pipeline::CameraSettings;
 pub use node::{CameraConfig, DiagnosticsConfig};
-use raw::{LogLevel, Precision, RawCamera, RawConfig, RawQosOverrides};
-use shuffledet_core::text;
+use raw::{LogLevel, Precision, RawConfig, RawQosOverrides};
+use shuffledet_core::{InputSize, text};
 use shuffledet_infer::options::OpenVinoPrecision;
 use shuffledet_infer::{Provider, ProviderOptions, SessionOptions};
 use threads::Mode;
@@ -36,6 +36,9 @@ pub use threads::Threads;
 pub struct Config {
     /// The name of a model in the manifest, or the path of an ONNX file.
     pub model: String,
+    pub input_size: InputSize,
+    /// `None`: that of the model.
+    pub input_budget: Option<f64>,
     pub thresholds: Thresholds,
     pub class_id: ClassIdForm,
     pub session: SessionOptions,
@@ -96,7 +99,7 @@ impl Config {
         let mut parameters = Value::Object(serde_json::Map::new());
         if let Some(path) = file {
             let mut from_file = tree::from_config_file(&read(path)?, path)?;
-            tree::split_lists(&mut from_file);
+            tree::normalise_lists(&mut from_file);
             check(&from_file, &path.display().to_string())?;
             tree::merge(&mut parameters, from_file);
         }
@@ -107,7 +110,7 @@ impl Config {
         }
         for assignment in assignments {
             let mut assigned = tree::from_assignment(assignment)?;
-            tree::split_lists(&mut assigned);
+            tree::normalise_lists(&mut assigned);
             check(&assigned, &format!("--set {assignment}"))?;
             tree::merge(&mut parameters, assigned);
         }
@@ -116,7 +119,7 @@ impl Config {
 
     /// Merges the parameters of `tree` over the defaults. `origin` is their source.
     pub fn from_tree(mut tree: Value, origin: &str) -> Result<Self, ConfigError> {
-        tree::split_lists(&mut tree);
+        tree::normalise_lists(&mut tree);
         check(&tree, origin)?;
         let invalid = |problem: String| ConfigError::Invalid {
             origin: origin.to_owned(),
@@ -144,8 +147,11 @@ impl Config {
         let open = raw.runtime.mode == Mode::Auto && raw.runtime.workers == 0;
         let detector = raw.detector.clone();
         let class_score_thresholds = detector.class_score_thresholds.into_iter();
+        let input_size = raw.model.input_size.parse();
         Ok(Self {
             model: raw.model.name.clone(),
+            input_size: input_size.map_err(|error| format!("model.input_size: {error}"))?,
+            input_budget: raw.model.input_budget,
             class_id: raw.detector.class_id,
             thresholds: Thresholds {
                 // the schema keeps the value in [0, 1], and rounding does not change that
@@ -160,7 +166,7 @@ impl Config {
             session: chosen.apply(session(&raw)),
             threads: chosen,
             wider_threads: (open && widest.intra_op > chosen.intra_op).then_some(widest),
-            input: node::tuning(&raw.input, &RawCamera::default()),
+            input: node::tuning(&raw.input, None)?,
             cameras,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
             autostart: raw.autostart,
@@ -223,7 +229,7 @@ fn schema() -> Value {
 pub fn check_ros_file(path: &Path, node: &str) -> Result<(), ConfigError> {
     match tree::from_ros_yaml(&read(path)?, path, node)? {
         Some(mut parameters) => {
-            tree::split_lists(&mut parameters);
+            tree::normalise_lists(&mut parameters);
             check(&parameters, &path.display().to_string())
         }
         None => Ok(()),
@@ -430,6 +436,30 @@ mod tests {
         assert!(other.contains("for the node shuffledet"), "{other}");
         assert!(load("- a\n").unwrap_err().to_string().contains("a list"));
         assert!(load("/**: {\n").is_err());
+    }
+
+    #[test]
+    fn sizes_and_regions_are_checked_by_what_they_mean() {
+        let set = |assignments: &[&str]| {
+            let assignments: Vec<_> = assignments.iter().map(|&text| text.to_owned()).collect();
+            Config::load(None, None, &assignments)
+        };
+        let message = |assignment| set(&[assignment]).unwrap_err().to_string();
+        assert_eq!(set(&[]).unwrap().input_size, InputSize::Auto);
+        let fixed = set(&["model.input_size=704x224"]).unwrap().input_size;
+        assert_eq!(fixed, InputSize::Fixed((704, 224).into()));
+        assert!(message("model.input_size=700x224").contains("multiple of 32"));
+        assert!(message("model.input_size=wide").contains("--set model.input_size=wide"));
+        assert!(message("model.input_budget=0").contains("model.input_budget"));
+        let flat = set(&["input.regions=[0, 0, 1, 1, 0, 0.4, 1, 0.7]"]).unwrap();
+        let nested = set(&["input.regions=[[0, 0, 1, 1], [0, 0.4, 1, 0.7]]"]).unwrap();
+        assert_eq!(flat, nested);
+        assert_eq!(flat.input.regions.as_slice().len(), 2);
+        let of_camera = set(&["cameras=[a]", "camera.a.regions=[[0, 0, 1, 0.5]]"]).unwrap();
+        assert_eq!(of_camera.cameras[0].tuning.regions.as_slice().len(), 1);
+        assert!(message("input.regions=[0, 0, 1, 1, 0, 0.4, 1, 0.3]").contains("region 1 "));
+        assert!(message("input.regions=[0, 0, 1]").contains("input.regions"));
+        assert!(message("input.regions=[]").contains("input.regions"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::raw::{
     RawCamera, RawConfig, RawDiagnostics, RawInput, ReliabilityChoice, TransportChoice,
 };
 use crate::pipeline::CameraSettings;
+use shuffledet_core::Regions;
 
 /// A camera that the node subscribes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,12 +110,12 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             transport: raw.input.transport,
             expected_hz: above_zero(raw.input.expected_rate_hz),
             reliability: raw.input.reliability,
-            tuning: tuning(&raw.input, &RawCamera::default()),
+            tuning: tuning(&raw.input, None)?,
         }]);
     }
     let named = |name: &String| {
         let camera = raw.camera.get(name).cloned().unwrap_or_default();
-        CameraConfig {
+        Ok(CameraConfig {
             name: Some(name.clone()),
             transport: camera.transport.unwrap_or(raw.input.transport),
             expected_hz: above_zero(
@@ -123,25 +124,36 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
                     .unwrap_or(raw.input.expected_rate_hz),
             ),
             reliability: camera.reliability.unwrap_or(raw.input.reliability),
-            tuning: tuning(&raw.input, &camera),
+            tuning: tuning(&raw.input, Some((name, &camera)))?,
             image_topic: camera
                 .image_topic
                 .unwrap_or_else(|| format!("{name}/image_raw")),
-        }
+        })
     };
-    Ok(raw.cameras.iter().map(named).collect())
+    raw.cameras.iter().map(named).collect()
 }
 
-/// Returns the frame selection of `camera`; `input` gives the values that the camera does not set.
-pub(super) fn tuning(input: &RawInput, camera: &RawCamera) -> CameraSettings {
-    let rate_hz = camera.max_rate_hz.unwrap_or(input.max_rate_hz);
-    CameraSettings {
-        max_age: Some(ms(camera.max_age_ms.unwrap_or(input.max_age_ms))),
+/// Returns how the frames of a camera are selected and searched; `input` gives the values that
+/// `camera` (its name and parameters) does not set. Returns an error text if its regions are
+/// invalid.
+pub(super) fn tuning(
+    input: &RawInput,
+    camera: Option<(&str, &RawCamera)>,
+) -> Result<CameraSettings, String> {
+    let own = camera.map(|(_, camera)| camera.clone()).unwrap_or_default();
+    let rate_hz = own.max_rate_hz.unwrap_or(input.max_rate_hz);
+    let (key, numbers) = match (camera, &own.regions) {
+        (Some((name, _)), Some(own)) => (format!("camera.{name}.regions"), own),
+        _ => ("input.regions".to_owned(), &input.regions),
+    };
+    Ok(CameraSettings {
+        max_age: Some(ms(own.max_age_ms.unwrap_or(input.max_age_ms))),
         max_rate_hz: above_zero(rate_hz),
-        priority: camera.priority.unwrap_or(1.0),
-        enabled: camera.enabled.unwrap_or(input.enabled),
-        jpeg_scale: camera.jpeg_scale.unwrap_or(input.jpeg_scale),
-    }
+        priority: own.priority.unwrap_or(1.0),
+        enabled: own.enabled.unwrap_or(input.enabled),
+        jpeg_scale: own.jpeg_scale.unwrap_or(input.jpeg_scale),
+        regions: Regions::new(numbers).map_err(|error| format!("{key}: {error}"))?,
+    })
 }
 
 /// Returns `None` for 0.
@@ -220,6 +232,23 @@ mod tests {
         raw.input.max_rate_hz = 1e-300;
         let cameras = cameras(&raw).unwrap();
         assert_eq!(cameras[0].tuning.max_rate_hz, Some(1e-300));
+    }
+
+    #[test]
+    fn a_camera_has_its_own_regions_or_those_of_input() {
+        let mut raw = raw(&["front", "left"]);
+        let band = vec![0.0, 0.25, 1.0, 0.75];
+        let own = RawCamera {
+            regions: Some(band.clone()),
+            ..RawCamera::default()
+        };
+        raw.camera.insert("left".to_owned(), own);
+        let found = cameras(&raw).unwrap();
+        assert_eq!(found[0].tuning.regions, Regions::WHOLE);
+        assert_eq!(found[1].tuning.regions, Regions::new(&band).unwrap());
+        raw.input.regions = vec![0.5, 0.0, 0.5, 1.0];
+        let error = cameras(&raw).unwrap_err();
+        assert!(error.starts_with("input.regions: region 0 "), "{error}");
     }
 
     #[test]

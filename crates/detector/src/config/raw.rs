@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::threads::Mode;
 use crate::model::class_ids::ClassIdForm;
+use shuffledet_core::{InputSize, Region};
 use shuffledet_image::JpegScale;
 use shuffledet_infer::Provider;
 use shuffledet_infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, XnnpackOptions};
@@ -86,6 +87,18 @@ pub struct RawModel {
     /// The CPU provider always computes in 32-bit floats.
     #[schemars(extend("readOnly" = true))]
     pub precision: Precision,
+    /// The size of the network's input in pixels. auto: the size that shows the picture largest
+    /// within input_budget, in the picture's shape and without padding. native: the size that the
+    /// model was trained at. WIDTHxHEIGHT: this size for every picture; multiples of 32 from 32 to
+    /// 4096. A model whose graph cannot be rewritten for another size runs at its own.
+    #[schemars(extend("readOnly" = true, "pattern" = "^(auto|native|[0-9]+x[0-9]+)$"))]
+    pub input_size: String,
+    /// The most pixels that input_size auto takes, as a multiple of the pixels at which the model
+    /// was trained. Time per frame grows with it. Default: input_budget in the model's description,
+    /// or 1.
+    #[schemars(range(min = 0.05, max = 16.0), extend("readOnly" = true))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_budget: Option<f64>,
 }
 
 impl Default for RawModel {
@@ -93,6 +106,8 @@ impl Default for RawModel {
         Self {
             name: "fastestdet_352".to_owned(),
             precision: Precision::Exact,
+            input_size: InputSize::Auto.to_string(),
+            input_budget: None,
         }
     }
 }
@@ -199,7 +214,8 @@ impl Default for RawRuntime {
 }
 
 /// Which frames are processed. With several cameras, these values apply to each camera that does
-/// not set its own. Replay uses only jpeg_scale, and max_age_ms and max_rate_hz with --rate.
+/// not set its own. Replay uses only jpeg_scale and regions, and max_age_ms and max_rate_hz
+/// with --rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawInput {
@@ -239,6 +255,14 @@ pub struct RawInput {
     /// quarter or eighth. A smaller scale takes less time and changes the detections; `shuffledet
     /// eval` measures the effect. Detections stay in pixels of the original image.
     pub jpeg_scale: JpegScale,
+    /// The parts of the picture to search: left, top, right and bottom of each as shares of its
+    /// width and height from 0 to 1, one part after the other in one list; at most 16 parts. Each
+    /// is a run of the model with an input size of its own, and takes its time. Overlapping results
+    /// are joined. An example with the picture and a band around the horizon: [0.0, 0.0, 1.0, 1.0,
+    /// 0.0, 0.4, 1.0, 0.7]. --config and --set also take a list of lists. Default: the whole
+    /// picture.
+    #[schemars(length(min = 4, max = 64))]
+    pub regions: Vec<f64>,
 }
 
 impl Default for RawInput {
@@ -252,6 +276,7 @@ impl Default for RawInput {
             max_rate_hz: 0.0,
             expected_rate_hz: 0.0,
             jpeg_scale: JpegScale::Full,
+            regions: Region::WHOLE.sides().to_vec(),
         }
     }
 }
@@ -304,6 +329,10 @@ pub struct RawCamera {
     /// Same as input.jpeg_scale. Default: input.jpeg_scale.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jpeg_scale: Option<JpegScale>,
+    /// Same as input.regions. Default: input.regions.
+    #[schemars(length(min = 4, max = 64))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Vec<f64>>,
     /// The weight of this camera under overload, relative to the other cameras. Default: 1.
     #[schemars(range(min = 0.01, max = 100.0))]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -31,6 +31,7 @@ pub enum Kind {
     Integer,
     Double,
     String,
+    DoubleArray,
     StringArray,
 }
 
@@ -147,10 +148,12 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
 fn kind(schema: &Value) -> Kind {
     // a type, or a list of the type and null: the parameter is optional
     let name = schema["type"].as_str().or(schema["type"][0].as_str());
+    let of_numbers = schema["items"]["type"] == "number";
     match name {
         Some("boolean") => Kind::Bool,
         Some("integer") => Kind::Integer,
         Some("number") => Kind::Double,
+        Some("array") if of_numbers => Kind::DoubleArray,
         Some("array") => Kind::StringArray,
         _ => Kind::String,
     }
@@ -206,6 +209,16 @@ mod tests {
             providers.starts_with("not empty; each one of: "),
             "{providers}"
         );
+    }
+
+    #[test]
+    fn regions_are_a_list_of_numbers_that_can_be_set() {
+        for name in ["input.regions", "camera.front.regions"] {
+            let regions = definition(name);
+            assert_eq!(regions.kind, Kind::DoubleArray);
+            assert!(regions.not_empty && !regions.read_only);
+        }
+        assert!(definition("model.input_size").read_only);
     }
 
     #[test]

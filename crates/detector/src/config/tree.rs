@@ -62,9 +62,11 @@ pub fn from_assignment(assignment: &str) -> Result<Value, ConfigError> {
     Ok(nested(key, value))
 }
 
-/// Splits strings at commas where `parameters` expects a list: `cuda, cpu`. In lists with fixed
-/// choices, removes the spaces around each element.
-pub fn split_lists(parameters: &mut Value) {
+/// Brings lists into the one form that the schema describes: splits strings at commas where
+/// `parameters` expects a list (`cuda, cpu`), and makes one list of a list of regions. In lists with
+/// fixed choices, removes the spaces around each element.
+pub fn normalise_lists(parameters: &mut Value) {
+    flatten_regions(parameters);
     let lists = schema::definitions(|_| Vec::new());
     for list in lists.iter().filter(|d| d.kind == Kind::StringArray) {
         let Some(value) = parameters.pointer_mut(&format!("/{}", list.path.join("/"))) else {
@@ -84,6 +86,26 @@ pub fn split_lists(parameters: &mut Value) {
             }
             _ => (),
         }
+    }
+}
+
+/// Replaces each list of lists of `input.regions` and `camera.NAME.regions` by one list.
+fn flatten_regions(parameters: &mut Value) {
+    let flatten = |section: &mut Value| {
+        if let Some(Value::Array(regions)) = section.get_mut("regions") {
+            let parts = regions.drain(..).flat_map(|region| match region {
+                Value::Array(sides) => sides,
+                other => vec![other],
+            });
+            *regions = parts.collect();
+        }
+    };
+    if let Some(input) = parameters.get_mut("input") {
+        flatten(input);
+    }
+    let cameras = parameters.get_mut("camera").and_then(Value::as_object_mut);
+    for (_, camera) in cameras.into_iter().flatten() {
+        flatten(camera);
     }
 }
 
@@ -154,7 +176,7 @@ mod tests {
             "cameras": ["front", " left"],
             "model": {"name": "a, b"},
         });
-        split_lists(&mut tree);
+        normalise_lists(&mut tree);
         let expected = json!({
             "runtime": {"providers": ["cuda", "cpu"], "workers": 2},
             "detector": {"classes": ["traffic light", "car"]},
@@ -163,7 +185,7 @@ mod tests {
         });
         assert_eq!(tree, expected);
         let mut tree = json!({"runtime": {"providers": ["cuda", " cpu "]}, "detector": 3});
-        split_lists(&mut tree);
+        normalise_lists(&mut tree);
         let expected = json!({"runtime": {"providers": ["cuda", "cpu"]}, "detector": 3});
         assert_eq!(tree, expected);
     }

@@ -1,18 +1,29 @@
-//! The detector: letterbox, session, output decoder, non-maximum suppression.
+//! The detector: regions, letterbox, session, output decoder, non-maximum suppression.
 
+mod input_choice;
+mod network;
+mod networks;
 pub mod nms;
+pub mod opener;
+mod placement;
+mod reader;
 pub mod settings;
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use nms::Suppressor;
+use networks::Networks;
+pub use input_choice::InputChoice;
+pub use network::Network;
+pub use opener::NetworkOpener;
+pub use placement::Placement;
+pub use reader::OutputReader;
 pub use settings::DetectorSettings;
 
 use crate::model::{Model, ModelDescription, OutputDecoder};
-use shuffledet_core::{BBox, Detection};
-use shuffledet_image::{BgrView, Letterbox, TensorBuilder};
+use shuffledet_core::{Detection, PixelRect, Region, Regions, ResizeMode, Resolution};
+use shuffledet_image::{BgrView, Letterbox};
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::{
     Backoff, InferError, Opening, OrtBackend, Outputs, Runtime, Session, SessionOptions,
@@ -38,8 +49,8 @@ impl DetectError {
     }
 }
 
-/// Opens a session of `model` on the best provider, however long that takes, and the decoder of its
-/// outputs.
+/// Opens a session of `model` at its own resolution on the best provider, however long that takes,
+/// and the decoder of its outputs.
 ///
 /// # Errors
 /// No provider can run the model, or its inputs or outputs do not match its description.
@@ -59,30 +70,57 @@ pub fn open(
         backoff: Backoff::default(),
         provider_statuses: Arc::default(),
     };
-    let size = (description.input.width, description.input.height);
-    opening.open(|shapes| OutputDecoder::for_model(description, size, shapes))
+    let sides = description.input.resolution().sides();
+    opening.open(|shapes| OutputDecoder::for_model(description, sides, shapes))
 }
 
-/// Detects objects in one image at a time. The pipeline calls the four steps in order and times
-/// them.
+/// Detects objects in one picture at a time.
+///
+/// A picture is searched in one run of the model or several: one for each region. The pipeline
+/// calls the steps in order and times them: [`Detector::begin`]; for each run
+/// [`Detector::prepare`], [`Detector::infer`] and [`Inferred::read`]; then [`Detector::suppress`].
 pub struct Detector {
-    builder: TensorBuilder,
-    session: Session,
+    choice: InputChoice,
+    networks: Networks,
+    /// The runs of the current picture.
+    runs: Vec<Run>,
+    /// The network that was used last.
+    current: usize,
+    /// Where the last prepared tensor lies in the picture.
+    placement: Placement,
+    picture: (u32, u32),
     reader: OutputReader,
+    clips_first: bool,
 }
 
-/// The steps after inference. A separate struct, because it reads outputs that the session owns.
-pub struct OutputReader {
-    decoder: OutputDecoder,
-    settings: DetectorSettings,
-    detections: Vec<Detection>,
-    suppressor: Suppressor,
-    /// Whether the last outputs were invalid.
-    bad_output: bool,
+/// A run of the model on a part of the picture.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    part: PixelRect,
+    wanted: Resolution,
+    network: usize,
+}
+
+/// The resolution of one run of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputUse {
+    pub used: Resolution,
+    /// Another than `used` if its session is not there: it is being created, or cannot be.
+    pub wanted: Resolution,
+}
+
+/// The outputs of one run.
+pub struct Inferred<'a> {
+    outputs: Outputs<'a>,
+    decoder: &'a OutputDecoder,
+    placement: &'a Placement,
+    suspect: &'a mut bool,
+    reader: &'a mut OutputReader,
 }
 
 impl Detector {
-    /// Creates a detector with its own session ([`open`]).
+    /// Creates a detector with its own session ([`open`]), at the model's own resolution for every
+    /// picture.
     ///
     /// # Errors
     /// The same as of [`open`].
@@ -96,118 +134,308 @@ impl Detector {
         Ok(Self::with_session(opened, &model.description, settings))
     }
 
-    /// Creates a detector with an open session.
+    /// Creates a detector with an open session, at the model's own resolution for every picture.
     pub fn with_session(
-        (session, decoder): (Session, OutputDecoder),
+        opened: (Session, OutputDecoder),
         model: &ModelDescription,
         settings: DetectorSettings,
     ) -> Self {
-        let builder = TensorBuilder::new(model.input.clone());
-        let reader = OutputReader {
-            decoder,
-            settings,
-            detections: Vec::new(),
-            suppressor: Suppressor::default(),
-            bad_output: false,
-        };
+        let native = model.input.resolution();
+        let first = Network::new(opened, model, native);
+        Self::with_networks(first, None, InputChoice::native(native), settings)
+    }
+
+    /// Creates a detector that chooses the resolution by `choice`, with sessions from `opener`. The
+    /// session of [`InputChoice::base`] is created now, the others when a picture needs them.
+    ///
+    /// # Errors
+    /// The same as of [`NetworkOpener::open`].
+    pub fn with_opener(
+        opener: &Arc<NetworkOpener>,
+        choice: InputChoice,
+        settings: DetectorSettings,
+    ) -> Result<Self, InferError> {
+        let first = opener.open(choice.base())?;
+        let opener = Some(Arc::clone(opener));
+        Ok(Self::with_networks(first, opener, choice, settings))
+    }
+
+    fn with_networks(
+        first: Network,
+        opener: Option<Arc<NetworkOpener>>,
+        choice: InputChoice,
+        settings: DetectorSettings,
+    ) -> Self {
+        let size = first.resolution.sides();
+        let letterbox = Letterbox::new(size, size, ResizeMode::Stretch);
         Self {
-            builder,
-            session,
-            reader,
+            choice,
+            clips_first: first.decoder.clips_before_suppression(),
+            networks: Networks::new(first, opener),
+            runs: Vec::new(),
+            current: 0,
+            placement: Placement::new(letterbox, Region::WHOLE.pixels(size), size),
+            picture: size,
+            reader: OutputReader::new(settings),
         }
     }
 
-    /// Lets the session change its provider. Call it before each frame.
+    /// Lets sessions change their providers, and takes over a session of another resolution that is
+    /// ready. Call it before each picture.
     pub fn between_frames(&mut self) {
-        if std::mem::take(&mut self.reader.bad_output) {
-            self.session.test_again();
-        }
-        self.session.between_frames();
+        self.networks.between_frames();
     }
 
-    /// Applies new settings from the next image on.
+    /// Applies new settings from the next picture on.
     pub fn set_settings(&mut self, settings: &DetectorSettings) {
         self.reader.set_settings(settings);
     }
 
+    /// Returns the session that was used last.
     pub fn session(&self) -> &Session {
-        &self.session
+        &self.networks.get(self.current).session
     }
 
-    /// Step 1: prepares the input tensor of `image`. Pass the result to [`OutputReader::suppress`].
-    pub fn prepare(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
-        self.builder.fill(image)
+    /// Returns the resolutions that sessions are open for, that of the first session first.
+    pub fn resolutions(&self) -> impl Iterator<Item = Resolution> {
+        self.networks.resolutions()
+    }
+
+    /// Returns the resolution in which `region` of a picture of `picture` (width, height) is meant
+    /// to be searched, whether or not its session is there.
+    pub fn input_size_for(&self, picture: (u32, u32), region: Region) -> Resolution {
+        let part = region.pixels(picture);
+        self.choice.resolution_for(part.size())
+    }
+
+    /// Returns the greatest scale, in pixels of a network's input per pixel of the picture, at which
+    /// a region of a picture of `picture` (width, height) is meant to be searched.
+    pub fn greatest_scale(&self, picture: (u32, u32), regions: &Regions) -> f64 {
+        let scale = |&region: &Region| {
+            let (width, height) = region.pixels(picture).size();
+            let input = self.input_size_for(picture, region);
+            let share = |input: u32, side: u32| f64::from(input) / f64::from(side.max(1));
+            share(input.width, width).max(share(input.height, height))
+        };
+        regions.as_slice().iter().map(scale).fold(0.0, f64::max)
+    }
+
+    /// Begins a picture of `picture` (width, height) pixels that is searched in `regions`. Returns
+    /// whether sessions were created for it, which takes much longer than a frame.
+    pub fn begin(&mut self, picture: (u32, u32), regions: &Regions) -> bool {
+        let choice = self.choice;
+        self.begin_at(picture, regions, |part| choice.resolution_for(part.size()))
+    }
+
+    fn begin_at(
+        &mut self,
+        picture: (u32, u32),
+        regions: &Regions,
+        resolution: impl Fn(PixelRect) -> Resolution,
+    ) -> bool {
+        self.picture = picture;
+        self.reader.begin();
+        self.runs.clear();
+        self.runs.extend(regions.as_slice().iter().map(|region| {
+            let part = region.pixels(picture);
+            let wanted = resolution(part);
+            Run {
+                part,
+                wanted,
+                network: 0,
+            }
+        }));
+        let made = self.networks.begin(self.runs.iter().map(|run| run.wanted));
+        for run in &mut self.runs {
+            run.network = self.networks.index_for(run.wanted);
+        }
+        made
+    }
+
+    /// Returns the number of runs for the current picture.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Returns the resolution of each run for the current picture.
+    pub fn inputs(&self) -> impl Iterator<Item = InputUse> {
+        self.runs.iter().map(|run| InputUse {
+            used: self.networks.get(run.network).resolution,
+            wanted: run.wanted,
+        })
+    }
+
+    /// Prepares the input tensor of the run `run` from `image`, the picture of [`Detector::begin`].
+    ///
+    /// # Errors
+    /// OpenCV refuses the picture, or it is another one than that of [`Detector::begin`].
+    pub fn prepare(&mut self, image: &BgrView<'_>, run: usize) -> opencv::Result<()> {
+        let Run { part, network, .. } = self.runs[run];
+        let builder = &mut self.networks.get_mut(network).builder;
+        let (letterbox, part) = if part.size() == self.picture {
+            (builder.fill(image)?, part)
+        } else {
+            let (view, part) = cut_out(image, part).ok_or_else(|| {
+                let problem = format!("{part:?} lies outside of the picture");
+                opencv::Error::new(opencv::core::StsBadArg, problem)
+            })?;
+            (builder.fill(&view)?, part)
+        };
+        self.placement = Placement::new(letterbox, part, self.picture);
+        self.current = network;
+        Ok(())
     }
 
     /// Returns the shape and the values of the last tensor of [`Detector::prepare`].
     pub fn input(&self) -> ([usize; 4], &[f32]) {
-        (self.builder.shape(), self.builder.tensor())
+        let builder = &self.networks.get(self.current).builder;
+        (builder.shape(), builder.tensor())
     }
 
-    /// Step 2: runs the model. Returns its outputs and the reader for them.
-    pub fn infer(&mut self) -> Result<(Outputs<'_>, &mut OutputReader), InferError> {
-        let outputs = self
+    /// Runs the model on the last tensor of [`Detector::prepare`].
+    ///
+    /// # Errors
+    /// The provider fails. Later pictures may have another one.
+    pub fn infer(&mut self) -> Result<Inferred<'_>, InferError> {
+        let network = self.networks.get_mut(self.current);
+        let outputs = network
             .session
-            .run(self.builder.shape(), self.builder.tensor())?;
-        Ok((outputs, &mut self.reader))
+            .run(network.builder.shape(), network.builder.tensor())?;
+        Ok(Inferred {
+            outputs,
+            decoder: &network.decoder,
+            placement: &self.placement,
+            suspect: &mut network.suspect,
+            reader: &mut self.reader,
+        })
     }
 
-    /// Runs all steps.
+    /// Keeps the best of the boxes of all runs. Returns the detections of the picture, the highest
+    /// score first.
+    pub fn suppress(&mut self) -> &[Detection] {
+        self.reader.suppress(self.picture, self.clips_first)
+    }
+
+    /// Returns the detections of the last [`Detector::suppress`].
+    pub fn detections(&self) -> &[Detection] {
+        self.reader.detections()
+    }
+
+    /// Does the same as [`Detector::suppress`] with the boxes of `reader`.
+    pub fn suppress_of<'r>(&self, reader: &'r mut OutputReader) -> &'r [Detection] {
+        reader.suppress(self.picture, self.clips_first)
+    }
+
+    /// Runs all steps on the whole picture.
     pub fn detect(&mut self, image: &BgrView<'_>) -> Result<&[Detection], DetectError> {
+        self.detect_in(image, &Regions::WHOLE)
+    }
+
+    /// Runs all steps on `regions` of a picture.
+    pub fn detect_in(
+        &mut self,
+        image: &BgrView<'_>,
+        regions: &Regions,
+    ) -> Result<&[Detection], DetectError> {
         self.between_frames();
-        let letterbox = self.prepare(image)?;
-        let (outputs, reader) = self.infer()?;
-        reader.read(&outputs)?;
-        Ok(reader.suppress(letterbox))
+        self.begin(image.image_size(), regions);
+        self.run_all(image)
+    }
+
+    /// Runs all steps on the whole picture at the resolution of the first session.
+    pub(super) fn detect_at_base(
+        &mut self,
+        image: &BgrView<'_>,
+    ) -> Result<&[Detection], DetectError> {
+        let base = self.choice.base();
+        self.between_frames();
+        self.begin_at(image.image_size(), &Regions::WHOLE, |_| base);
+        self.run_all(image)
+    }
+
+    fn run_all(&mut self, image: &BgrView<'_>) -> Result<&[Detection], DetectError> {
+        for run in 0..self.runs() {
+            self.prepare(image, run)?;
+            self.infer()?.read()?;
+        }
+        Ok(self.suppress())
     }
 }
 
-impl OutputReader {
-    /// Applies new settings from the next step 3 on.
-    pub fn set_settings(&mut self, settings: &DetectorSettings) {
-        self.settings.clone_from(settings);
+impl Inferred<'_> {
+    /// Adds the boxes of this run to those of the picture.
+    ///
+    /// # Errors
+    /// The outputs have an invalid value. The session is then tested again before the next picture.
+    pub fn read(self) -> Result<(), InferError> {
+        let read = self
+            .reader
+            .read(&self.outputs, self.decoder, self.placement);
+        *self.suspect |= read.is_err();
+        read
     }
 
-    /// Step 3: decodes the boxes above the threshold of their class.
-    pub fn read(&mut self, outputs: &Outputs<'_>) -> Result<(), InferError> {
-        self.detections.clear();
-        let settings = &self.settings;
-        let threshold = |class_id: usize| settings.threshold(class_id);
-        let decoded = self.decoder.decode(
-            &outputs.values()?,
-            settings.least_threshold(),
-            threshold,
-            &mut self.detections,
-        );
-        self.bad_output = decoded.is_err();
-        Ok(decoded?)
+    /// Does the same with the boxes of `reader`.
+    pub fn read_into(&mut self, reader: &mut OutputReader) -> Result<(), InferError> {
+        let read = reader.read(&self.outputs, self.decoder, self.placement);
+        *self.suspect |= read.is_err();
+        read
     }
+}
 
-    /// Step 4: keeps the best of overlapping boxes, clipped to the image. Boxes outside the image
-    /// are removed.
-    pub fn suppress(&mut self, letterbox: Letterbox) -> &[Detection] {
-        let (width, height) = letterbox.image_size();
-        let clip = |bbox: BBox| bbox.clip(width as f32, height as f32);
-        let clips_first = self.decoder.clips_before_suppression();
-        for detection in &mut self.detections {
-            let (x1, y1) = letterbox.to_image(detection.bbox.x1, detection.bbox.y1);
-            let (x2, y2) = letterbox.to_image(detection.bbox.x2, detection.bbox.y2);
-            let bbox = BBox { x1, y1, x2, y2 };
-            detection.bbox = if clips_first { clip(bbox) } else { bbox };
-        }
-        let iou_threshold = self.settings.nms_iou_threshold;
-        self.suppressor
-            .suppress(&mut self.detections, iou_threshold, usize::MAX);
-        let clips = self.settings.clip;
-        self.detections.retain_mut(|detection| {
-            let clipped = clip(detection.bbox);
-            if clips {
-                detection.bbox = clipped;
-            }
-            clipped.area() > 0.0
-        });
-        // truncated last, so that boxes outside the image do not count
-        self.detections.truncate(self.settings.max_detections);
-        &self.detections
+/// Returns the pixels of `part` and its place, both in pixels of the picture. If `image` was decoded
+/// smaller than the picture, the place is that of whole pixels of `image`.
+fn cut_out<'a>(image: &BgrView<'a>, part: PixelRect) -> Option<(BgrView<'a>, PixelRect)> {
+    let (width, height) = image.image_size();
+    if (image.width(), image.height()) == (width, height) {
+        return Some((image.part(part)?, part));
+    }
+    let (left, columns) = reduced(part.left, part.width, width, image.width());
+    let (top, rows) = reduced(part.top, part.height, height, image.height());
+    let pixels = PixelRect {
+        left,
+        top,
+        width: columns,
+        height: rows,
+    };
+    let (left, width) = reduced(left, columns, image.width(), width);
+    let (top, height) = reduced(top, rows, image.height(), height);
+    let place = PixelRect {
+        left,
+        top,
+        width,
+        height,
+    };
+    Some((image.part(pixels)?.reduced_from(place.size()), place))
+}
+
+/// Returns the start and length of a span of a side of `from` pixels in one of `to` pixels, rounded
+/// to whole pixels; the length is at least 1.
+fn reduced(start: u32, length: u32, from: u32, to: u32) -> (u32, u32) {
+    let at = |pixel: u64| (pixel * u64::from(to) + u64::from(from) / 2) / u64::from(from.max(1));
+    let end = at(u64::from(start) + u64::from(length)).min(u64::from(to));
+    let begin = at(u64::from(start)).min(end.saturating_sub(1));
+    // both are at most `to`
+    (begin as u32, (end - begin) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_reduced_picture_lies_on_its_pixels() {
+        // an eighth of 1242 x 375
+        let data = vec![7; 3 * 156 * 47];
+        let image = BgrView::new(156, 47, 3 * 156, &data)
+            .unwrap()
+            .reduced_from((1242, 375));
+        let region = Region::new([0.4, 0.2, 1.0, 1.0]).unwrap();
+        let part = region.pixels((1242, 375));
+        let (view, place) = cut_out(&image, part).unwrap();
+        assert_eq!((view.width(), view.height()), (156 - 62, 47 - 10));
+        assert_eq!(view.image_size(), place.size());
+        assert_eq!((place.left + place.width, place.top + place.height), (1242, 375));
+        assert!(place.left.abs_diff(part.left) <= 4 && place.top.abs_diff(part.top) <= 4);
     }
 }

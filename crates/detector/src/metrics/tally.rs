@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::pipeline::Frame;
 use shuffledet_core::Labels;
-use shuffledet_core::Outcome;
+use shuffledet_core::{Outcome, Resolution};
 use shuffledet_core::timeline::OutcomeKind;
 use shuffledet_core::{FailureNote, FrameCounts, StageHistograms, Summary, Timeline};
 
@@ -18,6 +18,8 @@ pub struct Tally {
     /// Published detections by class id.
     detections: Vec<u64>,
     pub failures: Vec<FailureNote>,
+    /// By topic: the runs of the model by the size of their input.
+    pub input_sizes: BTreeMap<String, BTreeMap<Resolution, u64>>,
 }
 
 impl Tally {
@@ -45,6 +47,7 @@ impl Tally {
                 OutcomeKind::Failed
             }
         };
+        self.count_inputs(frame, topic);
         self.detections.resize(labels.count(), 0);
         for detection in &frame.detections {
             self.detections[detection.class_id] += 1;
@@ -57,6 +60,18 @@ impl Tally {
             .map(|d| (labels.name(d.class_id), 1));
         self.timeline
             .record(log_time_ns, kind, &frame.trace, detections);
+    }
+
+    fn count_inputs(&mut self, frame: &Frame, topic: &str) {
+        for input in &frame.inputs {
+            // allocates only for the first frame of a topic
+            if !self.input_sizes.contains_key(topic) {
+                self.input_sizes.insert(topic.to_owned(), BTreeMap::new());
+            }
+            if let Some(sizes) = self.input_sizes.get_mut(topic) {
+                *sizes.entry(input.used).or_default() += 1;
+            }
+        }
     }
 
     /// Returns the published detections by label, without labels that have none.

@@ -10,6 +10,10 @@ use super::family::{Activation, Anchor, BoxLayout, Family, FamilyKeys, FamilyNam
 use shuffledet_core::InputSpec;
 use shuffledet_core::labels::{Label, Labels, LabelsError};
 
+/// The bounds of `input_budget` and of the parameter `model.input_budget`.
+pub const LEAST_INPUT_BUDGET: f64 = 0.05;
+pub const MOST_INPUT_BUDGET: f64 = 16.0;
+
 /// The manifest of this build.
 const SHIPPED: &str = include_str!("../../../../models/manifest.yaml");
 
@@ -50,6 +54,7 @@ pub struct ModelEntry {
     labels: LabelSource,
     score_threshold: f32,
     nms_iou_threshold: f32,
+    input_budget: Option<f64>,
 }
 
 /// The description file of a user's own model.
@@ -68,6 +73,7 @@ struct Sidecar {
     labels: LabelSource,
     score_threshold: f32,
     nms_iou_threshold: f32,
+    input_budget: Option<f64>,
 }
 
 /// A sample recording.
@@ -102,6 +108,9 @@ pub struct ModelDescription {
     pub score_threshold: f32,
     /// The authors' IoU threshold of suppression, in [0, 1].
     pub nms_iou_threshold: f32,
+    /// The default of `model.input_budget`: the most pixels of the input, as a multiple of those of
+    /// `input`; above 0.
+    pub input_budget: f64,
 }
 
 /// Why a description is refused. `origin` is its file.
@@ -172,6 +181,7 @@ impl Manifest {
             labels: entry.labels.clone(),
             score_threshold: entry.score_threshold,
             nms_iou_threshold: entry.nms_iou_threshold,
+            input_budget: entry.input_budget,
         };
         self.check(description, "models/manifest.yaml", &entry.name)
     }
@@ -247,6 +257,11 @@ impl Manifest {
                          expected,
                          found,
                      }| wrong(key, &expected, found);
+        let input_budget = raw.input_budget.unwrap_or(1.0);
+        if !(LEAST_INPUT_BUDGET..=MOST_INPUT_BUDGET).contains(&input_budget) {
+            let expected = format!("a number from {LEAST_INPUT_BUDGET} to {MOST_INPUT_BUDGET}");
+            return Err(wrong("input_budget", &expected, input_budget.to_string()));
+        }
         Ok(ModelDescription {
             name: raw.name.unwrap_or_else(|| name.to_owned()),
             family: Family::new(raw.family, keys).map_err(unfit)?,
@@ -255,6 +270,7 @@ impl Manifest {
             labels: self.labels(raw.labels, origin)?,
             score_threshold: raw.score_threshold,
             nms_iou_threshold: raw.nms_iou_threshold,
+            input_budget,
         })
     }
 
@@ -324,6 +340,7 @@ mod tests {
             "a/mine.yaml: input.width: expected a multiple of 32 up to 4096, found 300"
         );
         assert!(message(&SIDECAR.replace("[car, bus]", "kitti")).contains("kitti"));
+        assert!(message(&format!("{SIDECAR}input_budget: 0\n")).contains("input_budget"));
         assert!(message(&SIDECAR.replace("0.4", "1.4")).contains("score_threshold"));
         assert!(
             message(&SIDECAR.replace("[255, 255, 255]", "[255, 0, 255]")).contains("input.std")

@@ -20,8 +20,8 @@ pub use family::Family;
 pub use manifest::{Manifest, ModelDescription};
 
 use manifest::ManifestError;
-use shuffledet_core::{locations, sha256, text};
-use shuffledet_infer::ModelFile;
+use shuffledet_core::{Resolution, locations, sha256, text};
+use shuffledet_infer::{InferError, ModelFile};
 
 /// A model's description and the bytes of its file.
 #[derive(Debug)]
@@ -70,14 +70,32 @@ impl Model {
         }
     }
 
-    /// Returns the input for creating a session.
+    /// Returns the input for creating a session at the model's own resolution.
     pub fn file(&self) -> ModelFile<'_> {
+        self.file_at(self.description.input.resolution())
+    }
+
+    /// Returns the input for creating a session at `resolution`.
+    pub fn file_at(&self, resolution: Resolution) -> ModelFile<'_> {
         ModelFile {
             path: &self.path,
             onnx: &self.onnx,
             sha256: &self.sha256,
             input: &self.description.input,
+            resolution,
         }
+    }
+
+    /// Returns why the model cannot run at `resolution`, or at any other than its own if that is its
+    /// own; `None` if it can.
+    pub fn not_resized(&self, resolution: Resolution) -> Option<InferError> {
+        let native = self.description.input.resolution();
+        let other = Resolution {
+            width: native.width + Resolution::STEP,
+            ..native
+        };
+        let probe = if resolution == native { other } else { resolution };
+        self.file_at(probe).check_resolution().err()
     }
 
     fn load_named(manifest: &Manifest, name: &str) -> Result<Self, ModelError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::detect::InputUse;
 use shuffledet_core::Detection;
 use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
@@ -58,6 +59,8 @@ pub struct Frame {
     pub frame_id: String,
     /// The width and height of the decoded image, in pixels.
     pub size: Option<(u32, u32)>,
+    /// The input size of each run of the model, in the order of the regions.
+    pub inputs: Vec<InputUse>,
     /// In pixels of the image, the highest score first.
     pub detections: Vec<Detection>,
     /// The annotated image as JPEG, if requested.
@@ -90,6 +93,7 @@ impl Frame {
             anomaly: None,
             frame_id: String::new(),
             size: None,
+            inputs: Vec::new(),
             detections: Vec::new(),
             annotated: None,
         }
@@ -108,6 +112,7 @@ impl Frame {
         self.anomaly = None;
         self.frame_id.clear();
         self.size = None;
+        self.inputs.clear();
         self.detections.clear();
         self.annotated = None;
     }

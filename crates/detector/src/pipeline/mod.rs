@@ -6,6 +6,7 @@ pub mod mailbox;
 pub mod order;
 pub mod rate;
 pub mod run;
+mod run_times;
 pub mod settings;
 pub mod source;
 pub mod stamps;

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::detect::DetectorSettings;
+use shuffledet_core::Regions;
 use shuffledet_image::JpegScale;
 
 /// The current settings. They change all together or not at all.
@@ -15,7 +16,7 @@ pub struct RuntimeSettings {
     pub cameras: Vec<CameraSettings>,
 }
 
-/// How the frames of one camera are selected.
+/// How the frames of one camera are selected and searched.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CameraSettings {
     /// The maximum age of a frame; older frames are dropped.
@@ -28,6 +29,8 @@ pub struct CameraSettings {
     pub enabled: bool,
     /// The scale at which its JPEG images are decoded.
     pub jpeg_scale: JpegScale,
+    /// The parts of its pictures that are searched.
+    pub regions: Regions,
 }
 
 impl CameraSettings {
@@ -38,6 +41,7 @@ impl CameraSettings {
         priority: 1.0,
         enabled: true,
         jpeg_scale: JpegScale::Full,
+        regions: Regions::WHOLE,
     };
 }
 

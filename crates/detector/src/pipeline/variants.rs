@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Frame;
-use super::worker::{decode, failed};
-use crate::detect::{Detector, DetectorSettings};
-use shuffledet_core::{Detection, Failure, Mark, Outcome};
-use shuffledet_image::{ImageDecoder, JpegScale};
+use super::worker::{begin, decode, failed};
+use crate::detect::{Detector, OutputReader};
+use shuffledet_core::{Detection, Failure, Mark, Outcome, Regions, Trace};
+use shuffledet_image::{BgrView, ImageDecoder, JpegScale};
 
-/// A detector, and the settings under which its outputs are read.
+/// A detector, the regions that it searches, and a reader of its outputs for each of the settings.
 pub struct DetectorVariants {
     pub detector: Detector,
-    pub settings: Vec<DetectorSettings>,
+    pub regions: Regions,
+    pub readers: Vec<OutputReader>,
 }
 
 /// What one of the settings makes of a frame.
@@ -30,6 +31,7 @@ pub struct Variant<'a> {
 pub struct VariantWorker {
     decoder: ImageDecoder,
     detectors: Vec<DetectorVariants>,
+    reading: ReadingTimes,
 }
 
 impl VariantWorker {
@@ -37,7 +39,11 @@ impl VariantWorker {
     pub fn new(detectors: Vec<DetectorVariants>, jpeg_scale: JpegScale) -> Self {
         let mut decoder = ImageDecoder::new();
         decoder.set_jpeg_scale(jpeg_scale);
-        Self { decoder, detectors }
+        Self {
+            decoder,
+            detectors,
+            reading: ReadingTimes::default(),
+        }
     }
 
     /// Takes `frame` through every stage; `each` gets what each setting makes of it. What it got of a frame that fails
@@ -63,24 +69,16 @@ impl VariantWorker {
         let decoding = began.elapsed();
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());
-        for (at, DetectorVariants { detector, settings }) in self.detectors.iter_mut().enumerate() {
-            detector.between_frames();
-            let began = Instant::now();
-            let letterbox = detector
-                .prepare(&image)
-                .map_err(|error| failed("preparation", error))?;
-            let (outputs, reader) = detector
-                .infer()
-                .map_err(|error| failed(error.reason(), error))?;
-            let shared = decoding + began.elapsed();
-            for (setting, settings) in settings.iter().enumerate() {
-                reader.set_settings(settings);
+        for (at, variants) in self.detectors.iter_mut().enumerate() {
+            variants.detect(&image, &mut frame.trace, &mut self.reading)?;
+            let DetectorVariants {
+                detector, readers, ..
+            } = variants;
+            let shared = decoding + self.reading.shared;
+            for (setting, (reader, own)) in readers.iter_mut().zip(&self.reading.own).enumerate() {
                 let began = Instant::now();
-                reader
-                    .read(&outputs)
-                    .map_err(|error| failed(error.reason(), error))?;
-                let detections = reader.suppress(letterbox);
-                let work = shared + began.elapsed();
+                let detections = detector.suppress_of(reader);
+                let work = shared + *own + began.elapsed();
                 each(Variant {
                     detector: at,
                     setting,
@@ -92,4 +90,53 @@ impl VariantWorker {
         frame.trace.mark(Mark::Suppressed);
         Ok(())
     }
+}
+
+impl DetectorVariants {
+    /// Runs the model on every region of `image`, and lets every reader read the outputs.
+    fn detect(
+        &mut self,
+        image: &BgrView<'_>,
+        trace: &mut Trace,
+        times: &mut ReadingTimes,
+    ) -> Result<(), Failure> {
+        let Self {
+            detector,
+            regions,
+            readers,
+        } = self;
+        times.shared = Duration::ZERO;
+        times.own.clear();
+        times.own.resize(readers.len(), Duration::ZERO);
+        readers.iter_mut().for_each(OutputReader::begin);
+        detector.between_frames();
+        begin(detector, image.image_size(), regions, trace);
+        for run in 0..detector.runs() {
+            let began = Instant::now();
+            detector
+                .prepare(image, run)
+                .map_err(|error| failed("preparation", error))?;
+            let mut inferred = detector
+                .infer()
+                .map_err(|error| failed(error.reason(), error))?;
+            times.shared += began.elapsed();
+            for (reader, own) in readers.iter_mut().zip(&mut times.own) {
+                let began = Instant::now();
+                inferred
+                    .read_into(reader)
+                    .map_err(|error| failed(error.reason(), error))?;
+                *own += began.elapsed();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The times of one detector on one frame.
+#[derive(Default)]
+struct ReadingTimes {
+    /// Of the tensors and the model, which all settings share.
+    shared: Duration,
+    /// Of reading the outputs, by setting.
+    own: Vec<Duration>,
 }

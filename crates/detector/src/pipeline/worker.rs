@@ -2,12 +2,13 @@
 //! frames and measurements all use this path.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::run_times::RunTimes;
 use super::settings::SettingsReader;
-use super::{Annotated, Frame, SharedSettings, Transport};
+use super::{Annotated, CameraSettings, Frame, SharedSettings, Transport};
 use crate::detect::Detector;
-use shuffledet_core::Labels;
-use shuffledet_core::{DropReason, Failure, Mark, Outcome};
+use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Trace};
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder, draw};
 use shuffledet_infer::InferError;
@@ -101,13 +102,13 @@ impl Worker {
             self.detector.set_settings(&tuned.detector);
         }
         let camera = tuned.cameras.get(frame.camera);
-        let jpeg_scale = camera.map(|camera| camera.jpeg_scale);
-        self.decoder.set_jpeg_scale(jpeg_scale.unwrap_or_default());
-        let max_age = camera.and_then(|camera| camera.max_age);
+        let camera = camera.unwrap_or(&CameraSettings::EVERY_FRAME);
+        self.decoder.set_jpeg_scale(camera.jpeg_scale);
+        let (max_age, regions) = (camera.max_age, camera.regions);
         if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);
         }
-        match self.detect(frame) {
+        match self.detect(frame, &regions) {
             Ok(()) => Outcome::Published,
             Err(failure) => {
                 frame.detections.clear();
@@ -121,30 +122,32 @@ impl Worker {
         self.detector.infer().map(|_| ())
     }
 
-    fn detect(&mut self, frame: &mut Frame) -> Result<(), Failure> {
+    fn detect(&mut self, frame: &mut Frame, regions: &Regions) -> Result<(), Failure> {
         if let Some(failure) = &frame.unreadable {
             return Err(failure.clone());
         }
         let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());
-        let letterbox = self
-            .detector
-            .prepare(&image)
-            .map_err(|error| failed("preparation", error))?;
-        frame.trace.mark(Mark::Prepared);
-        let (outputs, reader) = self
-            .detector
-            .infer()
-            .map_err(|error| failed(error.reason(), error))?;
-        frame.trace.mark(Mark::Inferred);
-        reader
-            .read(&outputs)
-            .map_err(|error| failed(error.reason(), error))?;
-        frame.trace.mark(Mark::Boxed);
-        frame
-            .detections
-            .extend_from_slice(reader.suppress(letterbox));
+        let detector = &mut self.detector;
+        begin(detector, image.image_size(), regions, &mut frame.trace);
+        frame.inputs.extend(detector.inputs());
+        let mut times = RunTimes::new(&frame.trace);
+        for run in 0..detector.runs() {
+            detector
+                .prepare(&image, run)
+                .map_err(|error| failed("preparation", error))?;
+            times.end(Mark::Prepared, &mut frame.trace);
+            let inferred = detector
+                .infer()
+                .map_err(|error| failed(error.reason(), error))?;
+            times.end(Mark::Inferred, &mut frame.trace);
+            inferred
+                .read()
+                .map_err(|error| failed(error.reason(), error))?;
+            times.end(Mark::Boxed, &mut frame.trace);
+        }
+        frame.detections.extend_from_slice(detector.suppress());
         frame.trace.mark(Mark::Suppressed);
         let watched = self.settings.tuning().is_watched(frame.camera);
         if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
@@ -156,6 +159,20 @@ impl Worker {
             frame.trace.mark(Mark::Drawn);
         }
         Ok(())
+    }
+}
+
+/// Begins a picture. If sessions have to be created for it, its frame has waited for them: they are
+/// not part of its work.
+pub(super) fn begin(
+    detector: &mut Detector,
+    picture: (u32, u32),
+    regions: &Regions,
+    trace: &mut Trace,
+) {
+    let began = Instant::now();
+    if detector.begin(picture, regions) {
+        trace.postpone(&[Mark::Dequeued, Mark::Decoded], began.elapsed());
     }
 }
 

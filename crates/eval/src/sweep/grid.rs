@@ -32,7 +32,8 @@ pub enum GridError {
     Twice { key: String },
     #[error(
         "--set {key}: cannot vary; give it one value. Parameters that can vary are those under detector, model.name, \
-         runtime.providers, runtime.strict or runtime.intra_op_threads"
+         model.input_size, model.input_budget, input.regions, runtime.providers, runtime.strict or \
+         runtime.intra_op_threads"
     )]
     NoEffect { key: String },
     #[error(
@@ -103,8 +104,11 @@ impl Grid {
 }
 
 fn has_effect(key: &str) -> bool {
-    const OTHERS: [&str; 4] = [
+    const OTHERS: [&str; 7] = [
         "model.name",
+        "model.input_size",
+        "model.input_budget",
+        "input.regions",
         "runtime.providers",
         "runtime.strict",
         "runtime.intra_op_threads",
@@ -293,6 +297,8 @@ mod tests {
             values("c=[car, bus],[],\"x,y\""),
             ["[car, bus]", "[]", "\"x,y\""]
         );
+        let regions = "input.regions=[0,0,1,1],[[0,0,0.6,1],[0.4,0,1,1]]";
+        assert_eq!(values(regions), ["[0,0,1,1]", "[[0,0,0.6,1],[0.4,0,1,1]]"]);
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl TruthImage {
             annotated_size: None,
             objects: self.objects.clone(),
             detections: Vec::new(),
+            input_sizes: Vec::new(),
             stages_ms: Default::default(),
             failure: None,
         }

@@ -22,6 +22,8 @@ pub struct DetectorFacts<'a> {
     /// The providers in order of preference; empty until a model is loaded.
     pub providers: &'a [ProviderStatus],
     pub threads: Threads,
+    /// Why the model does not run at input sizes that the parameters ask for.
+    pub input_problems: &'a [String],
     /// Number of parameter changes since the start.
     pub parameters_changed: u64,
     /// Resident memory of the process, if known.
@@ -91,6 +93,9 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
                 format_args!("{}, {share:.1} % of the time", placed.nodes),
             );
         }
+    }
+    for problem in facts.input_problems {
+        values.add("input size not used", problem);
     }
     values.add("workers", facts.threads.workers);
     values.add("threads of a worker", facts.threads.intra_op);
@@ -165,6 +170,7 @@ mod tests {
                 workers: NonZeroUsize::MIN,
                 intra_op: NonZeroUsize::MIN,
             },
+            input_problems: &[],
             parameters_changed: 3,
             resident_bytes: Some(123_456_789),
         }

@@ -192,6 +192,9 @@ impl ParameterSet {
             Some(ParameterValue::Double(value)) if !value.is_finite() => {
                 Err(format!("{name}: expected a finite number, found {value}"))
             }
+            Some(ParameterValue::DoubleArray(list)) if !list.iter().all(|x| x.is_finite()) => {
+                Err(format!("{name}: expected finite numbers, found {list:?}"))
+            }
             Some(value) => Ok((&definition.path, value)),
             None => Err(format!(
                 "Wrong parameter type, parameter {{{name}}} is of type {{{own}}}, setting it to {{{given}}} is not \

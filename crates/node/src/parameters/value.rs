@@ -45,6 +45,7 @@ impl From<Kind> for ParameterType {
             Kind::Integer => Self::Integer,
             Kind::Double => Self::Double,
             Kind::String => Self::String,
+            Kind::DoubleArray => Self::DoubleArray,
             Kind::StringArray => Self::StringArray,
         }
     }
@@ -93,6 +94,10 @@ impl ParameterValue {
                 Kind::Integer => Self::Integer(json.as_i64()?),
                 Kind::Double => Self::Double(json.as_f64()?),
                 Kind::String => Self::String(json.as_str()?.to_owned()),
+                Kind::DoubleArray => {
+                    let numbers = json.as_array()?.iter().filter_map(Value::as_f64);
+                    Self::DoubleArray(numbers.collect())
+                }
                 Kind::StringArray => {
                     let texts = json.as_array()?.iter().filter_map(Value::as_str);
                     Self::StringArray(texts.map(str::to_owned).collect())
@@ -102,11 +107,18 @@ impl ParameterValue {
         value.unwrap_or_default()
     }
 
-    /// Converts this value to that kind; returns `None` if the type differs. Accepts an integer as
-    /// a double, and an empty list as a list of any type, because the sender cannot state its type.
+    /// Converts this value to that kind; returns `None` if the type differs. Accepts integers as
+    /// doubles, and an empty list as a list of any type, because the sender cannot state its type.
     pub(super) fn taken_for(&self, kind: Kind) -> Option<Self> {
         match (self, kind) {
             (Self::Integer(value), Kind::Double) => Some(Self::Double(*value as f64)),
+            (Self::IntegerArray(list), Kind::DoubleArray) => {
+                let numbers = list.iter().map(|&number| number as f64);
+                Some(Self::DoubleArray(numbers.collect()))
+            }
+            (value, Kind::DoubleArray) if value.is_empty_list() => {
+                Some(Self::DoubleArray(Vec::new()))
+            }
             (value, Kind::StringArray) if value.is_empty_list() => {
                 Some(Self::StringArray(Vec::new()))
             }

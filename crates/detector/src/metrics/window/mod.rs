@@ -16,6 +16,7 @@ use self::sample::{NOT_REACHED, STAGES, Sample, micros};
 pub use self::totals::Totals;
 pub use self::view::{Arriving, WindowView};
 use self::view::{median, quantiles};
+use crate::detect::InputUse;
 use crate::pipeline::Frame;
 use shuffledet_core::{Mark, Outcome, Stage};
 
@@ -32,6 +33,8 @@ pub struct Window {
     /// The times at which a frame arrived later than the deadline.
     missed: VecDeque<Instant>,
     since_start: Totals,
+    /// The input of each run of the model on the last published frame.
+    inputs: Vec<InputUse>,
 }
 
 impl Window {
@@ -48,6 +51,7 @@ impl Window {
             last_received: None,
             missed: VecDeque::new(),
             since_start: Totals::default(),
+            inputs: Vec::new(),
         }
     }
 
@@ -81,6 +85,9 @@ impl Window {
             return;
         };
         self.received(received);
+        if *outcome == Outcome::Published {
+            self.inputs.clone_from(&frame.inputs);
+        }
         let sample = Sample::new(received, ended, frame, outcome);
         self.since_start.count(&sample);
         while let Some(first) = self.samples.front().copied() {
@@ -135,6 +142,7 @@ impl Window {
             stamp_lag_ms: median(&mut lags).map(|ns| ns as f64 / 1e6),
             since_start: self.since_start.clone(),
             silent_for: self.silent_for(now),
+            inputs: self.inputs.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Totals;
+use crate::detect::InputUse;
 use shuffledet_core::{Quantiles, Stage};
 
 /// The arrival of frames since the camera's last pause.
@@ -35,6 +36,8 @@ pub struct WindowView {
     pub stamp_lag_ms: Option<f64>,
     /// The time since the last frame was received; `None` if there was none.
     pub silent_for: Option<Duration>,
+    /// The input of each run of the model on the last published frame.
+    pub inputs: Vec<InputUse>,
 }
 
 pub(super) fn median(values: &mut [i64]) -> Option<i64> {

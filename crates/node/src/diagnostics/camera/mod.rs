@@ -15,6 +15,7 @@ use super::{Problems, Status, Values};
 use crate::doctor::Finding;
 use shuffledet_core::{Stage, StampAnomaly};
 use shuffledet_detector::config::DiagnosticsConfig;
+use shuffledet_detector::detect::InputUse;
 use shuffledet_detector::metrics::{Arriving, WindowView};
 use shuffledet_msg::Level;
 
@@ -92,6 +93,9 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
     if let Some(silent) = window.silent_for {
         values.number("since last frame (s)", silent.as_secs_f64());
     }
+    if !window.inputs.is_empty() {
+        values.add("input size", inputs(&window.inputs));
+    }
     // in a live node the read stage is the wait for the next message
     for (stage, ms) in window
         .stages_ms
@@ -135,4 +139,19 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
         values.add("deadlines missed", window.since_start.missed_deadlines);
     }
     values.0
+}
+
+/// Returns the size of the network's input in each run of the model, and which one is meant if its
+/// session is not there.
+fn inputs(inputs: &[InputUse]) -> String {
+    let text = |input: &InputUse| {
+        let InputUse { used, wanted } = input;
+        if used == wanted {
+            used.to_string()
+        } else {
+            format!("{used} in place of {wanted}")
+        }
+    };
+    let texts: Vec<_> = inputs.iter().map(text).collect();
+    texts.join(", ")
 }

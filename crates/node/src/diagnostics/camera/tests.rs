@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use shuffledet_core::Quantiles;
+use shuffledet_detector::detect::InputUse;
 use shuffledet_detector::config::raw::RawDiagnostics;
 use shuffledet_detector::metrics::window::Totals;
 
@@ -35,6 +36,10 @@ fn healthy() -> WindowView {
         stamp_lag_ms: Some(12.0),
         since_start: totals,
         silent_for: Some(Duration::from_millis(40)),
+        inputs: vec![InputUse {
+            used: (704, 224).into(),
+            wanted: (704, 224).into(),
+        }],
     }
 }
 
