@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use shuffledet_core::Mark;
+use shuffledet_core::{InputSize, Mark};
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::model::Manifest;
@@ -72,7 +72,7 @@ fn main() {
     let mut of_one = None;
     for count in WORKERS {
         let mut workers: Vec<_> = (0..count)
-            .map(|_| written::worker(&model, &tuning, PAUSE))
+            .map(|_| written::worker(&model, InputSize::Native, &tuning, PAUSE))
             .collect();
         let total = FRAMES_OF_A_WORKER * count;
         let mut source = Repeated {

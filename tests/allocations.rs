@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use shuffledet_core::{Mark, Outcome};
+use shuffledet_core::{InputSize, Mark, Outcome, Regions};
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::metrics::{Tally, allocations};
@@ -109,7 +109,14 @@ impl Sink {
 #[test]
 fn a_frame_takes_nothing_from_the_heap() {
     let manifest = Manifest::shipped().unwrap();
-    for name in ["fastestdet_352", "nanodet_m_416"] {
+    let halves = [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.6, 1.0, 0.4, 0.0, 1.0, 1.0];
+    let halves = Regions::new(&halves).unwrap();
+    for (name, size, regions) in [
+        ("fastestdet_352", InputSize::Native, Regions::WHOLE),
+        ("nanodet_m_416", InputSize::Native, Regions::WHOLE),
+        ("fastestdet_352", InputSize::Auto, halves),
+        ("nanodet_m_416", InputSize::Auto, halves),
+    ] {
         let model = manifest.describe(manifest.model(name).unwrap()).unwrap();
         let thresholds = Thresholds {
             score: Some(0.5),
@@ -118,15 +125,22 @@ fn a_frame_takes_nothing_from_the_heap() {
         };
         let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
             detector: DetectorSettings::new(&thresholds, &model).unwrap(),
-            cameras: vec![CameraSettings::EVERY_FRAME; 2],
+            cameras: vec![
+                CameraSettings {
+                    regions,
+                    ..CameraSettings::EVERY_FRAME
+                };
+                2
+            ],
         }));
         for (encoding, transport, message) in messages() {
+            let name = format!("{name} at {size}");
             let mut source = Repeated {
                 transport,
                 message,
                 given: 0,
             };
-            let mut workers = [(); 2].map(|()| written::worker(&model, &tuning, Duration::ZERO));
+            let mut workers = [(); 2].map(|()| written::worker(&model, size, &tuning, Duration::ZERO));
 
             let (mut frame, mut sink) = (Frame::new(), Sink::default());
             let mut warm = 0;

@@ -5,5 +5,6 @@ mod coco_figures;
 mod encodings;
 mod families;
 mod golden;
+mod input_size;
 mod onnx;
 mod providers;

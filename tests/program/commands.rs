@@ -32,6 +32,7 @@ fn detect_prints_one_object_an_image_and_names_those_it_cannot_read() {
     let drawn = folder.path().join("drawn");
     let output = shuffledet()
         .args(["detect", "--json", "--model", "nanodet_m_416"])
+        .args(["--set", "model.input_size=native"])
         .args([png, broken.to_str().unwrap(), "nowhere.png"])
         .arg("--draw")
         .arg(&drawn)

@@ -44,8 +44,8 @@ impl FromStr for InputSize {
 impl fmt::Display for InputSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Native => f.write_str("native"),
+            Self::Auto => f.pad("auto"),
+            Self::Native => f.pad("native"),
             Self::Fixed(resolution) => resolution.fmt(f),
         }
     }

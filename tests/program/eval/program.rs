@@ -25,9 +25,10 @@ pub fn coco(test: &str) -> Option<(PathBuf, PathBuf)> {
     Some((annotations.parent().unwrap().to_owned(), annotations))
 }
 
-/// `shuffledet eval` on them, to be given more arguments.
+/// `shuffledet eval` on them at the model's own input size, to be given more arguments.
 pub fn eval((images, annotations): &(PathBuf, PathBuf)) -> Command {
     let mut command = shuffledet("eval");
+    command.args(["--set", "model.input_size=native"]);
     command.arg("--images").arg(images);
     command.arg("--annotations").arg(annotations);
     command

@@ -310,6 +310,15 @@ impl Detector {
         })
     }
 
+    /// Runs the model again for each run of the current picture, on the tensors that are there.
+    pub(crate) fn infer_again(&mut self) -> Result<(), InferError> {
+        for run in 0..self.runs() {
+            self.current = self.runs[run].network;
+            self.infer()?;
+        }
+        Ok(())
+    }
+
     /// Keeps the best of the boxes of all runs. Returns the detections of the picture, the highest
     /// score first.
     pub fn suppress(&mut self) -> &[Detection] {

@@ -117,9 +117,10 @@ impl Worker {
         }
     }
 
-    /// Runs the model once more on the last frame's tensor, to measure inference alone.
+    /// Runs the model once more as often as for the last frame, on tensors of that frame, to measure
+    /// inference alone.
     pub fn run_model_again(&mut self) -> Result<(), InferError> {
-        self.detector.infer().map(|_| ())
+        self.detector.infer_again()
     }
 
     fn detect(&mut self, frame: &mut Frame, regions: &Regions) -> Result<(), Failure> {
