@@ -140,7 +140,8 @@ fn a_frame_takes_nothing_from_the_heap() {
                 message,
                 given: 0,
             };
-            let mut workers = [(); 2].map(|()| written::worker(&model, size, &tuning, Duration::ZERO));
+            let mut workers =
+                [(); 2].map(|()| written::worker(&model, size, &tuning, Duration::ZERO));
 
             let (mut frame, mut sink) = (Frame::new(), Sink::default());
             let mut warm = 0;

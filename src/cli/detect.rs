@@ -53,7 +53,7 @@ struct ImageResult<'a> {
 }
 
 /// An image with what was found in it.
-struct Detected<'a> {
+struct DetectedImage<'a> {
     image: BgrView<'a>,
     inputs: Vec<Resolution>,
     detections: &'a [Detection],
@@ -111,11 +111,11 @@ fn detect<'a>(
     decoder: &'a mut ImageDecoder,
     detector: &'a mut Detector,
     regions: &Regions,
-) -> anyhow::Result<Detected<'a>> {
+) -> anyhow::Result<DetectedImage<'a>> {
     let image = decoder.decode_file(&fs::read(path)?)?;
     detector.detect_in(&image, regions)?;
     let inputs = detector.inputs().map(|input| input.used).collect();
-    Ok(Detected {
+    Ok(DetectedImage {
         image,
         inputs,
         detections: detector.detections(),
@@ -163,7 +163,7 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
 fn write_drawn(
     target: &Path,
     encoder: &mut JpegEncoder,
-    detected: &Detected<'_>,
+    detected: &DetectedImage<'_>,
     labels: &Labels,
 ) -> anyhow::Result<()> {
     let canvas = draw::annotate(&detected.image, detected.detections, labels, u32::MAX)?;
@@ -176,7 +176,7 @@ fn print(
     args: &DetectArgs,
     loaded: &LoadedModel,
     path: &Path,
-    detected: &Detected<'_>,
+    detected: &DetectedImage<'_>,
 ) -> anyhow::Result<()> {
     let found = |detection: &Detection| {
         let bbox = detection.bbox;
@@ -202,7 +202,11 @@ fn print(
     }
     let count = result.detections.len();
     let objects = if count == 1 { "object" } else { "objects" };
-    let inputs: Vec<_> = result.input_sizes.iter().map(Resolution::to_string).collect();
+    let inputs: Vec<_> = result
+        .input_sizes
+        .iter()
+        .map(Resolution::to_string)
+        .collect();
     writeln!(
         out,
         "{}: {}x{}, input {}, {count} {objects}",

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use detector::detector;
 use shuffledet_core::locations;
-use shuffledet_core::{BBox, Detection};
+use shuffledet_core::{BBox, Detection, Regions};
 use shuffledet_image::{BgrView, ImageDecoder};
 
 /// The description of the shared NanoDet-Plus-m.
@@ -216,13 +216,13 @@ fn tensors_hold(test: &str, model: &str, npz: &str) {
     let mut decoder = ImageDecoder::new();
     let mut detector = detector(model, None, None);
     let png = fs::read(assets.join("png/coco_000000000257.png")).unwrap();
-    detector
-        .prepare(&decoder.decode_file(&png).unwrap())
-        .unwrap();
+    let image = decoder.decode_file(&png).unwrap();
+    detector.begin(image.image_size(), &Regions::WHOLE);
+    detector.prepare(&image, 0).unwrap();
     let input = golden.iter().find(|(name, _)| name == "input").unwrap();
     assert_close("input", detector.input().1, &input.1, 1e-4);
-    let (outputs, _) = detector.infer().unwrap();
-    let ours = outputs.values().unwrap();
+    let outputs = detector.infer().unwrap();
+    let ours = outputs.outputs().values().unwrap();
     for (index, values) in ours.iter().enumerate() {
         let (name, golden) = golden
             .iter()

@@ -99,14 +99,29 @@ mod tests {
         assert_eq!(parse("704x224"), Ok((704, 224).into()));
         assert_eq!(parse("704x224").unwrap().to_string(), "704x224");
         for wrong in [
-            "", "x", "704", "704x", "x224", "704X224", "+704x224", "704x224x3", "1e3x32",
+            "",
+            "x",
+            "704",
+            "704x",
+            "x224",
+            "704X224",
+            "+704x224",
+            "704x224x3",
+            "1e3x32",
         ] {
             let error = parse(wrong).unwrap_err();
             assert_eq!(error, ResolutionError::Form(wrong.to_owned()));
         }
-        for (wrong, side) in [("700x224", "width"), ("704x0", "height"), ("704x4128", "height")] {
+        for (wrong, side) in [
+            ("700x224", "width"),
+            ("704x0", "height"),
+            ("704x4128", "height"),
+        ] {
             let error = parse(wrong).unwrap_err().to_string();
-            assert!(error.contains(side) && error.contains("32 to 4096"), "{error}");
+            assert!(
+                error.contains(side) && error.contains("32 to 4096"),
+                "{error}"
+            );
         }
         assert!(parse("99999999999x32").is_err());
     }

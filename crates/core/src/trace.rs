@@ -204,11 +204,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_postponed_waits_in_the_queue() {
-        let mut trace = trace(&[
-            (Mark::Received, 0),
-            (Mark::Dequeued, 2),
-            (Mark::Decoded, 5),
-        ]);
+        let mut trace = trace(&[(Mark::Received, 0), (Mark::Dequeued, 2), (Mark::Decoded, 5)]);
         let by = Duration::from_millis(100);
         trace.postpone(&[Mark::Dequeued, Mark::Decoded, Mark::Prepared], by);
         let ms = |stage| trace.duration(stage).map(|d| d.as_millis());

@@ -5,9 +5,9 @@ use std::thread;
 
 use thiserror::Error;
 
-use super::detect::settings::UnknownClass;
 use super::backends::ModelBackends;
 use super::detect::opener::RefusedResolutions;
+use super::detect::settings::UnknownClass;
 use super::detect::{DetectError, Detector, DetectorSettings, InputChoice, NetworkOpener};
 use crate::config::Config;
 use crate::model::class_ids::ClassIdError;
@@ -209,7 +209,9 @@ fn input_choice(config: &Config, model: &Model) -> (InputChoice, Option<String>)
     let mut choice = InputChoice {
         size: config.input_size,
         native,
-        budget: config.input_budget.unwrap_or(model.description.input_budget),
+        budget: config
+            .input_budget
+            .unwrap_or(model.description.input_budget),
     };
     let is_native = choice.size == InputSize::Native || choice.size == InputSize::Fixed(native);
     let refused = (!is_native).then(|| model.not_resized(choice.base()));

@@ -50,12 +50,7 @@ impl<'a> BgrView<'a> {
             return None;
         }
         let first = (rect.top as usize).checked_mul(self.step)? + row(rect.left)?;
-        Self::new(
-            rect.width,
-            rect.height,
-            self.step,
-            self.data.get(first..)?,
-        )
+        Self::new(rect.width, rect.height, self.step, self.data.get(first..)?)
     }
 
     /// Returns the width and height of the image, in which detections are located. They equal those

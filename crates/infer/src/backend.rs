@@ -38,10 +38,11 @@ impl<'a> ModelFile<'a> {
     /// Returns the graph for `resolution`.
     fn graph(&self) -> Result<Cow<'a, [u8]>, InferError> {
         let path = || self.path.display().to_string();
-        let onnx = onnx::remove_initializer_inputs(self.onnx).map_err(|source| InferError::Onnx {
-            path: path(),
-            source,
-        })?;
+        let onnx =
+            onnx::remove_initializer_inputs(self.onnx).map_err(|source| InferError::Onnx {
+                path: path(),
+                source,
+            })?;
         if self.resolution == self.input.resolution() {
             return Ok(onnx);
         }
@@ -106,14 +107,18 @@ impl OrtBackend {
         let (graph, not_arranged) = match layout::arrange(&original, layout::block()) {
             Ok(arranged) => {
                 let (before, after) = (arranged.nodes_before, arranged.nodes_after);
-                tracing::debug!("{path} at {resolution}: channels arranged, {before} nodes became {after}");
+                tracing::debug!(
+                    "{path} at {resolution}: channels arranged, {before} nodes became {after}"
+                );
                 for kept in &arranged.unfollowed {
                     tracing::debug!("{path}: {} was kept: {}", kept.node, kept.blocked);
                 }
                 (arranged.onnx, None)
             }
             Err(reason) => {
-                tracing::info!("{path} at {resolution}: channels not arranged, inference may be slower: {reason}");
+                tracing::info!(
+                    "{path} at {resolution}: channels not arranged, inference may be slower: {reason}"
+                );
                 (original.into_owned(), Some(reason))
             }
         };

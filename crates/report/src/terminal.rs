@@ -82,7 +82,8 @@ impl SummaryTable<'_> {
             self.style().fact(f, "  input", &of_topic)?;
         }
         for problem in &summary.input_problems {
-            self.style().coloured_fact(f, "  not resized", YELLOW, problem)?;
+            self.style()
+                .coloured_fact(f, "  not resized", YELLOW, problem)?;
         }
         self.style().fact(f, "provider", &summary.provider)?;
         for status in &summary.providers {

@@ -101,7 +101,10 @@ fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
     };
     let sizes = input_sizes(model);
     match compare(&model.description.name, &outputs) {
-        Ok(how) => Check::ok(title, format!("sha256 {sha256}…; {how}; {channels}; {sizes}")),
+        Ok(how) => Check::ok(
+            title,
+            format!("sha256 {sha256}…; {how}; {channels}; {sizes}"),
+        ),
         Err(problem) => Check::fail(title, format!("self-test failed: {problem}"), fix),
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use shuffledet_core::{InputSize, NodePlacement, Resolution};
 use shuffledet_detector::detect::opener::SizedBackends;
 use shuffledet_detector::detect::{Detector, InputChoice, NetworkOpener};
+use shuffledet_detector::model::Family;
 use shuffledet_detector::model::ModelDescription;
-use shuffledet_detector::model::decoder::Family;
 use shuffledet_detector::pipeline::{Annotate, SharedSettings, Worker};
 use shuffledet_infer::runner::{Signature, Tensors};
 use shuffledet_infer::{

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use networks::Networks;
 pub use input_choice::InputChoice;
 pub use network::Network;
+use networks::Networks;
 pub use opener::NetworkOpener;
 pub use placement::Placement;
 pub use reader::OutputReader;
@@ -78,7 +78,7 @@ pub fn open(
 ///
 /// A picture is searched in one run of the model or several: one for each region. The pipeline
 /// calls the steps in order and times them: [`Detector::begin`]; for each run
-/// [`Detector::prepare`], [`Detector::infer`] and [`Inferred::read`]; then [`Detector::suppress`].
+/// [`Detector::prepare`], [`Detector::infer`] and [`RunOutputs::read`]; then [`Detector::suppress`].
 pub struct Detector {
     choice: InputChoice,
     networks: Networks,
@@ -110,7 +110,7 @@ pub struct InputUse {
 }
 
 /// The outputs of one run.
-pub struct Inferred<'a> {
+pub struct RunOutputs<'a> {
     outputs: Outputs<'a>,
     decoder: &'a OutputDecoder,
     placement: &'a Placement,
@@ -296,12 +296,12 @@ impl Detector {
     ///
     /// # Errors
     /// The provider fails. Later pictures may have another one.
-    pub fn infer(&mut self) -> Result<Inferred<'_>, InferError> {
+    pub fn infer(&mut self) -> Result<RunOutputs<'_>, InferError> {
         let network = self.networks.get_mut(self.current);
         let outputs = network
             .session
             .run(network.builder.shape(), network.builder.tensor())?;
-        Ok(Inferred {
+        Ok(RunOutputs {
             outputs,
             decoder: &network.decoder,
             placement: &self.placement,
@@ -371,7 +371,12 @@ impl Detector {
     }
 }
 
-impl Inferred<'_> {
+impl<'a> RunOutputs<'a> {
+    /// Returns the model's outputs.
+    pub fn outputs(&self) -> &Outputs<'a> {
+        &self.outputs
+    }
+
     /// Adds the boxes of this run to those of the picture.
     ///
     /// # Errors
@@ -444,7 +449,10 @@ mod tests {
         let (view, place) = cut_out(&image, part).unwrap();
         assert_eq!((view.width(), view.height()), (156 - 62, 47 - 10));
         assert_eq!(view.image_size(), place.size());
-        assert_eq!((place.left + place.width, place.top + place.height), (1242, 375));
+        assert_eq!(
+            (place.left + place.width, place.top + place.height),
+            (1242, 375)
+        );
         assert!(place.left.abs_diff(part.left) <= 4 && place.top.abs_diff(part.top) <= 4);
     }
 }

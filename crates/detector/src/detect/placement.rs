@@ -15,9 +15,9 @@ pub struct Placement {
     near: (f32, f32),
 }
 
-/// How near to the edge of a region a box counts as cut, in pixels of the network's input: half a
+/// How near to the edge of a region a box counts as cut, in pixels of the network's input: one
 /// cell of the finest grid.
-const NEAR_PX: f32 = 4.0;
+const NEAR_PX: f32 = 8.0;
 
 impl Placement {
     /// Places the input of `letterbox` at `part` of a picture of `picture` (width, height).

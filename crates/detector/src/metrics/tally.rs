@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::pipeline::Frame;
 use shuffledet_core::Labels;
-use shuffledet_core::{Outcome, Resolution};
 use shuffledet_core::timeline::OutcomeKind;
 use shuffledet_core::{FailureNote, FrameCounts, StageHistograms, Summary, Timeline};
+use shuffledet_core::{Outcome, Resolution};
 
 /// Counters, histograms and the timeline of a run. Its size does not grow with the number of
 /// frames.

@@ -94,7 +94,11 @@ impl Model {
             width: native.width + Resolution::STEP,
             ..native
         };
-        let probe = if resolution == native { other } else { resolution };
+        let probe = if resolution == native {
+            other
+        } else {
+            resolution
+        };
         self.file_at(probe).check_resolution().err()
     }
 

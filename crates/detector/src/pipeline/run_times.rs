@@ -61,11 +61,19 @@ mod tests {
         let mut trace = Trace::default();
         trace.mark_at(Mark::Decoded, at(10));
         let mut times = RunTimes::new(&trace);
-        for (mark, ms) in [(Mark::Prepared, 11), (Mark::Inferred, 18), (Mark::Boxed, 20)] {
+        for (mark, ms) in [
+            (Mark::Prepared, 11),
+            (Mark::Inferred, 18),
+            (Mark::Boxed, 20),
+        ] {
             times.end_at(mark, at(ms), &mut trace);
             assert_eq!(trace.at(mark), Some(at(ms)));
         }
-        for (mark, ms) in [(Mark::Prepared, 23), (Mark::Inferred, 28), (Mark::Boxed, 29)] {
+        for (mark, ms) in [
+            (Mark::Prepared, 23),
+            (Mark::Inferred, 28),
+            (Mark::Boxed, 29),
+        ] {
             times.end_at(mark, at(ms), &mut trace);
         }
         let ms = |stage| trace.duration(stage).map(|time| time.as_millis());

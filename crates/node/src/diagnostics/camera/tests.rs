@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use shuffledet_core::Quantiles;
-use shuffledet_detector::detect::InputUse;
 use shuffledet_detector::config::raw::RawDiagnostics;
+use shuffledet_detector::detect::InputUse;
 use shuffledet_detector::metrics::window::Totals;
 
 fn all(ms: f64) -> Quantiles {
