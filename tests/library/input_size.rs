@@ -380,7 +380,10 @@ fn a_wide_picture_gets_an_input_of_its_shape() {
         let same = |other: &&Detection| {
             other.class_id == found[0].class_id && other.bbox.iou(&found[0].bbox) > 0.6
         };
-        assert!(at_native.iter().any(|one| same(&one)), "{model}: {at_native:?}");
+        assert!(
+            at_native.iter().any(|one| same(&one)),
+            "{model}: {at_native:?}"
+        );
         assert_ne!(at_native, found);
     }
 }
