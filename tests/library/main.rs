@@ -6,5 +6,6 @@ mod encodings;
 mod families;
 mod golden;
 mod input_size;
+mod ncnn;
 mod onnx;
 mod providers;

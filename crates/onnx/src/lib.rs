@@ -3,7 +3,7 @@
 //! An ONNX file is one protobuf message. [`OnnxModel::parse`] reads the parts needed for an
 //! inspection. [`remove_initializer_inputs`] edits the encoded bytes and keeps unknown fields.
 //! [`input_size`] rewrites a graph for another input size. [`layout`] arranges channels so that no
-//! shuffles remain.
+//! shuffles remain. [`ncnn`] makes an ONNX model from a network of ncnn.
 //!
 //! Finds the ShuffleNet V2 units of a file:
 //!
@@ -22,6 +22,7 @@ pub mod input_size;
 pub mod inspect;
 pub mod interface;
 pub mod layout;
+pub mod ncnn;
 pub mod proto;
 mod rewritable;
 mod shapes;

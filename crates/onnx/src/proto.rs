@@ -253,11 +253,22 @@ impl NodeProto {
 }
 
 // The schema's numbers of those attribute types that are written here.
+const ATTRIBUTE_FLOAT: i32 = 1;
 const ATTRIBUTE_INT: i32 = 2;
 const ATTRIBUTE_STRING: i32 = 3;
 const ATTRIBUTE_INTS: i32 = 7;
 
 impl AttributeProto {
+    /// Makes an attribute that holds a float.
+    pub fn from_float(name: &str, value: f32) -> Self {
+        Self {
+            name: name.to_owned(),
+            f: Some(value),
+            r#type: ATTRIBUTE_FLOAT,
+            ..Self::default()
+        }
+    }
+
     /// Makes an attribute that holds an integer.
     pub fn from_int(name: &str, value: i64) -> Self {
         Self {
