@@ -94,6 +94,11 @@ fn runs(models: &Path) -> Vec<Run> {
             "models/fastestdet_352.onnx --output described.yaml --try pictures/0.bmp",
             &["described.yaml", "described.try.jpg"],
         ),
+        run(
+            "models import-ncnn",
+            "net.param net.bin --output net.onnx --input-size 64x32",
+            &["net.onnx"],
+        ),
         run("bench", "recording --limit 2 --rounds 1", &[]),
         Run {
             code: None,
@@ -102,8 +107,11 @@ fn runs(models: &Path) -> Vec<Run> {
     ]
 }
 
-/// Three pictures, and an object in each.
+/// Three pictures, an object in each, and a network of ncnn.
 fn prepare(work: &Path) {
+    let param = "7767517\n2 2\nInput in 0 1 in\nScale s 1 1 in out 0=3\n";
+    fs::write(work.join("net.param"), param).unwrap();
+    fs::write(work.join("net.bin"), [0; 12]).unwrap();
     fs::create_dir(work.join("pictures")).unwrap();
     for shade in 0..3 {
         fs::write(
