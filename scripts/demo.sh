@@ -8,7 +8,7 @@ source "$(dirname "$0")/common.sh"
 "$ROOT/scripts/build.sh"
 shuffledet=$TARGET/release/shuffledet
 cd "$ROOT"
-"$shuffledet" models fetch fastestdet_352 nanodet_m_416
+"$shuffledet" models fetch nanodet_plus_m_416
 rosbags/make_sample.sh
 
 "$shuffledet" replay rosbags/solid_white_right --config config/shuffledet.yaml --force \

@@ -20,7 +20,7 @@ fi
 say 'building the tests (takes some minutes the first time)'
 # not `cargo build`, which would build some dependencies, such as r2r, with other features than the tests
 cargo test --locked --workspace --no-run "${features[@]}"
-"$TARGET/debug/shuffledet" models fetch fastestdet_352 nanodet_m_416 solid_white_right
+"$TARGET/debug/shuffledet" models fetch nanodet_plus_m_416 nanodet_m_416 fastestdet_352 solid_white_right
 # a documentation example runs in its own folder and does not find .deps from there
 SHUFFLEDET_MODEL_DIR=$("$TARGET/debug/shuffledet" models path fastestdet_352 | xargs dirname) \
     ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$DEPS/onnxruntime/libonnxruntime.so} \

@@ -1,6 +1,8 @@
 //! `shuffledet models`: lists, fetches, verifies, inspects and describes models.
 
 mod describe;
+mod import_ncnn;
+mod list;
 
 use std::borrow::Cow;
 use std::env;
@@ -13,18 +15,15 @@ use clap::{Args, Subcommand};
 
 use super::Status;
 use shuffledet_core::{file_sha256, locations};
-use shuffledet_detector::model::manifest::RemoteFile;
-use shuffledet_detector::model::{
-    fetch,
-    fetch::{Fetched, Source},
-};
-use shuffledet_detector::{model, model::Manifest};
+use shuffledet_detector::model::fetch::{self, Fetched};
+use shuffledet_detector::model::manifest_file::ManifestFile;
+use shuffledet_detector::model::{self, Manifest};
 use shuffledet_onnx::input_size::resize;
 use shuffledet_onnx::inspect::inspect;
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// List the models and samples of the manifest, and whether they are fetched
+    /// List the models of the manifest with their cost and accuracy, and the samples
     List,
     /// Fetch models and samples by name and check their sha256
     Fetch(FetchArgs),
@@ -39,6 +38,8 @@ pub enum ModelsCommand {
     Inspect(InspectArgs),
     /// Write the description of an ONNX file as far as the file tells it, and try it on an image
     Describe(describe::DescribeArgs),
+    /// Make an ONNX file from a network of ncnn: a .param and a .bin file
+    ImportNcnn(import_ncnn::ImportNcnnArgs),
 }
 
 #[derive(Debug, Args)]
@@ -69,7 +70,7 @@ pub struct InspectArgs {
 pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
     let manifest = Manifest::shipped()?;
     match command {
-        ModelsCommand::List => list(&manifest),
+        ModelsCommand::List => list::run(&manifest),
         ModelsCommand::Fetch(args) => fetch_all(&manifest, args),
         ModelsCommand::Verify => verify(&manifest),
         ModelsCommand::Path { name } => {
@@ -83,11 +84,12 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
         }
         ModelsCommand::Inspect(args) => show(&manifest, args),
         ModelsCommand::Describe(args) => describe::run(&manifest, args),
+        ModelsCommand::ImportNcnn(args) => import_ncnn::run(args),
     }
 }
 
 /// Returns every file of the manifest with its name.
-fn files(manifest: &Manifest) -> impl Iterator<Item = (&str, &RemoteFile)> {
+fn files(manifest: &Manifest) -> impl Iterator<Item = (&str, &ManifestFile)> {
     let models = manifest
         .models
         .iter()
@@ -100,7 +102,7 @@ fn files(manifest: &Manifest) -> impl Iterator<Item = (&str, &RemoteFile)> {
     )
 }
 
-fn find<'a>(manifest: &'a Manifest, name: &str) -> anyhow::Result<&'a RemoteFile> {
+fn find<'a>(manifest: &'a Manifest, name: &str) -> anyhow::Result<&'a ManifestFile> {
     if let Some((_, file)) = files(manifest).find(|(known, _)| *known == name) {
         return Ok(file);
     }
@@ -111,28 +113,8 @@ fn find<'a>(manifest: &'a Manifest, name: &str) -> anyhow::Result<&'a RemoteFile
     )
 }
 
-fn list(manifest: &Manifest) -> anyhow::Result<Status> {
-    let folder = locations::model_folder();
-    let mut out = io::stdout().lock();
-    for (name, file) in files(manifest) {
-        let here = if folder.join(&file.name).is_file() {
-            "fetched"
-        } else {
-            "not fetched"
-        };
-        let size_mb = file.size_bytes as f64 / 1e6;
-        let (licence, source) = (&file.licence, &file.source);
-        writeln!(
-            out,
-            "{name:<18} {size_mb:>4.1} MB  {here:<11}  {licence:<12}  {source}"
-        )?;
-    }
-    writeln!(out, "\nfolder: {}", folder.display())?;
-    Ok(Status::Success)
-}
-
 fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
-    let wanted: Vec<&RemoteFile> = if args.names.is_empty() {
+    let wanted: Vec<&ManifestFile> = if args.names.is_empty() {
         manifest.models.iter().map(|model| &model.file).collect()
     } else {
         args.names
@@ -146,15 +128,13 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
         .or_else(|| env::var("SHUFFLEDET_MODEL_MIRROR").ok());
     let mirror = mirror.filter(|mirror| !mirror.is_empty());
     let folder = locations::model_folder();
+    let contact = |name: &str, address: &str| eprintln!("fetching {name} from {address}");
     for file in wanted {
-        let mirror = mirror.iter().map(|mirror| Source::mirror(mirror, file));
-        let upstream = Source::Url(file.url.clone());
-        let sources: Vec<Source> = mirror.chain([upstream]).collect();
-        let contact = |address: &str| eprintln!("fetching {} from {address}", file.name);
-        let (path, fetched) = fetch::fetch(file, &folder, &sources, &contact)?;
+        let (path, fetched) = fetch::fetch(file, &folder, mirror.as_deref(), &contact)?;
         let origin = match fetched {
             Fetched::AlreadyThere => "already fetched".to_owned(),
             Fetched::From(origin) => format!("from {origin}"),
+            Fetched::MadeFrom([param, bin]) => format!("made from {param} and {bin}"),
         };
         writeln!(io::stdout(), "{}  ({origin})", path.display())?;
     }
@@ -203,7 +183,8 @@ fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
     let path = if model::is_path(&args.model) {
         PathBuf::from(&args.model)
     } else {
-        locations::model_folder().join(&manifest.model(&args.model)?.file.name)
+        let name = model::resolve(manifest, &args.model)?;
+        locations::model_folder().join(&manifest.model(&name)?.file.name)
     };
     let onnx = fs::read(&path).with_context(|| path.display().to_string())?;
     let onnx = match args.input_size {

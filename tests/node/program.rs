@@ -47,13 +47,19 @@ impl Room {
         path
     }
 
-    /// Starts a node with these arguments after `--ros-args`.
+    /// Starts a node with these arguments after `--ros-args`, with a light model unless they name
+    /// one: most tests are about time.
     pub fn start(&self, arguments: &[&str]) -> Node {
+        let names_model = arguments
+            .iter()
+            .any(|argument| argument.starts_with("model.name") || *argument == "--params-file");
+        let light = ["-p", "model.name:=fastestdet_352"];
         let log = tempfile::NamedTempFile::new_in(&self.folder).unwrap();
         let (log, path) = log.keep().unwrap();
         let mut command = Command::new(NODE);
         command
             .arg("--ros-args")
+            .args(light.iter().filter(|_| !names_model))
             .args(arguments)
             .env("ROS_LOG_DIR", self.folder.path())
             .envs(self.environment.iter().map(|(key, value)| (key, value)))

@@ -9,6 +9,7 @@ mod fleet;
 mod import;
 mod label;
 mod launch;
+mod ncnn;
 mod pictures;
 mod replay;
 mod report_html;

@@ -67,10 +67,13 @@ fn examine(args: &DoctorArgs) -> Report {
         }
     };
     let chosen = config.as_ref().map(|config| config.model.as_str());
-    let models = models::check(runtime.as_ref(), chosen, &mut report);
+    let chosen = models::resolve(chosen, &mut report);
+    let models = models::check(runtime.as_ref(), chosen.as_deref(), &mut report);
     if let (Some(runtime), Some(config)) = (&runtime, &config) {
         let options: &SessionOptions = &config.session;
-        let model = models.iter().find(|(name, _)| *name == config.model);
+        let model = models
+            .iter()
+            .find(|(name, _)| Some(name) == chosen.as_ref());
         if let Some((_, model)) = model {
             providers::check(runtime, model, options, &mut report);
         }

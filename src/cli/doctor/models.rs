@@ -1,14 +1,15 @@
 //! Checks that the models are fetched, have the expected sha256 and pass the self-test.
 
 use super::check::{Check, Report};
-use shuffledet_detector::model::{Manifest, Model, ModelError};
+use shuffledet_detector::model::{self, Manifest, Model, ModelError};
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::self_test::{self, Probe};
 use shuffledet_infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
 
 /// The expected root mean square of each output on the test card, from
 /// `tests/reference/test_card.py`.
-const EXPECTED: [(&str, &[f64]); 2] = [
+const EXPECTED: [(&str, &[f64]); 3] = [
+    ("nanodet_plus_m_416", &[1.28321491]),
     ("fastestdet_352", &[0.299146918]),
     (
         "nanodet_m_416",
@@ -25,6 +26,22 @@ const EXPECTED: [(&str, &[f64]); 2] = [
 
 /// Relative tolerance of a root mean square: other processors round in a different order.
 const TOLERANCE: f64 = 1e-3;
+
+/// Returns the name of the model that the parameters choose; `None`, and a failed check, if there is
+/// none.
+pub(super) fn resolve(chosen: Option<&str>, report: &mut Report) -> Option<String> {
+    let chosen = chosen?;
+    let resolved = Manifest::shipped().map_err(ModelError::from);
+    match resolved.and_then(|manifest| model::resolve(&manifest, chosen)) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let fix = "run shuffledet models fetch, or set model.name";
+            let title = format!("model {chosen}");
+            report.add(Check::fail(title, error.to_string(), fix));
+            None
+        }
+    }
+}
 
 /// Checks every model of the manifest and `chosen`. Returns the usable ones by requested name.
 pub(super) fn check(

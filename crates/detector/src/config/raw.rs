@@ -79,7 +79,8 @@ pub enum LogLevel {
 #[serde(deny_unknown_fields, default)]
 pub struct RawModel {
     /// The name of a model in models/manifest.yaml, or the path of an .onnx file. An .onnx file
-    /// needs a description of the same stem (.yaml) beside it.
+    /// needs a description of the same stem (.yaml) beside it. auto: the first model of the
+    /// manifest that is fetched.
     #[schemars(length(min = 1), extend("readOnly" = true))]
     pub name: String,
     /// exact: 32-bit floats, the model's own precision. fast: half precision on providers that
@@ -104,7 +105,7 @@ pub struct RawModel {
 impl Default for RawModel {
     fn default() -> Self {
         Self {
-            name: "fastestdet_352".to_owned(),
+            name: crate::model::AUTO.to_owned(),
             precision: Precision::Exact,
             input_size: InputSize::Auto.to_string(),
             input_budget: None,

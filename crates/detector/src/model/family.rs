@@ -244,7 +244,8 @@ impl Family {
 }
 
 impl FamilyName {
-    fn name(self) -> &'static str {
+    /// Returns the name in descriptions.
+    pub fn name(self) -> &'static str {
         match self {
             FamilyName::FastestDet => "fastestdet",
             FamilyName::NanoDet => "nanodet",

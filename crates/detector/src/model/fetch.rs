@@ -1,19 +1,20 @@
-//! Fetches files of known sha256: from a mirror or from upstream.
+//! Fetches files of known sha256 from a mirror or from upstream, and makes a model from them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::download::download;
-use super::manifest::RemoteFile;
-use shuffledet_core::sha256::{copy_hashed, file_sha256};
-use shuffledet_core::whole_file::{beside, keep};
+use super::manifest_file::{ManifestFile, NcnnNetwork, Origin, RemoteFile};
+use shuffledet_core::sha256::{copy_hashed, file_sha256, sha256};
+use shuffledet_core::whole_file::{self, beside, keep};
+use shuffledet_onnx::ncnn::{self, ImportError, InputSize};
 
 /// A source that may have the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+enum Source {
     /// A folder with the file in it, or in its `models/` or `video/`.
     Folder(PathBuf),
     /// The address of the file.
@@ -22,7 +23,7 @@ pub enum Source {
 
 impl Source {
     /// Returns the source of `file` in `place`, a folder or its address.
-    pub fn mirror(place: &str, file: &RemoteFile) -> Self {
+    fn mirror(place: &str, file: &RemoteFile) -> Self {
         if place.starts_with("http://") || place.starts_with("https://") {
             Source::Url(format!("{}/{}", place.trim_end_matches('/'), file.name))
         } else {
@@ -40,6 +41,16 @@ pub enum FetchError {
         sha256: String,
         tried: String,
     },
+    #[error("{name}: cannot be made from its network of ncnn: {source}")]
+    Import { name: String, source: ImportError },
+    #[error(
+        "{name}: the file made from its network of ncnn has another sha256: expected {expected}, found {found}; this is an error in shuffledet; please report it"
+    )]
+    Made {
+        name: String,
+        expected: String,
+        found: String,
+    },
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read {path}: {source}")]
@@ -51,47 +62,111 @@ pub enum FetchError {
 pub enum Fetched {
     AlreadyThere,
     From(String),
+    /// The file was made from files of these origins.
+    MadeFrom([String; 2]),
 }
 
-/// Puts `file` into `folder` from the first of `sources` that has it with the right sha256. Content
-/// with another sha256 is refused and never stored under the file's name. An existing file with
-/// another sha256 is replaced. Calls `contact` with each address before contacting it.
+/// Puts `file` into `folder`, from `mirror` (a folder, or its address) or else from its own source.
+/// A file that is made from others is made from those. Content with another sha256 is refused and
+/// never stored under the file's name. An existing file with another sha256 is replaced. Calls
+/// `contact` with the name of a file and each address before contacting it.
 pub fn fetch(
-    file: &RemoteFile,
+    file: &ManifestFile,
     folder: &Path,
-    sources: &[Source],
-    contact: &dyn Fn(&str),
+    mirror: Option<&str>,
+    contact: &dyn Fn(&str, &str),
 ) -> Result<(PathBuf, Fetched), FetchError> {
     let target = folder.join(&file.name);
     let read_error = |source| FetchError::Read {
         path: target.clone(),
         source,
     };
-    if target.is_file() && file_sha256(&target).map_err(read_error)? == file.sha256 {
-        return Ok((target, Fetched::AlreadyThere));
-    }
     let write_error = |source| FetchError::Write {
         path: target.clone(),
         source,
     };
+    if target.is_file() && file_sha256(&target).map_err(read_error)? == file.sha256 {
+        return Ok((target, Fetched::AlreadyThere));
+    }
+    let fetched = match &file.origin {
+        Origin::Url(url) => {
+            let remote = RemoteFile {
+                name: file.name.clone(),
+                url: url.clone(),
+                sha256: file.sha256.clone(),
+                size_bytes: file.size_bytes,
+            };
+            let partial = || beside(&target).map_err(write_error);
+            let (partial, origin) = first_right(&remote, mirror, contact, partial)?;
+            keep(partial, &target).map_err(write_error)?;
+            Fetched::From(origin)
+        }
+        Origin::Ncnn(network) => {
+            let (onnx, origins) = make(file, network, mirror, contact)?;
+            whole_file::write(&target, onnx).map_err(write_error)?;
+            Fetched::MadeFrom(origins)
+        }
+    };
+    Ok((target, fetched))
+}
+
+/// Returns the ONNX model that is made from a network of ncnn, and the origins of the network's
+/// files.
+fn make(
+    file: &ManifestFile,
+    network: &NcnnNetwork,
+    mirror: Option<&str>,
+    contact: &dyn Fn(&str, &str),
+) -> Result<(Vec<u8>, [String; 2]), FetchError> {
+    let content = |part| first_right(part, mirror, contact, || Ok(Vec::new()));
+    let (param, param_origin) = content(&network.param)?;
+    let (bin, bin_origin) = content(&network.bin)?;
+    let size = InputSize {
+        width: network.input_width,
+        height: network.input_height,
+    };
+    let name = || file.name.clone();
+    let onnx = ncnn::import(&param, &bin, Some(size));
+    let onnx = onnx.map_err(|source| FetchError::Import {
+        name: name(),
+        source,
+    })?;
+    let found = sha256(&onnx);
+    if found != file.sha256 {
+        return Err(FetchError::Made {
+            name: name(),
+            expected: file.sha256.clone(),
+            found,
+        });
+    }
+    Ok((onnx, [param_origin, bin_origin]))
+}
+
+/// Copies `file` from the mirror or its own source, whichever is the first that has it with the
+/// right sha256, to what `start` gives for each. Returns that, and the origin.
+fn first_right<W: Write>(
+    file: &RemoteFile,
+    mirror: Option<&str>,
+    contact: &dyn Fn(&str, &str),
+    start: impl Fn() -> Result<W, FetchError>,
+) -> Result<(W, String), FetchError> {
+    let mirror = mirror.map(|place| Source::mirror(place, file));
+    let upstream = Source::Url(file.url.clone());
+    let contact = |address: &str| contact(&file.name, address);
     let mut tried = Vec::new();
-    for source in sources {
-        let mut partial = beside(&target).map_err(write_error)?;
-        match copy(source, file, partial.as_file_mut(), contact) {
-            Ok((origin, sha256)) if sha256 == file.sha256 => {
-                keep(partial, &target).map_err(write_error)?;
-                return Ok((target, Fetched::From(origin)));
-            }
+    for source in mirror.into_iter().chain([upstream]) {
+        let mut written = start()?;
+        match copy(&source, file, &mut written, &contact) {
+            Ok((origin, sha256)) if sha256 == file.sha256 => return Ok((written, origin)),
             Ok((origin, sha256)) => {
-                tried.push(format!("  {origin}: refused, found sha256 {sha256}"))
+                tried.push(format!("  {origin}: refused, found sha256 {sha256}"));
             }
             Err((origin, problem)) => tried.push(format!("  {origin}: {problem}")),
         }
     }
-    let (name, sha256) = (file.name.clone(), file.sha256.clone());
     Err(FetchError::NoSource {
-        name,
-        sha256,
+        name: file.name.clone(),
+        sha256: file.sha256.clone(),
         tried: tried.join("\n"),
     })
 }
@@ -101,7 +176,7 @@ pub fn fetch(
 fn copy(
     source: &Source,
     file: &RemoteFile,
-    to: &mut File,
+    to: &mut impl Write,
     contact: &dyn Fn(&str),
 ) -> Result<(String, String), (String, String)> {
     let (origin, reader): (String, Box<dyn Read>) = match source {
@@ -131,29 +206,56 @@ fn copy(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shuffledet_core::sha256;
+    use std::cell::RefCell;
     use std::fs;
-    use std::io::Write;
     use std::net::TcpListener;
 
     const CONTENT: &[u8] = b"weights";
 
-    fn remote() -> RemoteFile {
+    fn remote(name: &str, content: &[u8]) -> RemoteFile {
         RemoteFile {
-            name: "m.onnx".into(),
-            url: String::new(),
-            sha256: sha256(CONTENT),
-            size_bytes: CONTENT.len() as u64,
-            licence: String::new(),
-            source: String::new(),
+            name: name.into(),
+            // nothing listens there
+            url: "http://127.0.0.1:9/m".into(),
+            sha256: sha256(content),
+            size_bytes: content.len() as u64,
         }
     }
 
-    fn folder_with(content: &[u8]) -> tempfile::TempDir {
+    fn file(content: &[u8], origin: Origin) -> ManifestFile {
+        ManifestFile {
+            name: "m.onnx".into(),
+            sha256: sha256(content),
+            size_bytes: content.len() as u64,
+            licence: String::new(),
+            source: String::new(),
+            origin,
+        }
+    }
+
+    fn plain() -> ManifestFile {
+        file(CONTENT, Origin::Url(remote("m.onnx", CONTENT).url))
+    }
+
+    fn folder_with(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("models")).unwrap();
-        fs::write(folder.path().join("models/m.onnx"), content).unwrap();
+        for (name, content) in files {
+            fs::write(folder.path().join("models").join(name), content).unwrap();
+        }
         folder
+    }
+
+    fn from(
+        file: &ManifestFile,
+        target: &Path,
+        mirror: &str,
+    ) -> Result<(PathBuf, Fetched), FetchError> {
+        fetch(file, target, Some(mirror), &|_, _| ())
+    }
+
+    fn path(folder: &tempfile::TempDir) -> &str {
+        folder.path().to_str().unwrap()
     }
 
     /// Serves one request on loopback with `content`.
@@ -177,27 +279,31 @@ mod tests {
 
     #[test]
     fn the_first_source_with_the_right_bytes_serves() {
-        let (wrong, right) = (folder_with(b"not it"), folder_with(CONTENT));
+        let wrong = folder_with(&[("m.onnx", b"not it")]);
         let target = tempfile::tempdir().unwrap();
-        let sources = [&wrong, &right].map(|f| Source::Folder(f.path().to_owned()));
-        let (path, fetched) = fetch(&remote(), target.path(), &sources, &|_| ()).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), CONTENT);
-        let origin = right.path().join("models/m.onnx").display().to_string();
-        assert_eq!(fetched, Fetched::From(origin));
+        let upstream = serve(CONTENT);
+        let known = file(CONTENT, Origin::Url(upstream.clone()));
+        let told = RefCell::new(Vec::new());
+        let contact = |name: &str, address: &str| {
+            told.borrow_mut().push(format!("{name} {address}"));
+        };
+        let fetched = fetch(&known, target.path(), Some(path(&wrong)), &contact);
+        let (there, fetched) = fetched.unwrap();
+        assert_eq!(fs::read(&there).unwrap(), CONTENT);
+        assert_eq!(fetched, Fetched::From(upstream.clone()));
+        assert_eq!(told.into_inner(), [format!("m.onnx {upstream}/")]);
         assert_eq!(
-            fetch(&remote(), target.path(), &[], &|_| ()).unwrap(),
-            (path, Fetched::AlreadyThere)
+            from(&known, target.path(), "nowhere").unwrap(),
+            (there, Fetched::AlreadyThere)
         );
     }
 
     #[test]
     fn wrong_bytes_are_refused_named_and_not_left_in_place() {
-        let wrong = folder_with(b"not it");
+        let wrong = folder_with(&[("m.onnx", b"not it")]);
         let target = tempfile::tempdir().unwrap();
-        let sources = [Source::Folder(wrong.path().to_owned())];
-        let error = fetch(&remote(), target.path(), &sources, &|_| ())
-            .unwrap_err()
-            .to_string();
+        let error = from(&plain(), target.path(), path(&wrong)).unwrap_err();
+        let error = error.to_string();
         assert!(
             error.contains("m.onnx") && error.contains("refused"),
             "{error}"
@@ -209,19 +315,67 @@ mod tests {
     #[test]
     fn a_mirror_may_be_an_address() {
         let target = tempfile::tempdir().unwrap();
-        let source = Source::mirror(&serve(CONTENT), &remote());
-        let (path, _) = fetch(&remote(), target.path(), &[source], &|_| ()).unwrap();
-        assert_eq!(fs::read(path).unwrap(), CONTENT);
-        let source = Source::mirror(&serve(b"weights and more than that"), &remote());
-        assert!(fetch(&remote(), &target.path().join("other"), &[source], &|_| ()).is_err());
+        let (there, _) = from(&plain(), target.path(), &serve(CONTENT)).unwrap();
+        assert_eq!(fs::read(there).unwrap(), CONTENT);
+        let other = target.path().join("other");
+        assert!(from(&plain(), &other, &serve(b"weights and more than that")).is_err());
     }
 
     #[test]
     fn a_damaged_file_in_place_is_replaced() {
-        let (right, target) = (folder_with(CONTENT), tempfile::tempdir().unwrap());
+        let right = folder_with(&[("m.onnx", CONTENT)]);
+        let target = tempfile::tempdir().unwrap();
         fs::write(target.path().join("m.onnx"), b"half").unwrap();
-        let sources = [Source::Folder(right.path().to_owned())];
-        let (path, _) = fetch(&remote(), target.path(), &sources, &|_| ()).unwrap();
-        assert_eq!(fs::read(path).unwrap(), CONTENT);
+        let (there, _) = from(&plain(), target.path(), path(&right)).unwrap();
+        assert_eq!(fs::read(there).unwrap(), CONTENT);
+    }
+
+    const PARAM: &[u8] = b"7767517\n2 2\nInput in 0 1 in\nScale s 1 1 in out 0=3\n";
+    const BIN: &[u8] = &[0; 12];
+
+    fn made(onnx: &[u8]) -> ManifestFile {
+        let network = NcnnNetwork {
+            param: remote("m.param", PARAM),
+            bin: remote("m.bin", BIN),
+            input_width: 32,
+            input_height: 64,
+        };
+        file(onnx, Origin::Ncnn(network))
+    }
+
+    #[test]
+    fn a_model_is_made_from_its_network_and_nothing_else_is_kept() {
+        let size = InputSize {
+            width: 32,
+            height: 64,
+        };
+        let onnx = ncnn::import(PARAM, BIN, Some(size)).unwrap();
+        let mirror = folder_with(&[("m.param", PARAM), ("m.bin", BIN)]);
+        let target = tempfile::tempdir().unwrap();
+        let (there, fetched) = from(&made(&onnx), target.path(), path(&mirror)).unwrap();
+        assert_eq!(fs::read(&there).unwrap(), onnx);
+        let origin = |name| {
+            let path = mirror.path().join("models").join(name);
+            path.display().to_string()
+        };
+        assert_eq!(
+            fetched,
+            Fetched::MadeFrom([origin("m.param"), origin("m.bin")])
+        );
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 1);
+        let again = from(&made(&onnx), target.path(), "nowhere").unwrap();
+        assert_eq!(again, (there, Fetched::AlreadyThere));
+    }
+
+    #[test]
+    fn a_network_with_other_bytes_makes_no_model() {
+        let mirror = folder_with(&[("m.param", PARAM), ("m.bin", b"other bytes!")]);
+        let target = tempfile::tempdir().unwrap();
+        let wrong = from(&made(CONTENT), target.path(), path(&mirror));
+        assert!(matches!(wrong, Err(FetchError::NoSource { name, .. }) if name == "m.bin"));
+        let mirror = folder_with(&[("m.param", PARAM), ("m.bin", BIN)]);
+        let other = from(&made(CONTENT), target.path(), path(&mirror));
+        assert!(matches!(other, Err(FetchError::Made { .. })), "{other:?}");
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::family::{Activation, Anchor, BoxLayout, Family, FamilyKeys, FamilyName, UnfitKey};
+use super::manifest_file::ManifestFile;
 use shuffledet_core::InputSpec;
 use shuffledet_core::labels::{Label, Labels, LabelsError};
 
@@ -26,35 +27,34 @@ pub struct Manifest {
     pub samples: Vec<Sample>,
 }
 
-/// A file to fetch.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RemoteFile {
-    pub name: String,
-    pub url: String,
-    /// In lower-case hexadecimal.
-    pub sha256: String,
-    pub size_bytes: u64,
-    pub licence: String,
-    /// The web page about it.
-    pub source: String,
-}
-
 /// A model's entry in the manifest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelEntry {
     pub name: String,
-    family: FamilyName,
+    pub family: FamilyName,
     class_activation: Option<Activation>,
     anchors: Option<Vec<Anchor>>,
     boxes: Option<BoxLayout>,
-    pub file: RemoteFile,
-    input: InputSpec,
+    pub file: ManifestFile,
+    pub figures: Figures,
+    pub input: InputSpec,
     labels: LabelSource,
     score_threshold: f32,
     nms_iou_threshold: f32,
     input_budget: Option<f64>,
+}
+
+/// What a shipped model costs and finds.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figures {
+    /// As `shuffledet models inspect` counts them, at the size of `input`.
+    pub parameters: u64,
+    pub multiply_adds: u64,
+    /// AP and AP50 on the 64 images of COCO train2017 in docs/performance.md, from 0 to 1.
+    pub coco_ap: f64,
+    pub coco_ap50: f64,
 }
 
 /// The description file of a user's own model.
@@ -68,7 +68,10 @@ struct Sidecar {
     anchors: Option<Vec<Anchor>>,
     boxes: Option<BoxLayout>,
     /// The origin of the file, accepted so that a manifest entry can be copied unchanged.
-    file: Option<RemoteFile>,
+    file: Option<ManifestFile>,
+    /// Accepted for the same reason.
+    #[serde(rename = "figures")]
+    _figures: Option<Figures>,
     input: InputSpec,
     labels: LabelSource,
     score_threshold: f32,
@@ -81,7 +84,7 @@ struct Sidecar {
 #[serde(deny_unknown_fields)]
 pub struct Sample {
     pub name: String,
-    pub file: RemoteFile,
+    pub file: ManifestFile,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -168,6 +171,13 @@ impl Manifest {
             })
     }
 
+    /// Returns the first model whose file is in `folder`.
+    pub fn first_fetched(&self, folder: &Path) -> Option<&ModelEntry> {
+        self.models
+            .iter()
+            .find(|model| folder.join(&model.file.name).is_file())
+    }
+
     /// Returns the checked description of an entry of this manifest.
     pub fn describe(&self, entry: &ModelEntry) -> Result<ModelDescription, ManifestError> {
         let description = Sidecar {
@@ -177,6 +187,7 @@ impl Manifest {
             anchors: entry.anchors.clone(),
             boxes: entry.boxes,
             file: Some(entry.file.clone()),
+            _figures: None,
             input: entry.input.clone(),
             labels: entry.labels.clone(),
             score_threshold: entry.score_threshold,
@@ -303,6 +314,7 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
+    use super::super::manifest_file::Origin;
     use super::*;
 
     const SIDECAR: &str = "family: nanodet\nlabels: [car, bus]\nscore_threshold: 0.4\nnms_iou_threshold: 0.5\n\
@@ -321,6 +333,10 @@ mod tests {
             let description = manifest.describe(entry).unwrap();
             assert_eq!(description.labels.count(), 80);
             assert_eq!(description.labels.category_id(79), 90);
+            if let Origin::Ncnn(network) = &entry.file.origin {
+                let size = (network.input_width, network.input_height);
+                assert_eq!(size, (entry.input.width, entry.input.height));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod download;
 pub mod family;
 pub mod fetch;
 pub mod manifest;
+pub mod manifest_file;
 
 use std::fs;
 use std::io;
@@ -41,6 +42,12 @@ pub enum ModelError {
     Manifest(#[from] ManifestError),
     #[error("model {name} is not at {}; fetch it with: shuffledet models fetch {name}", path.display())]
     NotFetched { name: String, path: PathBuf },
+    #[error("no model is fetched: expected one of {known} in {}; fetch the first with: shuffledet models fetch {first}", folder.display())]
+    NoneFetched {
+        known: String,
+        first: String,
+        folder: PathBuf,
+    },
     #[error("{}: expected sha256 {expected}, found {found}; fetch it again (shuffledet models fetch) or correct its description", path.display())]
     WrongSha256 {
         path: PathBuf,
@@ -54,8 +61,9 @@ pub enum ModelError {
 }
 
 impl Model {
-    /// Loads the model `name`: a model of the manifest, or the path of an ONNX file with a YAML
-    /// file of the same stem beside it. A name that ends in `.onnx` or contains a slash is a path.
+    /// Loads the model `name`: a model of the manifest, the path of an ONNX file with a YAML file
+    /// of the same stem beside it, or [`AUTO`]. A name that ends in `.onnx` or contains a slash is a
+    /// path.
     ///
     /// # Errors
     /// The name is unknown, the file is missing or does not match the manifest's sha256, or the
@@ -66,7 +74,11 @@ impl Model {
         if is_path(name) {
             Self::load_file(&manifest, Path::new(name))
         } else {
-            Self::load_named(&manifest, name)
+            let resolved = resolve(&manifest, name)?;
+            if name == AUTO {
+                tracing::info!("model.name {AUTO}: {resolved} is used");
+            }
+            Self::load_named(&manifest, &resolved)
         }
     }
 
@@ -161,6 +173,31 @@ impl Model {
             path.to_owned(),
             onnx,
         )
+    }
+}
+
+/// The name that stands for the first model of the manifest that is fetched.
+pub const AUTO: &str = "auto";
+
+/// Returns the name of a model, which is `name` itself unless it is [`AUTO`].
+///
+/// # Errors
+/// [`ModelError::NoneFetched`], if it is and there is no model.
+pub fn resolve(manifest: &Manifest, name: &str) -> Result<String, ModelError> {
+    if name != AUTO {
+        return Ok(name.to_owned());
+    }
+    let folder = locations::model_folder();
+    match manifest.first_fetched(&folder) {
+        Some(model) => Ok(model.name.clone()),
+        None => {
+            let names: Vec<&str> = manifest.models.iter().map(|m| m.name.as_str()).collect();
+            Err(ModelError::NoneFetched {
+                known: names.join(", "),
+                first: names.first().copied().unwrap_or_default().to_owned(),
+                folder,
+            })
+        }
     }
 }
 

@@ -1,0 +1,78 @@
+//! `shuffledet models list`: the models and samples of the manifest.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::cli::Status;
+use shuffledet_core::locations;
+use shuffledet_detector::model::Manifest;
+use shuffledet_detector::model::manifest::ModelEntry;
+use shuffledet_detector::model::manifest_file::ManifestFile;
+
+pub fn run(manifest: &Manifest) -> anyhow::Result<Status> {
+    let folder = locations::model_folder();
+    let first = manifest.first_fetched(&folder).map(|model| &model.name);
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7}  {:>7}  {:<12}  state",
+        "model", "family", "input", "parameters", "multiply-adds", "COCO AP", "size", "licence"
+    )?;
+    for model in &manifest.models {
+        let used = if first == Some(&model.name) {
+            ", used by default"
+        } else {
+            ""
+        };
+        writeln!(out, "{}{used}", row(model, &folder))?;
+    }
+    writeln!(out)?;
+    for sample in &manifest.samples {
+        let ManifestFile { licence, .. } = &sample.file;
+        let (size, state) = (size(&sample.file), state(&sample.file, &folder));
+        writeln!(
+            out,
+            "{:<18}  {size:>7}  {licence:<12}  {state}",
+            sample.name
+        )?;
+    }
+    writeln!(
+        out,
+        "\nCOCO AP: on 64 images of train2017, at the input size shown"
+    )?;
+    writeln!(out, "folder: {}", folder.display())?;
+    Ok(Status::Success)
+}
+
+fn row(model: &ModelEntry, folder: &Path) -> String {
+    let ModelEntry {
+        name,
+        file,
+        figures,
+        input,
+        ..
+    } = model;
+    format!(
+        "{name:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7.3}  {:>7}  {:<12}  {}",
+        model.family.name(),
+        format!("{}x{}", input.width, input.height),
+        format!("{:.2} M", figures.parameters as f64 / 1e6),
+        format!("{:.0} M", figures.multiply_adds as f64 / 1e6),
+        figures.coco_ap,
+        size(file),
+        file.licence,
+        state(file, folder),
+    )
+}
+
+fn size(file: &ManifestFile) -> String {
+    format!("{:.1} MB", file.size_bytes as f64 / 1e6)
+}
+
+fn state(file: &ManifestFile, folder: &Path) -> &'static str {
+    if folder.join(&file.name).is_file() {
+        "fetched"
+    } else {
+        "not fetched"
+    }
+}
