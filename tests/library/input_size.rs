@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use opencv::core::{Mat, MatTrait, Rect, Scalar, Size};
 use opencv::imgproc;
 
-use shuffledet_core::{BBox, Detection, InputSize, Region, Regions, Resolution};
+use shuffledet_core::{BBox, Detection, InputSize, Region, Regions, ResizeMode, Resolution};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::detect::opener::SizedBackends;
@@ -157,7 +157,9 @@ fn opener(backends: Slow, while_building: WhileBuilding) -> Arc<NetworkOpener> {
 fn auto(opener: &Arc<NetworkOpener>) -> Detector {
     let choice = InputChoice {
         size: InputSize::Auto,
-        ..InputChoice::native(NATIVE)
+        // resolutions in the shape of the picture itself
+        resize: ResizeMode::Letterbox,
+        ..InputChoice::native(&model().input)
     };
     let settings = DetectorSettings::new(&Thresholds::default(), &model()).unwrap();
     Detector::with_opener(opener, choice, settings).unwrap()
@@ -359,7 +361,7 @@ fn detector_of(model: &str, settings: &[&str]) -> Detector {
     LoadedModel::new(config).unwrap().detector().unwrap()
 }
 
-const MODELS: [(&str, &str); 2] = [("fastestdet_352", "640x192"), ("nanodet_m_416", "768x224")];
+const MODELS: [(&str, &str); 2] = [("fastestdet_352", "544x224"), ("nanodet_m_416", "640x192")];
 
 #[test]
 fn a_wide_picture_gets_an_input_of_its_shape() {

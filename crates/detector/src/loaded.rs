@@ -205,10 +205,12 @@ impl LoadedModel {
 /// Returns how the parameters and the model choose the resolution of the input, and why the model
 /// runs only at its own if they ask for another.
 fn input_choice(config: &Config, model: &Model) -> (InputChoice, Option<String>) {
-    let native = model.description.input.resolution();
+    let input = &model.description.input;
+    let native = input.resolution();
     let mut choice = InputChoice {
         size: config.input_size,
         native,
+        resize: input.resize,
         budget: config
             .input_budget
             .unwrap_or(model.description.input_budget),

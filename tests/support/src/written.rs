@@ -128,7 +128,7 @@ pub fn worker(
     };
     let choice = InputChoice {
         size,
-        ..InputChoice::native(model.input.resolution())
+        ..InputChoice::native(&model.input)
     };
     let settings = tuning.get().detector.clone();
     let detector = Detector::with_opener(&Arc::new(opener), choice, settings).unwrap();

@@ -89,9 +89,10 @@ pub struct RawModel {
     #[schemars(extend("readOnly" = true))]
     pub precision: Precision,
     /// The size of the network's input in pixels. auto: the size that shows the picture largest
-    /// within input_budget, in the picture's shape and without padding. native: the size that the
-    /// model was trained at. WIDTHxHEIGHT: this size for every picture; multiples of 32 from 32 to
-    /// 4096. A model whose graph cannot be rewritten for another size runs at its own.
+    /// within input_budget, in the picture's shape and without padding; for a model that stretches,
+    /// in a shape squeezed by up to 4/3 towards that of its training. native: the size that the model
+    /// was trained at. WIDTHxHEIGHT: this size for every picture; multiples of 32 from 32 to 4096. A
+    /// model whose graph cannot be rewritten for another size runs at its own.
     #[schemars(extend("readOnly" = true, "pattern" = "^(auto|native|[0-9]+x[0-9]+)$"))]
     pub input_size: String,
     /// The most pixels that input_size auto takes, as a multiple of the pixels at which the model

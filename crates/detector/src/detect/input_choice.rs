@@ -1,6 +1,6 @@
 //! Which resolution a detector uses for a picture.
 
-use shuffledet_core::{InputSize, Resolution, largest_view};
+use shuffledet_core::{InputSize, InputSpec, ResizeMode, Resolution, largest_view};
 
 /// The rule by which a detector chooses the resolution of its network's input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,16 +8,19 @@ pub struct InputChoice {
     pub size: InputSize,
     /// The resolution that the model was trained at.
     pub native: Resolution,
+    /// How the model was trained on pictures of another shape.
+    pub resize: ResizeMode,
     /// The most pixels that [`InputSize::Auto`] takes, as a multiple of those of `native`; above 0.
     pub budget: f64,
 }
 
 impl InputChoice {
-    /// Uses `native` for every picture.
-    pub fn native(native: Resolution) -> Self {
+    /// Uses the resolution of `input` for every picture.
+    pub fn native(input: &InputSpec) -> Self {
         Self {
             size: InputSize::Native,
-            native,
+            native: input.resolution(),
+            resize: input.resize,
             budget: 1.0,
         }
     }
@@ -33,7 +36,7 @@ impl InputChoice {
     /// Returns the resolution for a picture, or a part of one, of `size` (width, height) pixels.
     pub fn resolution_for(&self, size: (u32, u32)) -> Resolution {
         match self.size {
-            InputSize::Auto => largest_view(size, self.native, self.budget),
+            InputSize::Auto => largest_view(size, self.resize, self.native, self.budget),
             InputSize::Native | InputSize::Fixed(_) => self.base(),
         }
     }

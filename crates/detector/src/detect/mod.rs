@@ -140,9 +140,9 @@ impl Detector {
         model: &ModelDescription,
         settings: DetectorSettings,
     ) -> Self {
-        let native = model.input.resolution();
-        let first = Network::new(opened, model, native);
-        Self::with_networks(first, None, InputChoice::native(native), settings)
+        let first = Network::new(opened, model, model.input.resolution());
+        let choice = InputChoice::native(&model.input);
+        Self::with_networks(first, None, choice, settings)
     }
 
     /// Creates a detector that chooses the resolution by `choice`, with sessions from `opener`. The
