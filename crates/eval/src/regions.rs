@@ -229,6 +229,7 @@ mod tests {
                     found([150.0, 70.0, 20.0, 20.0], 0.9),
                     found([10.0, 10.0, 20.0, 20.0], 0.8),
                 ],
+                input_sizes: Vec::new(),
                 stages_ms: Default::default(),
                 failure: None,
             };

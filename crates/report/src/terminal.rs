@@ -232,6 +232,7 @@ frames      1,228 received = 1,217 published + 3 dropped + 8 failed
   failed    8 decode
 rate        96.3 frames/s, 2 workers, 12.7 s
 model       nanodet_m_416 (sha256 4b82da9944b8…)
+  input     704x224 (1,216 runs), 416x416 (1 run)
 provider    CPUExecutionProvider
   not used  cuda: the library was built without it; install a CUDA build of ONNX
             Runtime and name it by ORT_DYLIB_PATH

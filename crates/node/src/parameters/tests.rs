@@ -247,6 +247,10 @@ fn fitting() -> impl Strategy<Value = (String, ParameterValue)> {
             }
             (None, Kind::Bool) => ParameterValue::Bool(yes),
             (None, Kind::String) => ParameterValue::String(definition.choices[0].clone()),
+            // a region from the corner
+            (None, Kind::DoubleArray) => {
+                ParameterValue::DoubleArray(vec![0.0, 0.0, 0.5 + share / 2.0, 1.0])
+            }
             _ => ParameterValue::StringArray(vec!["bus".to_owned()]),
         };
         (definition.name, value)
@@ -297,6 +301,28 @@ proptest! {
             prop_assert_eq!(followed, now);
         }
     }
+}
+
+#[test]
+fn regions_are_set_as_one_list_of_numbers() {
+    let mut parameters = two_cameras();
+    let change = |name: &str, value| [(name.to_owned(), value)];
+    let whole = vec![0, 0, 1, 1];
+    let change_all = change("input.regions", ParameterValue::IntegerArray(whole));
+    set(&mut parameters, &change_all).unwrap();
+    let whole = ParameterValue::DoubleArray(vec![0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(parameters.get("input.regions"), whole);
+    for (wrong, problem) in [
+        (vec![0.0, 0.0, 1.0], "input.regions"),
+        (vec![0.0, 0.0, 1.0, 1.0, 0.5, 0.0, 0.5, 1.0], "region 1 "),
+        (vec![f64::NAN, 0.0, 1.0, 1.0], "finite"),
+        (Vec::new(), "input.regions"),
+    ] {
+        let wrong = change("input.regions", ParameterValue::DoubleArray(wrong));
+        let error = set(&mut parameters, &wrong).unwrap_err();
+        assert!(error.contains(problem), "{error}");
+    }
+    assert_eq!(parameters.get("input.regions"), whole);
 }
 
 #[test]
