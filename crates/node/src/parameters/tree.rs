@@ -85,6 +85,10 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             &["detector", "nms_iou_threshold"],
             Value::from(decimal(model.nms_iou_threshold)),
         ),
+        (
+            &["model", "input_budget"],
+            Value::from(model.input_budget),
+        ),
         (&["log_level"], json!(log_level)),
     ];
     for (path, value) in stand_ins {
@@ -109,6 +113,7 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             "max_rate_hz": own_or_input("max_rate_hz"),
             "expected_rate_hz": own_or_input("expected_rate_hz"),
             "jpeg_scale": own_or_input("jpeg_scale"),
+            "regions": own_or_input("regions"),
             "priority": camera.tuning.priority,
             "enabled": camera.tuning.enabled,
         });
