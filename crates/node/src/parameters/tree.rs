@@ -85,10 +85,7 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             &["detector", "nms_iou_threshold"],
             Value::from(decimal(model.nms_iou_threshold)),
         ),
-        (
-            &["model", "input_budget"],
-            Value::from(model.input_budget),
-        ),
+        (&["model", "input_budget"], Value::from(model.input_budget)),
         (&["log_level"], json!(log_level)),
     ];
     for (path, value) in stand_ins {
