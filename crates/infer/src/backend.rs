@@ -52,7 +52,7 @@ impl<'a> ModelFile<'a> {
             Err(source) => Err(InferError::NotResized {
                 path: path(),
                 resolution: self.resolution,
-                source,
+                source: Box::new(source),
             }),
         }
     }

@@ -40,7 +40,7 @@ pub enum InferError {
     NotResized {
         path: String,
         resolution: Resolution,
-        source: NotResized,
+        source: Box<NotResized>,
     },
     #[error("{model}: no execution provider can run it: {reasons}")]
     NoProvider { model: String, reasons: String },

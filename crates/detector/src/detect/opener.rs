@@ -60,11 +60,10 @@ impl RefusedResolutions {
 
     /// Notes and logs the reason, once for each resolution.
     fn add(&self, resolution: Resolution, reason: &str) {
-        let mut reasons = self.lock();
-        if !reasons.contains_key(&resolution) {
+        self.lock().entry(resolution).or_insert_with(|| {
             tracing::warn!("input size {resolution} cannot be used: {reason}");
-            reasons.insert(resolution, reason.to_owned());
-        }
+            reason.to_owned()
+        });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Resolution, String>> {
