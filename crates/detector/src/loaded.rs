@@ -5,7 +5,7 @@ use std::thread;
 
 use thiserror::Error;
 
-use super::detect::settings::UnknownClass;
+use super::detect::settings::SettingsError;
 use super::detect::{DetectError, Detector, DetectorSettings};
 use crate::config::Config;
 use crate::model::class_ids::ClassIdError;
@@ -38,7 +38,7 @@ pub enum LoadError {
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
-    Class(#[from] UnknownClass),
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     ClassId(#[from] ClassIdError),
     #[error(transparent)]

@@ -1,5 +1,7 @@
 //! The detector: letterbox, session, output decoder, non-maximum suppression.
 
+pub mod classes;
+pub mod groups;
 pub mod nms;
 pub mod settings;
 
@@ -7,6 +9,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use groups::ObjectGroups;
 use nms::Suppressor;
 pub use settings::DetectorSettings;
 
@@ -182,8 +185,8 @@ impl OutputReader {
         Ok(decoded?)
     }
 
-    /// Step 4: keeps the best of overlapping boxes, clipped to the image. Boxes outside the image
-    /// are removed.
+    /// Step 4: keeps the best of overlapping boxes of one object, clipped to the image. Boxes
+    /// outside the image are removed.
     pub fn suppress(&mut self, letterbox: Letterbox) -> &[Detection] {
         let (width, height) = letterbox.image_size();
         let clip = |bbox: BBox| bbox.clip(width as f32, height as f32);
@@ -194,9 +197,12 @@ impl OutputReader {
             let bbox = BBox { x1, y1, x2, y2 };
             detection.bbox = if clips_first { clip(bbox) } else { bbox };
         }
-        let iou_threshold = self.settings.nms_iou_threshold;
-        self.suppressor
-            .suppress(&mut self.detections, iou_threshold, usize::MAX);
+        let settings = &self.settings;
+        self.suppressor.suppress(
+            &mut self.detections,
+            settings.nms_iou_threshold,
+            &settings.groups,
+        );
         let clips = self.settings.clip;
         self.detections.retain_mut(|detection| {
             let clipped = clip(detection.bbox);

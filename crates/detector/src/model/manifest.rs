@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::class_sets::{ClassSet, NamedClasses};
 use super::decoder::Family;
 use shuffledet_core::InputSpec;
 use shuffledet_core::labels::{Label, Labels, LabelsError};
@@ -13,11 +14,12 @@ use shuffledet_core::labels::{Label, Labels, LabelsError};
 /// The manifest of this build.
 const SHIPPED: &str = include_str!("../../../../models/manifest.yaml");
 
-/// All models, label sets and samples with names.
+/// All models, label sets, class sets and samples with names.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     label_sets: BTreeMap<String, Vec<Label>>,
+    class_sets: BTreeMap<String, NamedClasses>,
     pub models: Vec<ModelEntry>,
     pub samples: Vec<Sample>,
 }
@@ -47,7 +49,12 @@ pub struct ModelEntry {
     labels: LabelSource,
     score_threshold: f32,
     nms_iou_threshold: f32,
+    #[serde(default)]
+    class_thresholds: ClassThresholds,
 }
+
+/// Score thresholds by class set and class.
+type ClassThresholds = BTreeMap<String, BTreeMap<String, f32>>;
 
 /// The description file of a user's own model.
 #[derive(Debug, Deserialize)]
@@ -61,6 +68,8 @@ struct Sidecar {
     labels: LabelSource,
     score_threshold: f32,
     nms_iou_threshold: f32,
+    #[serde(default)]
+    class_thresholds: ClassThresholds,
 }
 
 /// A sample recording.
@@ -95,6 +104,8 @@ pub struct ModelDescription {
     pub score_threshold: f32,
     /// The authors' IoU threshold of suppression, in [0, 1].
     pub nms_iou_threshold: f32,
+    /// The class sets, with the classes that this model has.
+    pub class_sets: Vec<ClassSet>,
 }
 
 /// Why a description is refused. `origin` is its file.
@@ -162,6 +173,7 @@ impl Manifest {
             labels: entry.labels.clone(),
             score_threshold: entry.score_threshold,
             nms_iou_threshold: entry.nms_iou_threshold,
+            class_thresholds: entry.class_thresholds.clone(),
         };
         self.check(description, "models/manifest.yaml", &entry.name)
     }
@@ -227,15 +239,68 @@ impl Manifest {
                 return Err(wrong(key, "a number from 0 to 1", threshold.to_string()));
             }
         }
+        let labels = self.labels(raw.labels, origin)?;
+        let class_sets = self.class_sets(&labels, &raw.class_thresholds, origin)?;
         Ok(ModelDescription {
             name: raw.name.unwrap_or_else(|| name.to_owned()),
             family: raw.family,
             sha256: raw.file.map(|file| file.sha256),
             input: raw.input,
-            labels: self.labels(raw.labels, origin)?,
+            labels,
             score_threshold: raw.score_threshold,
             nms_iou_threshold: raw.nms_iou_threshold,
+            class_sets,
         })
+    }
+
+    /// Returns the class sets with the classes of `labels_of_model`. A label set is the class set of all its
+    /// labels.
+    fn class_sets(
+        &self,
+        labels_of_model: &Labels,
+        thresholds: &ClassThresholds,
+        origin: &str,
+    ) -> Result<Vec<ClassSet>, ManifestError> {
+        let every_label = self.label_sets.iter().map(|(name, labels)| {
+            let classes = labels.iter().map(|label| label.name.clone()).collect();
+            let set = NamedClasses {
+                classes,
+                nms_across: Vec::new(),
+            };
+            ClassSet::of_model(name, &set, labels_of_model)
+        });
+        let named = self.class_sets.iter();
+        let mut sets: Vec<_> = every_label
+            .chain(named.map(|(name, set)| ClassSet::of_model(name, set, labels_of_model)))
+            .collect();
+        for (name, thresholds) in thresholds {
+            let wrong = |expected: String, found: String| ManifestError::Value {
+                origin: origin.to_owned(),
+                key: "class_thresholds",
+                expected,
+                found,
+            };
+            let known: Vec<_> = sets.iter().map(|set| set.name.clone()).collect();
+            let Some(set) = sets.iter_mut().find(|set| set.name == *name) else {
+                let expected = format!("one of the class sets {known:?}");
+                return Err(wrong(expected, name.clone()));
+            };
+            for (class, &score) in thresholds {
+                let of_set = labels_of_model
+                    .class_id(class)
+                    .filter(|class| set.classes.contains(class));
+                let Some(class_id) = of_set else {
+                    let expected = format!("classes of the model that are in the set {name:?}");
+                    return Err(wrong(expected, class.clone()));
+                };
+                if !(0.0..=1.0).contains(&score) {
+                    let expected = format!("a number from 0 to 1 for {class:?}");
+                    return Err(wrong(expected, score.to_string()));
+                }
+                set.score_thresholds.insert(class_id, score);
+            }
+        }
+        Ok(sets)
     }
 
     fn labels(&self, source: LabelSource, origin: &str) -> Result<Labels, ManifestError> {
@@ -289,6 +354,21 @@ mod tests {
     }
 
     #[test]
+    fn the_set_road_is_known_to_every_shipped_model() {
+        let manifest = Manifest::shipped().unwrap();
+        for entry in &manifest.models {
+            let description = manifest.describe(entry).unwrap();
+            let [coco, road] = description.class_sets.as_slice() else {
+                panic!("{:?}", description.class_sets)
+            };
+            assert_eq!((coco.name.as_str(), coco.classes.len()), ("coco", 80));
+            assert_eq!((road.name.as_str(), road.classes.len()), ("road", 9));
+            assert_eq!(road.nms_across, [vec![2, 5, 7], vec![1, 3]]);
+            assert!(coco.absent.is_empty() && road.absent.is_empty());
+        }
+    }
+
+    #[test]
     fn a_sidecar_takes_its_name_from_the_file() {
         let description = describe(SIDECAR).unwrap();
         assert_eq!(description.name, "mine");
@@ -310,6 +390,12 @@ mod tests {
         );
         assert!(message(&SIDECAR.replace("family", "famly")).contains("famly"));
         assert!(message(&SIDECAR.replace("[car, bus]", "[]")).contains("empty"));
+        let tuned = |thresholds: &str| message(&format!("{SIDECAR}class_thresholds: {thresholds}"));
+        assert!(
+            tuned("{rode: {car: 0.3}}").ends_with("class sets [\"coco\", \"road\"], found rode")
+        );
+        assert!(tuned("{road: {cat: 0.3}}").contains("the set \"road\", found cat"));
+        assert!(tuned("{road: {car: 3}}").contains("from 0 to 1 for \"car\", found 3"));
         assert!(message(&SIDECAR.replace("[car, bus]", "{a: 1}")).contains("label set"));
     }
 }

@@ -165,11 +165,7 @@ mod tests {
         let mut frame = Frame {
             stamp: Stamp { sec: 5, nanosec: 7 },
             frame_id: "cam".to_owned(),
-            detections: vec![Detection {
-                class_id: 1,
-                score: 0.5,
-                bbox,
-            }],
+            detections: vec![Detection::new(1, 0.5, bbox)],
             ..Frame::default()
         };
         frame.trace.mark(Mark::Received);

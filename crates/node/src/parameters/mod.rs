@@ -12,7 +12,7 @@ use shuffledet_detector::config::raw::LogLevel;
 use shuffledet_detector::config::{Config, ConfigError};
 use shuffledet_detector::config::{schema, schema::Definition};
 use shuffledet_detector::detect::DetectorSettings;
-use shuffledet_detector::detect::settings::UnknownClass;
+use shuffledet_detector::detect::settings::SettingsError;
 use shuffledet_detector::model::ModelDescription;
 pub use tree::overrides_to_tree;
 use tree::{CLASS_THRESHOLDS, in_force, place, remove};
@@ -52,12 +52,12 @@ impl ParameterSet {
     /// model's own; `log_level` is the level from the command line.
     ///
     /// # Errors
-    /// Fails if `config` names a class that the model does not have.
+    /// Fails if `config` does not fit the model, such as a class that it does not have.
     pub fn new(
         config: Config,
         model: ModelDescription,
         log_level: LogLevel,
-    ) -> Result<Self, UnknownClass> {
+    ) -> Result<Self, SettingsError> {
         let settings = DetectorSettings::new(&config.thresholds, &model)?;
         let tree = in_force(&config, &model, log_level);
         let definitions = schema::definitions(|mapping| {

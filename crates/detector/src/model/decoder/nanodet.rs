@@ -82,11 +82,7 @@ impl NanoDet {
                     x2: x + side(2),
                     y2: y + side(3),
                 };
-                found.push(Detection {
-                    class_id,
-                    score: score.min(1.0),
-                    bbox,
-                });
+                found.push(Detection::new(class_id, score.min(1.0), bbox));
             }
         }
         Ok(())
