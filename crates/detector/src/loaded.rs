@@ -5,6 +5,7 @@ use std::thread;
 
 use thiserror::Error;
 
+use super::detect::classes::ClassSelection;
 use super::detect::settings::SettingsError;
 use super::detect::{DetectError, Detector, DetectorSettings};
 use crate::config::Config;
@@ -58,6 +59,8 @@ impl LoadedModel {
     pub fn new(config: Config) -> Result<Self, LoadError> {
         let model = Model::load(&config.model)?;
         let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
+        let description = &model.description;
+        ClassSelection::new(&config.thresholds.classes, description)?.log_absent(&description.name);
         let class_ids = ClassIds::new(&model.description.labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // frames are processed in parallel: OpenCV threads within one frame would only compete with

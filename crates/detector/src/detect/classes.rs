@@ -60,6 +60,14 @@ impl ClassSelection {
         Ok(())
     }
 
+    /// Logs the classes of the sets that the model does not have.
+    pub fn log_absent(&self, model: &str) {
+        if !self.absent.is_empty() {
+            let absent = self.absent.join(", ");
+            tracing::info!("detector.classes: {model} has no class {absent}; ignored");
+        }
+    }
+
     /// Returns whether detections of the class are wanted.
     pub fn contains(&self, class_id: usize) -> bool {
         self.selected.get(class_id).copied().unwrap_or(true)

@@ -76,7 +76,7 @@ pub enum SettingsError {
         known: String,
     },
     #[error(
-        "detector.classes: {model} has none of the classes of the set {set:?}; expected at least one; it has: {known}"
+        "detector.classes: {model} has none of the classes of the set {set:?}; name some of its classes: {known}"
     )]
     NoClassOfSet {
         model: String,

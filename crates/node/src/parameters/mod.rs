@@ -12,6 +12,7 @@ use shuffledet_detector::config::raw::LogLevel;
 use shuffledet_detector::config::{Config, ConfigError};
 use shuffledet_detector::config::{schema, schema::Definition};
 use shuffledet_detector::detect::DetectorSettings;
+use shuffledet_detector::detect::classes::ClassSelection;
 use shuffledet_detector::detect::settings::SettingsError;
 use shuffledet_detector::model::ModelDescription;
 pub use tree::overrides_to_tree;
@@ -120,7 +121,8 @@ impl ParameterSet {
 
     /// Sets all of `changes` together. [`ParameterValue::NotSet`] resets a parameter that has no
     /// fixed default: a class's threshold is removed; a camera's parameter returns to the value of
-    /// `input`, a threshold to the model's, `log_level` to the command line's. `apply` puts the
+    /// `input`, a threshold or the groups to those of the class sets, else the model's, `log_level`
+    /// to the command line's. `apply` puts the
     /// changes into effect; it is called after all checks. A rejected change changes nothing.
     ///
     /// # Errors
@@ -147,6 +149,12 @@ impl ParameterSet {
         let settings = DetectorSettings::new(&config.thresholds, &self.model)
             .map_err(|error| error.to_string())?;
         apply(&config, &settings)?;
+        let classes = &config.thresholds.classes;
+        if *classes != self.config.thresholds.classes
+            && let Ok(selection) = ClassSelection::new(classes, &self.model)
+        {
+            selection.log_absent(&self.model.name);
+        }
         let values = values(
             &self.definitions,
             &in_force(&config, &self.model, self.log_level),
