@@ -151,7 +151,7 @@ impl Config {
                 // the schema keeps the value in [0, 1], and rounding does not change that
                 score: detector.score_threshold.map(|score| score as f32),
                 nms_iou: detector.nms_iou_threshold.map(|iou| iou as f32),
-                nms_across: detector.nms_across.map(|groups| groups_of(&groups)),
+                nms_across: detector.nms_across.map(|groups| split_groups(&groups)),
                 max_detections: detector.max_detections,
                 classes: detector.classes,
                 class_score_thresholds: class_score_thresholds
@@ -180,7 +180,7 @@ impl Config {
 
 /// Splits each group at its commas. Empty names and groups are left out: a ROS parameter file cannot
 /// give an empty list, but a list of an empty text.
-fn groups_of(groups: &[String]) -> Vec<Vec<String>> {
+fn split_groups(groups: &[String]) -> Vec<Vec<String>> {
     let names = |group: &String| {
         let names = group.split(',').map(str::trim);
         let names = names.filter(|name| !name.is_empty());
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_classes_are_read_in_each_form() {
+    fn split_groups_classes_are_read_in_each_form() {
         let groups = |given: &str| {
             let assignment = format!("detector.nms_across={given}");
             let config = Config::load(None, None, &[assignment]).unwrap();

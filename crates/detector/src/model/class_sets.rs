@@ -32,7 +32,7 @@ pub struct ClassSet {
 
 impl ClassSet {
     /// Returns the part of `set` that a model with `labels` has.
-    pub fn of_model(name: &str, set: &NamedClasses, labels: &Labels) -> Self {
+    pub fn for_model(name: &str, set: &NamedClasses, labels: &Labels) -> Self {
         let known = |classes: &[String]| -> Vec<usize> {
             classes
                 .iter()

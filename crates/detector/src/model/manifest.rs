@@ -267,11 +267,11 @@ impl Manifest {
                 classes,
                 nms_across: Vec::new(),
             };
-            ClassSet::of_model(name, &set, labels_of_model)
+            ClassSet::for_model(name, &set, labels_of_model)
         });
         let named = self.class_sets.iter();
         let mut sets: Vec<_> = every_label
-            .chain(named.map(|(name, set)| ClassSet::of_model(name, set, labels_of_model)))
+            .chain(named.map(|(name, set)| ClassSet::for_model(name, set, labels_of_model)))
             .collect();
         for (name, thresholds) in thresholds {
             let wrong = |expected: String, found: String| ManifestError::Value {
