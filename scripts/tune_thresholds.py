@@ -106,7 +106,7 @@ def main():
         threshold, count = tuned(figures, own), figures["instances"]
         best = figures["best_threshold"]
         if threshold is None:
-            print(f"        # {figures['name']}: {count} objects, too few")
+            print(f"        # {figures['name']}: {count} object{'s' * (count != 1)}, too few")
         else:
             print(f"        {figures['name']}: {threshold}  # {count} objects, F1 {figures['f1']:.3f} at {best:.3f}")
 

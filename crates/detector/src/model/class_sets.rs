@@ -30,6 +30,23 @@ pub struct ClassSet {
     pub score_thresholds: BTreeMap<usize, f32>,
 }
 
+/// A threshold that is not of a class of the set, or out of range.
+#[derive(Debug)]
+pub struct WrongThreshold {
+    pub expected: String,
+    pub found: String,
+}
+
+impl NamedClasses {
+    /// Returns a set without groups.
+    pub fn apart(classes: Vec<String>) -> Self {
+        Self {
+            classes,
+            nms_across: Vec::new(),
+        }
+    }
+}
+
 impl ClassSet {
     /// Returns the part of `set` that a model with `labels` has.
     pub fn for_model(name: &str, set: &NamedClasses, labels: &Labels) -> Self {
@@ -55,5 +72,28 @@ impl ClassSet {
                 .collect(),
             score_thresholds: BTreeMap::new(),
         }
+    }
+    /// Sets the score thresholds, given by class name, of a model with `labels`.
+    pub fn tune(
+        &mut self,
+        thresholds: &BTreeMap<String, f32>,
+        labels: &Labels,
+    ) -> Result<(), WrongThreshold> {
+        for (class, &score) in thresholds {
+            let class_id = labels.class_id(class);
+            let class_id = class_id.filter(|class_id| self.classes.contains(class_id));
+            let class_id = class_id.ok_or_else(|| WrongThreshold {
+                expected: format!("classes of the model that are in the set {:?}", self.name),
+                found: class.clone(),
+            })?;
+            if !(0.0..=1.0).contains(&score) {
+                return Err(WrongThreshold {
+                    expected: format!("a number from 0 to 1 for {class:?}"),
+                    found: score.to_string(),
+                });
+            }
+            self.score_thresholds.insert(class_id, score);
+        }
+        Ok(())
     }
 }

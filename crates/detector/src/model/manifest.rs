@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::class_sets::{ClassSet, NamedClasses};
+use super::class_sets::{ClassSet, NamedClasses, WrongThreshold};
 use super::decoder::Family;
 use shuffledet_core::InputSpec;
 use shuffledet_core::labels::{Label, Labels, LabelsError};
@@ -253,52 +253,38 @@ impl Manifest {
         })
     }
 
-    /// Returns the class sets with the classes of `labels_of_model`. A label set is the class set of all its
+    /// Returns the class sets for a model with `labels`. A label set is the class set of all its
     /// labels.
     fn class_sets(
         &self,
-        labels_of_model: &Labels,
+        labels: &Labels,
         thresholds: &ClassThresholds,
         origin: &str,
     ) -> Result<Vec<ClassSet>, ManifestError> {
-        let every_label = self.label_sets.iter().map(|(name, labels)| {
+        let label_sets = self.label_sets.iter().map(|(name, labels)| {
             let classes = labels.iter().map(|label| label.name.clone()).collect();
-            let set = NamedClasses {
-                classes,
-                nms_across: Vec::new(),
-            };
-            ClassSet::for_model(name, &set, labels_of_model)
+            (name, NamedClasses::apart(classes))
         });
         let named = self.class_sets.iter();
-        let mut sets: Vec<_> = every_label
-            .chain(named.map(|(name, set)| ClassSet::for_model(name, set, labels_of_model)))
+        let all = label_sets.chain(named.map(|(name, set)| (name, set.clone())));
+        let mut sets: Vec<_> = all
+            .map(|(name, set)| ClassSet::for_model(name, &set, labels))
             .collect();
+        let wrong = |WrongThreshold { expected, found }| ManifestError::Value {
+            origin: origin.to_owned(),
+            key: "class_thresholds",
+            expected,
+            found,
+        };
         for (name, thresholds) in thresholds {
-            let wrong = |expected: String, found: String| ManifestError::Value {
-                origin: origin.to_owned(),
-                key: "class_thresholds",
-                expected,
-                found,
-            };
             let known: Vec<_> = sets.iter().map(|set| set.name.clone()).collect();
-            let Some(set) = sets.iter_mut().find(|set| set.name == *name) else {
+            let set = sets.iter_mut().find(|set| set.name == *name);
+            let set = set.ok_or_else(|| {
                 let expected = format!("one of the class sets {known:?}");
-                return Err(wrong(expected, name.clone()));
-            };
-            for (class, &score) in thresholds {
-                let of_set = labels_of_model
-                    .class_id(class)
-                    .filter(|class| set.classes.contains(class));
-                let Some(class_id) = of_set else {
-                    let expected = format!("classes of the model that are in the set {name:?}");
-                    return Err(wrong(expected, class.clone()));
-                };
-                if !(0.0..=1.0).contains(&score) {
-                    let expected = format!("a number from 0 to 1 for {class:?}");
-                    return Err(wrong(expected, score.to_string()));
-                }
-                set.score_thresholds.insert(class_id, score);
-            }
+                let found = name.clone();
+                wrong(WrongThreshold { expected, found })
+            })?;
+            set.tune(thresholds, labels).map_err(wrong)?;
         }
         Ok(sets)
     }

@@ -122,8 +122,8 @@ impl ParameterSet {
     /// Sets all of `changes` together. [`ParameterValue::NotSet`] resets a parameter that has no
     /// fixed default: a class's threshold is removed; a camera's parameter returns to the value of
     /// `input`, a threshold or the groups to those of the class sets, else the model's, `log_level`
-    /// to the command line's. `apply` puts the
-    /// changes into effect; it is called after all checks. A rejected change changes nothing.
+    /// to the command line's. `apply` puts the changes into effect; it is called after all checks. A
+    /// rejected change changes nothing.
     ///
     /// # Errors
     /// Returns the reason for the caller: a parameter is not declared, read-only, of another type
