@@ -119,6 +119,7 @@ fn a_frame_takes_nothing_from_the_heap() {
         let model = manifest.describe(manifest.model(name).unwrap()).unwrap();
         let thresholds = Thresholds {
             score: Some(0.5),
+            nms_iou: Some(0.1),
             nms_across: Some(groups(&model)),
             ..Thresholds::default()
         };

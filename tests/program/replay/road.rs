@@ -79,7 +79,7 @@ fn doubled(frames: &[Vec<Value>]) -> usize {
         a != b && GROUPS.iter().any(|g| g.contains(&a) && g.contains(&b))
     };
     let pairs = frames.iter().flat_map(|frame| {
-        let later = |at: usize| frame[at + 1..].iter().map(move |b| (&frame[at], b));
+        let later = move |at: usize| frame[at + 1..].iter().map(move |b| (&frame[at], b));
         (0..frame.len()).flat_map(later)
     });
     // boxes are clipped after suppression, so the limit of 0.6 holds only nearly
