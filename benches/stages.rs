@@ -5,7 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use shuffledet_core::{BBox, Detection};
-use shuffledet_detector::detect::{self, nms::Suppressor};
+use shuffledet_detector::detect::{self, ObjectGroups, nms::Suppressor};
 use shuffledet_detector::model::{Manifest, Model};
 use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::sink::ResultMessages;
@@ -132,18 +132,15 @@ fn suppress(criterion: &mut Criterion) {
                 x2: x1 + 80.0,
                 y2: y1 + 60.0,
             };
-            Detection {
-                class_id: (i % 3) as usize,
-                score: i as f32 / 200.0,
-                bbox,
-            }
+            Detection::new((i % 3) as usize, i as f32 / 200.0, bbox)
         })
         .collect();
     let (mut work, mut suppressor) = (Vec::new(), Suppressor::default());
+    let groups = ObjectGroups::default();
     criterion.bench_function("nms/200 boxes", |b| {
         b.iter(|| {
             work.clone_from(&boxes);
-            suppressor.suppress(&mut work, 0.45, 100);
+            suppressor.suppress(&mut work, 0.45, &groups);
         });
     });
     let frame = Frame {

@@ -31,6 +31,12 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument("model", default_value="", description="name or path; overrides model.name of params_file"),
     DeclareLaunchArgument(
+        "classes",
+        default_value="",
+        description="names of classes or class sets, separated by commas; overrides detector.classes of params_file; "
+        "road if neither is given",
+    ),
+    DeclareLaunchArgument(
         "provider",
         default_value="",
         description="execution providers, separated by commas (tensorrt,cuda,cpu); overrides runtime.providers of "
@@ -70,10 +76,14 @@ def start_node(context):
     if not Path(params_file).is_file():
         raise FileNotFoundError(f"params_file:={params_file}: no such file")
 
+    # params_file comes after it and wins
+    defaults = {"detector.classes": ["road"]}
     truth = {"true": True, "false": False}
     overrides = {}
     if argument("model"):
         overrides["model.name"] = argument("model")
+    if names("classes"):
+        overrides["detector.classes"] = names("classes")
     if names("provider"):
         overrides["runtime.providers"] = names("provider")
     if names("cameras"):
@@ -90,7 +100,7 @@ def start_node(context):
         executable="shuffledet_node",
         name="shuffledet",
         namespace=argument("namespace"),
-        parameters=[params_file] + ([overrides] if overrides else []),
+        parameters=[defaults, params_file] + ([overrides] if overrides else []),
         remappings=[("image_raw", camera), ("image_raw/compressed", f"{camera}/compressed")],
         ros_arguments=["--log-level", argument("log_level")],
         output="screen",

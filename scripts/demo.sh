@@ -11,7 +11,7 @@ cd "$ROOT"
 "$shuffledet" models fetch nanodet_plus_m_416
 rosbags/make_sample.sh
 
-"$shuffledet" replay rosbags/solid_white_right --config config/shuffledet.yaml --force \
+"$shuffledet" replay rosbags/solid_white_right --config config/shuffledet.yaml --set detector.classes=road --force \
     --output demo/detections/detections.mcap --report demo/report.html --detections demo/detections.json \
     --draw demo/frames
 

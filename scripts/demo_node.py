@@ -80,8 +80,8 @@ def main():
     # nobody else's topics, and nobody else's network
     os.environ.setdefault("ROS_DOMAIN_ID", "77")
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    remapped = [args.node, "--ros-args", "-r", "image_raw:=/camera/front/image_raw", "--log-level", "warn"]
-    node = subprocess.Popen(remapped)
+    arguments = ["-r", "image_raw:=/camera/front/image_raw", "-p", "detector.classes:=[road]", "--log-level", "warn"]
+    node = subprocess.Popen([args.node, "--ros-args", *arguments])
     try:
         rclpy.init()
         received = play(rclpy.create_node("demo_camera"), args.recording)

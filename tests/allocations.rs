@@ -2,7 +2,6 @@
 //! and its bindings have their own allocations; outputs that were written beforehand stand in for it.
 
 use shuffledet_testing::written;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -98,11 +97,18 @@ impl Sink {
     fn publish(&mut self, frame: &mut Frame, outcome: &Outcome, model: &ModelDescription) {
         assert_eq!(*outcome, Outcome::Published);
         assert!(frame.detections.len() > 20, "{}", frame.detections.len());
+        assert!(frame.detections.iter().any(|d| !d.further.is_empty()));
         self.messages.detections(frame, &model.labels).unwrap();
         frame.trace.mark(Mark::Published);
         self.messages.latency(frame, outcome, "/camera").unwrap();
         self.tally.record(frame, outcome, "/camera", &model.labels);
     }
+}
+
+/// All classes in groups of eight, so that detections get further hypotheses.
+fn groups(model: &ModelDescription) -> Vec<Vec<String>> {
+    let names: Vec<_> = model.labels.names().map(str::to_owned).collect();
+    names.chunks(8).map(<[String]>::to_vec).collect()
 }
 
 // one test: the count is that of the process
@@ -120,7 +126,8 @@ fn a_frame_takes_nothing_from_the_heap() {
         let model = manifest.describe(manifest.model(name).unwrap()).unwrap();
         let thresholds = Thresholds {
             score: Some(0.5),
-            class_score_thresholds: BTreeMap::new(),
+            nms_iou: Some(0.1),
+            nms_across: Some(groups(&model)),
             ..Thresholds::default()
         };
         let tuning = Arc::new(SharedSettings::new(RuntimeSettings {

@@ -67,6 +67,16 @@ struct FoundObject<'a> {
     score: f32,
     /// Left, top, width, height in pixels of the image.
     bbox: [f32; 4],
+    /// The other classes that it may have, the best first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    further: Vec<FoundHypothesis<'a>>,
+}
+
+#[derive(Serialize)]
+struct FoundHypothesis<'a> {
+    label: &'a str,
+    class_id: usize,
+    score: f32,
 }
 
 /// JPEG quality of drawn images.
@@ -180,11 +190,19 @@ fn print(
 ) -> anyhow::Result<()> {
     let found = |detection: &Detection| {
         let bbox = detection.bbox;
+        let further = detection.hypotheses().skip(1);
         FoundObject {
             label: loaded.labels.name(detection.class_id),
             class_id: detection.class_id,
             score: detection.score,
             bbox: [bbox.x1, bbox.y1, bbox.width(), bbox.height()],
+            further: further
+                .map(|(class_id, score)| FoundHypothesis {
+                    label: loaded.labels.name(class_id),
+                    class_id,
+                    score,
+                })
+                .collect(),
         }
     };
     let (width, height) = detected.image.image_size();

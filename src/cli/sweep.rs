@@ -17,7 +17,7 @@ use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
 use super::{Status, interrupt, progress, values};
 use shuffledet_core::whole_file;
-use shuffledet_detector::config::Config;
+use shuffledet_detector::config::{Config, tree};
 use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_eval::sweep::Detections;
@@ -255,8 +255,7 @@ fn best_yaml(grid: &Grid, config: &Config) -> anyhow::Result<String> {
     let defaults = Config::load(None, None, &[])?.to_tree();
     let varying: Vec<&str> = grid.varying().map(|axis| axis.key.as_str()).collect();
     let parameters = told("", &tree, &defaults, &varying).unwrap_or(json!({}));
-    let file = json!({ "/**": { "ros__parameters": parameters } });
-    Ok(serde_yaml::to_string(&file)?)
+    Ok(tree::to_ros_yaml(parameters)?)
 }
 
 /// Returns the part of `tree` that differs from `defaults` or is named in `keys`.

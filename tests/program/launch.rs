@@ -56,9 +56,18 @@ fn command(launched: &(Value, tempfile::TempDir), index: usize) -> String {
         .replace(repository("").to_str().unwrap(), "SHARE/")
 }
 
-fn overrides(launched: &(Value, tempfile::TempDir)) -> Value {
-    let text = fs::read_to_string(launched.1.path().join("launch_params_1.yaml")).unwrap();
+/// The parameters of the file that launch wrote for the mapping at this place.
+fn written(launched: &(Value, tempfile::TempDir), place: usize) -> Value {
+    let file = launched
+        .1
+        .path()
+        .join(format!("launch_params_{place}.yaml"));
+    let text = fs::read_to_string(file).unwrap();
     serde_yaml::from_str::<Value>(&text).unwrap()["/**"]["ros__parameters"].clone()
+}
+
+fn overrides(launched: &(Value, tempfile::TempDir)) -> Value {
+    written(launched, 2)
 }
 
 #[test]
@@ -68,13 +77,17 @@ fn the_node_starts_with_the_shipped_parameters() {
         let Some(launched) = launch(test, file, &[]) else {
             return;
         };
+        let launched = launched.unwrap();
+        // the shipped parameters come last and win; they leave the classes open
         assert_eq!(
-            command(&launched.unwrap(), 0),
+            command(&launched, 0),
             "shuffledet/shuffledet_node --ros-args --log-level info -r __node:=shuffledet -r __ns:=/ \
-             --params-file SHARE/config/shuffledet.yaml \
+             --params-file FOLDER/launch_params_0.yaml --params-file SHARE/config/shuffledet.yaml \
              -r image_raw:=image_raw -r image_raw/compressed:=image_raw/compressed",
             "{file}"
         );
+        let road = json!({"detector.classes": ["road"]});
+        assert_eq!(written(&launched, 0), road, "{file}");
     }
 }
 
@@ -90,6 +103,7 @@ fn launch_arguments_go_to_the_node() {
         "cameras:=front, left",
         "reliability:=reliable",
         "model:=nanodet_m_416",
+        "classes:=coco, cone",
         "provider:=cuda, cpu",
         "autostart:=false",
         "use_sim_time:=true",
@@ -104,13 +118,14 @@ fn launch_arguments_go_to_the_node() {
         assert_eq!(
             command(&launched, 0).replace(parameters, "/p.yaml"),
             "shuffledet/shuffledet_node --ros-args --log-level shuffledet:=debug \
-             -r __node:=shuffledet -r __ns:=/car --params-file /p.yaml --params-file FOLDER/launch_params_1.yaml \
+             -r __node:=shuffledet -r __ns:=/car --params-file FOLDER/launch_params_0.yaml --params-file /p.yaml \
+             --params-file FOLDER/launch_params_2.yaml \
              -r image_raw:=/front/image_rect -r image_raw/compressed:=/front/image_rect/compressed",
             "{file}"
         );
         assert_eq!(
             overrides(&launched),
-            json!({"model.name": "nanodet_m_416", "runtime.providers": ["cuda", "cpu"], "cameras": ["front", "left"],
+            json!({"model.name": "nanodet_m_416", "detector.classes": ["coco", "cone"], "runtime.providers": ["cuda", "cpu"], "cameras": ["front", "left"],
                 "input.reliability": "reliable", "autostart": false, "use_sim_time": true}),
             "{file}"
         );

@@ -25,11 +25,12 @@ def number(value):
 
 
 def detection(message):
-    hypothesis = message.results[0].hypothesis
+    hypothesis, *further = [result.hypothesis for result in message.results]
     centre = message.bbox.center.position
     return {
         "class_id": hypothesis.class_id,
         "score": hypothesis.score,
+        "further": [[other.class_id, other.score] for other in further],
         "cx": centre.x,
         "cy": centre.y,
         "w": message.bbox.size_x,

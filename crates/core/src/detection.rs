@@ -1,5 +1,7 @@
 //! A detected object.
 
+use tinyvec::ArrayVec;
+
 use super::BBox;
 
 /// An object in an image.
@@ -12,4 +14,75 @@ pub struct Detection {
     /// In pixels: of the network's input when it is decoded, of the image and clipped
     /// to it in results.
     pub bbox: BBox,
+    /// The other classes that the object may have, each once, the highest score first. Only
+    /// suppression adds them, from the boxes that it removes in favour of this one.
+    pub further: FurtherHypotheses,
+}
+
+/// The maximum number of further hypotheses.
+pub const MOST_FURTHER: usize = 7;
+
+/// Further hypotheses, held in place.
+pub type FurtherHypotheses = ArrayVec<[Hypothesis; MOST_FURTHER]>;
+
+/// A class that an object may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Hypothesis {
+    /// The index in the model.
+    pub class_id: u32,
+    /// In [0, 1].
+    pub score: f32,
+}
+
+impl Detection {
+    /// Returns a detection with no further hypotheses.
+    pub fn new(class_id: usize, score: f32, bbox: BBox) -> Self {
+        Self {
+            class_id,
+            score,
+            bbox,
+            further: FurtherHypotheses::default(),
+        }
+    }
+
+    /// Returns all hypotheses, the best first: class id and score.
+    pub fn hypotheses(&self) -> impl Iterator<Item = (usize, f32)> {
+        let further = self.further.into_iter();
+        // a class id of a model is far below 2^32
+        let further = further.map(|other| (other.class_id as usize, other.score));
+        std::iter::once((self.class_id, self.score)).chain(further)
+    }
+
+    /// Adds the class and score of a removed box unless its class is known already. Call it with
+    /// falling scores. A class beyond [`MOST_FURTHER`] is dropped.
+    pub fn add_hypothesis(&mut self, class_id: usize, score: f32) {
+        let known = self.hypotheses().any(|(known, _)| known == class_id);
+        if !known && let Ok(class_id) = u32::try_from(class_id) {
+            // a full list hands the value back
+            let _ = self.further.try_push(Hypothesis { class_id, score });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_counts_once_and_the_list_is_bounded() {
+        let corner = BBox {
+            x1: 0.0,
+            y1: 0.0,
+            x2: 1.0,
+            y2: 1.0,
+        };
+        let mut detection = Detection::new(2, 0.9, corner);
+        for (class_id, score) in [(7, 0.8), (2, 0.7), (7, 0.6), (5, 0.5)] {
+            detection.add_hypothesis(class_id, score);
+        }
+        let all: Vec<_> = detection.hypotheses().collect();
+        assert_eq!(all, [(2, 0.9), (7, 0.8), (5, 0.5)]);
+        (10..30).for_each(|class_id| detection.add_hypothesis(class_id, 0.1));
+        assert_eq!(detection.hypotheses().count(), 1 + MOST_FURTHER);
+    }
 }

@@ -32,7 +32,7 @@ pub mod trace;
 pub mod whole_file;
 
 pub use bbox::BBox;
-pub use detection::Detection;
+pub use detection::{Detection, Hypothesis};
 pub use histogram::{Bin, StageHistograms, quantiles_of};
 pub use input::{ColourOrder, InputSpec, ResizeMode};
 pub use input_size::{InputSize, largest_view};

@@ -6,8 +6,9 @@ use std::thread;
 use thiserror::Error;
 
 use super::backends::ModelBackends;
+use super::detect::classes::ClassSelection;
 use super::detect::opener::RefusedResolutions;
-use super::detect::settings::UnknownClass;
+use super::detect::settings::SettingsError;
 use super::detect::{DetectError, Detector, DetectorSettings, InputChoice, NetworkOpener};
 use crate::config::Config;
 use crate::model::class_ids::ClassIdError;
@@ -42,7 +43,7 @@ pub enum LoadError {
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
-    Class(#[from] UnknownClass),
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     ClassId(#[from] ClassIdError),
     #[error(transparent)]
@@ -62,6 +63,8 @@ impl LoadedModel {
     pub fn new(config: Config) -> Result<Self, LoadError> {
         let model = Model::load(&config.model)?;
         let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
+        let description = &model.description;
+        ClassSelection::new(&config.thresholds.classes, description)?.log_absent(&description.name);
         let class_ids = ClassIds::new(&model.description.labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // frames are processed in parallel: OpenCV threads within one frame would only compete with

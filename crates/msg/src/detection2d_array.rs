@@ -6,11 +6,9 @@ use super::header::{Header, HeaderView};
 
 /// A detected object, for writing. Lengths are in pixels of the original image.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DetectionRef<'a> {
-    /// The label's name.
-    pub class_id: &'a str,
-    /// In [0, 1].
-    pub score: f64,
+pub struct DetectionRef<'a, H> {
+    /// The possible classes of the object, the best first.
+    pub hypotheses: H,
     pub center_x: f64,
     pub center_y: f64,
     pub size_x: f64,
@@ -19,20 +17,29 @@ pub struct DetectionRef<'a> {
     pub id: &'a str,
 }
 
-/// Fills `out` with the array. Each detection has the array's header, one hypothesis with an
-/// unknown pose (identity, zero covariance), and a box without rotation. Only allocates in `out`.
+/// A possible class of an object, for writing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HypothesisRef<'a> {
+    /// The label's name.
+    pub class_id: &'a str,
+    /// In [0, 1].
+    pub score: f64,
+}
+
+/// Fills `out` with the array. Each detection has the array's header, hypotheses with an unknown
+/// pose (identity, zero covariance), and a box without rotation. Only allocates in `out`.
 ///
 /// Errors: a part is too long for CDR.
-pub fn write_detections<'a>(
+pub fn write_detections<'a, H: IntoIterator<Item = HypothesisRef<'a>>>(
     out: &mut Vec<u8>,
     header: HeaderView<'_>,
-    detections: impl IntoIterator<Item = DetectionRef<'a>>,
+    detections: impl IntoIterator<Item = DetectionRef<'a, H>>,
 ) -> Result<(), CdrError> {
     let w = &mut Writer::new(DETECTION2D_ARRAY.name, out);
     header.write(w)?;
     w.sequence("detections", detections, |w, detection| {
         header.write(w)?;
-        w.sequence("results", [detection], |w, hypothesis| {
+        w.sequence("results", detection.hypotheses, |w, hypothesis| {
             w.str("hypothesis.class_id", hypothesis.class_id)?;
             w.f64(hypothesis.score);
             PoseWithCovariance::UNKNOWN.write(w);

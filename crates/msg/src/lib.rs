@@ -46,8 +46,8 @@ pub use cdr::{CdrError, Problem};
 pub use compressed_image::CompressedImageView;
 pub use definition::Definition;
 pub use detection2d_array::{
-    BoundingBox2D, Detection2D, Detection2DArray, DetectionRef, ObjectHypothesisWithPose,
-    PoseWithCovariance, write_detections,
+    BoundingBox2D, Detection2D, Detection2DArray, DetectionRef, HypothesisRef,
+    ObjectHypothesisWithPose, PoseWithCovariance, write_detections,
 };
 pub use diagnostic_array::{DiagnosticArray, DiagnosticStatus, Level, write_diagnostics};
 pub use header::{Header, HeaderView};

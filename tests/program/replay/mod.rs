@@ -11,5 +11,6 @@ mod paced;
 mod providers;
 mod refused;
 mod reports;
+mod road;
 mod selection;
 mod whole;

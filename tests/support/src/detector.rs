@@ -1,7 +1,5 @@
 //! A detector on the CPU.
 
-use std::collections::BTreeMap;
-
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::detect::{Detector, DetectorSettings};
 use shuffledet_detector::model::Model;
@@ -11,13 +9,10 @@ use shuffledet_infer::{Provider, Runtime, SessionOptions};
 pub fn detector(model: &str, score: Option<f32>, nms_iou: Option<f32>) -> Detector {
     let runtime = Runtime::load().unwrap();
     let model = Model::load(model).unwrap();
-    let (classes, class_score_thresholds) = (Vec::new(), BTreeMap::new());
     let thresholds = Thresholds {
         score,
         nms_iou,
-        max_detections: 100,
-        classes,
-        class_score_thresholds,
+        ..Thresholds::default()
     };
     let settings = DetectorSettings::new(&thresholds, &model.description).unwrap();
     let options = SessionOptions {

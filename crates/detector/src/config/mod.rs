@@ -157,6 +157,7 @@ impl Config {
                 // the schema keeps the value in [0, 1], and rounding does not change that
                 score: detector.score_threshold.map(|score| score as f32),
                 nms_iou: detector.nms_iou_threshold.map(|iou| iou as f32),
+                nms_across: detector.nms_across.map(|groups| split_groups(&groups)),
                 max_detections: detector.max_detections,
                 classes: detector.classes,
                 class_score_thresholds: class_score_thresholds
@@ -179,9 +180,20 @@ impl Config {
 
     /// Returns the current parameters as a ROS 2 parameter file.
     pub fn to_ros_yaml(&self) -> Result<String, serde_yaml::Error> {
-        let tree = serde_json::json!({ "/**": { "ros__parameters": &self.raw } });
-        serde_yaml::to_string(&tree)
+        tree::to_ros_yaml(self.to_tree())
     }
+}
+
+/// Splits each group at its commas. Empty names and groups are left out: a ROS parameter file cannot
+/// give an empty list, but a list of an empty text.
+fn split_groups(groups: &[String]) -> Vec<Vec<String>> {
+    let names = |group: &String| {
+        let names = group.split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let groups = groups.iter().map(names);
+    groups.filter(|group| !group.is_empty()).collect()
 }
 
 /// Returns the session options. `model.precision: fast` affects which providers are tried and their
@@ -482,6 +494,34 @@ mod tests {
         ]);
         assert_eq!(chosen.providers, [Provider::OpenVino, Provider::Cuda]);
         assert_eq!(chosen.options.openvino.precision, OpenVinoPrecision::F16);
+    }
+
+    #[test]
+    fn split_groups_classes_are_read_in_each_form() {
+        let groups = |given: &str| {
+            let assignment = format!("detector.nms_across={given}");
+            let config = Config::load(None, None, &[assignment]).unwrap();
+            let back = load(&config.to_ros_yaml().unwrap()).unwrap();
+            assert_eq!(back.thresholds, config.thresholds);
+            config.thresholds.nms_across
+        };
+        let vehicles = Some(vec![vec!["car".to_owned(), "bus".to_owned()]]);
+        for form in [
+            "[[car, bus]]",
+            "['car, bus']",
+            "'car,bus'",
+            "[' car , bus,']",
+        ] {
+            assert_eq!(groups(form), vehicles, "{form}");
+        }
+        for form in ["[]", "['']", "''"] {
+            assert_eq!(groups(form), Some(Vec::new()), "{form}");
+        }
+        let unset = Config::load(None, None, &[]).unwrap();
+        assert_eq!(unset.thresholds.nms_across, None);
+        let wrong = ["detector.nms_across=[[3]]".to_owned()];
+        let wrong = Config::load(None, None, &wrong).unwrap_err().to_string();
+        assert!(wrong.contains("detector.nms_across.0"), "{wrong}");
     }
 
     #[test]

@@ -126,22 +126,32 @@ pub enum Precision {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawDetector {
-    /// The confidence threshold: only detections with a higher score are kept. Default: the model's
-    /// threshold.
+    /// The confidence threshold: only detections with a higher score are kept. Default: for classes
+    /// of a named class set the thresholds tuned for the model (docs/models.md), otherwise the
+    /// model's threshold.
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_threshold: Option<f64>,
-    /// The intersection over union above which two boxes of the same class count as one object. The
-    /// box with the lower score is removed. Default: the model's threshold.
+    /// The intersection over union above which two boxes of the same class, or of one group of
+    /// nms_across, count as one object. The box with the lower score is removed. Default: the
+    /// model's threshold.
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nms_iou_threshold: Option<f64>,
+    /// Groups of classes within which one object is one detection, each a text with 2 to 8 class
+    /// names: ["car, bus, truck", "bicycle, motorcycle"]. The classes of removed boxes are further
+    /// hypotheses of the detection. Default: the groups of the class sets in classes. An empty list,
+    /// or "" in ROS, means no groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nms_across: Option<Vec<String>>,
     /// The maximum number of detections per image. The detections with the highest scores are kept.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_detections: usize,
-    /// Names of the classes to detect. Default: empty, all classes of the model.
+    /// Names of the classes to detect, or of class sets in models/manifest.yaml: road, coco. A class
+    /// of a set that the model lacks is ignored. Default: empty, all classes of the model.
     pub classes: Vec<String>,
-    /// Confidence thresholds by class name. Each replaces score_threshold for its class.
+    /// Confidence thresholds by class name. Each replaces score_threshold and the tuned threshold
+    /// for its class.
     #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0.0, "maximum": 1.0}))]
     pub class_score_thresholds: BTreeMap<String, f64>,
     /// The content of class_id in messages and recordings. name: the class name. index: the index
@@ -157,6 +167,7 @@ impl Default for RawDetector {
         Self {
             score_threshold: None,
             nms_iou_threshold: None,
+            nms_across: None,
             max_detections: 100,
             classes: Vec::new(),
             class_score_thresholds: BTreeMap::new(),

@@ -10,6 +10,8 @@ use super::schema::{self, Kind};
 /// The node name in parameter files.
 const NODE: &str = "shuffledet";
 const PARAMETERS: &str = "ros__parameters";
+/// The place of the only list that may be empty where that is not its default.
+const NMS_ACROSS: &str = "/detector/nms_across";
 
 /// Returns the parameters that a ROS 2 parameter file gives to the node `node`: those of `/**`,
 /// then those of the node itself in any namespace. Returns `None` if the file has none for it.
@@ -64,9 +66,13 @@ pub fn from_assignment(assignment: &str) -> Result<Value, ConfigError> {
 
 /// Brings lists into the one form that the schema describes: splits strings at commas where
 /// `parameters` expects a list (`cuda, cpu`), and makes one list of a list of regions. In lists with
-/// fixed choices, removes the spaces around each element.
+/// fixed choices, removes the spaces around each element. A group of `detector.nms_across` may also
+/// be a list; it becomes a string.
 pub fn normalise_lists(parameters: &mut Value) {
     flatten_regions(parameters);
+    if let Some(groups) = parameters.pointer_mut(NMS_ACROSS) {
+        join_groups(groups);
+    }
     let lists = schema::definitions(|_| Vec::new());
     for list in lists.iter().filter(|d| d.kind == Kind::StringArray) {
         let Some(value) = parameters.pointer_mut(&format!("/{}", list.path.join("/"))) else {
@@ -107,6 +113,32 @@ fn flatten_regions(parameters: &mut Value) {
     for (_, camera) in cameras.into_iter().flatten() {
         flatten(camera);
     }
+}
+
+/// Makes a list of strings, each a group, of one group or of lists of class names.
+fn join_groups(groups: &mut Value) {
+    if groups.is_string() {
+        *groups = Value::Array(vec![groups.take()]);
+    }
+    for group in groups.as_array_mut().into_iter().flatten() {
+        let names = group.as_array().map(Vec::as_slice).unwrap_or_default();
+        let names: Option<Vec<_>> = names.iter().map(Value::as_str).collect();
+        // another type than a string is left for the check
+        if let Some(names) = names.filter(|_| group.is_array()) {
+            *group = Value::from(names.join(", "));
+        }
+    }
+}
+
+/// Returns a ROS 2 parameter file with `parameters`. ROS reads an empty list as no value, so no
+/// groups are written as an empty string.
+pub fn to_ros_yaml(mut parameters: Value) -> Result<String, serde_yaml::Error> {
+    if let Some(Value::Array(groups)) = parameters.pointer_mut(NMS_ACROSS)
+        && groups.is_empty()
+    {
+        groups.push(Value::from(""));
+    }
+    serde_yaml::to_string(&serde_json::json!({ "/**": { PARAMETERS: parameters } }))
 }
 
 /// Merges `over` into `under` key by key. Lists are replaced as a whole.
@@ -188,5 +220,32 @@ mod tests {
         normalise_lists(&mut tree);
         let expected = json!({"runtime": {"providers": ["cuda", "cpu"]}, "detector": 3});
         assert_eq!(tree, expected);
+    }
+
+    #[test]
+    fn groups_may_be_one_text_texts_or_lists() {
+        let joined = |groups: Value| {
+            let mut tree = json!({"detector": {"nms_across": groups}});
+            normalise_lists(&mut tree);
+            tree["detector"]["nms_across"].take()
+        };
+        assert_eq!(joined(json!("car, bus")), json!(["car, bus"]));
+        let lists = json!([["car", "bus"], "bicycle, motorcycle", []]);
+        let expected = json!(["car, bus", "bicycle, motorcycle", ""]);
+        assert_eq!(joined(lists), expected);
+        assert_eq!(joined(json!([])), json!([]));
+        for wrong in [json!([[1, "car"]]), json!([3]), json!(true)] {
+            assert_eq!(joined(wrong.clone()), wrong);
+        }
+    }
+
+    #[test]
+    fn no_groups_are_a_value_in_a_ros_file() {
+        let yaml = to_ros_yaml(json!({"detector": {"nms_across": []}})).unwrap();
+        let read: Value = serde_yaml::from_str(&yaml).unwrap();
+        assert_eq!(
+            read["/**"]["ros__parameters"]["detector"]["nms_across"],
+            json!([""])
+        );
     }
 }

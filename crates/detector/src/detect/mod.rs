@@ -1,5 +1,7 @@
 //! The detector: regions, letterbox, session, output decoder, non-maximum suppression.
 
+pub mod classes;
+pub mod groups;
 mod input_choice;
 mod network;
 mod networks;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use groups::ObjectGroups;
 pub use input_choice::InputChoice;
 pub use network::Network;
 use networks::Networks;

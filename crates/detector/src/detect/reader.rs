@@ -1,7 +1,7 @@
 //! From a network's outputs to the detections of a picture.
 
 use super::nms::Suppressor;
-use super::{DetectorSettings, Placement};
+use super::{DetectorSettings, ObjectGroups, Placement};
 use crate::model::OutputDecoder;
 use shuffledet_core::{BBox, Detection};
 use shuffledet_infer::{InferError, Outputs};
@@ -18,7 +18,7 @@ pub struct OutputReader {
     suppressor: Suppressor,
 }
 
-/// The share of a cut box within a whole box of its class above which both are one object.
+/// The share of a cut box within a whole box of its class or group above which both are one object.
 const SAME_OBJECT: f32 = 0.5;
 
 impl OutputReader {
@@ -85,12 +85,11 @@ impl OutputReader {
                 detection.bbox = clip(detection.bbox);
             }
         }
-        let iou_threshold = self.settings.nms_iou_threshold;
-        self.suppressor
-            .suppress(&mut self.whole, iou_threshold, usize::MAX);
-        self.suppressor
-            .suppress(&mut self.cut, iou_threshold, usize::MAX);
-        join(&mut self.whole, &mut self.cut, iou_threshold);
+        let (iou_threshold, groups) = (self.settings.nms_iou_threshold, &self.settings.groups);
+        for boxes in [&mut self.whole, &mut self.cut] {
+            self.suppressor.suppress(boxes, iou_threshold, groups);
+        }
+        join(&mut self.whole, &mut self.cut, iou_threshold, groups);
         let clips = self.settings.clip;
         self.whole.retain_mut(|detection| {
             let clipped = clip(detection.bbox);
@@ -111,12 +110,17 @@ impl OutputReader {
 /// A cut box shows a part of an object, often with a higher score than another region that shows
 /// all of it. The overlap of a part with the whole is small by IoU, so the share of the cut box
 /// that lies in the whole one decides. Cut boxes that no region shows whole remain, also the two
-/// parts of an object at a seam.
-fn join(whole: &mut Vec<Detection>, cut: &mut Vec<Detection>, iou_threshold: f32) {
+/// parts of an object at a seam. The class of a part is no hypothesis of the whole.
+fn join(
+    whole: &mut Vec<Detection>,
+    cut: &mut Vec<Detection>,
+    iou_threshold: f32,
+    groups: &ObjectGroups,
+) {
     let count = whole.len();
     cut.retain(|part| {
         !whole[..count].iter().any(|one| {
-            one.class_id == part.class_id
+            groups.same_object(one.class_id, part.class_id)
                 && (one.bbox.share_of(&part.bbox) > SAME_OBJECT
                     || one.bbox.iou(&part.bbox) > iou_threshold)
         })
@@ -133,16 +137,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn detection(class_id: usize, score: f32, [x1, y1, x2, y2]: [f32; 4]) -> Detection {
-        Detection {
-            class_id,
-            score,
-            bbox: BBox { x1, y1, x2, y2 },
-        }
+        Detection::new(class_id, score, BBox { x1, y1, x2, y2 })
     }
 
     fn joined(whole: &[Detection], cut: &[Detection]) -> Vec<Detection> {
         let (mut whole, mut cut) = (whole.to_vec(), cut.to_vec());
-        join(&mut whole, &mut cut, 0.6);
+        join(&mut whole, &mut cut, 0.6, &ObjectGroups::default());
         whole
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::class_sets::{ClassSet, NamedClasses, WrongThreshold};
 use super::family::{Activation, Anchor, BoxLayout, Family, FamilyKeys, FamilyName, UnfitKey};
 use super::manifest_file::ManifestFile;
 use shuffledet_core::InputSpec;
@@ -18,11 +19,12 @@ pub const MOST_INPUT_BUDGET: f64 = 16.0;
 /// The manifest of this build.
 const SHIPPED: &str = include_str!("../../../../models/manifest.yaml");
 
-/// All models, label sets and samples with names.
+/// All models, label sets, class sets and samples with names.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     label_sets: BTreeMap<String, Vec<Label>>,
+    class_sets: BTreeMap<String, NamedClasses>,
     pub models: Vec<ModelEntry>,
     pub samples: Vec<Sample>,
 }
@@ -43,6 +45,8 @@ pub struct ModelEntry {
     score_threshold: f32,
     nms_iou_threshold: f32,
     input_budget: Option<f64>,
+    #[serde(default)]
+    class_thresholds: ClassThresholds,
 }
 
 /// What a shipped model costs and finds.
@@ -56,6 +60,9 @@ pub struct Figures {
     pub coco_ap: f64,
     pub coco_ap50: f64,
 }
+
+/// Score thresholds by class set and class.
+type ClassThresholds = BTreeMap<String, BTreeMap<String, f32>>;
 
 /// The description file of a user's own model.
 #[derive(Debug, Deserialize)]
@@ -77,6 +84,8 @@ struct Sidecar {
     score_threshold: f32,
     nms_iou_threshold: f32,
     input_budget: Option<f64>,
+    #[serde(default)]
+    class_thresholds: ClassThresholds,
 }
 
 /// A sample recording.
@@ -114,6 +123,8 @@ pub struct ModelDescription {
     /// The default of `model.input_budget`: the most pixels of the input, as a multiple of those of
     /// `input`; above 0.
     pub input_budget: f64,
+    /// The class sets, with the classes that this model has.
+    pub class_sets: Vec<ClassSet>,
 }
 
 /// Why a description is refused. `origin` is its file.
@@ -193,6 +204,7 @@ impl Manifest {
             score_threshold: entry.score_threshold,
             nms_iou_threshold: entry.nms_iou_threshold,
             input_budget: entry.input_budget,
+            class_thresholds: entry.class_thresholds.clone(),
         };
         self.check(description, "models/manifest.yaml", &entry.name)
     }
@@ -273,16 +285,55 @@ impl Manifest {
             let expected = format!("a number from {LEAST_INPUT_BUDGET} to {MOST_INPUT_BUDGET}");
             return Err(wrong("input_budget", &expected, input_budget.to_string()));
         }
+        let labels = self.labels(raw.labels, origin)?;
+        let class_sets = self.class_sets(&labels, &raw.class_thresholds, origin)?;
         Ok(ModelDescription {
             name: raw.name.unwrap_or_else(|| name.to_owned()),
             family: Family::new(raw.family, keys).map_err(unfit)?,
             sha256: raw.file.map(|file| file.sha256),
             input: raw.input,
-            labels: self.labels(raw.labels, origin)?,
+            labels,
             score_threshold: raw.score_threshold,
             nms_iou_threshold: raw.nms_iou_threshold,
             input_budget,
+            class_sets,
         })
+    }
+
+    /// Returns the class sets for a model with `labels`. A label set is the class set of all its
+    /// labels.
+    fn class_sets(
+        &self,
+        labels: &Labels,
+        thresholds: &ClassThresholds,
+        origin: &str,
+    ) -> Result<Vec<ClassSet>, ManifestError> {
+        let label_sets = self.label_sets.iter().map(|(name, labels)| {
+            let classes = labels.iter().map(|label| label.name.clone()).collect();
+            (name, NamedClasses::apart(classes))
+        });
+        let named = self.class_sets.iter();
+        let all = label_sets.chain(named.map(|(name, set)| (name, set.clone())));
+        let mut sets: Vec<_> = all
+            .map(|(name, set)| ClassSet::for_model(name, &set, labels))
+            .collect();
+        let wrong = |WrongThreshold { expected, found }| ManifestError::Value {
+            origin: origin.to_owned(),
+            key: "class_thresholds",
+            expected,
+            found,
+        };
+        for (name, thresholds) in thresholds {
+            let known: Vec<_> = sets.iter().map(|set| set.name.clone()).collect();
+            let set = sets.iter_mut().find(|set| set.name == *name);
+            let set = set.ok_or_else(|| {
+                let expected = format!("one of the class sets {known:?}");
+                let found = name.clone();
+                wrong(WrongThreshold { expected, found })
+            })?;
+            set.tune(thresholds, labels).map_err(wrong)?;
+        }
+        Ok(sets)
     }
 
     fn labels(&self, source: LabelSource, origin: &str) -> Result<Labels, ManifestError> {
@@ -341,6 +392,21 @@ mod tests {
     }
 
     #[test]
+    fn the_set_road_is_known_to_every_shipped_model() {
+        let manifest = Manifest::shipped().unwrap();
+        for entry in &manifest.models {
+            let description = manifest.describe(entry).unwrap();
+            let [coco, road] = description.class_sets.as_slice() else {
+                panic!("{:?}", description.class_sets)
+            };
+            assert_eq!((coco.name.as_str(), coco.classes.len()), ("coco", 80));
+            assert_eq!((road.name.as_str(), road.classes.len()), ("road", 9));
+            assert_eq!(road.nms_across, [vec![2, 5, 7], vec![1, 3]]);
+            assert!(coco.absent.is_empty() && road.absent.is_empty());
+        }
+    }
+
+    #[test]
     fn a_sidecar_takes_its_name_from_the_file() {
         let description = describe(SIDECAR).unwrap();
         assert_eq!(description.name, "mine");
@@ -363,6 +429,12 @@ mod tests {
         );
         assert!(message(&SIDECAR.replace("family", "famly")).contains("famly"));
         assert!(message(&SIDECAR.replace("[car, bus]", "[]")).contains("empty"));
+        let tuned = |thresholds: &str| message(&format!("{SIDECAR}class_thresholds: {thresholds}"));
+        assert!(
+            tuned("{rode: {car: 0.3}}").ends_with("class sets [\"coco\", \"road\"], found rode")
+        );
+        assert!(tuned("{road: {cat: 0.3}}").contains("the set \"road\", found cat"));
+        assert!(tuned("{road: {car: 3}}").contains("from 0 to 1 for \"car\", found 3"));
         assert!(message(&SIDECAR.replace("[car, bus]", "{a: 1}")).contains("label set"));
     }
 

@@ -1,6 +1,7 @@
 //! Detection models: manifest, file, graph, labels, output decoder.
 
 pub mod class_ids;
+pub mod class_sets;
 pub mod decoder;
 pub mod describe;
 mod download;

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::model::ClassIds;
 use crate::pipeline::Frame;
-use shuffledet_core::Detection;
+use shuffledet_core::BBox;
 use shuffledet_core::Labels;
 use shuffledet_core::{Outcome, Stage};
 use shuffledet_msg::diagnostic_array::{DiagnosticStatus, Level, write_diagnostics};
-use shuffledet_msg::{CdrError, DetectionRef, HeaderView, write_detections};
+use shuffledet_msg::{CdrError, DetectionRef, HeaderView, HypothesisRef, write_detections};
 
 /// Builds the messages in reusable buffers.
 #[derive(Default)]
@@ -35,12 +35,15 @@ impl ResultMessages {
     /// the image's; boxes are in pixels of the image.
     pub fn detections(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
         let class_ids = self.class_ids.as_ref();
+        let class_id = |class: usize| {
+            class_ids.map_or_else(|| labels.name(class), |class_ids| class_ids.text(class))
+        };
         let detections = frame.detections.iter().map(|detection| {
-            let class = detection.class_id;
-            refer(
-                detection,
-                class_ids.map_or_else(|| labels.name(class), |ids| ids.text(class)),
-            )
+            let hypothesis = |(class, score)| HypothesisRef {
+                class_id: class_id(class),
+                score: f64::from(score),
+            };
+            refer(detection.hypotheses().map(hypothesis), detection.bbox)
         });
         write_detections(&mut self.detections, header(frame), detections)?;
         Ok(&self.detections)
@@ -101,8 +104,7 @@ fn header(frame: &Frame) -> HeaderView<'_> {
     }
 }
 
-fn refer<'a>(detection: &Detection, class_id: &'a str) -> DetectionRef<'a> {
-    let bbox = detection.bbox;
+fn refer<H>(hypotheses: H, bbox: BBox) -> DetectionRef<'static, H> {
     let (x1, y1, x2, y2) = (
         f64::from(bbox.x1),
         f64::from(bbox.y1),
@@ -110,8 +112,7 @@ fn refer<'a>(detection: &Detection, class_id: &'a str) -> DetectionRef<'a> {
         f64::from(bbox.y2),
     );
     DetectionRef {
-        class_id,
-        score: f64::from(detection.score),
+        hypotheses,
         center_x: (x1 + x2) / 2.0,
         center_y: (y1 + y2) / 2.0,
         size_x: x2 - x1,
@@ -142,9 +143,8 @@ mod tests {
     use super::*;
     use crate::model::class_ids::ClassIdForm;
     use crate::sink::write_label_info;
-    use shuffledet_core::BBox;
     use shuffledet_core::labels::Label;
-    use shuffledet_core::{DropReason, Mark};
+    use shuffledet_core::{Detection, DropReason, Mark};
     use shuffledet_msg::{Detection2DArray, DiagnosticArray, LabelInfo, Stamp};
 
     fn labels() -> Labels {
@@ -165,11 +165,7 @@ mod tests {
         let mut frame = Frame {
             stamp: Stamp { sec: 5, nanosec: 7 },
             frame_id: "cam".to_owned(),
-            detections: vec![Detection {
-                class_id: 1,
-                score: 0.5,
-                bbox,
-            }],
+            detections: vec![Detection::new(1, 0.5, bbox)],
             ..Frame::default()
         };
         frame.trace.mark(Mark::Received);
@@ -217,6 +213,18 @@ mod tests {
             });
             assert_eq!(joined.unwrap().class_name, "car");
         }
+    }
+
+    #[test]
+    fn further_hypotheses_follow_the_best() {
+        let mut frame = frame();
+        frame.detections[0].add_hypothesis(0, 0.25);
+        let (labels, mut messages) = (labels(), ResultMessages::default());
+        let array = messages.detections(&frame, &labels).unwrap();
+        let array = Detection2DArray::parse(array).unwrap();
+        let results = array.detections[0].results.iter();
+        let results: Vec<_> = results.map(|r| (r.class_id.as_str(), r.score)).collect();
+        assert_eq!(results, [("car", 0.5), ("person", 0.25)]);
     }
 
     #[test]

@@ -125,25 +125,29 @@ impl Message for Detection2DArray {
     const DEFINITION: &'static Definition = &definition::DETECTION2D_ARRAY;
 
     fn strategy() -> BoxedStrategy<Self> {
-        let detection = (text(), any::<[f64; 5]>(), text());
+        let hypotheses = vec((text(), any::<f64>()), 0..4);
+        let detection = (hypotheses, any::<[f64; 4]>(), text());
         (header(), vec(detection, 0..8))
             .prop_map(|(header, detections)| Detection2DArray {
                 header: header.into(),
                 detections: detections
                     .into_iter()
-                    .map(|(class_id, n, id)| Detection2D {
+                    .map(|(hypotheses, n, id)| Detection2D {
                         header: header.into(),
-                        results: vec![ObjectHypothesisWithPose {
-                            class_id: class_id.to_owned(),
-                            score: n[0],
-                            ..Default::default()
-                        }],
+                        results: hypotheses
+                            .into_iter()
+                            .map(|(class_id, score)| ObjectHypothesisWithPose {
+                                class_id: class_id.to_owned(),
+                                score,
+                                ..Default::default()
+                            })
+                            .collect(),
                         bbox: BoundingBox2D {
-                            center_x: n[1],
-                            center_y: n[2],
+                            center_x: n[0],
+                            center_y: n[1],
                             theta: 0.0,
-                            size_x: n[3],
-                            size_y: n[4],
+                            size_x: n[2],
+                            size_y: n[3],
                         },
                         id: id.to_owned(),
                     })
@@ -158,8 +162,10 @@ impl Message for Detection2DArray {
 
     fn encode(&self, out: &mut Vec<u8>) {
         let detections = self.detections.iter().map(|d| DetectionRef {
-            class_id: &d.results[0].class_id,
-            score: d.results[0].score,
+            hypotheses: d.results.iter().map(|result| HypothesisRef {
+                class_id: &result.class_id,
+                score: result.score,
+            }),
             center_x: d.bbox.center_x,
             center_y: d.bbox.center_y,
             size_x: d.bbox.size_x,

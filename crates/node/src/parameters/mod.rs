@@ -12,7 +12,8 @@ use shuffledet_detector::config::raw::LogLevel;
 use shuffledet_detector::config::{Config, ConfigError};
 use shuffledet_detector::config::{schema, schema::Definition};
 use shuffledet_detector::detect::DetectorSettings;
-use shuffledet_detector::detect::settings::UnknownClass;
+use shuffledet_detector::detect::classes::ClassSelection;
+use shuffledet_detector::detect::settings::SettingsError;
 use shuffledet_detector::model::ModelDescription;
 pub use tree::overrides_to_tree;
 use tree::{CLASS_THRESHOLDS, in_force, place, remove};
@@ -52,12 +53,12 @@ impl ParameterSet {
     /// model's own; `log_level` is the level from the command line.
     ///
     /// # Errors
-    /// Fails if `config` names a class that the model does not have.
+    /// Fails if `config` does not fit the model, such as a class that it does not have.
     pub fn new(
         config: Config,
         model: ModelDescription,
         log_level: LogLevel,
-    ) -> Result<Self, UnknownClass> {
+    ) -> Result<Self, SettingsError> {
         let settings = DetectorSettings::new(&config.thresholds, &model)?;
         let tree = in_force(&config, &model, log_level);
         let definitions = schema::definitions(|mapping| {
@@ -120,8 +121,9 @@ impl ParameterSet {
 
     /// Sets all of `changes` together. [`ParameterValue::NotSet`] resets a parameter that has no
     /// fixed default: a class's threshold is removed; a camera's parameter returns to the value of
-    /// `input`, a threshold to the model's, `log_level` to the command line's. `apply` puts the
-    /// changes into effect; it is called after all checks. A rejected change changes nothing.
+    /// `input`, a threshold or the groups to those of the class sets, else the model's, `log_level`
+    /// to the command line's. `apply` puts the changes into effect; it is called after all checks. A
+    /// rejected change changes nothing.
     ///
     /// # Errors
     /// Returns the reason for the caller: a parameter is not declared, read-only, of another type
@@ -147,6 +149,12 @@ impl ParameterSet {
         let settings = DetectorSettings::new(&config.thresholds, &self.model)
             .map_err(|error| error.to_string())?;
         apply(&config, &settings)?;
+        let classes = &config.thresholds.classes;
+        if *classes != self.config.thresholds.classes
+            && let Ok(selection) = ClassSelection::new(classes, &self.model)
+        {
+            selection.log_absent(&self.model.name);
+        }
         let values = values(
             &self.definitions,
             &in_force(&config, &self.model, self.log_level),

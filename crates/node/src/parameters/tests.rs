@@ -124,6 +124,45 @@ fn a_change_is_applied_and_told() {
 }
 
 #[test]
+fn a_class_set_brings_groups_and_thresholds() {
+    let mut parameters = set_of(json!({}));
+    let texts = |texts: &[&str]| {
+        ParameterValue::StringArray(texts.iter().map(|&text| text.to_owned()).collect())
+    };
+    assert_eq!(parameters.get("detector.nms_across"), texts(&[]));
+    let road = named("detector.classes", ParameterValue::String("road".into()));
+    let change = set(&mut parameters, &[road]).unwrap();
+    let groups = ["car, bus, truck", "bicycle, motorcycle"];
+    assert_eq!(parameters.get("detector.classes"), texts(&["road"]));
+    assert_eq!(parameters.get("detector.nms_across"), texts(&groups));
+    let groups = named("detector.nms_across", texts(&groups));
+    assert!(change.changed.contains(&groups));
+    let car = "detector.class_score_thresholds.car";
+    let tuned = parameters.get(car);
+    assert!(change.new.contains(&named(car, tuned.clone())));
+    let threshold = f64::from(parameters.settings().threshold(2));
+    assert!(matches!(tuned, ParameterValue::Double(score) if (score - threshold).abs() < 1e-6));
+    // a threshold for all classes replaces the tuned ones
+    let change = set(&mut parameters, &[double("detector.score_threshold", 0.5)]).unwrap();
+    assert!(change.deleted.contains(&named(car, tuned)));
+    assert_eq!(parameters.settings().threshold(2), 0.5);
+    // so do groups of one's own, and no groups
+    for own in [&["bus, train"][..], &[]] {
+        set(&mut parameters, &[named("detector.nms_across", texts(own))]).unwrap();
+        assert_eq!(parameters.get("detector.nms_across"), texts(own));
+        assert!(!parameters.settings().groups.same_object(2, 7));
+    }
+    set(
+        &mut parameters,
+        &[named("detector.nms_across", ParameterValue::NotSet)],
+    )
+    .unwrap();
+    assert!(parameters.settings().groups.same_object(2, 7));
+    let twice = refusal("detector.nms_across", texts(&["car, bus", "bus, truck"]));
+    assert!(twice.contains("class \"bus\" is named twice"), "{twice}");
+}
+
+#[test]
 fn what_a_camera_has_from_input_follows_it() {
     let mut parameters = two_cameras();
     let change = set(&mut parameters, &[double("input.max_rate_hz", 5.0)]).unwrap();

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::ParameterValue;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::config::raw::LogLevel;
+use shuffledet_detector::detect::classes::ClassSelection;
 use shuffledet_detector::model::ModelDescription;
 
 /// The section whose keys are class names, which may contain dots.
@@ -73,7 +74,8 @@ pub(super) fn at<'a, K: AsRef<str>>(tree: &'a Value, keys: &[K]) -> Option<&'a V
 }
 
 /// Returns the parameters of `config` with defaults for those that are not given: for a camera the
-/// values of `input`, for thresholds the model's, for the log level `log_level`.
+/// values of `input`, for thresholds and groups those of the class sets, else the model's, for the
+/// log level `log_level`.
 pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: LogLevel) -> Value {
     let mut tree = config.to_tree();
     let stand_ins = [
@@ -95,6 +97,7 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             *place = value;
         }
     }
+    set_values(&mut tree, config, model);
     let mut cameras = Map::new();
     for camera in &config.cameras {
         let Some(name) = &camera.name else { continue };
@@ -118,6 +121,31 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
     }
     tree["camera"] = Value::Object(cameras);
     tree
+}
+
+/// Adds what the named class sets bring, unless it is given.
+fn set_values(tree: &mut Value, config: &Config, model: &ModelDescription) {
+    // names that do not fit the model are refused before
+    let selection = ClassSelection::new(&config.thresholds.classes, model).unwrap_or_default();
+    let name = |&class: &usize| model.labels.name(class);
+    if let Some(place) = place(tree, &["detector", "nms_across"])
+        && place.is_null()
+    {
+        let groups = selection.nms_across.iter();
+        let groups = groups.map(|group| group.iter().map(name).collect::<Vec<_>>().join(", "));
+        *place = groups.collect();
+    }
+    if config.thresholds.score.is_some() {
+        return;
+    }
+    for (class, &score) in &selection.score_thresholds {
+        let keys = CLASS_THRESHOLDS.split('.').chain([name(class)]);
+        if let Some(place) = place(tree, &keys.collect::<Vec<_>>())
+            && place.is_null()
+        {
+            *place = Value::from(decimal(score));
+        }
+    }
 }
 
 /// Returns the number as written: 0.3, although the nearest float as a double is

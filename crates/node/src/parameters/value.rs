@@ -109,6 +109,7 @@ impl ParameterValue {
 
     /// Converts this value to that kind; returns `None` if the type differs. Accepts integers as
     /// doubles, and an empty list as a list of any type, because the sender cannot state its type.
+    /// Accepts a string for a list of strings; the configuration splits it.
     pub(super) fn taken_for(&self, kind: Kind) -> Option<Self> {
         match (self, kind) {
             (Self::Integer(value), Kind::Double) => Some(Self::Double(*value as f64)),
@@ -119,6 +120,7 @@ impl ParameterValue {
             (value, Kind::DoubleArray) if value.is_empty_list() => {
                 Some(Self::DoubleArray(Vec::new()))
             }
+            (Self::String(_), Kind::StringArray) => Some(self.clone()),
             (value, Kind::StringArray) if value.is_empty_list() => {
                 Some(Self::StringArray(Vec::new()))
             }

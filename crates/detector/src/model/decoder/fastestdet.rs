@@ -88,11 +88,7 @@ impl FastestDet {
                 x2: centre_x + half_width,
                 y2: centre_y + half_height,
             };
-            found.push(Detection {
-                class_id,
-                score,
-                bbox,
-            });
+            found.push(Detection::new(class_id, score, bbox));
         }
         Ok(())
     }

@@ -65,11 +65,8 @@ impl NanoDet {
                 let stride = stride as f32;
                 let centre = |index: usize| (index as f32 + 0.5) * stride;
                 let (x, y) = (centre(cell % columns), centre(cell / columns));
-                found.push(Detection {
-                    class_id,
-                    score: score.min(1.0),
-                    bbox: distances::bbox(x, y, sides, stride),
-                });
+                let bbox = distances::bbox(x, y, sides, stride);
+                found.push(Detection::new(class_id, score.min(1.0), bbox));
             }
         }
         Ok(())

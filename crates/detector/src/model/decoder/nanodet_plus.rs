@@ -60,11 +60,8 @@ impl NanoDetPlus {
                     continue;
                 };
                 let (x, y) = ((cell % columns) as f32, (cell / columns) as f32);
-                found.push(Detection {
-                    class_id,
-                    score: score.min(1.0),
-                    bbox: distances::bbox(x * stride, y * stride, sides, stride),
-                });
+                let bbox = distances::bbox(x * stride, y * stride, sides, stride);
+                found.push(Detection::new(class_id, score.min(1.0), bbox));
             }
         }
         Ok(())

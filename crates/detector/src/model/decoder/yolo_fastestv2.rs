@@ -87,11 +87,7 @@ impl YoloFastestV2 {
                         x2: x + half_width,
                         y2: y + half_height,
                     };
-                    found.push(Detection {
-                        class_id,
-                        score,
-                        bbox,
-                    });
+                    found.push(Detection::new(class_id, score, bbox));
                 }
             }
         }

@@ -122,11 +122,7 @@ impl Boxes {
                 if score <= threshold(class_id) {
                     continue;
                 }
-                found.push(Detection {
-                    class_id,
-                    score,
-                    bbox: self.bbox(output, index),
-                });
+                found.push(Detection::new(class_id, score, self.bbox(output, index)));
             }
         }
         Ok(())
