@@ -7,10 +7,10 @@ The annotations are COCO JSON. An image may have a list `annotated_classes`: onl
 the absence of an object. In every other image the class has a crowd box over the whole picture, which makes the
 evaluation ignore its detections. An image without that list is annotated with all categories of its file.
 
-`shuffledet eval` gives the detections at a low threshold. F1 at IoU 0.5 is often flat around its best value, and a missed
-vehicle is worse than a false one, so the threshold of a class is the lowest with at least 0.98 of the best F1. Few objects
-give an unsure threshold: it is averaged with the model's own, which counts as much as 50 objects. Below 20 objects the
-class has no entry, so the model's threshold holds.
+`shuffledet eval` gives the detections at a low threshold, at the model's own input size. F1 at IoU 0.5 is often flat
+around its best value, and a missed vehicle is worse than a false one, so the threshold of a class is the lowest with at
+least 0.98 of the best F1. Few objects give an unsure threshold: it is averaged with the model's own, which counts as
+much as 50 objects. Below 20 objects the class has no entry, so the model's threshold holds.
 """
 
 import argparse
@@ -121,7 +121,8 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a model of models/manifest.yaml")
-    parser.add_argument("--data", nargs=2, action="append", required=True, type=pathlib.Path, metavar=("FOLDER", "JSON"))
+    names = ("FOLDER", "JSON")
+    parser.add_argument("--data", nargs=2, action="append", required=True, type=pathlib.Path, metavar=names)
     parser.add_argument("--set", default="road", help="a class set of models/manifest.yaml")
     parser.add_argument("--leave-out", action="append", default=[], metavar="PREFIX", help="of names of images")
     parser.add_argument("--shuffledet", default=ROOT / "target/release/shuffledet", type=pathlib.Path)
@@ -141,6 +142,7 @@ def main():
         evaluation = args.output or folder / "evaluation.json"
         command = [args.shuffledet.resolve(), "eval", "--images", pictures, "--annotations", folder / "truth.json"]
         command += ["--model", args.model, "--set", f"detector.classes={args.set}", "--clipped"]
+        command += ["--set", "model.input_size=native"]
         command += ["--score-threshold", str(LOWEST_SCORE), "--output", evaluation, "--force"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         result = json.loads(evaluation.read_text())

@@ -11,8 +11,8 @@ pub const MOST_CLASSES: usize = 1 + MOST_FURTHER;
 /// Tells which classes are in one group. By default each class is by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectGroups {
-    /// By class id: the lowest class id of its group. A class beyond the end is by itself.
-    first_of: Vec<usize>,
+    /// By class id: the position of its group. A class beyond the end is by itself.
+    groups: Vec<Option<usize>>,
 }
 
 /// Why groups are refused.
@@ -32,9 +32,8 @@ impl ObjectGroups {
     /// # Errors
     /// A group has fewer than two or more than [`MOST_CLASSES`] classes, or a class is given twice.
     pub fn new(groups: &[Vec<usize>], labels: &Labels) -> Result<Self, GroupError> {
-        let mut first_of: Vec<usize> = (0..labels.count()).collect();
-        let mut grouped = vec![false; labels.count()];
-        for group in groups {
+        let mut by_class = vec![None; labels.count()];
+        for (position, group) in groups.iter().enumerate() {
             let names = group.iter().map(|&class| labels.name(class));
             if !(2..=MOST_CLASSES).contains(&group.len()) {
                 return Err(GroupError::Size {
@@ -42,23 +41,29 @@ impl ObjectGroups {
                     count: group.len(),
                 });
             }
-            let first = group.iter().copied().min().unwrap_or_default();
             for (&class, name) in group.iter().zip(names) {
-                if std::mem::replace(&mut grouped[class], true) {
+                if by_class[class].replace(position).is_some() {
                     let class = name.to_owned();
                     return Err(GroupError::Twice { class });
                 }
-                first_of[class] = first;
             }
         }
-        Ok(Self { first_of })
+        Ok(Self { groups: by_class })
     }
 
     /// Returns whether overlapping boxes of these classes count as one object: the classes are
     /// equal or in one group.
     pub fn same_object(&self, a: usize, b: usize) -> bool {
-        let first = |class: usize| self.first_of.get(class).copied().unwrap_or(class);
-        first(a) == first(b)
+        a == b || (self.is_grouped(a) && self.group(a) == self.group(b))
+    }
+
+    /// Returns whether the class is in a group.
+    pub fn is_grouped(&self, class: usize) -> bool {
+        self.group(class).is_some()
+    }
+
+    fn group(&self, class: usize) -> Option<usize> {
+        self.groups.get(class).copied().flatten()
     }
 }
 
@@ -88,6 +93,7 @@ mod tests {
         assert!(!vehicles.same_object(1, 2) && !vehicles.same_object(0, 4));
         assert!(!ObjectGroups::default().same_object(2, 7));
         assert!(ObjectGroups::default().same_object(9, 9));
+        assert!(vehicles.is_grouped(5) && !vehicles.is_grouped(0) && !vehicles.is_grouped(99));
     }
 
     #[test]

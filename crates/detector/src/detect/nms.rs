@@ -32,12 +32,16 @@ impl Suppressor {
             .sort_unstable_by(|(i, a), (j, b)| b.score.total_cmp(&a.score).then(i.cmp(j)));
         self.by_score.truncate(MOST_COMPARED);
         for (_, this) in &self.by_score {
-            let better = detections
+            let mut overlapped = detections
                 .iter_mut()
                 .filter(|better| groups.same_object(better.class_id, this.class_id))
                 .map(|better| (better.bbox.iou(&this.bbox), better))
-                .filter(|(iou, _)| *iou > iou_threshold)
-                .max_by(|(a, _), (b, _)| a.total_cmp(b));
+                .filter(|(iou, _)| *iou > iou_threshold);
+            let better = if groups.is_grouped(this.class_id) {
+                overlapped.max_by(|(a, _), (b, _)| a.total_cmp(b))
+            } else {
+                overlapped.next()
+            };
             match better {
                 Some((_, better)) => better.add_hypothesis(this.class_id, this.score),
                 None => detections.push(*this),
