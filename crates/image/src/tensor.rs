@@ -64,6 +64,10 @@ impl TensorBuilder {
         &self.tensor
     }
 
+    pub fn resize_mode(&self) -> ResizeMode {
+        self.spec.resize
+    }
+
     /// Returns the position of an image of `image` (width, height) in the tensor.
     pub fn letterbox(&self, image: (u32, u32)) -> Letterbox {
         let input = (self.spec.width, self.spec.height);

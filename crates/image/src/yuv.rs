@@ -1,5 +1,7 @@
 //! A borrowed 8-bit image of luma and chroma, as cameras and JPEG files have it.
 
+use shuffledet_core::PixelRect;
+
 /// The samples of one component, in rows `step` bytes apart and `stride` bytes from one sample to
 /// the next. `data` begins with the first sample.
 #[derive(Debug, Clone, Copy)]
@@ -87,9 +89,10 @@ impl<'a> YuvView<'a> {
         self.size.1
     }
 
-    /// Returns the part of `size` (width, height) from column and row `origin` on, as an image of
-    /// its own. `None` if it is empty or reaches beyond the image.
-    pub fn part(&self, origin: (u32, u32), size: (u32, u32)) -> Option<Self> {
+    /// Returns the part of the samples in `rect`, without a copy; `None` if it is empty or they do
+    /// not have it. It is an image of its own, not reduced from another.
+    pub fn part(&self, rect: PixelRect) -> Option<Self> {
+        let (origin, size) = ((rect.left, rect.top), rect.size());
         let within = |from: u32, count: u32, side: u32| {
             count > 0 && from.checked_add(count).is_some_and(|end| end <= side)
         };
@@ -149,11 +152,17 @@ mod tests {
     fn a_part_lies_within_its_image() {
         let data = [0; 12];
         let view = YuvView::new((4, 3), plane(&data, 4, 1), None, (1, 1), Coding::Video).unwrap();
-        let part = view.part((1, 1), (3, 2)).unwrap();
+        let rect = |left, top, width, height| PixelRect {
+            left,
+            top,
+            width,
+            height,
+        };
+        let part = view.part(rect(1, 1, 3, 2)).unwrap();
         assert_eq!((part.width(), part.height()), (3, 2));
-        assert!(part.part((1, 1), (2, 1)).is_some());
-        assert!(part.part((1, 0), (3, 1)).is_none());
-        assert!(view.part((0, 0), (0, 1)).is_none());
-        assert!(view.part((u32::MAX, 0), (2, 1)).is_none());
+        assert!(part.part(rect(1, 1, 2, 1)).is_some());
+        assert!(part.part(rect(1, 0, 3, 1)).is_none());
+        assert!(view.part(rect(0, 0, 0, 1)).is_none());
+        assert!(view.part(rect(u32::MAX, 0, 2, 1)).is_none());
     }
 }
