@@ -255,14 +255,19 @@ fn levels<'a>(pixels: impl Into<Pixels<'a>>) -> Vec<f32> {
     builder.tensor().to_vec()
 }
 
-/// The mean and the greatest difference.
+/// The mean difference, and the share of differences above one level.
 fn differences(levels: &[f32], others: &[f32]) -> (f32, f32) {
     let differences = levels.iter().zip(others).map(|(a, b)| (a - b).abs());
-    let (sum, most) = differences.fold((0.0, 0.0f32), |(sum, most), d| (sum + d, most.max(d)));
-    (sum / levels.len() as f32, most)
+    let count = levels.len() as f32;
+    let more = differences.clone().filter(|&difference| difference > 1.0);
+    (
+        differences.sum::<f32>() / count,
+        more.count() as f32 / count,
+    )
 }
 
-/// Colours out of the screen's range are cut off before the resize in a BGR picture, and after it in planes.
+/// Colours beyond the screen's range are cut off before the resize in a BGR picture, and after it in planes. The
+/// recording has many of them, because its YUV is of full range.
 #[test]
 fn yuv_goes_into_the_input_as_its_bgr_picture_does() {
     let Some(messages) = encodings("yuv_goes_into_the_input_as_its_bgr_picture_does") else {
@@ -273,8 +278,8 @@ fn yuv_goes_into_the_input_as_its_bgr_picture_does() {
         let (mut decoder, mut other) = (ImageDecoder::new(), ImageDecoder::new());
         let planes = levels(&decoder.raw_pixels(&image).unwrap());
         let bgr = levels(&other.decode_raw(&image).unwrap());
-        let (mean, most) = differences(&planes, &bgr);
-        assert!(mean < 0.2 && most <= 8.0, "{name}: {mean}, {most}");
+        let (mean, more) = differences(&planes, &bgr);
+        assert!(mean < 0.15 && more < 0.003, "{name}: {mean}, {more}");
     }
 }
 
@@ -293,8 +298,8 @@ fn a_jpeg_goes_into_the_input_from_planes_nearly_as_from_bgr() {
     assert!(matches!(pixels, Pixels::Yuv(_)));
     let bgr = other.decode_compressed(&image).unwrap();
     assert_eq!(pixels.size(), (bgr.width(), bgr.height()));
-    let (mean, most) = differences(&levels(&pixels), &levels(&bgr));
-    assert!(mean < 0.5 && most < 40.0, "{mean}, {most}");
+    let (mean, more) = differences(&levels(&pixels), &levels(&bgr));
+    assert!(mean < 0.3 && more < 0.03, "{mean}, {more}");
 }
 
 #[test]

@@ -92,15 +92,15 @@ impl Kernel for Avx2 {
         self.columns[component].set(taps);
     }
 
-    fn narrow(&self, component: usize, row: &[u8], out: &mut [i16]) {
+    fn narrow(&self, component: usize, row: &[u8], black: u8, out: &mut [i16]) {
         let columns = &self.columns[component];
         // SAFETY: the processor has AVX2, otherwise `kernel` returns `None`.
         unsafe {
             match columns.windows_per_half {
-                1 => narrow::<1>(row, columns, out),
-                2 => narrow::<2>(row, columns, out),
-                4 => narrow::<4>(row, columns, out),
-                _ => narrow::<8>(row, columns, out),
+                1 => narrow::<1>(row, columns, black, out),
+                2 => narrow::<2>(row, columns, black, out),
+                4 => narrow::<4>(row, columns, black, out),
+                _ => narrow::<8>(row, columns, black, out),
             }
         }
     }
@@ -120,7 +120,9 @@ impl Kernel for Avx2 {
 
 /// Resizes a row, with `WINDOWS` windows for each half of a group.
 #[target_feature(enable = "avx2")]
-fn narrow<const WINDOWS: usize>(row: &[u8], columns: &Columns, out: &mut [i16]) {
+fn narrow<const WINDOWS: usize>(row: &[u8], columns: &Columns, black: u8, out: &mut [i16]) {
+    // the bits of a byte: the instruction takes them as unsigned
+    let black = _mm256_set1_epi8(black as i8);
     let row = &row[..columns.reach];
     let groups = columns.windows.chunks_exact(WINDOWS).zip(&columns.parts);
     for ((windows, parts), out) in groups.zip(out.chunks_exact_mut(GROUP)) {
@@ -130,7 +132,7 @@ fn narrow<const WINDOWS: usize>(row: &[u8], columns: &Columns, out: &mut [i16]) 
                 // SAFETY: a window ends before `reach`.
                 unsafe { _mm_loadu_si128(row.as_ptr().add(start).cast()) }
             });
-            let bytes = _mm256_set_m128i(high, low);
+            let bytes = _mm256_subs_epu8(_mm256_set_m128i(high, low), black);
             for (values, samples) in pair.iter_mut().zip(&window.samples) {
                 // SAFETY: the array has the 32 bytes that are loaded.
                 let samples = unsafe { _mm256_loadu_si256(samples.as_ptr().cast()) };
@@ -156,7 +158,7 @@ fn merge(
 ) {
     let parts = [luma_part, chroma_part, chroma_part].map(|part| _mm256_set1_epi16(part));
     let word = |value: i16| _mm256_set1_epi16(value);
-    let (black, luma) = (word(colours.black), word(colours.luma));
+    let luma = word(colours.luma);
     let (blue, red) = (word(colours.blue), word(colours.red));
     let green = colours.green.map(word);
     let (none, half, zero, most) = (word(NO_COLOUR), word(ONE / 2), word(0), word(255));
@@ -174,7 +176,6 @@ fn merge(
             });
             between(upper, lower, parts[component])
         });
-        let y = _mm256_max_epi16(_mm256_sub_epi16(y, black), zero);
         let y = _mm256_add_epi16(y, _mm256_mulhrs_epi16(y, luma));
         let (cb, cr) = (_mm256_sub_epi16(cb, none), _mm256_sub_epi16(cr, none));
         let twice = |chroma: __m256i, rest: __m256i| {

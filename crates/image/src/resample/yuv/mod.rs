@@ -33,8 +33,9 @@ trait Kernel: Send {
     /// Makes the tables for rows of luma (0) or chroma (1).
     fn set_columns(&mut self, component: usize, taps: &[Tap]);
 
-    /// Resizes a row of at least [`GROUP`] samples, and of all that the taps name.
-    fn narrow(&self, component: usize, row: &[u8], out: &mut [i16]);
+    /// Resizes a row of at least [`GROUP`] samples, and of all that the taps name. Takes `black`
+    /// off each sample first, down to 0.
+    fn narrow(&self, component: usize, row: &[u8], black: u8, out: &mut [i16]);
 
     /// Merges two rows of each component, by the weights of the lower ones of luma and chroma, into
     /// one row of the tensor's planes. The planes have one length, at most the rows'.
@@ -122,7 +123,8 @@ impl YuvResampler {
             for (index, samples) in components.iter().enumerate() {
                 let component = index.min(1);
                 if let Some(samples) = samples {
-                    self.make_rows(index, samples, taps[component].lines);
+                    let black = if index == 0 { colours.black } else { 0 };
+                    self.make_rows(index, samples, black, taps[component].lines);
                 }
             }
             let rows = self.made.each_ref();
@@ -135,7 +137,7 @@ impl YuvResampler {
     }
 
     /// Makes the two rows of a component whose numbers are `lines`, unless they are there.
-    fn make_rows(&mut self, index: usize, samples: &Samples<'_>, lines: [usize; 2]) {
+    fn make_rows(&mut self, index: usize, samples: &Samples<'_>, black: u8, lines: [usize; 2]) {
         let component = index.min(1);
         let reads = self.reads[component];
         let made = &mut self.made[index];
@@ -145,7 +147,7 @@ impl YuvResampler {
         for (made, number) in made.iter_mut().zip(lines) {
             if made.number != Some(number) {
                 let row = compact(samples, number, reads, &mut self.compact);
-                self.kernel.narrow(component, row, &mut made.values);
+                self.kernel.narrow(component, row, black, &mut made.values);
                 made.number = Some(number);
             }
         }
@@ -242,7 +244,7 @@ const NO_COLOUR: i16 = 128 * ONE;
 /// The weights of luma and chroma, as fractions of 15 bits.
 struct Colours {
     /// The luma of black.
-    black: i16,
+    black: u8,
     /// Luma's weight, less 1.
     luma: i16,
     /// The weight of Cb in blue, less 2.
@@ -256,8 +258,8 @@ struct Colours {
 impl Colours {
     fn new(coding: Coding) -> Self {
         let fixed = |weight: f64| (weight * 32_768.0).round() as i16;
-        let with = |black: i16, luma: f64, blue: f64, red: f64, green: [f64; 2]| Self {
-            black: black * ONE,
+        let with = |black, luma: f64, blue: f64, red: f64, green: [f64; 2]| Self {
+            black,
             luma: fixed(luma - 1.0),
             blue: fixed(blue - 2.0),
             red: fixed(red - 2.0),

@@ -16,9 +16,10 @@ impl Kernel for Portable {
         self.taps[component].extend_from_slice(taps);
     }
 
-    fn narrow(&self, component: usize, row: &[u8], out: &mut [i16]) {
+    fn narrow(&self, component: usize, row: &[u8], black: u8, out: &mut [i16]) {
         for (tap, out) in self.taps[component].iter().zip(out) {
-            let [first, second] = tap.lines.map(|line| i16::from(row[line]) * ONE);
+            let level = |line: usize| i16::from(row[line].saturating_sub(black)) * ONE;
+            let [first, second] = tap.lines.map(level);
             *out = between(first, second, tap.part);
         }
     }
@@ -48,7 +49,6 @@ impl Kernel for Portable {
 impl Colours {
     /// Returns the blue, green and red of a pixel in fixed point.
     fn bgr(&self, y: i16, cb: i16, cr: i16) -> [u8; 3] {
-        let y = (y - self.black).max(0);
         let y = y + share(y, self.luma);
         let (cb, cr) = (cb - NO_COLOUR, cr - NO_COLOUR);
         let blue = 2 * cb + share(cb, self.blue);

@@ -159,8 +159,14 @@ fn expected(picture: &Picture, part: ((u32, u32), (u32, u32)), input: (u32, u32)
                 let (columns, right) = lines(x, input.0, origin.0, size.0, sharing.0);
                 let (rows, below) = lines(y, input.1, origin.1, size.1, sharing.1);
                 let row = |row: usize| {
-                    picture.sample(component, columns[0], row) * (1.0 - right)
-                        + picture.sample(component, columns[1], row) * right
+                    let [first, second] = columns.map(|column| {
+                        let level = picture.sample(component, column, row);
+                        match picture.coding {
+                            Coding::Video if component == 0 => (level - 16.0).max(0.0),
+                            _ => level,
+                        }
+                    });
+                    first * (1.0 - right) + second * right
                 };
                 row(rows[0]) * (1.0 - below) + row(rows[1]) * below
             };
@@ -172,7 +178,7 @@ fn expected(picture: &Picture, part: ((u32, u32), (u32, u32)), input: (u32, u32)
                     luma + 1.402 * red,
                 ],
                 Coding::Video => {
-                    let luma = 1.164 * (luma - 16.0).max(0.0);
+                    let luma = 1.164 * luma;
                     [
                         luma + 2.018 * blue,
                         luma - 0.391 * blue - 0.813 * red,
