@@ -154,16 +154,20 @@ impl JpegDecoder {
             Verdict::Missing(what) => return Err(JpegError::Missing(what).into()),
             // the pixels show what libjpeg does not report
             Verdict::Left | Verdict::Warned => {
-                if let Some(parts) = parts.filter(|_| !arithmetic)
-                    && depends_on_what_follows(
-                        &parts,
-                        (divisor, form),
-                        &self.pixels,
-                        &mut self.whole,
-                    )?
-                {
-                    let what = "premature end of data segment".to_owned();
-                    return Err(JpegError::Missing(what).into());
+                if let Some(parts) = parts.filter(|_| !arithmetic) {
+                    let mut bgr = Vec::new();
+                    // an image has the same verdict in either form
+                    let bgr = match form {
+                        Form::Bgr => &self.pixels,
+                        Form::Planes(_) => {
+                            Opened::new(jpeg)?.decode(divisor, &mut bgr)?;
+                            &bgr
+                        }
+                    };
+                    if depends_on_what_follows(&parts, divisor, bgr, &mut self.whole)? {
+                        let what = "premature end of data segment".to_owned();
+                        return Err(JpegError::Missing(what).into());
+                    }
                 }
             }
         }
@@ -254,11 +258,11 @@ pub fn size(file: &[u8]) -> Result<(u32, u32), JpegError> {
     Ok(orientation.upright((opened.width, opened.height)))
 }
 
-/// Whether the image changes with the bytes after its data: then libjpeg ran out of data.
+/// Whether the BGR image changes with the bytes after its data: then libjpeg ran out of data.
 fn depends_on_what_follows(
     file: &JpegFile<'_>,
-    (divisor, form): (u32, Form),
-    pixels: &[u8],
+    divisor: u32,
+    bgr: &[u8],
     whole: &mut Vec<u8>,
 ) -> Result<bool, JpegError> {
     // any codes except zeros, which libjpeg uses for missing data
@@ -269,8 +273,8 @@ fn depends_on_what_follows(
     }
     file.write_whole(file.end().at(), &filling, whole);
     let mut other = Vec::new();
-    form.decode(Opened::new(whole)?, divisor, &mut other)?;
-    Ok(other != pixels)
+    Opened::new(whole)?.decode(divisor, &mut other)?;
+    Ok(other != bgr)
 }
 
 /// Converts CMYK as from Adobe, where 0 is full ink, to BGR in place, as OpenCV does.
