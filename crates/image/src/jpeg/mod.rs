@@ -21,10 +21,10 @@ use file::{END_MARKER, End, JpegFile};
 use turbo::{Opened, Subsampling, Verdict};
 
 /// The scale at which a JPEG is decoded, relative to its width and height. If the model shrinks an
-/// image anyway, a smaller scale takes less time and loses detail.
-///
-/// libjpeg-turbo also has 3/8 to 7/8, without SIMD: each of them takes longer than the next larger
-/// scale here.
+/// image anyway, a smaller scale takes less time and loses detail. `auto` is the smallest scale at
+/// which the image is not smaller than in the model's input, or full size if there is no model.
+// libjpeg-turbo also has 3/8 to 7/8, but without SIMD: each takes longer than the next larger scale
+// here
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JpegScale {
@@ -33,8 +33,6 @@ pub enum JpegScale {
     Half,
     Quarter,
     Eighth,
-    /// The smallest of them at which neither side of the image is smaller than in the model's
-    /// input. Full size if the input is not known.
     Auto,
 }
 
