@@ -30,10 +30,10 @@ const ONE: i16 = 1 << 6;
 
 /// The loops over pixels. All implementations give the same bits.
 trait Kernel: Send {
-    /// Makes the tables for rows of luma (0) or chroma (1).
-    fn set_columns(&mut self, component: usize, taps: &[Tap]);
+    /// Makes the tables for rows of luma (0) or chroma (1) whose samples are `stride` bytes apart.
+    fn set_columns(&mut self, component: usize, taps: &[Tap], stride: usize);
 
-    /// Resizes a row of at least [`GROUP`] samples, and of all that the taps name. Takes `black`
+    /// Resizes a row of at least [`GROUP`] bytes, with all samples that the taps name. Takes `black`
     /// off each sample first, down to 0.
     fn narrow(&self, component: usize, row: &[u8], black: u8, out: &mut [i16]);
 
@@ -60,8 +60,8 @@ pub struct YuvResampler {
     taps: [Vec<Tap>; 2],
     /// The two rows computed last, of each component.
     made: [[Row; 2]; 3],
-    /// A row whose samples are not one after the other, or fewer than a group.
-    compact: Vec<u8>,
+    /// A row of fewer bytes than a group.
+    short: [u8; GROUP],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,13 +71,16 @@ struct Shape {
     to: (u32, u32),
     sharing: (u32, u32),
     coding: Coding,
-    grey: bool,
+    /// Of luma, and of chroma if there is any.
+    strides: [Option<usize>; 2],
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Reads {
+    /// The first sample.
     first: usize,
-    count: usize,
+    /// The number of bytes from it on.
+    bytes: usize,
 }
 
 #[derive(Default)]
@@ -106,7 +109,7 @@ impl YuvResampler {
             reads: Default::default(),
             taps: Default::default(),
             made: Default::default(),
-            compact: Vec::new(),
+            short: [0; GROUP],
         }
     }
 
@@ -146,7 +149,11 @@ impl YuvResampler {
         }
         for (made, number) in made.iter_mut().zip(lines) {
             if made.number != Some(number) {
-                let row = compact(samples, number, reads, &mut self.compact);
+                let mut row = &samples.row(number, reads.first)[..reads.bytes];
+                if row.len() < GROUP {
+                    self.short[..row.len()].copy_from_slice(row);
+                    row = &self.short;
+                }
                 self.kernel.narrow(component, row, black, &mut made.values);
                 made.number = Some(number);
             }
@@ -163,7 +170,8 @@ impl YuvResampler {
             to,
             sharing: image.sharing,
             coding: image.coding,
-            grey: image.chroma.is_none(),
+            strides: [Some(image.luma), image.chroma.map(|[blue, _]| blue)]
+                .map(|samples| samples.map(|samples| samples.stride)),
         };
         if self.shape == Some(shape) {
             return;
@@ -191,51 +199,22 @@ impl YuvResampler {
             for line in taps.iter_mut().flat_map(|tap| &mut tap.lines) {
                 *line -= first;
             }
-            let count = last + 1 - first;
-            self.reads[component] = Reads { first, count };
-            self.kernel.set_columns(component, taps);
+            let stride = shape.strides[component].unwrap_or(1);
+            let bytes = (last - first) * stride + 1;
+            self.reads[component] = Reads { first, bytes };
+            self.kernel.set_columns(component, taps, stride);
             rows.write_taps(taps);
         }
         let groups = (to.0 as usize).div_ceil(GROUP);
         for (index, made) in self.made.iter_mut().enumerate() {
             for row in made {
                 row.values.resize(GROUP * groups, 0);
-                if index > 0 && shape.grey {
+                if index > 0 && image.chroma.is_none() {
                     row.values.fill(NO_COLOUR);
                 }
             }
         }
     }
-}
-
-/// Returns the samples of a row one after the other, at least [`GROUP`].
-fn compact<'a>(
-    samples: &Samples<'a>,
-    number: usize,
-    reads: Reads,
-    compact: &'a mut Vec<u8>,
-) -> &'a [u8] {
-    let row = samples.row(number, reads.first);
-    if samples.stride == 1 && reads.count >= GROUP {
-        return &row[..reads.count];
-    }
-    // no bounds to check in the loop: its steps are constants
-    fn copy<const STRIDE: usize>(row: &[u8], out: &mut [u8]) {
-        let (last, before) = (row.len() - 1, out.len() - 1);
-        for (out, pixel) in out[..before].iter_mut().zip(row.chunks_exact(STRIDE)) {
-            *out = pixel[0];
-        }
-        out[before] = row[last];
-    }
-    compact.resize(reads.count.max(GROUP), 0);
-    let row = &row[..(reads.count - 1) * samples.stride + 1];
-    let out = &mut compact[..reads.count];
-    match samples.stride {
-        1 => out.copy_from_slice(row),
-        2 => copy::<2>(row, out),
-        _ => copy::<4>(row, out),
-    }
-    compact
 }
 
 /// The chroma of grey.

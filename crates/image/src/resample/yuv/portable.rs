@@ -8,17 +8,20 @@ use crate::planes::Levels;
 pub struct Portable {
     /// Of luma and chroma.
     taps: [Vec<Tap>; 2],
+    strides: [usize; 2],
 }
 
 impl Kernel for Portable {
-    fn set_columns(&mut self, component: usize, taps: &[Tap]) {
+    fn set_columns(&mut self, component: usize, taps: &[Tap], stride: usize) {
+        self.strides[component] = stride;
         self.taps[component].clear();
         self.taps[component].extend_from_slice(taps);
     }
 
     fn narrow(&self, component: usize, row: &[u8], black: u8, out: &mut [i16]) {
+        let stride = self.strides[component];
         for (tap, out) in self.taps[component].iter().zip(out) {
-            let level = |line: usize| i16::from(row[line].saturating_sub(black)) * ONE;
+            let level = |line: usize| i16::from(row[line * stride].saturating_sub(black)) * ONE;
             let [first, second] = tap.lines.map(level);
             *out = between(first, second, tap.part);
         }
