@@ -133,8 +133,8 @@ fn prepare(criterion: &mut Criterion) {
                 let id = format!("prepare/{name} jpeg {width}x{height} {way}");
                 criterion.bench_function(&id, |b| {
                     b.iter(|| {
-                        let least = |image| builder.letterbox(image).size;
-                        let pixels = decoder.compressed_pixels(&compressed, least)?;
+                        let in_input = |image| builder.letterbox(image).size;
+                        let pixels = decoder.compressed_pixels(&compressed, in_input)?;
                         builder.fill(&pixels).map_err(DecodeError::from)
                     });
                 });

@@ -250,6 +250,7 @@ fn levels<'a>(pixels: impl Into<Pixels<'a>>) -> Vec<f32> {
         resize: ResizeMode::Letterbox,
         mean: [0.0; 3],
         std: [1.0; 3],
+        padding: 0,
     });
     builder.fill(pixels).unwrap();
     builder.tensor().to_vec()

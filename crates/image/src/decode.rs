@@ -188,37 +188,37 @@ impl ImageDecoder {
         self.decode_bytes(image.data, Some(image.format))
     }
 
-    /// Returns the pixels of a compressed image for a model that needs at least the width and
-    /// height that `least` returns for the image's. With [`JpegScale::Auto`], a JPEG is decoded at
+    /// Returns the pixels of a compressed image for a model in whose input the image has the width
+    /// and height that `in_input` returns for its own. With [`JpegScale::Auto`], a JPEG is decoded at
     /// the smallest sufficient scale, and its luma and chroma are not converted to BGR. Otherwise
     /// the same as [`ImageDecoder::decode_compressed`].
     pub fn compressed_pixels<'a>(
         &'a mut self,
         image: &CompressedImageView<'a>,
-        least: impl FnOnce((u32, u32)) -> (u32, u32),
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
     ) -> Result<Pixels<'a>, DecodeError> {
         check_is_picture(image)?;
-        self.pixels_of_bytes(image.data, Some(image.format), least)
+        self.pixels_of_bytes(image.data, Some(image.format), in_input)
     }
 
     /// Returns the pixels of an image file's bytes, as [`ImageDecoder::compressed_pixels`] does.
     pub fn file_pixels(
         &mut self,
         file: &[u8],
-        least: impl FnOnce((u32, u32)) -> (u32, u32),
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
     ) -> Result<Pixels<'_>, DecodeError> {
-        self.pixels_of_bytes(file, None, least)
+        self.pixels_of_bytes(file, None, in_input)
     }
 
     fn pixels_of_bytes(
         &mut self,
         file: &[u8],
         stated_format: Option<&str>,
-        least: impl FnOnce((u32, u32)) -> (u32, u32),
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
     ) -> Result<Pixels<'_>, DecodeError> {
         let is_jpeg = FileFormat::of(file) == Some(FileFormat::Jpeg);
         if is_jpeg && self.jpeg_scale == JpegScale::Auto {
-            return self.jpeg.decode_at_least(file, least);
+            return self.jpeg.decode_for(file, in_input);
         }
         self.decode_bytes(file, stated_format).map(Pixels::Bgr)
     }

@@ -5,7 +5,7 @@ use super::resample::{Resampler, YuvResampler};
 use super::{BgrView, Letterbox, Pixels};
 use opencv::core::{Mat, MatTraitConstManual, Size};
 use opencv::imgproc;
-use shuffledet_core::InputSpec;
+use shuffledet_core::{InputSpec, ResizeMode};
 
 /// Fills the input tensor. Reuses its buffers.
 pub struct TensorBuilder {
@@ -151,7 +151,7 @@ fn place(letterbox: Letterbox) -> ((u32, u32), u32, u32) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use shuffledet_core::{ColourOrder, ResizeMode};
+    use shuffledet_core::ColourOrder;
 
     fn spec(resize: ResizeMode, colour: ColourOrder) -> InputSpec {
         let (mean, std) = ([10.0, 20.0, 30.0], [2.0, 4.0, 5.0]);

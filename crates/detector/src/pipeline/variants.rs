@@ -69,16 +69,25 @@ impl VariantWorker {
         }
         let (decoder, times) = (&mut self.decoder, &mut self.reading);
         let detectors = self.detectors.iter_mut().enumerate();
+        let (transport, message) = (frame.transport, &frame.message);
+        let mut began = Instant::now();
         if self.jpeg_scale == JpegScale::Auto {
             // the scale depends on the model
             for (at, variants) in detectors {
-                let least = |image| variants.detector.size_in_input(image, &variants.regions);
-                let (image, decoding) = timed_decode(decoder, frame, least)?;
+                let in_input = |image| variants.detector.size_in_input(image, &variants.regions);
+                let image = decode_pixels(decoder, transport, message, in_input)?;
+                let decoding = began.elapsed();
+                frame.trace.mark(Mark::Decoded);
+                frame.size = Some(image.image_size());
                 variants.detect(&image, &mut frame.trace, times)?;
                 variants.suppress(at, decoding, times, &mut each);
+                began = Instant::now();
             }
         } else {
-            let (image, decoding) = timed_decode(decoder, frame, |image| image)?;
+            let image = decode_pixels(decoder, transport, message, |image| image)?;
+            let decoding = began.elapsed();
+            frame.trace.mark(Mark::Decoded);
+            frame.size = Some(image.image_size());
             for (at, variants) in detectors {
                 variants.detect(&image, &mut frame.trace, times)?;
                 variants.suppress(at, decoding, times, &mut each);
@@ -87,19 +96,6 @@ impl VariantWorker {
         frame.trace.mark(Mark::Suppressed);
         Ok(())
     }
-}
-
-/// Decodes a frame's image; also returns the time that this took.
-fn timed_decode<'a>(
-    decoder: &'a mut ImageDecoder,
-    frame: &mut Frame,
-    least: impl FnOnce((u32, u32)) -> (u32, u32),
-) -> Result<(Pixels<'a>, Duration), Failure> {
-    let began = Instant::now();
-    let image = decode_pixels(decoder, frame.transport, &frame.message, least)?;
-    frame.trace.mark(Mark::Decoded);
-    frame.size = Some(image.image_size());
-    Ok((image, began.elapsed()))
 }
 
 impl DetectorVariants {

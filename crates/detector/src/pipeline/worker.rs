@@ -127,8 +127,8 @@ impl Worker {
         if let Some(failure) = &frame.unreadable {
             return Err(failure.clone());
         }
-        let least = |image| self.detector.size_in_input(image, regions);
-        let image = decode_pixels(&mut self.decoder, frame.transport, &frame.message, least)?;
+        let in_input = |image| self.detector.size_in_input(image, regions);
+        let image = decode_pixels(&mut self.decoder, frame.transport, &frame.message, in_input)?;
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());
         let detector = &mut self.detector;
@@ -210,18 +210,18 @@ pub fn decode<'a>(
     picture.map_err(|error| failed(error.reason(), error))
 }
 
-/// Decodes the image of a message for a model that needs at least the width and height that `least`
-/// returns for the image's.
+/// Decodes the image of a message for a model in whose input it has the width and height that
+/// `in_input` returns for its own.
 pub fn decode_pixels<'a>(
     decoder: &'a mut ImageDecoder,
     transport: Transport,
     message: &'a [u8],
-    least: impl FnOnce((u32, u32)) -> (u32, u32),
+    in_input: impl FnOnce((u32, u32)) -> (u32, u32),
 ) -> Result<Pixels<'a>, Failure> {
     let pixels = match transport {
         Transport::Raw => decoder.raw_pixels(&parse(message, ImageView::parse)?),
         Transport::Compressed => {
-            decoder.compressed_pixels(&parse(message, CompressedImageView::parse)?, least)
+            decoder.compressed_pixels(&parse(message, CompressedImageView::parse)?, in_input)
         }
     };
     pixels.map_err(|error| failed(error.reason(), error))

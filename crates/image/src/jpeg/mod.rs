@@ -22,7 +22,8 @@ use turbo::{Opened, Subsampling, Verdict};
 
 /// The scale at which a JPEG is decoded, relative to its width and height. If the model shrinks an
 /// image anyway, a smaller scale takes less time and loses detail. `auto` is the smallest scale at
-/// which the image is not smaller than in the model's input, or full size if there is no model.
+/// which the image has 1.5 times the size that it has in the model's input, or full size if there is
+/// no model.
 // libjpeg-turbo also has 3/8 to 7/8, but without SIMD: each takes longer than the next larger scale
 // here
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,13 +48,20 @@ impl JpegScale {
     }
 }
 
-/// Returns the largest divisor by which an image of `image` (width, height) stays at least `least`
-/// wide and high.
-fn largest_divisor(image: (u32, u32), least: (u32, u32)) -> u32 {
-    let keeps = |divisor: &u32| {
-        image.0.div_ceil(*divisor) >= least.0 && image.1.div_ceil(*divisor) >= least.1
+/// Returns the largest divisor by which an image of `image` (width, height) keeps at least 1.5 times
+/// the width and height that it has in the model's input.
+///
+/// The resize to the input interpolates between two pixels. If it starts from a smaller image, it
+/// blurs, which costs NanoDet 0.01 AP (docs/performance.md).
+fn largest_divisor(image: (u32, u32), in_input: (u32, u32)) -> u32 {
+    let keeps = |side: u32, least: u32, divisor: u32| {
+        2 * u64::from(side.div_ceil(divisor)) >= 3 * u64::from(least)
     };
-    [8, 4, 2].into_iter().find(keeps).unwrap_or(1)
+    let divisors = [8, 4, 2].into_iter();
+    divisors
+        .filter(|&divisor| keeps(image.0, in_input.0, divisor))
+        .find(|&divisor| keeps(image.1, in_input.1, divisor))
+        .unwrap_or(1)
 }
 
 /// Decodes one image after another. Only buffers are reused, and each is overwritten.
@@ -78,20 +86,20 @@ impl JpegDecoder {
         self.view(&read)
     }
 
-    /// Decodes a file at the smallest scale at which it has at least the width and height that
-    /// `least` returns for the image's: into planes, unless it needs turning or is not made of luma
-    /// and chroma.
-    pub fn decode_at_least(
+    /// Decodes a file at the scale that suffices for a model in whose input the image has the width
+    /// and height that `in_input` returns for its own: into planes, unless it needs turning or is
+    /// not made of luma and chroma.
+    pub fn decode_for(
         &mut self,
         file: &[u8],
-        least: impl FnOnce((u32, u32)) -> (u32, u32),
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
     ) -> Result<Pixels<'_>, DecodeError> {
         let read = self.read(file, |opened, orientation| {
             let image = (opened.width, opened.height);
-            let least = orientation.upright(least(orientation.upright(image)));
+            let in_input = orientation.upright(in_input(orientation.upright(image)));
             let divisor = match opened.lossless {
                 true => 1,
-                false => largest_divisor(image, least),
+                false => largest_divisor(image, in_input),
             };
             match opened.subsampling {
                 Some(subsampling) if orientation == Orientation::Upright => {

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use shuffledet_core::{ColourOrder, InputSpec, ResizeMode};
+use shuffledet_core::{ColourOrder, InputSpec, PixelRect, ResizeMode};
 use shuffledet_msg::{HeaderView, ImageView};
 
 use super::*;
@@ -105,6 +105,7 @@ fn spec(width: u32, height: u32) -> InputSpec {
         // the tensor's values are levels
         mean: [0.0; 3],
         std: [1.0; 3],
+        padding: 0,
     }
 }
 
@@ -122,8 +123,8 @@ fn greatest_difference(tensor: &[f32], expected: &[f32]) -> f32 {
 
 /// What the tensor means, in floats: each component's bilinear interpolation between the centres of
 /// its samples, then the colour.
-fn expected(picture: &Picture, part: ((u32, u32), (u32, u32)), input: (u32, u32)) -> Vec<f32> {
-    let (origin, size) = part;
+fn expected(picture: &Picture, part: PixelRect, input: (u32, u32)) -> Vec<f32> {
+    let (origin, size) = ((part.left, part.top), part.size());
     // two lines of a component, and the share of the second
     let lines = |line: u32, to: u32, origin: u32, from: u32, sharing: u32| {
         let within = f64::from(line) + 0.5;
@@ -216,10 +217,14 @@ fn noise() -> impl Strategy<Value = Picture> {
 }
 
 /// A part of an image, by four numbers.
-fn part(size: (u32, u32), cut: (u32, u32, u32, u32)) -> ((u32, u32), (u32, u32)) {
-    let origin = (cut.0 % size.0, cut.1 % size.1);
-    let rest = (size.0 - origin.0, size.1 - origin.1);
-    (origin, (1 + cut.2 % rest.0, 1 + cut.3 % rest.1))
+fn part(size: (u32, u32), cut: (u32, u32, u32, u32)) -> PixelRect {
+    let (left, top) = (cut.0 % size.0, cut.1 % size.1);
+    PixelRect {
+        left,
+        top,
+        width: 1 + cut.2 % (size.0 - left),
+        height: 1 + cut.3 % (size.1 - top),
+    }
 }
 
 /// Smooth waves whose colours lie well within those of the screen.
@@ -241,7 +246,7 @@ proptest! {
     ) {
         let part = part(picture.size, cut);
         let view = picture.view();
-        let view = view.part(part.0, part.1).unwrap();
+        let view = view.part(part).unwrap();
         let difference = greatest_difference(&tensor(&view, input), &expected(&picture, part, input));
         prop_assert!(difference < 0.6, "{difference}");
     }
@@ -255,7 +260,7 @@ proptest! {
         let mut here = TensorBuilder::new(spec.clone());
         for (picture, cut) in pictures {
             let part = part(picture.size, cut);
-            let view = picture.view().part(part.0, part.1).unwrap();
+            let view = picture.view().part(part).unwrap();
             let mut portable = TensorBuilder::new(spec.clone()).without_vectors();
             prop_assert_eq!(here.fill(&view).unwrap(), portable.fill(&view).unwrap());
             prop_assert_eq!(here.tensor(), portable.tensor());
