@@ -4,13 +4,13 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use shuffledet_core::{BBox, Detection};
+use shuffledet_core::{BBox, Detection, InputSpec, ResizeMode};
 use shuffledet_detector::detect::{self, ObjectGroups, nms::Suppressor};
 use shuffledet_detector::model::{Manifest, Model};
 use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_image::jpeg::JpegEncoder;
-use shuffledet_image::{BgrView, ImageDecoder, TensorBuilder};
+use shuffledet_image::{BgrView, DecodeError, ImageDecoder, JpegScale, TensorBuilder};
 use shuffledet_infer::{Provider, Runtime, SessionOptions};
 use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
@@ -18,21 +18,31 @@ const WIDTH: u32 = 1280;
 const HEIGHT: u32 = 720;
 const MODELS: [&str; 2] = ["fastestdet_352", "nanodet_m_416"];
 
+/// The sizes of a camera that the model's input is compared with.
+const CAMERAS: [(u32, u32); 2] = [(WIDTH, HEIGHT), (1920, 1080)];
+
 fn pixels() -> Vec<u8> {
+    pixels_of(WIDTH, HEIGHT)
+}
+
+fn pixels_of(width: u32, height: u32) -> Vec<u8> {
     let at = |x: u32, y: u32| {
         let edge = if (x / 64 + y / 48).is_multiple_of(2) {
             90
         } else {
             0
         };
+        // texture, without which a JPEG would have few coefficients
+        let texture =
+            (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)).to_le_bytes()[3] / 32;
         [
-            (x % 256) as u8 / 2 + edge,
-            (y % 256) as u8 / 2 + edge,
-            ((x + y) % 256) as u8 / 2,
+            (x % 256) as u8 / 2 + edge + texture,
+            (y % 256) as u8 / 2 + edge + texture,
+            ((x + y) % 256) as u8 / 2 + texture,
         ]
     };
-    (0..HEIGHT)
-        .flat_map(|y| (0..WIDTH).flat_map(move |x| at(x, y)))
+    (0..height)
+        .flat_map(|y| (0..width).flat_map(move |x| at(x, y)))
         .collect()
 }
 
@@ -88,6 +98,98 @@ fn letterbox(criterion: &mut Criterion) {
         let mut builder = TensorBuilder::new(description.input);
         criterion.bench_function(&format!("letterbox/{name}"), |b| {
             b.iter(|| builder.fill(&view))
+        });
+    }
+}
+
+/// From the message's bytes to the input tensor, by way of BGR and without it.
+fn prepare(criterion: &mut Criterion) {
+    let manifest = Manifest::shipped().expect("the shipped manifest is tested");
+    for (width, height) in CAMERAS {
+        let pixels = pixels_of(width, height);
+        let view = BgrView::new(width, height, 3 * width as usize, &pixels).expect("whole rows");
+        let jpeg = JpegEncoder::new(90)
+            .and_then(|mut encoder| encoder.encode(&view))
+            .expect("BGR");
+        let compressed = CompressedImageView {
+            header: HeaderView::default(),
+            format: "jpeg",
+            data: &jpeg,
+        };
+        for name in MODELS {
+            let entry = manifest.model(name).expect("a shipped model");
+            let description = manifest
+                .describe(entry)
+                .expect("the shipped manifest is tested");
+            let mut builder = TensorBuilder::new(description.input);
+            for (way, scale) in [
+                ("full", JpegScale::Full),
+                ("half", JpegScale::Half),
+                ("quarter", JpegScale::Quarter),
+                ("auto", JpegScale::Auto),
+            ] {
+                let mut decoder = ImageDecoder::new();
+                decoder.set_jpeg_scale(scale);
+                let id = format!("prepare/{name} jpeg {width}x{height} {way}");
+                criterion.bench_function(&id, |b| {
+                    b.iter(|| {
+                        let in_input = |image| builder.letterbox(image).size;
+                        let pixels = decoder.compressed_pixels(&compressed, in_input)?;
+                        builder.fill(&pixels).map_err(DecodeError::from)
+                    });
+                });
+            }
+            for (encoding, bytes) in [("nv12", 1), ("yuyv", 2), ("uyvy", 2)] {
+                let image = ImageView {
+                    header: HeaderView::default(),
+                    height,
+                    width,
+                    encoding,
+                    is_bigendian: false,
+                    step: bytes * width,
+                    data: &pixels,
+                };
+                let mut decoder = ImageDecoder::new();
+                let id = format!("prepare/{name} {encoding} {width}x{height}");
+                criterion.bench_function(&format!("{id} by BGR"), |b| {
+                    b.iter(|| {
+                        let picture = decoder.decode_raw(&image)?;
+                        builder.fill(&picture).map_err(DecodeError::from)
+                    });
+                });
+                criterion.bench_function(&id, |b| {
+                    b.iter(|| {
+                        let pixels = decoder.raw_pixels(&image)?;
+                        builder.fill(&pixels).map_err(DecodeError::from)
+                    });
+                });
+            }
+            criterion.bench_function(&format!("prepare/{name} bgr8 {width}x{height}"), |b| {
+                b.iter(|| builder.fill(&view));
+            });
+        }
+    }
+}
+
+/// The letterbox alone at inputs of a camera's shape.
+fn wide_inputs(criterion: &mut Criterion) {
+    let pixels = pixels();
+    let view = BgrView::new(WIDTH, HEIGHT, 3 * WIDTH as usize, &pixels).expect("whole rows");
+    let manifest = Manifest::shipped().expect("the shipped manifest is tested");
+    let entry = manifest.model(MODELS[1]).expect("a shipped model");
+    let input = manifest
+        .describe(entry)
+        .expect("the shipped manifest is tested")
+        .input;
+    for (width, height) in [(416, 416), (416, 256), (704, 224), (832, 256)] {
+        let mut builder = TensorBuilder::new(InputSpec {
+            width,
+            height,
+            resize: ResizeMode::Stretch,
+            ..input.clone()
+        });
+        criterion.bench_function(&format!("letterbox/{width}x{height}"), |b| {
+            b.iter(|| builder.fill(&view));
         });
     }
 }
@@ -159,5 +261,13 @@ fn suppress(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(stages, decode, letterbox, infer, suppress);
+criterion_group!(
+    stages,
+    decode,
+    letterbox,
+    prepare,
+    wide_inputs,
+    infer,
+    suppress
+);
 criterion_main!(stages);

@@ -16,8 +16,8 @@ use shuffledet_detector::pipeline::{
     CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Transport, run,
 };
 use shuffledet_detector::sink::ResultMessages;
-use shuffledet_image::BgrView;
 use shuffledet_image::jpeg::JpegEncoder;
+use shuffledet_image::{BgrView, JpegScale};
 use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 #[global_allocator]
@@ -54,7 +54,15 @@ impl Repeated {
     }
 }
 
-fn messages() -> [(&'static str, Transport, Vec<u8>); 2] {
+/// What is sent, and how JPEG is decoded.
+struct Case {
+    encoding: &'static str,
+    transport: Transport,
+    message: Vec<u8>,
+    jpeg_scale: JpegScale,
+}
+
+fn cases() -> [Case; 4] {
     let (width, height) = SIZE;
     let pixels: Vec<u8> = (0..3 * width * height).map(|i| (i % 251) as u8).collect();
     let view = BgrView::new(width, height, 3 * width as usize, &pixels).unwrap();
@@ -62,14 +70,19 @@ fn messages() -> [(&'static str, Transport, Vec<u8>); 2] {
         frame_id: "front_camera_optical_frame",
         ..HeaderView::default()
     };
-    let raw = ImageView {
-        header,
-        height,
-        width,
-        encoding: "bgr8",
-        is_bigendian: false,
-        step: 3 * width,
-        data: &pixels,
+    let raw = |encoding, step| {
+        let image = ImageView {
+            header,
+            height,
+            width,
+            encoding,
+            is_bigendian: false,
+            step,
+            data: &pixels,
+        };
+        let mut message = Vec::new();
+        image.write(&mut message).unwrap();
+        message
     };
     let jpeg = JpegEncoder::new(90).unwrap().encode(&view).unwrap();
     let compressed = CompressedImageView {
@@ -77,12 +90,20 @@ fn messages() -> [(&'static str, Transport, Vec<u8>); 2] {
         format: "jpeg",
         data: &jpeg,
     };
-    let (mut of_raw, mut of_jpeg) = (Vec::new(), Vec::new());
-    raw.write(&mut of_raw).unwrap();
+    let mut of_jpeg = Vec::new();
     compressed.write(&mut of_jpeg).unwrap();
+    let case = |encoding, transport, message, jpeg_scale| Case {
+        encoding,
+        transport,
+        message,
+        jpeg_scale,
+    };
+    let (full, auto) = (JpegScale::Full, JpegScale::Auto);
     [
-        ("bgr8", Transport::Raw, of_raw),
-        ("jpeg", Transport::Compressed, of_jpeg),
+        case("bgr8", Transport::Raw, raw("bgr8", 3 * width), full),
+        case("nv12", Transport::Raw, raw("nv12", width), full),
+        case("jpeg", Transport::Compressed, of_jpeg.clone(), full),
+        case("jpeg, auto", Transport::Compressed, of_jpeg, auto),
     ]
 }
 
@@ -132,21 +153,21 @@ fn a_frame_takes_nothing_from_the_heap() {
             nms_across: Some(groups(&model)),
             ..Thresholds::default()
         };
-        let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
-            detector: DetectorSettings::new(&thresholds, &model).unwrap(),
-            cameras: vec![
-                CameraSettings {
-                    regions,
-                    ..CameraSettings::EVERY_FRAME
-                };
-                2
-            ],
-        }));
-        for (encoding, transport, message) in messages() {
+        for case in cases() {
+            let camera = CameraSettings {
+                regions,
+                jpeg_scale: case.jpeg_scale,
+                ..CameraSettings::EVERY_FRAME
+            };
+            let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
+                detector: DetectorSettings::new(&thresholds, &model).unwrap(),
+                cameras: vec![camera; 2],
+            }));
+            let encoding = case.encoding;
             let name = format!("{name} at {size}");
             let mut source = Repeated {
-                transport,
-                message,
+                transport: case.transport,
+                message: case.message,
                 given: 0,
             };
             let mut workers =

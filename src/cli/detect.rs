@@ -54,7 +54,8 @@ struct ImageResult<'a> {
 
 /// An image with what was found in it.
 struct DetectedImage<'a> {
-    image: BgrView<'a>,
+    /// Width and height.
+    size: (u32, u32),
     inputs: Vec<Resolution>,
     detections: &'a [Detection],
 }
@@ -99,8 +100,13 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     let mut status = Status::Success;
     for (index, path) in args.images.iter().enumerate() {
         let regions = &loaded.config.input.regions;
-        let detected = match detect(path, &mut decoder, &mut detector, regions) {
-            Ok(detected) => detected,
+        let found = fs::read(path).map_err(anyhow::Error::from);
+        let found = found.and_then(|file| {
+            let detected = detect(&file, &mut decoder, &mut detector, regions)?;
+            Ok((file, detected))
+        });
+        let (file, detected) = match found {
+            Ok(found) => found,
             Err(error) => {
                 explain(&error.context(path.display().to_string()));
                 status = Status::SomeFailed;
@@ -109,7 +115,8 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
         };
         print(args, &loaded, path, &detected)?;
         if let Some(target) = targets.as_ref().map(|targets| &targets[index]) {
-            write_drawn(target, &mut encoder, &detected, &loaded.labels)
+            let image = decoder.decode_file(&file)?;
+            write_drawn(target, &mut encoder, &image, &detected, &loaded.labels)
                 .with_context(|| format!("--draw {}", target.display()))?;
         }
     }
@@ -117,16 +124,16 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
 }
 
 fn detect<'a>(
-    path: &Path,
-    decoder: &'a mut ImageDecoder,
+    file: &[u8],
+    decoder: &mut ImageDecoder,
     detector: &'a mut Detector,
     regions: &Regions,
 ) -> anyhow::Result<DetectedImage<'a>> {
-    let image = decoder.decode_file(&fs::read(path)?)?;
+    let image = decoder.file_pixels(file, |image| detector.size_in_input(image, regions))?;
     detector.detect_in(&image, regions)?;
     let inputs = detector.inputs().map(|input| input.used).collect();
     Ok(DetectedImage {
-        image,
+        size: image.image_size(),
         inputs,
         detections: detector.detections(),
     })
@@ -173,10 +180,11 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
 fn write_drawn(
     target: &Path,
     encoder: &mut JpegEncoder,
+    image: &BgrView<'_>,
     detected: &DetectedImage<'_>,
     labels: &Labels,
 ) -> anyhow::Result<()> {
-    let canvas = draw::annotate(&detected.image, detected.detections, labels, u32::MAX)?;
+    let canvas = draw::annotate(image, detected.detections, labels, u32::MAX)?;
     let picture = BgrView::from_mat(&canvas).context("OpenCV gave no BGR canvas")?;
     fs::write(target, encoder.encode(&picture)?)?;
     Ok(())
@@ -205,7 +213,7 @@ fn print(
                 .collect(),
         }
     };
-    let (width, height) = detected.image.image_size();
+    let (width, height) = detected.size;
     let result = ImageResult {
         file: path.display().to_string(),
         width,

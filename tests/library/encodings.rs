@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use detector::detector;
 use shuffledet_bag::{Recording, Selection};
-use shuffledet_core::Detection;
+use shuffledet_core::{ColourOrder, Detection, InputSpec, ResizeMode};
 use shuffledet_detector::detect::Detector;
-use shuffledet_image::{BgrView, ImageDecoder};
+use shuffledet_image::{BgrView, ImageDecoder, JpegScale, Pixels, TensorBuilder};
 use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 
 /// The messages of the shared recording by the last part of their topic.
@@ -239,6 +239,68 @@ fn nv12_and_nv21_differ_in_the_order_of_chroma_only() {
     let wrong = frame.decode("nv21", false, frame.width, &semi_planar([1, 2]));
     assert!(wrong.difference(&frame) > 10.0);
     assert!(nv12.difference(&frame) < 1.5);
+}
+
+/// The levels of a picture in an input of 416x416, channel after channel.
+fn levels<'a>(pixels: impl Into<Pixels<'a>>) -> Vec<f32> {
+    let mut builder = TensorBuilder::new(InputSpec {
+        width: 416,
+        height: 416,
+        colour: ColourOrder::Bgr,
+        resize: ResizeMode::Letterbox,
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        padding: 0,
+    });
+    builder.fill(pixels).unwrap();
+    builder.tensor().to_vec()
+}
+
+/// The mean difference, and the share of differences above one level.
+fn differences(levels: &[f32], others: &[f32]) -> (f32, f32) {
+    let differences = levels.iter().zip(others).map(|(a, b)| (a - b).abs());
+    let count = levels.len() as f32;
+    let more = differences.clone().filter(|&difference| difference > 1.0);
+    (
+        differences.sum::<f32>() / count,
+        more.count() as f32 / count,
+    )
+}
+
+/// Colours beyond the screen's range are cut off before the resize in a BGR picture, and after it in planes. The
+/// recording has many of them, because its YUV is of full range.
+#[test]
+fn yuv_goes_into_the_input_as_its_bgr_picture_does() {
+    let Some(messages) = encodings("yuv_goes_into_the_input_as_its_bgr_picture_does") else {
+        return;
+    };
+    for name in ["yuv422", "yuv422_yuy2"] {
+        let image = ImageView::parse(&messages[name]).unwrap();
+        let (mut decoder, mut other) = (ImageDecoder::new(), ImageDecoder::new());
+        let planes = levels(&decoder.raw_pixels(&image).unwrap());
+        let bgr = levels(&other.decode_raw(&image).unwrap());
+        let (mean, more) = differences(&planes, &bgr);
+        assert!(mean < 0.15 && more < 0.003, "{name}: {mean}, {more}");
+    }
+}
+
+/// Chroma is interpolated once, between its own samples, not first to the picture's size.
+#[test]
+fn a_jpeg_goes_into_the_input_from_planes_nearly_as_from_bgr() {
+    let Some(messages) = encodings("a_jpeg_goes_into_the_input_from_planes_nearly_as_from_bgr")
+    else {
+        return;
+    };
+    let image = CompressedImageView::parse(&messages["compressed_jpeg"]).unwrap();
+    let (mut decoder, mut other) = (ImageDecoder::new(), ImageDecoder::new());
+    decoder.set_jpeg_scale(JpegScale::Auto);
+    // at full size
+    let pixels = decoder.compressed_pixels(&image, |image| image).unwrap();
+    assert!(matches!(pixels, Pixels::Yuv(_)));
+    let bgr = other.decode_compressed(&image).unwrap();
+    assert_eq!(pixels.size(), (bgr.width(), bgr.height()));
+    let (mean, more) = differences(&levels(&pixels), &levels(&bgr));
+    assert!(mean < 0.3 && more < 0.03, "{mean}, {more}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use shuffledet_core::BBox;
 use tempfile::tempdir;
 
 fn run(args: &[&str]) -> Output {
@@ -189,6 +190,44 @@ fn a_jpeg_decoded_smaller_has_its_objects_where_they_were() {
             "{half:?} lack {:?}",
             [x, y, width, height]
         );
+    }
+}
+
+#[test]
+fn the_automatic_scale_finds_what_full_size_finds() {
+    let test = "the_automatic_scale_finds_what_full_size_finds";
+    let Some(images) = support::asset(test, "images") else {
+        return;
+    };
+    let image = images.join("udacity_vd_test6.jpg");
+    let detect = |scale: &str| -> Value {
+        let scale = format!("input.jpeg_scale={scale}");
+        let output = run(&["detect", "--json", "--set", &scale, image.to_str().unwrap()]);
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (full, auto) = (detect("full"), detect("auto"));
+    assert_eq!(auto["width"], 1280);
+    assert_eq!(auto["height"], 720);
+    assert_ne!(full, auto);
+    let boxes = |result: &Value, least: f64| -> Vec<BBox> {
+        let detections = result["detections"].as_array().unwrap().iter();
+        let found = detections.filter(|d| d["score"].as_f64().unwrap() > least);
+        found
+            .map(|d| serde_json::from_value(d["bbox"].clone()).unwrap())
+            .map(|[x, y, width, height]: [f32; 4]| BBox {
+                x1: x,
+                y1: y,
+                x2: x + width,
+                y2: y + height,
+            })
+            .collect()
+    };
+    let sure = boxes(&full, 0.6);
+    assert!(!sure.is_empty());
+    let found = boxes(&auto, 0.0);
+    for object in sure {
+        let same = |other: &BBox| object.iou(other) > 0.8;
+        assert!(found.iter().any(same), "{object:?} among {found:?}");
     }
 }
 

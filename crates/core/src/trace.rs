@@ -13,7 +13,7 @@ pub enum Mark {
     Received,
     /// A worker took the frame from its mailbox.
     Dequeued,
-    /// The message is a BGR image.
+    /// The message is an image: BGR, or luma and chroma.
     Decoded,
     /// The input tensor is filled.
     Prepared,
@@ -41,9 +41,9 @@ pub enum Stage {
     Read,
     /// Waiting: for a worker, then for earlier frames to be published.
     Queue,
-    /// From the message's bytes to a BGR image.
+    /// From the message's bytes to an image: BGR, or luma and chroma.
     Decode,
-    /// Resize, padding, normalisation and layout: from BGR to the input tensor.
+    /// Resize, padding, normalisation and layout: from the image to the input tensor.
     Letterbox,
     /// The ONNX Runtime session.
     Infer,

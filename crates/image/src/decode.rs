@@ -1,5 +1,5 @@
-//! Decodes `sensor_msgs/msg/Image` and `CompressedImage` to BGR. Uses the same OpenCV conversions
-//! as `cv_bridge`; bgr8 is not copied.
+//! Decodes `sensor_msgs/msg/Image` and `CompressedImage` to BGR, or to [`Pixels`] as they are. Uses
+//! the same OpenCV conversions as `cv_bridge`; bgr8 is not copied.
 
 use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, CV_32F, CV_64F, Mat, MatTraitConst};
 use opencv::{imgcodecs, imgproc};
@@ -9,7 +9,9 @@ use super::encoding::compressed_measurement;
 use super::error::DecodeError;
 use super::file_format::FileFormat;
 use super::jpeg::{JpegDecoder, JpegScale};
+use super::pixels::Pixels;
 use super::plausible::PngHeader;
+use super::yuv::{Coding, Samples, YuvView};
 use shuffledet_msg::{CompressedImageView, ImageView};
 
 /// The memory layout of an encoding, and its conversion to BGR.
@@ -22,9 +24,19 @@ enum Layout {
         channels: u32,
         conversion: i32,
     },
+    /// Chroma shared by two pixels of a row, in four bytes.
+    Yuv422 {
+        conversion: i32,
+        /// The position of the first luma; the second is two bytes behind it.
+        luma: usize,
+        /// The positions of Cb and Cr.
+        chroma: [usize; 2],
+    },
     /// Full-size luma, then half-size interleaved chroma.
     SemiPlanar {
         conversion: i32,
+        /// The positions of Cb and Cr in a pair.
+        chroma: [usize; 2],
     },
 }
 
@@ -40,13 +52,23 @@ fn layout(encoding: &str) -> Option<Layout> {
         "rgba8" => packed(4, imgproc::COLOR_RGBA2BGR),
         "mono8" | "8UC1" => packed(1, imgproc::COLOR_GRAY2BGR),
         "mono16" => Layout::Mono16,
-        "yuv422" | "uyvy" => packed(2, imgproc::COLOR_YUV2BGR_UYVY),
-        "yuv422_yuy2" | "yuyv" => packed(2, imgproc::COLOR_YUV2BGR_YUY2),
+        "yuv422" | "uyvy" => Layout::Yuv422 {
+            conversion: imgproc::COLOR_YUV2BGR_UYVY,
+            luma: 1,
+            chroma: [0, 2],
+        },
+        "yuv422_yuy2" | "yuyv" => Layout::Yuv422 {
+            conversion: imgproc::COLOR_YUV2BGR_YUY2,
+            luma: 0,
+            chroma: [1, 3],
+        },
         "nv12" => Layout::SemiPlanar {
             conversion: imgproc::COLOR_YUV2BGR_NV12,
+            chroma: [0, 1],
         },
         "nv21" => Layout::SemiPlanar {
             conversion: imgproc::COLOR_YUV2BGR_NV21,
+            chroma: [1, 0],
         },
         // OpenCV names a Bayer pattern by the second row's second and third pixels, ROS by the
         // first two rows
@@ -105,14 +127,17 @@ impl ImageDecoder {
             } => {
                 let typ = match channels {
                     1 => CV_8UC1,
-                    2 => CV_8UC2,
                     3 => CV_8UC3,
                     _ => CV_8UC4,
                 };
                 let source = BorrowedMat::new(height, width, typ, image.data, step)?;
                 imgproc::cvt_color_def(&*source, &mut self.converted, conversion)?;
             }
-            Layout::SemiPlanar { conversion } => {
+            Layout::Yuv422 { conversion, .. } => {
+                let source = BorrowedMat::new(height, width, CV_8UC2, image.data, step)?;
+                imgproc::cvt_color_def(&*source, &mut self.converted, conversion)?;
+            }
+            Layout::SemiPlanar { conversion, .. } => {
                 let rows = height / 2 * 3;
                 let source = BorrowedMat::new(rows, width, CV_8UC1, image.data, step)?;
                 imgproc::cvt_color_def(&*source, &mut self.converted, conversion)?;
@@ -121,18 +146,81 @@ impl ImageDecoder {
         self.converted("image")
     }
 
+    /// Returns the pixels of an uncompressed image. YUV borrows the message's bytes, as bgr8 and
+    /// 8UC3 do; other encodings become BGR.
+    pub fn raw_pixels<'a>(&'a mut self, image: &ImageView<'a>) -> Result<Pixels<'a>, DecodeError> {
+        let Some(layout @ (Layout::Yuv422 { .. } | Layout::SemiPlanar { .. })) =
+            layout(image.encoding)
+        else {
+            return self.decode_raw(image).map(Pixels::Bgr);
+        };
+        check_geometry(image, layout)?;
+        let step = image.step as usize;
+        let samples = |at: usize, stride| Samples {
+            data: image.data.get(at..).unwrap_or_default(),
+            step,
+            stride,
+        };
+        let (luma, chroma, sharing) = match layout {
+            Layout::SemiPlanar { chroma, .. } => {
+                let below = step * image.height as usize;
+                let chroma = chroma.map(|at| samples(below + at, 2));
+                (samples(0, 1), chroma, (2, 2))
+            }
+            Layout::Yuv422 { luma, chroma, .. } => {
+                (samples(luma, 2), chroma.map(|at| samples(at, 4)), (2, 1))
+            }
+            _ => unreachable!("the other layouts are BGR"),
+        };
+        let size = (image.width, image.height);
+        YuvView::new(size, luma, Some(chroma), sharing, Coding::Video)
+            .map(Pixels::Yuv)
+            .ok_or_else(|| geometry(image, "is too large to address".to_owned()))
+    }
+
     /// Decodes a compressed image by its data, whatever `format` says. Applies the EXIF
     /// orientation.
     pub fn decode_compressed<'a>(
         &'a mut self,
         image: &CompressedImageView<'a>,
     ) -> Result<BgrView<'a>, DecodeError> {
-        if let Some(found) = compressed_measurement(image) {
-            // same reason as for an uncompressed image
-            let found = found.to_owned();
-            return Err(DecodeError::UnknownEncoding { found });
-        }
+        check_is_picture(image)?;
         self.decode_bytes(image.data, Some(image.format))
+    }
+
+    /// Returns the pixels of a compressed image for a model in whose input the image has the width
+    /// and height that `in_input` returns for its own. With [`JpegScale::Auto`], a JPEG is decoded at
+    /// the smallest sufficient scale, and its luma and chroma are not converted to BGR. Otherwise
+    /// the same as [`ImageDecoder::decode_compressed`].
+    pub fn compressed_pixels<'a>(
+        &'a mut self,
+        image: &CompressedImageView<'a>,
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
+    ) -> Result<Pixels<'a>, DecodeError> {
+        check_is_picture(image)?;
+        self.pixels_of_bytes(image.data, Some(image.format), in_input)
+    }
+
+    /// Returns the pixels of an image file's bytes, as [`ImageDecoder::compressed_pixels`] does.
+    pub fn file_pixels(
+        &mut self,
+        file: &[u8],
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
+    ) -> Result<Pixels<'_>, DecodeError> {
+        self.pixels_of_bytes(file, None, in_input)
+    }
+
+    fn pixels_of_bytes(
+        &mut self,
+        file: &[u8],
+        stated_format: Option<&str>,
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
+    ) -> Result<Pixels<'_>, DecodeError> {
+        let is_jpeg = FileFormat::of(file) == Some(FileFormat::Jpeg);
+        if is_jpeg && self.jpeg_scale == JpegScale::Auto {
+            return self.jpeg.decode_for(file, in_input);
+        }
+        self.decode_bytes(file, stated_format).map(Pixels::Bgr)
     }
 
     /// Decodes an image file's bytes, in any format that OpenCV reads. Applies the EXIF
@@ -235,6 +323,16 @@ fn has_float_pixels(file: &[u8]) -> bool {
     read.is_ok_and(|image| matches!(image.depth(), CV_32F | CV_64F) && !image.empty())
 }
 
+/// Fails with the same reason as for an uncompressed image.
+fn check_is_picture(image: &CompressedImageView<'_>) -> Result<(), DecodeError> {
+    match compressed_measurement(image) {
+        Some(found) => Err(DecodeError::UnknownEncoding {
+            found: found.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Fails unless the data has all the rows given by width, height, step and encoding.
 fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeError> {
     let (width, height, step) = (image.width, image.height, image.step as usize);
@@ -245,12 +343,10 @@ fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeErr
         Layout::Bgr => 3,
         Layout::Mono16 => 2,
         Layout::Packed { channels, .. } => channels,
+        Layout::Yuv422 { .. } => 2,
         Layout::SemiPlanar { .. } => 1,
     };
-    let halves_width = matches!(
-        layout,
-        Layout::SemiPlanar { .. } | Layout::Packed { channels: 2, .. }
-    );
+    let halves_width = matches!(layout, Layout::SemiPlanar { .. } | Layout::Yuv422 { .. });
     let halves_height = matches!(layout, Layout::SemiPlanar { .. });
     if halves_width && width % 2 == 1 || halves_height && height % 2 == 1 {
         let problem = "has an odd side, but its chroma is subsampled by two".to_owned();

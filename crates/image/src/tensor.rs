@@ -1,12 +1,11 @@
-//! Converts a BGR image to the model's input tensor: resizes, pads, normalises, and lays out as
-//! NCHW.
+//! Converts an image to the model's input tensor: resizes, pads, normalises, and lays out as NCHW.
 
 use super::planes::{Levels, Planes};
-use super::resample::Resampler;
-use super::{BgrView, Letterbox};
+use super::resample::{Resampler, YuvResampler};
+use super::{BgrView, Letterbox, Pixels};
 use opencv::core::{Mat, MatTraitConstManual, Size};
 use opencv::imgproc;
-use shuffledet_core::InputSpec;
+use shuffledet_core::{InputSpec, ResizeMode};
 
 /// Fills the input tensor. Reuses its buffers.
 pub struct TensorBuilder {
@@ -15,6 +14,7 @@ pub struct TensorBuilder {
     /// All values of `levels`.
     table: [[f32; 256]; 3],
     resampler: Option<Resampler>,
+    yuv_resampler: YuvResampler,
     resized: Mat,
     tensor: Vec<f32>,
     /// The position of the last image: its padding is still in the tensor.
@@ -40,10 +40,18 @@ impl TensorBuilder {
             levels,
             table,
             resampler: Resampler::new(),
+            yuv_resampler: YuvResampler::new(),
             resized: Mat::default(),
             tensor,
             placed: None,
         }
+    }
+
+    /// Replaces the resampler of luma and chroma by that for any processor.
+    #[cfg(test)]
+    pub fn without_vectors(mut self) -> Self {
+        self.yuv_resampler = YuvResampler::portable();
+        self
     }
 
     /// Returns the tensor's dimensions.
@@ -56,10 +64,20 @@ impl TensorBuilder {
         &self.tensor
     }
 
-    /// Fills the tensor with `image` and returns its position in it.
-    pub fn fill(&mut self, image: &BgrView<'_>) -> opencv::Result<Letterbox> {
+    pub fn resize_mode(&self) -> ResizeMode {
+        self.spec.resize
+    }
+
+    /// Returns the position of an image of `image` (width, height) in the tensor.
+    pub fn letterbox(&self, image: (u32, u32)) -> Letterbox {
         let input = (self.spec.width, self.spec.height);
-        let letterbox = Letterbox::new(image.image_size(), input, self.spec.resize);
+        Letterbox::new(image, input, self.spec.resize)
+    }
+
+    /// Fills the tensor with `image` and returns its position in it.
+    pub fn fill<'a>(&mut self, image: impl Into<Pixels<'a>>) -> opencv::Result<Letterbox> {
+        let image = image.into();
+        let letterbox = self.letterbox(image.image_size());
         let mut planes = planes(&mut self.tensor, &self.spec, self.levels);
         if self.placed.map(place) != Some(place(letterbox)) {
             for (plane, values) in planes.of.iter_mut().zip(&self.table) {
@@ -67,6 +85,15 @@ impl TensorBuilder {
             }
         }
         self.placed = Some(letterbox);
+        match &image {
+            Pixels::Bgr(image) => self.fill_bgr(image, letterbox)?,
+            Pixels::Yuv(image) => self.yuv_resampler.fill(image, letterbox, &mut planes),
+        }
+        Ok(letterbox)
+    }
+
+    fn fill_bgr(&mut self, image: &BgrView<'_>, letterbox: Letterbox) -> opencv::Result<()> {
+        let mut planes = planes(&mut self.tensor, &self.spec, self.levels);
         let resampler = self.resampler.as_mut();
         if !resampler.is_some_and(|resampler| resampler.fill(image, letterbox, &mut planes)) {
             let size = Size::new(letterbox.size.0 as i32, letterbox.size.1 as i32);
@@ -85,7 +112,7 @@ impl TensorBuilder {
                 &mut planes,
             );
         }
-        Ok(letterbox)
+        Ok(())
     }
 }
 
@@ -124,7 +151,7 @@ fn place(letterbox: Letterbox) -> ((u32, u32), u32, u32) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use shuffledet_core::{ColourOrder, ResizeMode};
+    use shuffledet_core::ColourOrder;
 
     fn spec(resize: ResizeMode, colour: ColourOrder) -> InputSpec {
         let (mean, std) = ([10.0, 20.0, 30.0], [2.0, 4.0, 5.0]);

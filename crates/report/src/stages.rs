@@ -68,7 +68,7 @@ fn meaning(stage: Stage) -> &'static str {
     match stage {
         Stage::Read => "message from the recording",
         Stage::Queue => "waiting for a worker, then for earlier frames",
-        Stage::Decode => "bytes to BGR image",
+        Stage::Decode => "bytes to image",
         Stage::Letterbox => "resize, normalise, lay out",
         Stage::Infer => "ONNX Runtime session",
         Stage::Boxes => "raw outputs to boxes",

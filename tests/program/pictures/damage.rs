@@ -20,11 +20,12 @@ pub struct Sent {
     pub scale: JpegScale,
 }
 
-pub const SCALES: [JpegScale; 4] = [
+pub const SCALES: [JpegScale; 5] = [
     JpegScale::Full,
     JpegScale::Half,
     JpegScale::Quarter,
     JpegScale::Eighth,
+    JpegScale::Auto,
 ];
 
 /// What becomes of a file on its way.
@@ -117,10 +118,11 @@ impl Damage {
 }
 
 fn scale() -> impl Strategy<Value = JpegScale> {
-    prop_oneof![3 => Just(JpegScale::Full), 1 => select(SCALES.as_slice())]
+    prop_oneof![3 => Just(JpegScale::Full), 3 => Just(JpegScale::Auto), 1 => select(SCALES.as_slice())]
 }
 
-fn compressed() -> impl Strategy<Value = Sent> {
+/// A message with a compressed image.
+pub fn compressed() -> impl Strategy<Value = Sent> {
     (select(files()), damage(), scale()).prop_map(|((kind, mut file), damage, scale)| {
         damage.apply(&mut file);
         Sent {

@@ -265,8 +265,11 @@ pub struct RawInput {
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub expected_rate_hz: f64,
     /// The scale at which JPEG images are decoded, relative to their width and height: full, half,
-    /// quarter or eighth. A smaller scale takes less time and changes the detections; `shuffledet
-    /// eval` measures the effect. Detections stay in pixels of the original image.
+    /// quarter, eighth or auto. auto: the smallest of these scales at which the image has at least 1.5
+    /// times the width and height that it has in the model's input; luma and chroma go into the
+    /// input without a conversion to BGR. A smaller scale takes less time and changes the
+    /// detections; `shuffledet eval` measures the effect. Detections stay in pixels of the original
+    /// image.
     pub jpeg_scale: JpegScale,
     /// The parts of the picture to search: left, top, right and bottom of each as shares of its
     /// width and height from 0 to 1, one part after the other in one list; at most 16 parts. Each

@@ -26,7 +26,7 @@ pub use settings::DetectorSettings;
 
 use crate::model::{Model, ModelDescription, OutputDecoder};
 use shuffledet_core::{Detection, PixelRect, Region, Regions, ResizeMode, Resolution};
-use shuffledet_image::{BgrView, Letterbox};
+use shuffledet_image::{BgrView, Letterbox, Pixels};
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::{
     Backoff, InferError, Opening, OrtBackend, Outputs, Runtime, Session, SessionOptions,
@@ -211,16 +211,24 @@ impl Detector {
         self.choice.resolution_for(part.size())
     }
 
-    /// Returns the greatest scale, in pixels of a network's input per pixel of the picture, at which
-    /// a region of a picture of `picture` (width, height) is meant to be searched.
-    pub fn greatest_scale(&self, picture: (u32, u32), regions: &Regions) -> f64 {
-        let scale = |&region: &Region| {
-            let (width, height) = region.pixels(picture).size();
+    /// Returns the width and height that a picture of `picture` (width, height) has at the greatest
+    /// scale at which one of its `regions` is meant to be searched, for each side.
+    pub fn size_in_input(&self, picture: (u32, u32), regions: &Regions) -> (u32, u32) {
+        let mode = self.networks.get(0).builder.resize_mode();
+        let sizes = regions.as_slice().iter().map(|&region| {
+            let part = region.pixels(picture).size();
             let input = self.input_size_for(picture, region);
-            let share = |input: u32, side: u32| f64::from(input) / f64::from(side.max(1));
-            share(input.width, width).max(share(input.height, height))
-        };
-        regions.as_slice().iter().map(scale).fold(0.0, f64::max)
+            let scaled = Letterbox::new(part, input.sides(), mode).size;
+            let whole = |scaled: u32, part: u32, picture: u32| {
+                let side = u64::from(scaled) * u64::from(picture);
+                u32::try_from(side.div_ceil(u64::from(part.max(1)))).unwrap_or(u32::MAX)
+            };
+            let width = whole(scaled.0, part.0, picture.0);
+            (width, whole(scaled.1, part.1, picture.1))
+        });
+        sizes.fold((0, 0), |most, size| {
+            (most.0.max(size.0), most.1.max(size.1))
+        })
     }
 
     /// Begins a picture of `picture` (width, height) pixels that is searched in `regions`. Returns
@@ -272,13 +280,14 @@ impl Detector {
     ///
     /// # Errors
     /// OpenCV refuses the picture, or it is another one than that of [`Detector::begin`].
-    pub fn prepare(&mut self, image: &BgrView<'_>, run: usize) -> opencv::Result<()> {
+    pub fn prepare<'a>(&mut self, image: impl Into<Pixels<'a>>, run: usize) -> opencv::Result<()> {
+        let image = image.into();
         let Run { part, network, .. } = self.runs[run];
         let builder = &mut self.networks.get_mut(network).builder;
         let (letterbox, part) = if part.size() == self.picture {
-            (builder.fill(image)?, part)
+            (builder.fill(&image)?, part)
         } else {
-            let (view, part) = cut_out(image, part).ok_or_else(|| {
+            let (view, part) = cut_out(&image, part).ok_or_else(|| {
                 let problem = format!("{part:?} lies outside of the picture");
                 opencv::Error::new(opencv::core::StsBadArg, problem)
             })?;
@@ -339,19 +348,23 @@ impl Detector {
     }
 
     /// Runs all steps on the whole picture.
-    pub fn detect(&mut self, image: &BgrView<'_>) -> Result<&[Detection], DetectError> {
+    pub fn detect<'a>(
+        &mut self,
+        image: impl Into<Pixels<'a>>,
+    ) -> Result<&[Detection], DetectError> {
         self.detect_in(image, &Regions::WHOLE)
     }
 
     /// Runs all steps on `regions` of a picture.
-    pub fn detect_in(
+    pub fn detect_in<'a>(
         &mut self,
-        image: &BgrView<'_>,
+        image: impl Into<Pixels<'a>>,
         regions: &Regions,
     ) -> Result<&[Detection], DetectError> {
+        let image = image.into();
         self.between_frames();
         self.begin(image.image_size(), regions);
-        self.run_all(image)
+        self.run_all(&image)
     }
 
     /// Runs all steps on the whole picture at the resolution of the first session.
@@ -362,10 +375,10 @@ impl Detector {
         let base = self.choice.base();
         self.between_frames();
         self.begin_at(image.image_size(), &Regions::WHOLE, |_| base);
-        self.run_all(image)
+        self.run_all(&image.into())
     }
 
-    fn run_all(&mut self, image: &BgrView<'_>) -> Result<&[Detection], DetectError> {
+    fn run_all(&mut self, image: &Pixels<'_>) -> Result<&[Detection], DetectError> {
         for run in 0..self.runs() {
             self.prepare(image, run)?;
             self.infer()?.read()?;
@@ -402,21 +415,22 @@ impl<'a> RunOutputs<'a> {
 
 /// Returns the pixels of `part` and its place, both in pixels of the picture. If `image` was decoded
 /// smaller than the picture, the place is that of whole pixels of `image`.
-fn cut_out<'a>(image: &BgrView<'a>, part: PixelRect) -> Option<(BgrView<'a>, PixelRect)> {
+fn cut_out<'a>(image: &Pixels<'a>, part: PixelRect) -> Option<(Pixels<'a>, PixelRect)> {
     let (width, height) = image.image_size();
-    if (image.width(), image.height()) == (width, height) {
+    let size = image.size();
+    if size == (width, height) {
         return Some((image.part(part)?, part));
     }
-    let (left, columns) = reduced(part.left, part.width, width, image.width());
-    let (top, rows) = reduced(part.top, part.height, height, image.height());
+    let (left, columns) = reduced(part.left, part.width, width, size.0);
+    let (top, rows) = reduced(part.top, part.height, height, size.1);
     let pixels = PixelRect {
         left,
         top,
         width: columns,
         height: rows,
     };
-    let (left, width) = reduced(left, columns, image.width(), width);
-    let (top, height) = reduced(top, rows, image.height(), height);
+    let (left, width) = reduced(left, columns, size.0, width);
+    let (top, height) = reduced(top, rows, size.1, height);
     let place = PixelRect {
         left,
         top,
@@ -449,8 +463,8 @@ mod tests {
             .reduced_from((1242, 375));
         let region = Region::new([0.4, 0.2, 1.0, 1.0]).unwrap();
         let part = region.pixels((1242, 375));
-        let (view, place) = cut_out(&image, part).unwrap();
-        assert_eq!((view.width(), view.height()), (156 - 62, 47 - 10));
+        let (view, place) = cut_out(&Pixels::Bgr(image), part).unwrap();
+        assert_eq!(view.size(), (156 - 62, 47 - 10));
         assert_eq!(view.image_size(), place.size());
         assert_eq!(
             (place.left + place.width, place.top + place.height),

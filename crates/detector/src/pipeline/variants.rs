@@ -1,12 +1,13 @@
-//! A frame under several settings: decoded once, and run once through each model, whatever follows the model.
+//! A frame under several settings: decoded once, unless the scale of JPEG depends on the model, and run once through
+//! each model, whatever follows the model.
 
 use std::time::{Duration, Instant};
 
 use super::Frame;
-use super::worker::{begin, decode, failed};
+use super::worker::{begin, decode_pixels, failed};
 use crate::detect::{Detector, OutputReader};
 use shuffledet_core::{Detection, Failure, Mark, Outcome, Regions, Trace};
-use shuffledet_image::{BgrView, ImageDecoder, JpegScale};
+use shuffledet_image::{ImageDecoder, JpegScale, Pixels};
 
 /// A detector, the regions that it searches, and a reader of its outputs for each of the settings.
 pub struct DetectorVariants {
@@ -30,6 +31,7 @@ pub struct Variant<'a> {
 /// Works on one frame after another under every setting.
 pub struct VariantWorker {
     decoder: ImageDecoder,
+    jpeg_scale: JpegScale,
     detectors: Vec<DetectorVariants>,
     reading: ReadingTimes,
 }
@@ -41,6 +43,7 @@ impl VariantWorker {
         decoder.set_jpeg_scale(jpeg_scale);
         Self {
             decoder,
+            jpeg_scale,
             detectors,
             reading: ReadingTimes::default(),
         }
@@ -64,27 +67,30 @@ impl VariantWorker {
         if let Some(failure) = frame.unreadable.take() {
             return Err(failure);
         }
-        let began = Instant::now();
-        let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
-        let decoding = began.elapsed();
-        frame.trace.mark(Mark::Decoded);
-        frame.size = Some(image.image_size());
-        for (at, variants) in self.detectors.iter_mut().enumerate() {
-            variants.detect(&image, &mut frame.trace, &mut self.reading)?;
-            let DetectorVariants {
-                detector, readers, ..
-            } = variants;
-            let shared = decoding + self.reading.shared;
-            for (setting, (reader, own)) in readers.iter_mut().zip(&self.reading.own).enumerate() {
-                let began = Instant::now();
-                let detections = detector.suppress_of(reader);
-                let work = shared + *own + began.elapsed();
-                each(Variant {
-                    detector: at,
-                    setting,
-                    detections,
-                    work,
-                });
+        let (decoder, times) = (&mut self.decoder, &mut self.reading);
+        let detectors = self.detectors.iter_mut().enumerate();
+        let (transport, message) = (frame.transport, &frame.message);
+        let mut began = Instant::now();
+        if self.jpeg_scale == JpegScale::Auto {
+            // the scale depends on the model
+            for (at, variants) in detectors {
+                let in_input = |image| variants.detector.size_in_input(image, &variants.regions);
+                let image = decode_pixels(decoder, transport, message, in_input)?;
+                let decoding = began.elapsed();
+                frame.trace.mark(Mark::Decoded);
+                frame.size = Some(image.image_size());
+                variants.detect(&image, &mut frame.trace, times)?;
+                variants.suppress(at, decoding, times, &mut each);
+                began = Instant::now();
+            }
+        } else {
+            let image = decode_pixels(decoder, transport, message, |image| image)?;
+            let decoding = began.elapsed();
+            frame.trace.mark(Mark::Decoded);
+            frame.size = Some(image.image_size());
+            for (at, variants) in detectors {
+                variants.detect(&image, &mut frame.trace, times)?;
+                variants.suppress(at, decoding, times, &mut each);
             }
         }
         frame.trace.mark(Mark::Suppressed);
@@ -96,7 +102,7 @@ impl DetectorVariants {
     /// Runs the model on every region of `image`, and lets every reader read the outputs.
     fn detect(
         &mut self,
-        image: &BgrView<'_>,
+        image: &Pixels<'_>,
         trace: &mut Trace,
         times: &mut ReadingTimes,
     ) -> Result<(), Failure> {
@@ -129,6 +135,30 @@ impl DetectorVariants {
             }
         }
         Ok(())
+    }
+}
+
+impl DetectorVariants {
+    /// Hands over the detections of each setting. The detector is the one at position `at`.
+    fn suppress(
+        &mut self,
+        at: usize,
+        decoding: Duration,
+        times: &ReadingTimes,
+        each: &mut impl FnMut(Variant<'_>),
+    ) {
+        let shared = decoding + times.shared;
+        for (setting, (reader, own)) in self.readers.iter_mut().zip(&times.own).enumerate() {
+            let began = Instant::now();
+            let detections = self.detector.suppress_of(reader);
+            let work = shared + *own + began.elapsed();
+            each(Variant {
+                detector: at,
+                setting,
+                detections,
+                work,
+            });
+        }
     }
 }
 

@@ -10,9 +10,9 @@ use super::{Annotated, CameraSettings, Frame, SharedSettings, Transport};
 use crate::detect::Detector;
 use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Trace};
 use shuffledet_image::jpeg::JpegEncoder;
-use shuffledet_image::{BgrView, DecodeError, ImageDecoder, draw};
+use shuffledet_image::{BgrView, DecodeError, ImageDecoder, Pixels, draw};
 use shuffledet_infer::InferError;
-use shuffledet_msg::{CompressedImageView, ImageView};
+use shuffledet_msg::{CdrError, CompressedImageView, ImageView};
 
 /// Which frames get an annotated image, and its maximum width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +127,8 @@ impl Worker {
         if let Some(failure) = &frame.unreadable {
             return Err(failure.clone());
         }
-        let image = decode(&mut self.decoder, frame.transport, &frame.message)?;
+        let in_input = |image| self.detector.size_in_input(image, regions);
+        let image = decode_pixels(&mut self.decoder, frame.transport, &frame.message, in_input)?;
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());
         let detector = &mut self.detector;
@@ -152,10 +153,21 @@ impl Worker {
         frame.trace.mark(Mark::Suppressed);
         let watched = self.settings.tuning().is_watched(frame.camera);
         if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
-            match annotate(&mut self.encoder, &image, frame, &self.labels, max_width) {
+            // decoded again, so that the detections do not depend on whether the frame is drawn
+            let image = match image {
+                Pixels::Bgr(image) => Ok(image),
+                Pixels::Yuv(_) => decode(&mut self.decoder, frame.transport, &frame.message),
+            };
+            let annotated = image.and_then(|image| {
+                annotate(&mut self.encoder, &image, frame, &self.labels, max_width)
+                    .map_err(|error| failed(error.reason(), error))
+            });
+            match annotated {
                 Ok(annotated) => frame.annotated = Some(annotated),
                 // the detections are valid without the annotated image
-                Err(error) => tracing::warn!("frame {}: not drawn: {error}", frame.sequence),
+                Err(failure) => {
+                    tracing::warn!("frame {}: not drawn: {}", frame.sequence, failure.message);
+                }
             }
             frame.trace.mark(Mark::Drawn);
         }
@@ -183,20 +195,43 @@ impl FrameWorker for Worker {
     }
 }
 
-/// Decodes the image of a message.
+/// Decodes the image of a message to BGR.
 pub fn decode<'a>(
     decoder: &'a mut ImageDecoder,
     transport: Transport,
     message: &'a [u8],
 ) -> Result<BgrView<'a>, Failure> {
-    let malformed = |error| failed("malformed_message", error);
     let picture = match transport {
-        Transport::Raw => decoder.decode_raw(&ImageView::parse(message).map_err(malformed)?),
+        Transport::Raw => decoder.decode_raw(&parse(message, ImageView::parse)?),
         Transport::Compressed => {
-            decoder.decode_compressed(&CompressedImageView::parse(message).map_err(malformed)?)
+            decoder.decode_compressed(&parse(message, CompressedImageView::parse)?)
         }
     };
     picture.map_err(|error| failed(error.reason(), error))
+}
+
+/// Decodes the image of a message for a model in whose input it has the width and height that
+/// `in_input` returns for its own.
+pub fn decode_pixels<'a>(
+    decoder: &'a mut ImageDecoder,
+    transport: Transport,
+    message: &'a [u8],
+    in_input: impl FnOnce((u32, u32)) -> (u32, u32),
+) -> Result<Pixels<'a>, Failure> {
+    let pixels = match transport {
+        Transport::Raw => decoder.raw_pixels(&parse(message, ImageView::parse)?),
+        Transport::Compressed => {
+            decoder.compressed_pixels(&parse(message, CompressedImageView::parse)?, in_input)
+        }
+    };
+    pixels.map_err(|error| failed(error.reason(), error))
+}
+
+fn parse<'a, T>(
+    message: &'a [u8],
+    parse: impl Fn(&'a [u8]) -> Result<T, CdrError>,
+) -> Result<T, Failure> {
+    parse(message).map_err(|error| failed("malformed_message", error))
 }
 
 fn annotate(

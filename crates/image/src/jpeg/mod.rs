@@ -11,16 +11,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
-use super::BgrView;
 use super::bgr::BorrowedMat;
 use super::error::{DecodeError, JpegError};
 use super::plausible::check_jpeg;
+use super::yuv::{Coding, Samples};
+use super::{BgrView, Pixels, YuvView};
 use exif::Orientation;
 use file::{END_MARKER, End, JpegFile};
-use turbo::{Opened, Verdict};
+use turbo::{Opened, Subsampling, Verdict};
 
 /// The scale at which a JPEG is decoded, relative to its width and height. If the model shrinks an
-/// image anyway, a smaller scale takes less time and loses detail.
+/// image anyway, a smaller scale takes less time and loses detail. `auto` is the smallest scale at
+/// which the image has 1.5 times the size that it has in the model's input, or full size if there is
+/// no model.
+// libjpeg-turbo also has 3/8 to 7/8, but without SIMD: each takes longer than the next larger scale
+// here
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JpegScale {
@@ -29,17 +34,34 @@ pub enum JpegScale {
     Half,
     Quarter,
     Eighth,
+    Auto,
 }
 
 impl JpegScale {
     fn divisor(self) -> u32 {
         match self {
-            JpegScale::Full => 1,
+            JpegScale::Full | JpegScale::Auto => 1,
             JpegScale::Half => 2,
             JpegScale::Quarter => 4,
             JpegScale::Eighth => 8,
         }
     }
+}
+
+/// Returns the largest divisor by which an image of `image` (width, height) keeps at least 1.5 times
+/// the width and height that it has in the model's input.
+///
+/// The resize to the input interpolates between two pixels. If it starts from a smaller image, it
+/// blurs, which costs NanoDet 0.01 AP (docs/performance.md).
+fn largest_divisor(image: (u32, u32), in_input: (u32, u32)) -> u32 {
+    let keeps = |side: u32, least: u32, divisor: u32| {
+        2 * u64::from(side.div_ceil(divisor)) >= 3 * u64::from(least)
+    };
+    let divisors = [8, 4, 2].into_iter();
+    divisors
+        .filter(|&divisor| keeps(image.0, in_input.0, divisor))
+        .find(|&divisor| keeps(image.1, in_input.1, divisor))
+        .unwrap_or(1)
 }
 
 /// Decodes one image after another. Only buffers are reused, and each is overwritten.
@@ -60,6 +82,44 @@ impl JpegDecoder {
     /// stray bytes between its segments or after its image, is accepted; one that lacks image data
     /// is not.
     pub fn decode(&mut self, file: &[u8], scale: JpegScale) -> Result<BgrView<'_>, DecodeError> {
+        let read = self.read(file, |_, _| (scale.divisor(), Form::Bgr))?;
+        self.view(&read)
+    }
+
+    /// Decodes a file at the scale that suffices for a model in whose input the image has the width
+    /// and height that `in_input` returns for its own: into planes, unless it needs turning or is
+    /// not made of luma and chroma.
+    pub fn decode_for(
+        &mut self,
+        file: &[u8],
+        in_input: impl FnOnce((u32, u32)) -> (u32, u32),
+    ) -> Result<Pixels<'_>, DecodeError> {
+        let read = self.read(file, |opened, orientation| {
+            let image = (opened.width, opened.height);
+            let in_input = orientation.upright(in_input(orientation.upright(image)));
+            let divisor = match opened.lossless {
+                true => 1,
+                false => largest_divisor(image, in_input),
+            };
+            match opened.subsampling {
+                Some(subsampling) if orientation == Orientation::Upright => {
+                    (divisor, Form::Planes(subsampling))
+                }
+                _ => (divisor, Form::Bgr),
+            }
+        })?;
+        match read.form {
+            Form::Bgr => self.view(&read).map(Pixels::Bgr),
+            Form::Planes(subsampling) => self.planes(&read, subsampling).map(Pixels::Yuv),
+        }
+    }
+
+    /// Decodes a file into `pixels`, at the scale and in the form that `choose` returns.
+    fn read(
+        &mut self,
+        file: &[u8],
+        choose: impl FnOnce(&Opened<'_>, Orientation) -> (u32, Form),
+    ) -> Result<Decoded, DecodeError> {
         let parts = JpegFile::new(file);
         let orientation = parts
             .as_ref()
@@ -85,47 +145,114 @@ impl JpegDecoder {
         if opened.arithmetic && !has_end {
             return Err(JpegError::Unknown.into());
         }
-        let image = (opened.width, opened.height);
-        let (size, channels) = (opened.size(scale), opened.channels);
-        let arithmetic = opened.arithmetic;
+        let (divisor, form) = choose(&opened, orientation);
+        let decoded = Decoded {
+            size: opened.size(divisor),
+            image: (opened.width, opened.height),
+            orientation,
+            form,
+        };
+        let (channels, arithmetic) = (opened.channels, opened.arithmetic);
         let restarts = parts.as_ref().is_some_and(JpegFile::has_restarts);
-        match opened.decode(scale, &mut self.pixels)? {
+        match form.decode(opened, divisor, &mut self.pixels)? {
             Verdict::Whole => {}
             Verdict::Left if !restarts => {}
             Verdict::Missing(what) => return Err(JpegError::Missing(what).into()),
             // the pixels show what libjpeg does not report
             Verdict::Left | Verdict::Warned => {
-                if let Some(parts) = parts.filter(|_| !arithmetic)
-                    && depends_on_what_follows(&parts, scale, &self.pixels, &mut self.whole)?
-                {
-                    let what = "premature end of data segment".to_owned();
-                    return Err(JpegError::Missing(what).into());
+                if let Some(parts) = parts.filter(|_| !arithmetic) {
+                    let mut bgr = Vec::new();
+                    // an image has the same verdict in either form
+                    let bgr = match form {
+                        Form::Bgr => &self.pixels,
+                        Form::Planes(_) => {
+                            Opened::new(jpeg)?.decode(divisor, &mut bgr)?;
+                            &bgr
+                        }
+                    };
+                    if depends_on_what_follows(&parts, divisor, bgr, &mut self.whole)? {
+                        let what = "premature end of data segment".to_owned();
+                        return Err(JpegError::Missing(what).into());
+                    }
                 }
             }
         }
         if channels == 4 {
             printing_to_screen(&mut self.pixels);
         }
-        self.view(size, image, orientation)
+        Ok(decoded)
     }
 
-    fn view(
-        &mut self,
-        (width, height): (u32, u32),
-        image: (u32, u32),
-        orientation: Orientation,
-    ) -> Result<BgrView<'_>, DecodeError> {
+    fn view(&mut self, decoded: &Decoded) -> Result<BgrView<'_>, DecodeError> {
+        let (width, height) = decoded.size;
         let pitch = 3 * width as usize;
-        let view = if orientation == Orientation::Upright {
+        let view = if decoded.orientation == Orientation::Upright {
             BgrView::new(width, height, pitch, &self.pixels)
         } else {
             let lying = BorrowedMat::new(height, width, CV_8UC3, &self.pixels, pitch)?;
-            orientation.undo(&lying, &mut self.upright)?;
+            decoded.orientation.undo(&lying, &mut self.upright)?;
             BgrView::from_mat(&self.upright)
         };
-        view.map(|view| view.reduced_from(orientation.upright(image)))
+        let image = decoded.orientation.upright(decoded.image);
+        view.map(|view| view.reduced_from(image))
             .ok_or(JpegError::NoPicture.into())
     }
+
+    fn planes(
+        &self,
+        decoded: &Decoded,
+        subsampling: Subsampling,
+    ) -> Result<YuvView<'_>, DecodeError> {
+        let (luma, chroma) = subsampling.plane_sizes(decoded.size);
+        let plane = |at: usize, (width, _): (u32, u32)| Samples {
+            data: &self.pixels[at.min(self.pixels.len())..],
+            step: width as usize,
+            stride: 1,
+        };
+        let area = |(width, height): (u32, u32)| width as usize * height as usize;
+        let chroma = chroma.map(|size| {
+            let starts = [area(luma), area(luma) + area(size)];
+            starts.map(|start| plane(start, size))
+        });
+        let sharing = match subsampling {
+            Subsampling::Grey => (1, 1),
+            Subsampling::By { columns, rows } => (columns, rows),
+        };
+        YuvView::new(decoded.size, plane(0, luma), chroma, sharing, Coding::Jpeg)
+            .map(|view| view.reduced_from(decoded.image))
+            .ok_or(JpegError::NoPicture.into())
+    }
+}
+
+/// The form into which a JPEG is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Bgr,
+    Planes(Subsampling),
+}
+
+impl Form {
+    fn decode(
+        self,
+        opened: Opened<'_>,
+        divisor: u32,
+        pixels: &mut Vec<u8>,
+    ) -> Result<Verdict, JpegError> {
+        match self {
+            Form::Bgr => opened.decode(divisor, pixels),
+            Form::Planes(subsampling) => opened.decode_planes(subsampling, divisor, pixels),
+        }
+    }
+}
+
+/// The decoded image in the decoder's buffer.
+struct Decoded {
+    /// The width and height in the buffer.
+    size: (u32, u32),
+    /// The width and height of the image in the file.
+    image: (u32, u32),
+    orientation: Orientation,
+    form: Form,
 }
 
 /// Returns the width and height of the image in a JPEG file after its EXIF orientation, without
@@ -137,11 +264,11 @@ pub fn size(file: &[u8]) -> Result<(u32, u32), JpegError> {
     Ok(orientation.upright((opened.width, opened.height)))
 }
 
-/// Whether the image changes with the bytes after its data: then libjpeg ran out of data.
+/// Whether the BGR image changes with the bytes after its data: then libjpeg ran out of data.
 fn depends_on_what_follows(
     file: &JpegFile<'_>,
-    scale: JpegScale,
-    pixels: &[u8],
+    divisor: u32,
+    bgr: &[u8],
     whole: &mut Vec<u8>,
 ) -> Result<bool, JpegError> {
     // any codes except zeros, which libjpeg uses for missing data
@@ -152,8 +279,8 @@ fn depends_on_what_follows(
     }
     file.write_whole(file.end().at(), &filling, whole);
     let mut other = Vec::new();
-    Opened::new(whole)?.decode(scale, &mut other)?;
-    Ok(other != pixels)
+    Opened::new(whole)?.decode(divisor, &mut other)?;
+    Ok(other != bgr)
 }
 
 /// Converts CMYK as from Adobe, where 0 is full ink, to BGR in place, as OpenCV does.

@@ -8,7 +8,6 @@ use std::ffi::{CStr, c_int};
 
 use turbojpeg::raw;
 
-use super::JpegScale;
 use crate::error::JpegError;
 
 /// A JPEG after its header was read.
@@ -20,7 +19,49 @@ pub struct Opened<'a> {
     /// The decoded samples per pixel: 3 (BGR), or 4 (CMYK).
     pub channels: usize,
     pub arithmetic: bool,
+    /// Compressed without loss: decoded at full size only.
+    pub lossless: bool,
+    /// The form of the image's planes; `None` if it is not made of luma and chroma with 8 bits, or
+    /// subsampled in a rare way.
+    pub subsampling: Option<Subsampling>,
 }
+
+/// How many luma samples share a chroma sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subsampling {
+    /// There is no chroma.
+    Grey,
+    By {
+        columns: u32,
+        rows: u32,
+    },
+}
+
+impl Subsampling {
+    fn from_library(subsamp: raw::TJSAMP) -> Option<Self> {
+        let by = |columns, rows| Some(Self::By { columns, rows });
+        match subsamp {
+            raw::TJSAMP_TJSAMP_GRAY => Some(Self::Grey),
+            raw::TJSAMP_TJSAMP_444 => by(1, 1),
+            raw::TJSAMP_TJSAMP_422 => by(2, 1),
+            raw::TJSAMP_TJSAMP_440 => by(1, 2),
+            raw::TJSAMP_TJSAMP_420 => by(2, 2),
+            _ => None,
+        }
+    }
+
+    /// Returns the width and height of the luma plane, which is filled up to whole chroma samples,
+    /// and of the two chroma planes, if any.
+    pub fn plane_sizes(self, (width, height): (u32, u32)) -> PlaneSizes {
+        let Self::By { columns, rows } = self else {
+            return ((width, height), None);
+        };
+        let chroma = (width.div_ceil(columns), height.div_ceil(rows));
+        ((chroma.0 * columns, chroma.1 * rows), Some(chroma))
+    }
+}
+
+pub type PlaneSizes = ((u32, u32), Option<(u32, u32)>);
 
 /// libjpeg's result for a decoded image. libjpeg only reports its first warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,34 +103,35 @@ impl<'a> Opened<'a> {
                 _ => handle.error(),
             });
         };
-        let printing = [raw::TJCS_TJCS_CMYK, raw::TJCS_TJCS_YCCK].contains(&(colours as raw::TJCS));
+        let colours = colours as raw::TJCS;
+        let printing = [raw::TJCS_TJCS_CMYK, raw::TJCS_TJCS_YCCK].contains(&colours);
+        let lossless = handle.get(raw::TJPARAM_TJPARAM_LOSSLESS) != 0;
+        let is_yuv = [raw::TJCS_TJCS_YCbCr, raw::TJCS_TJCS_GRAY].contains(&colours)
+            && handle.get(raw::TJPARAM_TJPARAM_PRECISION) == 8
+            && !lossless;
+        let subsampling = Subsampling::from_library(handle.get(raw::TJPARAM_TJPARAM_SUBSAMP));
         Ok(Self {
             width,
             height,
             channels: if printing { 4 } else { 3 },
             arithmetic: handle.get(raw::TJPARAM_TJPARAM_ARITHMETIC) != 0,
+            lossless,
+            subsampling: subsampling.filter(|_| is_yuv),
             handle,
             jpeg,
         })
     }
 
-    /// Returns the width and height when decoded at `scale`.
-    pub fn size(&self, scale: JpegScale) -> (u32, u32) {
-        let divisor = scale.divisor();
+    /// Returns the width and height when both are divided by `divisor`.
+    pub fn size(&self, divisor: u32) -> (u32, u32) {
         (self.width.div_ceil(divisor), self.height.div_ceil(divisor))
     }
 
-    /// Decodes into `pixels`, which gets the length that the image at `scale` needs.
-    pub fn decode(self, scale: JpegScale, pixels: &mut Vec<u8>) -> Result<Verdict, JpegError> {
-        let factor = raw::tjscalingfactor {
-            num: 1,
-            denom: scale.divisor() as c_int,
-        };
-        // SAFETY: the handle is alive
-        if unsafe { raw::tj3SetScalingFactor(self.handle.0, factor) } != 0 {
-            return Err(self.handle.error());
-        }
-        let (width, height) = self.size(scale);
+    /// Decodes at the scale 1 / `divisor` (1, 2, 4 or 8) into `pixels`, which gets the length that
+    /// the image needs.
+    pub fn decode(self, divisor: u32, pixels: &mut Vec<u8>) -> Result<Verdict, JpegError> {
+        self.set_divisor(divisor)?;
+        let (width, height) = self.size(divisor);
         // libjpeg's sides are at most 65,535, so that a row fits a C int and the image a usize
         let pitch = width as usize * self.channels;
         pixels.resize(pitch * height as usize, 0);
@@ -109,6 +151,53 @@ impl<'a> Opened<'a> {
                 format,
             )
         };
+        self.verdict(code)
+    }
+
+    /// Decodes at the scale 1 / `divisor` (1, 2, 4 or 8) into `planes`: luma, and the two chroma
+    /// planes of [`Subsampling::plane_sizes`], one after the other and without padding.
+    pub fn decode_planes(
+        self,
+        subsampling: Subsampling,
+        divisor: u32,
+        planes: &mut Vec<u8>,
+    ) -> Result<Verdict, JpegError> {
+        self.set_divisor(divisor)?;
+        let (luma, chroma) = subsampling.plane_sizes(self.size(divisor));
+        let area = |(width, height): (u32, u32)| width as usize * height as usize;
+        let (luma, chroma) = (area(luma), chroma.map_or(0, area));
+        planes.resize(luma + 2 * chroma, 0);
+        let (first, rest) = planes.split_at_mut(luma);
+        let (second, third) = rest.split_at_mut(chroma);
+        let mut pointers = [first, second, third].map(<[u8]>::as_mut_ptr);
+        // SAFETY: the handle is alive; it has read the header of the same bytes, which gives the
+        // sizes of the planes that it writes (those of `tj3YUVPlaneWidth` and
+        // `tj3YUVPlaneHeight`, as a test checks); null strides mean no padding
+        let code = unsafe {
+            raw::tj3DecompressToYUVPlanes8(
+                self.handle.0,
+                self.jpeg.as_ptr(),
+                self.jpeg.len() as raw::size_t,
+                pointers.as_mut_ptr(),
+                std::ptr::null_mut(),
+            )
+        };
+        self.verdict(code)
+    }
+
+    fn set_divisor(&self, divisor: u32) -> Result<(), JpegError> {
+        let factor = raw::tjscalingfactor {
+            num: 1,
+            denom: divisor as c_int,
+        };
+        // SAFETY: the handle is alive
+        match unsafe { raw::tj3SetScalingFactor(self.handle.0, factor) } {
+            0 => Ok(()),
+            _ => Err(self.handle.error()),
+        }
+    }
+
+    fn verdict(&self, code: c_int) -> Result<Verdict, JpegError> {
         match code {
             0 => Ok(Verdict::Whole),
             _ => self.handle.verdict(),
@@ -213,6 +302,34 @@ fn weigh(text: &str) -> Option<Weight> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn planes_have_the_sizes_that_the_library_writes() {
+        for (subsamp, (width, height)) in (raw::TJSAMP_TJSAMP_444..=raw::TJSAMP_TJSAMP_440)
+            .flat_map(|subsamp| {
+                let sides = [1, 2, 3, 8, 17, 65_500, 65_535];
+                let sizes = sides.map(|width| sides.map(|height| (width, height)));
+                sizes.into_iter().flatten().map(move |size| (subsamp, size))
+            })
+        {
+            let (luma, chroma) = Subsampling::from_library(subsamp)
+                .unwrap()
+                .plane_sizes((width, height));
+            for (component, plane) in [(0, Some(luma)), (1, chroma), (2, chroma)] {
+                let Some(plane) = plane else { continue };
+                let (c_width, c_height) = (width as c_int, height as c_int);
+                // SAFETY: take numbers
+                let expected = unsafe {
+                    (
+                        raw::tj3YUVPlaneWidth(component, c_width, subsamp),
+                        raw::tj3YUVPlaneHeight(component, c_height, subsamp),
+                    )
+                };
+                let found = (plane.0 as c_int, plane.1 as c_int);
+                assert_eq!(found, expected, "{subsamp}, {component}, {width}x{height}");
+            }
+        }
+    }
 
     #[test]
     fn warnings_are_weighed_and_errors_are_none() {

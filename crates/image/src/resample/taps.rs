@@ -40,7 +40,7 @@ pub fn rows(from: usize, to: usize) -> impl Iterator<Item = Tap> {
 
 /// Returns the position of each line's centre: the line before it, -1 for before the first, and the
 /// distance to it, in [0, 1).
-fn positions(from: usize, to: usize) -> impl Iterator<Item = (i64, f32)> {
+pub fn positions(from: usize, to: usize) -> impl Iterator<Item = (i64, f32)> {
     // inverted twice, as in OpenCV
     let scale = 1.0 / (to as f64 / from as f64);
     (0..to).map(move |index| {
