@@ -127,7 +127,7 @@ fn models_are_fetched_from_a_mirror_and_nothing_else_takes_their_name() {
     assert!(text(&listed.stdout).contains("nanodet_m_416"));
     let unknown = models(&["fetch", "yolo"]);
     assert_eq!(unknown.status.code(), Some(1));
-    assert!(text(&unknown.stderr).contains("fastestdet_352, nanodet_m_416"));
+    assert!(text(&unknown.stderr).contains("nanodet_m_416, fastestdet_352"));
 }
 
 #[test]

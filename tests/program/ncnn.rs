@@ -76,7 +76,7 @@ fn a_network_of_ncnn_becomes_an_onnx_file() {
     assert_eq!(fs::read(&onnx).unwrap(), bytes);
     let wrong = import(&["--input-size", "64"]);
     assert!(
-        wrong.code == Some(2) && wrong.stderr.contains("such as 416x416"),
+        wrong.code == Some(1) && wrong.stderr.contains("a width and a height"),
         "{wrong:?}"
     );
 }

@@ -42,12 +42,12 @@ pub enum ImportError {
     },
     #[error("{layer}: this type of layer is not supported; supported are: {supported}")]
     UnknownLayer {
-        layer: LayerLabel,
+        layer: Box<LayerLabel>,
         supported: String,
     },
     #[error("{layer}: {what}: expected {expected}, found {found}")]
     Layer {
-        layer: LayerLabel,
+        layer: Box<LayerLabel>,
         what: String,
         expected: String,
         found: String,
@@ -57,7 +57,7 @@ pub enum ImportError {
          found {found}; give the .bin file that belongs to this .param file, whole"
     )]
     ShortBin {
-        layer: LayerLabel,
+        layer: Box<LayerLabel>,
         offset: usize,
         expected: usize,
         found: usize,
@@ -71,5 +71,5 @@ pub enum ImportError {
         "{layer}: the .param file gives no input size; give the size that the network was trained \
          for (--input-size WIDTHxHEIGHT)"
     )]
-    NoInputSize { layer: LayerLabel },
+    NoInputSize { layer: Box<LayerLabel> },
 }

@@ -148,7 +148,9 @@ fn input_shape(mut layer: Layer, size: Option<InputSize>) -> Result<Vec<usize>, 
         None => (width, height),
     };
     if width == 0 || height == 0 {
-        return Err(ImportError::NoInputSize { layer: label });
+        return Err(ImportError::NoInputSize {
+            layer: label.into(),
+        });
     }
     let limit = MAX_SIDE as usize;
     if width.max(height) > limit {
@@ -167,7 +169,7 @@ fn input_shape(mut layer: Layer, size: Option<InputSize>) -> Result<Vec<usize>, 
 
 fn wrong(layer: LayerLabel, what: &str, expected: &str, found: &str) -> ImportError {
     ImportError::Layer {
-        layer,
+        layer: layer.into(),
         what: what.to_owned(),
         expected: expected.to_owned(),
         found: found.to_owned(),

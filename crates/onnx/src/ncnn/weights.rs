@@ -45,7 +45,7 @@ impl<'a> WeightReader<'a> {
                 )
             }
             tag => Err(ImportError::Layer {
-                layer: layer.clone(),
+                layer: layer.clone().into(),
                 what: "format of its weights in the .bin file".to_owned(),
                 expected: "32-bit or 16-bit floats".to_owned(),
                 found: match tag {
@@ -94,7 +94,7 @@ impl<'a> WeightReader<'a> {
         let count = count.unwrap_or(usize::MAX);
         let Some(taken) = rest.get(..count) else {
             return Err(ImportError::ShortBin {
-                layer: layer.clone(),
+                layer: layer.clone().into(),
                 offset: self.offset,
                 expected: count,
                 found: rest.len(),
@@ -109,7 +109,7 @@ fn finite(layer: &LayerLabel, values: Vec<f32>) -> Result<Vec<f32>, ImportError>
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(values),
         Some(index) => Err(ImportError::Layer {
-            layer: layer.clone(),
+            layer: layer.clone().into(),
             what: format!("weight {index}"),
             expected: "a finite number".to_owned(),
             found: format!(

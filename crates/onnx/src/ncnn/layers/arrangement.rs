@@ -84,7 +84,7 @@ pub(super) fn crop(import: &mut LayerImport<'_, '_>) -> Converted {
         listed_ranges(import, &bottom, &starts, &ends, &axes)?
     };
     let mut top = bottom.shape.clone();
-    for &(axis, [start, end]) in &ranges {
+    for &AxisRange { axis, start, end } in &ranges {
         let length = bottom.shape[axis];
         if !(0 <= start && start < end && end <= length as i64) {
             let expected = format!("a part of the {length} values");
@@ -93,18 +93,22 @@ pub(super) fn crop(import: &mut LayerImport<'_, '_>) -> Converted {
         }
         top[axis] = (end - start) as usize;
     }
-    let list = |of: &dyn Fn(&(usize, [i64; 2])) -> i64| ranges.iter().map(of).collect::<Vec<_>>();
-    let lists = [
-        list(&|(_, range)| range[0]),
-        list(&|(_, range)| range[1]),
-        list(&|(axis, _)| *axis as i64 + 1),
-    ];
+    let starts = ranges.iter().map(|range| range.start).collect();
+    let ends = ranges.iter().map(|range| range.end).collect();
+    let axes = ranges.iter().map(|range| range.axis as i64 + 1).collect();
+    let lists: [Vec<i64>; 3] = [starts, ends, axes];
     let [starts, ends, axes] = lists.map(|list| import.network.list(&list));
     let inputs = [bottom.value.as_str(), &starts, &ends, &axes];
     Ok(vec![import.network.node("Slice", &inputs, Vec::new(), top)])
 }
 
-type Ranges = Vec<(usize, [i64; 2])>;
+/// The part of an axis that a crop keeps.
+struct AxisRange {
+    axis: usize,
+    start: i64,
+    /// The first index that is left out.
+    end: i64,
+}
 
 /// Returns the ranges that lists of starts and ends give.
 fn listed_ranges(
@@ -113,7 +117,7 @@ fn listed_ranges(
     starts: &[i64],
     ends: &[i64],
     axes: &[i64],
-) -> Result<Ranges, ImportError> {
+) -> Result<Vec<AxisRange>, ImportError> {
     let rank = bottom.shape.len();
     let axes: Vec<usize> = if axes.is_empty() {
         (0..rank).collect()
@@ -144,13 +148,16 @@ fn listed_ranges(
                 end if end <= 0 => end + length,
                 end => end.min(length),
             };
-            (axis, [start, end])
+            AxisRange { axis, start, end }
         })
         .collect())
 }
 
 /// Returns the ranges that offsets at both ends and sizes give.
-fn offset_ranges(import: &mut LayerImport<'_, '_>, bottom: &Blob) -> Result<Ranges, ImportError> {
+fn offset_ranges(
+    import: &mut LayerImport<'_, '_>,
+    bottom: &Blob,
+) -> Result<Vec<AxisRange>, ImportError> {
     let mut ranges = Vec::new();
     let limit = MAX_DIMENSION as i64;
     // columns, rows and channels: from the innermost axis outwards
@@ -175,7 +182,11 @@ fn offset_ranges(import: &mut LayerImport<'_, '_>, bottom: &Blob) -> Result<Rang
                 ));
             }
         };
-        ranges.push((axis, [before, before + size]));
+        ranges.push(AxisRange {
+            axis,
+            start: before,
+            end: before + size,
+        });
     }
     ranges.reverse();
     Ok(ranges)
@@ -237,7 +248,7 @@ pub(super) fn reshape(import: &mut LayerImport<'_, '_>) -> Converted {
         .try_fold(1usize, |product, &dim| product.checked_mul(dim as usize));
     let rest = match (open.as_slice(), known) {
         ([], Some(known)) if known == elements => Some(1),
-        (&[at], Some(known)) if target[at] == -1 && known > 0 && elements % known == 0 => {
+        (&[at], Some(known)) if target[at] == -1 && known > 0 && elements.is_multiple_of(known) => {
             Some(elements / known)
         }
         _ => None,

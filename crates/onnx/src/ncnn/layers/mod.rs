@@ -30,8 +30,10 @@ const HINTS: [i32; 2] = [30, 31];
 
 type Converted = Result<Vec<Blob>, ImportError>;
 
+type Convert = fn(&mut LayerImport<'_, '_>) -> Converted;
+
 /// The types of layers in alphabetical order.
-const TYPES: [(&str, fn(&mut LayerImport<'_, '_>) -> Converted); 30] = [
+const TYPES: [(&str, Convert); 30] = [
     ("BatchNorm", arithmetic::batch_norm),
     ("BinaryOp", arithmetic::binary),
     ("Clip", activations::layer),
@@ -78,7 +80,7 @@ pub(super) fn convert(
     let Some((_, convert)) = known else {
         let types: Vec<&str> = TYPES.iter().map(|(kind, _)| *kind).collect();
         return Err(ImportError::UnknownLayer {
-            layer: layer.label,
+            layer: layer.label.into(),
             supported: format!("Input, {}", types.join(", ")),
         });
     };
@@ -308,7 +310,7 @@ impl LayerImport<'_, '_> {
         found: impl Display,
     ) -> ImportError {
         ImportError::Layer {
-            layer: self.layer.label.clone(),
+            layer: self.layer.label.clone().into(),
             what: what.into(),
             expected: expected.to_string(),
             found: found.to_string(),
