@@ -164,7 +164,9 @@ fn a_jpeg_decoded_smaller_has_its_objects_where_they_were() {
     let image = images.join("coco_000000000165.jpg");
     let detect = |scale: &str| -> Value {
         let scale = format!("input.jpeg_scale={scale}");
-        let output = run(&["detect", "--json", "--set", &scale, image.to_str().unwrap()]);
+        let model = ["--model", "fastestdet_352", "--set", &scale];
+        let image = image.to_str().unwrap();
+        let output = run(&[&["detect", "--json", image], &model[..]].concat());
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let (full, half) = (detect("full"), detect("half"));
@@ -240,6 +242,8 @@ fn bench_prints_what_its_format_says() {
     let output = run(&[
         "bench",
         bag.to_str().unwrap(),
+        "--model",
+        "fastestdet_352",
         "--limit",
         "5",
         "--rounds",

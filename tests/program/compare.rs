@@ -128,6 +128,8 @@ fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
         images,
         "--annotations",
         annotations,
+        "--model",
+        "fastestdet_352",
         "--json",
     ];
     let sweep = |more: &[&str], code| shuffledet(&[&common[..], more].concat(), code);

@@ -173,13 +173,13 @@ fn a_model_whose_channels_are_not_arranged_says_why() {
     assert_eq!(model["level"], "ok", "{model}");
     let found = model["found"].as_str().unwrap();
     assert!(
-        found.contains("channels not arranged") && found.ends_with(REASON),
+        found.contains("channels not arranged") && found.contains(REASON),
         "{found}"
     );
     let shipped = check(&report, "model fastestdet_352")["found"]
         .as_str()
         .unwrap();
-    assert!(shipped.ends_with("; channels arranged"), "{shipped}");
+    assert!(shipped.contains("; channels arranged"), "{shipped}");
     let log = String::from_utf8(output.stderr).unwrap();
     let logged = |line: &str| {
         line.contains("INFO") && line.contains("interrupted.onnx") && line.ends_with(REASON)
