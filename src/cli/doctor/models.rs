@@ -120,7 +120,7 @@ fn try_out(title: String, runtime: Option<&Runtime>, model: &Model) -> Check {
     match compare(&model.description.name, &outputs) {
         Ok(how) => Check::ok(
             title,
-            format!("sha256 {sha256}…; {how}; {channels}; {sizes}"),
+            format!("sha256 {sha256}…; {how}; {sizes}; {channels}"),
         ),
         Err(problem) => Check::fail(title, format!("self-test failed: {problem}"), fix),
     }
