@@ -31,6 +31,9 @@ fn detections(model: &str, image: &Path) -> Vec<Value> {
         "--json",
         "--model",
         model,
+        // the budgets of their descriptions differ
+        "--set",
+        "model.input_size=native",
         image.to_str().unwrap(),
     ];
     let ended = shuffledet(&arguments);
