@@ -128,8 +128,8 @@ fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
         images,
         "--annotations",
         annotations,
-        "--model",
-        "fastestdet_352",
+        "--set",
+        "model.name=fastestdet_352",
         "--json",
     ];
     let sweep = |more: &[&str], code| shuffledet(&[&common[..], more].concat(), code);
@@ -209,5 +209,63 @@ fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
     assert_eq!(
         serde_json::from_str::<Value>(&none).unwrap()["best"],
         Value::Null
+    );
+}
+
+#[test]
+fn a_sweep_varies_input_sizes_and_regions() {
+    let Some(data) = data_set("a_sweep_varies_input_sizes_and_regions") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let single = folder.path().join("single.json");
+    let single = single.to_str().unwrap();
+    let [images, annotations] = &data;
+    let (sizes, regions) = ("native,320x256", "[0,0,1,1],[[0,0,1,1],[0,0,0.6,1]]");
+    let limit = ["--limit", "6"];
+    let sweep = [
+        "sweep",
+        "--images",
+        images,
+        "--annotations",
+        annotations,
+        "--set",
+        "model.name=fastestdet_352",
+        "--json",
+        "--latency-images",
+        "2",
+        "--set",
+        &format!("model.input_size={sizes}"),
+        "--set",
+        &format!("input.regions={regions}"),
+        "--set",
+        "detector.score_threshold=0.3",
+    ];
+    let (out, _) = shuffledet(&[&sweep[..], &limit].concat(), 0);
+    let out: Value = serde_json::from_str(&out).unwrap();
+    let settings = out["settings"].as_array().unwrap();
+    assert_eq!(settings.len(), 4);
+    let last = &settings[3];
+    assert_eq!(last["parameters"]["model.input_size"], "320x256");
+    let flat = [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.6, 1.0];
+    assert_eq!(last["parameters"]["input.regions"], serde_json::json!(flat));
+    for setting in settings {
+        assert!(
+            setting["latency_ms"]["p50"].as_f64() > Some(0.0),
+            "{setting}"
+        );
+    }
+    let size = ["--set", "model.input_size=320x256", "--set"];
+    let part = ["input.regions=[[0,0,1,1],[0,0,0.6,1]]", "--clipped"];
+    let score = ["--score-threshold", "0.3"];
+    eval(&data, single, &[&size[..], &part, &score, &limit].concat());
+    let single: Value = serde_json::from_slice(&fs::read(single).unwrap()).unwrap();
+    for figure in ["AP", "AP50"] {
+        assert_eq!(last[figure], single[figure]);
+    }
+    assert_eq!(single["input_sizes"], serde_json::json!({"320x256": 12}));
+    assert_eq!(
+        single["images"][0]["input_sizes"].as_array().unwrap().len(),
+        2
     );
 }

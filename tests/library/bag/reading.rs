@@ -212,9 +212,9 @@ fn what_is_no_recording_is_refused_by_name() {
     refused(&folder.join("absent.mcap"), "No such file");
     for (name, content, word) in [
         ("a.txt", "x", "no recording"),
-        ("a.mcap", "", "magic"),
+        ("a.mcap", "", "it is empty (0 bytes)"),
         ("b.mcap", "not an MCAP file, but long enough", "magic"),
-        ("a.db3", "", "topics and messages"),
+        ("a.db3", "", "it is empty (0 bytes)"),
         ("b.db3", "not a database", "not a database"),
         ("a.mcap.zstd", "not compressed", "magic"),
     ] {

@@ -58,7 +58,14 @@ fn joined_shards_are_what_one_run_gives() {
     );
     run(
         "other.json",
-        &["--shard", "2/3", "--model", "nanodet_m_416", "--limit", "9"],
+        &[
+            "--shard",
+            "2/3",
+            "--model",
+            "fastestdet_352",
+            "--limit",
+            "9",
+        ],
     );
     let error = refusal(&mut merge(&[&first, &path("other.json"), &third]));
     for told in [
