@@ -85,11 +85,11 @@ impl Random {
             let value = self.next();
             match form {
                 // a sign, an exponent from 2^-8 to 2^-1, ten bits
-                "h" => bin.extend(
-                    ((self.0 >> 31 << 15 | (self.0 >> 28 & 7) + 7 << 10 | self.0 >> 16 & 1023)
-                        as u16)
-                        .to_le_bytes(),
-                ),
+                "h" => {
+                    let exponent = ((self.0 >> 28) & 7) + 7;
+                    let half = ((self.0 >> 31) << 15) | (exponent << 10) | ((self.0 >> 16) & 1023);
+                    bin.extend((half as u16).to_le_bytes());
+                }
                 "+" => bin.extend((value + 0.75).to_le_bytes()),
                 _ => bin.extend(value.to_le_bytes()),
             }
