@@ -54,6 +54,9 @@ impl McapFile {
         let start_length = mcap::MAGIC.len() as u64 + RECORD_HEAD;
         let read = reader.by_ref().take(start_length).read_to_end(&mut start);
         read.map_err(BagError::io(&name))?;
+        if length == 0 && file.path != file.name {
+            return Err(unreadable(&name, "it unpacks to nothing".to_owned()));
+        }
         if let Some(reason) = start_problem(&start, length) {
             return Err(unreadable(&name, reason));
         }

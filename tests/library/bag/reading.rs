@@ -216,7 +216,7 @@ fn what_is_no_recording_is_refused_by_name() {
         ("b.mcap", "not an MCAP file, but long enough", "magic"),
         ("a.db3", "", "it is empty (0 bytes)"),
         ("b.db3", "not a database", "not a database"),
-        ("a.mcap.zstd", "not compressed", "magic"),
+        ("a.mcap.zstd", "not compressed", "it unpacks to nothing"),
     ] {
         fs::write(folder.join(name), content).unwrap();
         refused(&folder.join(name), word);
