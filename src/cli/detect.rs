@@ -130,7 +130,7 @@ fn detect<'a>(
     regions: &Regions,
 ) -> anyhow::Result<DetectedImage<'a>> {
     let image = decoder.file_pixels(file, |image| detector.size_in_input(image, regions))?;
-    detector.detect_in(&image, regions)?;
+    detector.detect_in(image, regions)?;
     let inputs = detector.inputs().map(|input| input.used).collect();
     Ok(DetectedImage {
         size: image.image_size(),

@@ -30,13 +30,16 @@ const NATIVE: Resolution = Resolution {
     height: 352,
 };
 
+/// What happened to a session of which resolution, on which thread.
+type Log = Arc<Mutex<Vec<(&'static str, Resolution, String)>>>;
+
 /// Creates sessions of a FastestDet that detects nothing, each in `pause`.
 #[derive(Default)]
 struct Slow {
     pause: Duration,
     refuses: Option<Resolution>,
     /// The thread's name, when a session is created and when one runs for the first time.
-    log: Arc<Mutex<Vec<(&'static str, Resolution, String)>>>,
+    log: Log,
 }
 
 impl SizedBackends for Slow {
@@ -65,7 +68,7 @@ impl SizedBackends for Slow {
 struct SlowAt {
     resolution: Resolution,
     pause: Duration,
-    log: Arc<Mutex<Vec<(&'static str, Resolution, String)>>>,
+    log: Log,
 }
 
 impl SlowAt {

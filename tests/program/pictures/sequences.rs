@@ -70,7 +70,7 @@ impl Kept {
             }
         };
         let pixels = pixels.map_err(told)?;
-        let letterbox = self.builder.fill(&pixels).unwrap();
+        let letterbox = self.builder.fill(pixels).unwrap();
         let bgr = match &pixels {
             Pixels::Bgr(picture) => {
                 let rows = picture.data().chunks(picture.step());

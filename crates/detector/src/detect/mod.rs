@@ -285,13 +285,13 @@ impl Detector {
         let Run { part, network, .. } = self.runs[run];
         let builder = &mut self.networks.get_mut(network).builder;
         let (letterbox, part) = if part.size() == self.picture {
-            (builder.fill(&image)?, part)
+            (builder.fill(image)?, part)
         } else {
             let (view, part) = cut_out(&image, part).ok_or_else(|| {
                 let problem = format!("{part:?} lies outside of the picture");
                 opencv::Error::new(opencv::core::StsBadArg, problem)
             })?;
-            (builder.fill(&view)?, part)
+            (builder.fill(view)?, part)
         };
         self.placement = Placement::new(letterbox, part, self.picture);
         self.current = network;

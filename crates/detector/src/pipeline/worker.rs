@@ -137,7 +137,7 @@ impl Worker {
         let mut times = RunTimes::new(&frame.trace);
         for run in 0..detector.runs() {
             detector
-                .prepare(&image, run)
+                .prepare(image, run)
                 .map_err(|error| failed("preparation", error))?;
             times.end(Mark::Prepared, &mut frame.trace);
             let inferred = detector
