@@ -135,7 +135,7 @@ fn prepare(criterion: &mut Criterion) {
                     b.iter(|| {
                         let in_input = |image| builder.letterbox(image).size;
                         let pixels = decoder.compressed_pixels(&compressed, in_input)?;
-                        builder.fill(&pixels).map_err(DecodeError::from)
+                        builder.fill(pixels).map_err(DecodeError::from)
                     });
                 });
             }
@@ -160,7 +160,7 @@ fn prepare(criterion: &mut Criterion) {
                 criterion.bench_function(&id, |b| {
                     b.iter(|| {
                         let pixels = decoder.raw_pixels(&image)?;
-                        builder.fill(&pixels).map_err(DecodeError::from)
+                        builder.fill(pixels).map_err(DecodeError::from)
                     });
                 });
             }

@@ -277,7 +277,7 @@ fn yuv_goes_into_the_input_as_its_bgr_picture_does() {
     for name in ["yuv422", "yuv422_yuy2"] {
         let image = ImageView::parse(&messages[name]).unwrap();
         let (mut decoder, mut other) = (ImageDecoder::new(), ImageDecoder::new());
-        let planes = levels(&decoder.raw_pixels(&image).unwrap());
+        let planes = levels(decoder.raw_pixels(&image).unwrap());
         let bgr = levels(&other.decode_raw(&image).unwrap());
         let (mean, more) = differences(&planes, &bgr);
         assert!(mean < 0.15 && more < 0.003, "{name}: {mean}, {more}");
@@ -299,7 +299,7 @@ fn a_jpeg_goes_into_the_input_from_planes_nearly_as_from_bgr() {
     assert!(matches!(pixels, Pixels::Yuv(_)));
     let bgr = other.decode_compressed(&image).unwrap();
     assert_eq!(pixels.size(), (bgr.width(), bgr.height()));
-    let (mean, more) = differences(&levels(&pixels), &levels(&bgr));
+    let (mean, more) = differences(&levels(pixels), &levels(&bgr));
     assert!(mean < 0.3 && more < 0.03, "{mean}, {more}");
 }
 

@@ -316,11 +316,11 @@ proptest! {
             let bgr = tensor(&decoder.decode_raw(&image).unwrap(), input);
             let pixels = decoder.raw_pixels(&image).unwrap();
             prop_assert!(matches!(pixels, Pixels::Yuv(_)));
-            let found = tensor(&pixels, input);
+            let found = tensor(pixels, input);
             let difference = greatest_difference(&found, &bgr);
             prop_assert!(difference <= 1.0, "{encoding}: {difference}");
             let mut portable = TensorBuilder::new(spec(input.0, input.1)).without_vectors();
-            portable.fill(&pixels).unwrap();
+            portable.fill(pixels).unwrap();
             prop_assert!(portable.tensor() == found, "{encoding}");
         }
     }
