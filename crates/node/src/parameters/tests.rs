@@ -86,7 +86,7 @@ fn what_is_declared_has_the_value_in_force() {
     );
     assert_eq!(value("detector"), ParameterValue::NotSet);
     let cameras = set.list(&["camera".to_owned()], 0);
-    assert_eq!(cameras.names.len(), 18);
+    assert_eq!(cameras.names.len(), 20);
     assert_eq!(cameras.prefixes, ["camera.front", "camera.left"]);
 }
 
@@ -289,6 +289,9 @@ fn fitting() -> impl Strategy<Value = (String, ParameterValue)> {
             // a region from the corner
             (None, Kind::DoubleArray) => {
                 ParameterValue::DoubleArray(vec![0.0, 0.0, 0.5 + share / 2.0, 1.0])
+            }
+            _ if definition.name == "detector.nms_across" => {
+                ParameterValue::StringArray(vec!["bus, car".to_owned()])
             }
             _ => ParameterValue::StringArray(vec!["bus".to_owned()]),
         };
