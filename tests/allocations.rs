@@ -24,9 +24,9 @@ use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
 static ALLOCATOR: allocations::CountingAllocator = allocations::CountingAllocator;
 
 const SIZE: (u32, u32) = (640, 360);
-const FRAMES: u64 = 60;
+const FRAMES: u64 = 36;
 /// By then every buffer has grown.
-const WARM: u64 = 30;
+const WARM: u64 = 24;
 
 /// The same message again and again, from two cameras in turn.
 struct Repeated {
