@@ -32,7 +32,7 @@ done < <({
 } | sed 's/.*make //' | sort -u)
 
 # subcommands HELP: prints the names under Commands:
-subcommands() { sed -n '/^Commands:/,/^$/s/^  \([a-z]\+\).*/\1/p' <<<"$1" | grep -vx help; }
+subcommands() { sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p' <<<"$1" | grep -vx help; }
 
 commands=0
 while read -r -a words; do
