@@ -3,6 +3,9 @@
 use crate::model::OutputDecoder;
 use crate::model::family::{Activation, Anchor, Axis, BoxLayout, ClassActivation, Family};
 
+/// More classes than any detector has; their names are written one by one.
+const MOST_CLASSES: usize = 100_000;
+
 /// A family whose output shapes are those of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Guess {
@@ -40,7 +43,10 @@ impl Known<'_> {
     }
 
     fn fits(&self, family: Family, classes: i64, doubt: &'static str) -> Option<Guess> {
-        let classes = usize::try_from(classes).ok().filter(|&count| count > 0)?;
+        let classes = usize::try_from(classes).ok()?;
+        if !(1..=MOST_CLASSES).contains(&classes) {
+            return None;
+        }
         OutputDecoder::new(&family, self.size, self.size, classes, self.shapes).ok()?;
         Some(Guess {
             family,
