@@ -47,19 +47,25 @@ impl Room {
         path
     }
 
-    /// Starts a node with these arguments after `--ros-args`, with a light model unless they name
-    /// one: most tests are about time.
+    /// Starts a node with these arguments after `--ros-args`, with a light model at its own input
+    /// size unless they name others: most tests are about time, and a session for another size is
+    /// made while frames are processed.
     pub fn start(&self, arguments: &[&str]) -> Node {
         let names_model = arguments
             .iter()
             .any(|argument| argument.starts_with("model.name") || *argument == "--params-file");
+        let names_size = arguments
+            .iter()
+            .any(|argument| argument.starts_with("model.input_size"));
         let light = ["-p", "model.name:=fastestdet_352"];
+        let native = ["-p", "model.input_size:=native"];
         let log = tempfile::NamedTempFile::new_in(&self.folder).unwrap();
         let (log, path) = log.keep().unwrap();
         let mut command = Command::new(NODE);
         command
             .arg("--ros-args")
             .args(light.iter().filter(|_| !names_model))
+            .args(native.iter().filter(|_| !names_size))
             .args(arguments)
             .env("ROS_LOG_DIR", self.folder.path())
             .envs(self.environment.iter().map(|(key, value)| (key, value)))

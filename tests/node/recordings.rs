@@ -22,9 +22,16 @@ fn replayed(bag: &Path, frames: u32, config: Option<&Path>) -> Frames {
     command.arg("replay").arg(bag).arg("--quiet");
     command.args(["--limit", &frames.to_string()]);
     command.arg("--detections").arg(&output);
-    if let Some(config) = config {
-        command.arg("--config").arg(config);
-    }
+    match config {
+        Some(config) => command.arg("--config").arg(config),
+        // as Room::start starts a node
+        None => command.args([
+            "--model",
+            "fastestdet_352",
+            "--set",
+            "model.input_size=native",
+        ]),
+    };
     assert!(command.status().unwrap().success());
     let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(output).unwrap()).unwrap();
     let mut replayed = Frames::new();
@@ -141,7 +148,7 @@ fn one_file_drives_replay_and_the_node() {
     };
     let file = room.file(
         "both.yaml",
-        "/**:\n  ros__parameters:\n    model: {name: nanodet_m_416}\n    detector:\n      score_threshold: 0.3\n      \
+        "/**:\n  ros__parameters:\n    model: {name: nanodet_m_416, input_size: native}\n    detector:\n      score_threshold: 0.3\n      \
          nms_iou_threshold: 0.3\n      max_detections: 5\n      classes: [car, truck, person]\n      \
          class_score_thresholds: {truck: 0.35}\n    input: {image_topic: /camera/front/image_raw}\n",
     );
