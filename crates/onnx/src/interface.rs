@@ -117,26 +117,11 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::proto::{
-        DimensionProto, GraphProto, ModelProto, StringStringEntryProto, TensorProto,
-        TensorShapeProto, TensorTypeProto, TypeProto,
-    };
+    use crate::proto::{GraphProto, ModelProto, StringStringEntryProto, TensorProto};
+    use crate::test_graph::value;
 
     fn info(name: &str, shape: &[i64]) -> ValueInfoProto {
-        let dim = shape.iter().map(|&size| DimensionProto {
-            dim_value: (size > 0).then_some(size),
-            dim_param: None,
-        });
-        let shape = Some(TensorShapeProto { dim: dim.collect() });
-        ValueInfoProto {
-            name: name.to_owned(),
-            r#type: Some(TypeProto {
-                tensor_type: Some(TensorTypeProto {
-                    elem_type: FLOAT,
-                    shape,
-                }),
-            }),
-        }
+        value(name, Some(shape))
     }
 
     fn node(op_type: &str, inputs: &[&str], output: &str) -> NodeProto {

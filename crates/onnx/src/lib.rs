@@ -79,8 +79,16 @@ impl OnnxModel {
     /// [`OnnxError::Malformed`] if the bytes are not a protobuf message of that form,
     /// [`OnnxError::Missing`] if they have no IR version or no graph.
     pub fn parse(bytes: &[u8]) -> Result<OnnxModel, OnnxError> {
-        let model = ModelProto::decode(bytes)?;
-        Ok(OnnxModel {
+        ModelProto::decode(bytes)?.try_into()
+    }
+}
+
+impl TryFrom<ModelProto> for OnnxModel {
+    type Error = OnnxError;
+
+    /// Fails with [`OnnxError::Missing`] without an IR version or a graph.
+    fn try_from(model: ModelProto) -> Result<Self, OnnxError> {
+        Ok(Self {
             ir_version: model.ir_version.ok_or(NO_IR_VERSION)?,
             producer_name: model.producer_name,
             producer_version: model.producer_version,

@@ -7,7 +7,7 @@ use prost::Message;
 use thiserror::Error;
 
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, element_type_name};
-use crate::{NO_GRAPH, NO_IR_VERSION, OnnxError, OnnxModel};
+use crate::{OnnxError, OnnxModel};
 
 /// Why a file is not rewritten: it has parts that decoding and encoding would lose.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -104,14 +104,7 @@ pub(crate) fn decode(onnx: &[u8]) -> Result<(OnnxModel, i64), NotRewritable> {
         let found = file.functions.len();
         return Err(NotRewritable::Functions { found });
     }
-    let model = OnnxModel {
-        ir_version: file.ir_version.ok_or(NO_IR_VERSION)?,
-        producer_name: file.producer_name,
-        producer_version: file.producer_version,
-        opset_import: file.opset_import,
-        metadata_props: file.metadata_props,
-        graph: file.graph.ok_or(NO_GRAPH)?,
-    };
+    let model = OnnxModel::try_from(file)?;
     check_decoded(&model.graph)?;
     Ok((model, opset))
 }
