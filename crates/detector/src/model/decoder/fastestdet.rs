@@ -5,8 +5,8 @@
 
 use super::activation::sigmoid;
 use super::checks::{check_finite, check_scores};
-use super::{cells, outputs};
-use shuffledet_core::{BBox, Detection};
+use super::{cells, centred, outputs};
+use shuffledet_core::Detection;
 use shuffledet_infer::{BadOutput, ShapeMismatch};
 
 const STRIDE: u32 = 16;
@@ -82,12 +82,7 @@ impl FastestDet {
             let centre_y = (row + at(2, cell).tanh()) / rows as f32 * height;
             let half_width = sigmoid(at(3, cell)) * trained_width / 2.0;
             let half_height = sigmoid(at(4, cell)) * trained_height / 2.0;
-            let bbox = BBox {
-                x1: centre_x - half_width,
-                y1: centre_y - half_height,
-                x2: centre_x + half_width,
-                y2: centre_y + half_height,
-            };
+            let bbox = centred(centre_x, centre_y, half_width, half_height);
             found.push(Detection::new(class_id, score, bbox));
         }
         Ok(())
@@ -97,6 +92,7 @@ impl FastestDet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shuffledet_core::BBox;
 
     #[test]
     fn sides_stay_those_of_the_trained_size() {

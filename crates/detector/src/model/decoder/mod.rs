@@ -16,7 +16,7 @@ use boxes::Boxes;
 use fastestdet::FastestDet;
 use nanodet::NanoDet;
 use nanodet_plus::NanoDetPlus;
-use shuffledet_core::Detection;
+use shuffledet_core::{BBox, Detection};
 use shuffledet_infer::{BadOutput, ShapeMismatch};
 use yolo_fastestv2::YoloFastestV2;
 
@@ -114,6 +114,25 @@ fn cells(size: (u32, u32), stride: u32) -> (usize, usize) {
         size.0.div_ceil(stride) as usize,
         size.1.div_ceil(stride) as usize,
     )
+}
+
+/// Returns the number of cells of all `strides` together.
+fn all_cells(size: (u32, u32), strides: &[u32]) -> usize {
+    let count = |&stride: &u32| {
+        let (columns, rows) = cells(size, stride);
+        columns * rows
+    };
+    strides.iter().map(count).sum()
+}
+
+/// Returns the box around (`x`, `y`) that reaches `half_width` and `half_height` to each side.
+fn centred(x: f32, y: f32, half_width: f32, half_height: f32) -> BBox {
+    BBox {
+        x1: x - half_width,
+        y1: y - half_height,
+        x2: x + half_width,
+        y2: y + half_height,
+    }
 }
 
 /// Returns the index and value of the greatest element, the first of equals, like `numpy.argmax`;

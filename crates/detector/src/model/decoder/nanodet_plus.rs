@@ -4,7 +4,7 @@
 
 use super::checks::check_finite;
 use super::distances::{self, BestClass, SIDES};
-use super::{cells, outputs};
+use super::{all_cells, cells, outputs};
 use crate::model::family::Activation;
 use shuffledet_core::Detection;
 use shuffledet_infer::{BadOutput, ShapeMismatch};
@@ -25,7 +25,10 @@ impl NanoDetPlus {
         activation: Activation,
         shapes: &[Vec<i64>],
     ) -> Result<Self, ShapeMismatch> {
-        let expected = [vec![all_cells(size) as i64, (classes + SIDES) as i64]];
+        let expected = [vec![
+            all_cells(size, &STRIDES) as i64,
+            (classes + SIDES) as i64,
+        ]];
         outputs::assign("nanodet_plus", classes, &expected, shapes)?;
         Ok(Self {
             size,
@@ -35,7 +38,7 @@ impl NanoDetPlus {
     }
 
     pub fn output_lengths(&self) -> Vec<usize> {
-        vec![all_cells(self.size) * (self.classes + SIDES)]
+        vec![all_cells(self.size, &STRIDES) * (self.classes + SIDES)]
     }
 
     pub fn decode(
@@ -68,15 +71,6 @@ impl NanoDetPlus {
     }
 }
 
-/// Returns the number of cells of all strides.
-fn all_cells(size: (u32, u32)) -> usize {
-    let count = |stride| {
-        let (columns, rows) = cells(size, stride);
-        columns * rows
-    };
-    STRIDES.into_iter().map(count).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +85,11 @@ mod tests {
         activation: Activation,
         least: f32,
     ) -> Result<Vec<Detection>, BadOutput> {
-        let shapes = [vec![1, all_cells(SIZE) as i64, (CLASSES + SIDES) as i64]];
+        let shapes = [vec![
+            1,
+            all_cells(SIZE, &STRIDES) as i64,
+            (CLASSES + SIDES) as i64,
+        ]];
         let decoder = NanoDetPlus::new(SIZE, CLASSES, activation, &shapes).unwrap();
         assert_eq!(decoder.output_lengths(), [output.len()]);
         let mut found = Vec::new();
@@ -102,8 +100,8 @@ mod tests {
     #[test]
     fn the_last_stride_has_the_cells_that_begin_within_the_input() {
         // 12 x 4, 6 x 2, 3 x 1, 2 x 1
-        assert_eq!(all_cells(SIZE), 48 + 12 + 3 + 2);
-        let mut output = vec![0.0; all_cells(SIZE) * (CLASSES + SIDES)];
+        assert_eq!(all_cells(SIZE, &STRIDES), 48 + 12 + 3 + 2);
+        let mut output = vec![0.0; all_cells(SIZE, &STRIDES) * (CLASSES + SIDES)];
         let last = output.len() - CLASSES - SIDES;
         output[last + 1] = 0.9;
         // equal logits: the mean distance is 3.5 strides
@@ -115,7 +113,7 @@ mod tests {
 
     #[test]
     fn scores_that_are_logits_are_named_with_the_key() {
-        let mut output = vec![0.1; all_cells(SIZE) * (CLASSES + SIDES)];
+        let mut output = vec![0.1; all_cells(SIZE, &STRIDES) * (CLASSES + SIDES)];
         output[CLASSES + SIDES] = -4.5;
         let error = decode(&output, Activation::None, 0.5).unwrap_err();
         assert_eq!((error.position, error.value), (CLASSES + SIDES, -4.5));

@@ -5,9 +5,9 @@
 
 use super::activation::{logit_below, sigmoid};
 use super::checks::check_finite;
-use super::{cells, outputs};
+use super::{cells, centred, outputs};
 use crate::model::family::Anchor;
-use shuffledet_core::{BBox, Detection};
+use shuffledet_core::Detection;
 use shuffledet_infer::{BadOutput, ShapeMismatch};
 
 const STRIDES: [u32; 2] = [16, 32];
@@ -81,12 +81,7 @@ impl YoloFastestV2 {
                     let y = (term(1) - 0.5 + row) * stride;
                     let half_width = term(2).powi(2) * width / 2.0;
                     let half_height = term(3).powi(2) * height / 2.0;
-                    let bbox = BBox {
-                        x1: x - half_width,
-                        y1: y - half_height,
-                        x2: x + half_width,
-                        y2: y + half_height,
-                    };
+                    let bbox = centred(x, y, half_width, half_height);
                     found.push(Detection::new(class_id, score, bbox));
                 }
             }
@@ -109,6 +104,7 @@ fn expected(size: (u32, u32), classes: usize) -> [Vec<i64>; 6] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use shuffledet_core::BBox;
 
     const SIZE: (u32, u32) = (64, 32);
     const ANCHOR: [[Anchor; 3]; 2] = [

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::activation::sigmoid;
 use super::checks::{check_class_scores, check_finite, check_objectness};
-use super::{cells, outputs};
+use super::{all_cells, outputs};
 use crate::model::family::{Activation, Axis, BoxForm, BoxLayout, ClassActivation, Unit};
 use shuffledet_core::{BBox, Detection};
 use shuffledet_infer::{BadOutput, ShapeMismatch};
@@ -63,7 +63,7 @@ impl Boxes {
         }
         let count = match (usize::try_from(count), layout.boxes_per_cell) {
             (Ok(count), _) => count,
-            (Err(_), Some(per_cell)) => per_cell * all_cells(size),
+            (Err(_), Some(per_cell)) => per_cell * all_cells(size, &STRIDES),
             (Err(_), None) => {
                 return Err(mismatch(
                     "a number of boxes that is fixed (export without dynamic axes, or give boxes_per_cell)",
@@ -238,15 +238,6 @@ impl Boxes {
             y2: y2 * height,
         }
     }
-}
-
-/// Returns the number of cells of the strides of YOLO models.
-fn all_cells(size: (u32, u32)) -> usize {
-    let count = |stride| {
-        let (columns, rows) = cells(size, stride);
-        columns * rows
-    };
-    STRIDES.into_iter().map(count).sum()
 }
 
 #[cfg(test)]
