@@ -126,7 +126,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
             sha256: loaded.model.sha256.clone(),
         },
         input_sizes: tally.input_sizes.clone(),
-        input_problems: loaded.input_problems(),
+        input_problems: loaded.input_problems.texts(),
         detections: tally.detections(&loaded.labels),
         recording: args.recording.display().to_string(),
         topics: cameras.iter().map(|camera| camera.topic.clone()).collect(),

@@ -11,7 +11,7 @@ use super::label_info::LabelInfoTopic;
 use super::subscriptions::{self, ImageTopic};
 use shuffledet_core::ModelIdentity;
 use shuffledet_detector::config::{Config, Threads};
-use shuffledet_detector::detect::opener::RefusedResolutions;
+use shuffledet_detector::input_problems::InputProblems;
 use shuffledet_detector::metrics::{Rhythm, Window};
 use shuffledet_detector::model::Model;
 use shuffledet_detector::pipeline::{RuntimeSettings, SharedSettings};
@@ -88,7 +88,7 @@ impl Shared {
             provider_statuses: Arc::clone(&loaded.provider_statuses),
             model: Mutex::new(identity(&loaded.model)),
             threads: Mutex::new(config.threads),
-            inputs: Mutex::new(InputProblems::new(loaded)),
+            inputs: Mutex::new(loaded.input_problems.clone()),
             unable: Mutex::default(),
             label_info: Mutex::default(),
             parameters_changed: AtomicU64::new(0),
@@ -150,7 +150,7 @@ impl Shared {
 
     pub fn set_model(&self, loaded: &LoadedModel) {
         *lock(&self.model) = identity(&loaded.model);
-        *lock(&self.inputs) = InputProblems::new(loaded);
+        *lock(&self.inputs) = loaded.input_problems.clone();
     }
 
     /// Returns why the model does not run at input sizes that the parameters ask for.
@@ -173,26 +173,6 @@ impl Shared {
 
     pub fn set_unable(&self, why: Option<String>) {
         *lock(&self.unable) = why;
-    }
-}
-
-/// Why the model does not run at input sizes that the parameters ask for.
-struct InputProblems {
-    not_resized: Option<String>,
-    refused: Arc<RefusedResolutions>,
-}
-
-impl InputProblems {
-    fn new(loaded: &LoadedModel) -> Self {
-        Self {
-            not_resized: loaded.not_resized().map(str::to_owned),
-            refused: Arc::clone(&loaded.refused),
-        }
-    }
-
-    fn texts(&self) -> Vec<String> {
-        let refused = self.refused.texts();
-        self.not_resized.iter().cloned().chain(refused).collect()
     }
 }
 

@@ -24,6 +24,7 @@ pub mod pipeline;
 pub mod config;
 
 mod backends;
+pub mod input_problems;
 mod live;
 pub mod loaded;
 

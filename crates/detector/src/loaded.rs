@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use super::backends::ModelBackends;
 use super::detect::classes::ClassSelection;
-use super::detect::opener::RefusedResolutions;
 use super::detect::settings::SettingsError;
 use super::detect::{DetectError, Detector, DetectorSettings, InputChoice, NetworkOpener};
 use crate::config::Config;
+use crate::input_problems::InputProblems;
 use crate::model::class_ids::ClassIdError;
 use crate::model::{ClassIds, Model, ModelError};
 use crate::pipeline::{CameraSettings, RuntimeSettings, SharedSettings};
@@ -30,10 +30,9 @@ pub struct LoadedModel {
     pub runtime: Runtime,
     /// The state of the providers, over all detectors created here.
     pub provider_statuses: Arc<ProviderStatuses>,
-    /// The resolutions that detectors created here could not use.
-    pub refused: Arc<RefusedResolutions>,
+    /// Also those of detectors created here.
+    pub input_problems: InputProblems,
     choice: InputChoice,
-    not_resized: Option<String>,
     settings: DetectorSettings,
 }
 
@@ -79,9 +78,8 @@ impl LoadedModel {
             class_ids,
             runtime,
             provider_statuses: Arc::default(),
-            refused: Arc::default(),
+            input_problems: InputProblems::new(not_resized),
             choice,
-            not_resized,
             settings,
         })
     }
@@ -89,19 +87,6 @@ impl LoadedModel {
     /// Returns the rule by which detectors choose the resolution of their input.
     pub fn choice(&self) -> InputChoice {
         self.choice
-    }
-
-    /// Returns why the model runs only at its own resolution, although the parameters ask for
-    /// another; `None` if they do not, or if it runs at others.
-    pub fn not_resized(&self) -> Option<&str> {
-        self.not_resized.as_deref()
-    }
-
-    /// Returns why the model does not run at input sizes that the parameters ask for; empty if it
-    /// does.
-    pub fn input_problems(&self) -> Vec<String> {
-        let refused = self.refused.texts();
-        self.not_resized.iter().cloned().chain(refused).collect()
     }
 
     /// Returns the detection settings from the parameters and the model.
@@ -179,7 +164,7 @@ impl LoadedModel {
             while_building,
             backoff: Backoff::default(),
             provider_statuses: Arc::clone(&self.provider_statuses),
-            refused: Arc::clone(&self.refused),
+            refused: Arc::clone(&self.input_problems.refused),
             background: Mutex::default(),
         })
     }
