@@ -2,7 +2,7 @@
 """Accuracy and time of the models by input size: the tables of docs/performance.md, measured with the program.
 
     input_sizes.py --program target/release/shuffledet \\
-        --data far=/tmp/wide/far --data near=/tmp/wide/near --data coco=images:instances.json [--rounds 5]
+        --data far=OUT/far --data near=OUT/near --data coco=images:instances.json [--rounds 5]
 
 --data names a set: NAME=FOLDER:ANNOTATIONS, or NAME=FOLDER with the annotations in FOLDER.json, as
 tests/reference/make_far_near.py makes it. --inputs MODEL=INPUT,... replaces the inputs of a model; an INPUT is native,

@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 use shuffledet_core::{BBox, Detection, InputSpec, ResizeMode};
 use shuffledet_detector::detect::{self, ObjectGroups, nms::Suppressor};
-use shuffledet_detector::model::{Manifest, Model};
+use shuffledet_detector::model::{Manifest, Model, ModelDescription};
 use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_image::jpeg::JpegEncoder;
@@ -46,18 +46,34 @@ fn pixels_of(width: u32, height: u32) -> Vec<u8> {
         .collect()
 }
 
+fn jpeg(view: &BgrView<'_>) -> Vec<u8> {
+    JpegEncoder::new(90)
+        .and_then(|mut encoder| encoder.encode(view))
+        .expect("BGR")
+}
+
+fn compressed(jpeg: &[u8]) -> CompressedImageView<'_> {
+    CompressedImageView {
+        header: HeaderView::default(),
+        format: "jpeg",
+        data: jpeg,
+    }
+}
+
+fn description(model: &str) -> ModelDescription {
+    let manifest = Manifest::shipped().expect("the shipped manifest is tested");
+    let entry = manifest.model(model).expect("a shipped model");
+    manifest
+        .describe(entry)
+        .expect("the shipped manifest is tested")
+}
+
 fn decode(criterion: &mut Criterion) {
     let pixels = pixels();
     let mut decoder = ImageDecoder::new();
     let view = BgrView::new(WIDTH, HEIGHT, 3 * WIDTH as usize, &pixels).expect("whole rows");
-    let jpeg = JpegEncoder::new(90)
-        .and_then(|mut encoder| encoder.encode(&view))
-        .expect("BGR");
-    let compressed = CompressedImageView {
-        header: HeaderView::default(),
-        format: "jpeg",
-        data: &jpeg,
-    };
+    let jpeg = jpeg(&view);
+    let compressed = compressed(&jpeg);
     criterion.bench_function("decode/jpeg 1280x720", |b| {
         b.iter(|| {
             decoder
@@ -89,13 +105,8 @@ fn decode(criterion: &mut Criterion) {
 fn letterbox(criterion: &mut Criterion) {
     let pixels = pixels();
     let view = BgrView::new(WIDTH, HEIGHT, 3 * WIDTH as usize, &pixels).expect("whole rows");
-    let manifest = Manifest::shipped().expect("the shipped manifest is tested");
     for name in MODELS {
-        let entry = manifest.model(name).expect("a shipped model");
-        let description = manifest
-            .describe(entry)
-            .expect("the shipped manifest is tested");
-        let mut builder = TensorBuilder::new(description.input);
+        let mut builder = TensorBuilder::new(description(name).input);
         criterion.bench_function(&format!("letterbox/{name}"), |b| {
             b.iter(|| builder.fill(&view))
         });
@@ -104,24 +115,13 @@ fn letterbox(criterion: &mut Criterion) {
 
 /// From the message's bytes to the input tensor, by way of BGR and without it.
 fn prepare(criterion: &mut Criterion) {
-    let manifest = Manifest::shipped().expect("the shipped manifest is tested");
     for (width, height) in CAMERAS {
         let pixels = pixels_of(width, height);
         let view = BgrView::new(width, height, 3 * width as usize, &pixels).expect("whole rows");
-        let jpeg = JpegEncoder::new(90)
-            .and_then(|mut encoder| encoder.encode(&view))
-            .expect("BGR");
-        let compressed = CompressedImageView {
-            header: HeaderView::default(),
-            format: "jpeg",
-            data: &jpeg,
-        };
+        let jpeg = jpeg(&view);
+        let compressed = compressed(&jpeg);
         for name in MODELS {
-            let entry = manifest.model(name).expect("a shipped model");
-            let description = manifest
-                .describe(entry)
-                .expect("the shipped manifest is tested");
-            let mut builder = TensorBuilder::new(description.input);
+            let mut builder = TensorBuilder::new(description(name).input);
             for (way, scale) in [
                 ("full", JpegScale::Full),
                 ("half", JpegScale::Half),
@@ -175,12 +175,7 @@ fn prepare(criterion: &mut Criterion) {
 fn wide_inputs(criterion: &mut Criterion) {
     let pixels = pixels();
     let view = BgrView::new(WIDTH, HEIGHT, 3 * WIDTH as usize, &pixels).expect("whole rows");
-    let manifest = Manifest::shipped().expect("the shipped manifest is tested");
-    let entry = manifest.model(MODELS[1]).expect("a shipped model");
-    let input = manifest
-        .describe(entry)
-        .expect("the shipped manifest is tested")
-        .input;
+    let input = description(MODELS[1]).input;
     for (width, height) in [(416, 416), (416, 256), (704, 224), (832, 256)] {
         let mut builder = TensorBuilder::new(InputSpec {
             width,
@@ -249,12 +244,7 @@ fn suppress(criterion: &mut Criterion) {
         detections: boxes[..20].to_vec(),
         ..Frame::default()
     };
-    let manifest = Manifest::shipped().expect("the shipped manifest is tested");
-    let model = manifest.model(MODELS[0]).expect("a shipped model");
-    let labels = manifest
-        .describe(model)
-        .expect("the shipped manifest is tested")
-        .labels;
+    let labels = description(MODELS[0]).labels;
     let mut messages = ResultMessages::default();
     criterion.bench_function("publish/Detection2DArray of 20", |b| {
         b.iter(|| messages.detections(&frame, &labels).map(<[u8]>::len));

@@ -113,16 +113,9 @@ fn a_run_again_is_no_different_and_a_worse_one_is_worse() {
     );
 }
 
-#[test]
-fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
-    let Some(data) = data_set("a_sweep_finds_what_eval_finds_and_writes_the_best") else {
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (best, report, single) = (path("best.yaml"), path("r.html"), path("single.json"));
-    let [images, annotations] = &data;
-    let common = [
+/// A sweep of FastestDet on a data set that prints JSON.
+fn sweep_of([images, annotations]: &[String; 2]) -> [&str; 8] {
+    [
         "sweep",
         "--images",
         images,
@@ -131,8 +124,18 @@ fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
         "--set",
         "model.name=fastestdet_352",
         "--json",
-    ];
-    let sweep = |more: &[&str], code| shuffledet(&[&common[..], more].concat(), code);
+    ]
+}
+
+#[test]
+fn a_sweep_finds_what_eval_finds_and_writes_the_best() {
+    let Some(data) = data_set("a_sweep_finds_what_eval_finds_and_writes_the_best") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (best, report, single) = (path("best.yaml"), path("r.html"), path("single.json"));
+    let sweep = |more: &[&str], code| shuffledet(&[&sweep_of(&data)[..], more].concat(), code);
     let grid = [
         "--set",
         "detector.score_threshold=0.3..0.7:0.2",
@@ -220,18 +223,9 @@ fn a_sweep_varies_input_sizes_and_regions() {
     let folder = tempfile::tempdir().unwrap();
     let single = folder.path().join("single.json");
     let single = single.to_str().unwrap();
-    let [images, annotations] = &data;
     let (sizes, regions) = ("native,320x256", "[0,0,1,1],[[0,0,1,1],[0,0,0.6,1]]");
     let limit = ["--limit", "6"];
-    let sweep = [
-        "sweep",
-        "--images",
-        images,
-        "--annotations",
-        annotations,
-        "--set",
-        "model.name=fastestdet_352",
-        "--json",
+    let more = [
         "--latency-images",
         "2",
         "--set",
@@ -241,7 +235,7 @@ fn a_sweep_varies_input_sizes_and_regions() {
         "--set",
         "detector.score_threshold=0.3",
     ];
-    let (out, _) = shuffledet(&[&sweep[..], &limit].concat(), 0);
+    let (out, _) = shuffledet(&[&sweep_of(&data)[..], &more, &limit].concat(), 0);
     let out: Value = serde_json::from_str(&out).unwrap();
     let settings = out["settings"].as_array().unwrap();
     assert_eq!(settings.len(), 4);
