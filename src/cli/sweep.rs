@@ -23,7 +23,7 @@ use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::sweep::outcome::{judge, outcomes};
 use shuffledet_eval::sweep::{Grid, Objective, SweepOutcome};
-use shuffledet_eval::{Failure, Problem, Problems};
+use shuffledet_eval::{Failure, Problem, Problems, TruthImage};
 use shuffledet_harness::images::{ImageReader, Images, NextImage};
 use shuffledet_harness::sweep::{Group, Message, detect, measure};
 use shuffledet_report::sweep::{SweepReport, render};
@@ -154,7 +154,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         .transpose()?;
     write_outputs(args, &outcome, yaml.as_deref())?;
     print(args, &outcome)?;
-    warn(&data.ground_truth.problems, &found);
+    warn(&data.ground_truth.problems, &found, images);
     Ok(match best {
         None => Status::NotGoodEnough,
         Some(_) if !found.failures.is_empty() => Status::SomeFailed,
@@ -166,15 +166,14 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
 fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
     let mut groups: Vec<Group> = Vec::new();
     for (at, config) in configs.iter().enumerate() {
-        let same = |group: &&mut Group| {
+        match groups.iter_mut().find(|group| {
             let other = &group.loaded.config;
             other.model == config.model
                 && other.session == config.session
                 && other.input_size == config.input_size
                 && other.input_budget == config.input_budget
                 && other.input.regions == config.input.regions
-        };
-        match groups.iter_mut().find(same) {
+        }) {
             Some(group) => {
                 let model = &group.loaded.model.description;
                 let settings = DetectorSettings::new(&config.thresholds, model)?;
@@ -311,7 +310,7 @@ fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
 }
 
 /// Logs the problems of the annotations and the images.
-fn warn(problems: &Problems, found: &Detections) {
+fn warn(problems: &Problems, found: &Detections, images: &[TruthImage]) {
     for (problem, occurrences) in problems.iter().filter(|(p, _)| !p.is_ordinary()) {
         let first = occurrences.first.join("; ");
         tracing::warn!("{}: {first}", problem.counted(occurrences.count));
@@ -319,5 +318,12 @@ fn warn(problems: &Problems, found: &Detections) {
     if let Some(failure) = found.failures.values().next() {
         let text = Problem::ImageFailed.counted(found.failures.len() as u64);
         tracing::warn!("{text}: {failure}");
+    }
+    if let Some((index, damage)) = found.damage.iter().next() {
+        let text = Problem::ImageDamaged.counted(found.damage.len() as u64);
+        tracing::warn!(
+            "{text}: {}: {damage}",
+            images[*index as usize].source.title()
+        );
     }
 }

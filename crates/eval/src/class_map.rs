@@ -79,17 +79,18 @@ impl ClassMap {
         }
     }
 
-    /// What the data set's own name stands for; `None` where it is left out.
+    /// Returns the category that a name of the data set stands for; `None` if it is left out.
     pub fn category_of_truth<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         lookup(&self.truth, name).map_or(Some(name), Option::as_deref)
     }
 
-    /// What a number of the data set stands for, where the map says: the category, or `None` where it is left out.
+    /// Returns the category that a number of the data set stands for, or `None` if it is left out;
+    /// the outer `None` if the map does not name it.
     pub fn category_of_number(&self, number: usize) -> Option<Option<&str>> {
         self.truth.get(&number.to_string()).map(Option::as_deref)
     }
 
-    /// Every number of the data set that the map names.
+    /// Returns every number of the data set that the map names.
     pub fn numbers(&self) -> impl Iterator<Item = usize> {
         self.truth.keys().filter_map(|key| key.parse().ok())
     }
@@ -99,7 +100,7 @@ impl ClassMap {
         !self.truth.is_empty()
     }
 
-    /// By class of the model, the id of the category that its detections are of; what does not fit is counted.
+    /// Returns the id of the category of each class of the model, and counts what does not fit.
     pub fn resolve(
         &self,
         labels: &Labels,
@@ -160,7 +161,7 @@ pub fn numbered<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Category> {
         .collect()
 }
 
-/// The entry of `name`, in its own case before any other.
+/// Returns the entry of `name`; prefers an entry with the same case.
 fn lookup<'a>(names: &'a Names, name: &str) -> Option<&'a Option<String>> {
     names.get(name).or_else(|| {
         let same = |entry: &(&String, &Option<String>)| same_name(entry.0, name);
@@ -182,7 +183,7 @@ fn numbered_alike(labels: &Labels, categories: &[Category]) -> bool {
     other == 0 && 2 * alike > categories.len()
 }
 
-/// The sections of a file, or what is wrong with it.
+/// Returns the sections of a file, or what is wrong with it.
 fn sections(file: Value) -> Result<ClassMap, String> {
     let Value::Mapping(file) = file else {
         return Err("no names at all".to_owned());
@@ -226,7 +227,7 @@ fn names(entries: &Mapping) -> Result<Names, String> {
     entries.iter().map(entry).collect()
 }
 
-/// A piece of YAML in a line.
+/// Writes a YAML value in one line.
 fn shown(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| format!("{value:?}"))
 }

@@ -52,6 +52,7 @@ pub fn detect(
     let mut all = Detections {
         found: vec![BTreeMap::new(); count],
         failures: BTreeMap::new(),
+        damage: BTreeMap::new(),
         images: 0,
     };
     let Some(first) = groups.first() else {
@@ -72,6 +73,9 @@ pub fn detect(
             all.images += 1;
             if let (Some(index), Outcome::Failed(failure)) = (frame.image, outcome) {
                 all.failures.insert(index, failure.into());
+            }
+            if let (Some(index), Some(damage)) = (frame.image, frame.damage) {
+                all.damage.insert(index, damage.to_string());
             }
             done();
             Ok(())
@@ -112,13 +116,15 @@ fn sweep_workers<'a>(
             detectors.push(group.variants(detector));
         }
     }
-    let worker = |detectors| SweepWorker {
-        worker: variant_worker(groups, detectors),
-        groups,
-        truth,
-        found: vec![BTreeMap::new(); count],
-    };
-    Ok(detectors.into_iter().map(worker).collect())
+    Ok(detectors
+        .into_iter()
+        .map(|detectors| SweepWorker {
+            worker: variant_worker(groups, detectors),
+            groups,
+            truth,
+            found: vec![BTreeMap::new(); count],
+        })
+        .collect())
 }
 
 /// One that decodes as the parameters say, which are the same for all groups but for what the grid changes.

@@ -14,6 +14,7 @@
 
 pub mod bgr;
 pub mod container;
+pub mod damage;
 pub mod decode;
 pub mod draw;
 pub mod encoding;
@@ -35,6 +36,7 @@ pub mod video;
 pub mod yuv;
 
 pub use bgr::BgrView;
+pub use damage::Damage;
 pub use decode::ImageDecoder;
 pub use error::DecodeError;
 pub use file_format::FileFormat;

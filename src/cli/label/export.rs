@@ -111,6 +111,9 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
         |frame, outcome| {
             bar.inc(1);
             let (topic, stamp_ns) = (&cameras[frame.camera].topic, frame.stamp.to_ns());
+            if let Some(damage) = frame.damage {
+                tracing::warn!("{topic}: frame with stamp {stamp_ns} ns: {damage}");
+            }
             if let Outcome::Failed(failure) = outcome {
                 failed = true;
                 let why = &failure.message;

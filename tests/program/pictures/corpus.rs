@@ -102,6 +102,20 @@ pub fn turned(jpeg: &[u8], orientation: u8, big_endian: bool) -> Vec<u8> {
     file
 }
 
+/// The file with another length of one of its Huffman codes, so that its data has another meaning.
+pub fn with_damaged_table(file: &[u8]) -> Vec<u8> {
+    // the marker and length of a table, and its class and number: the first of AC coefficients
+    let is_ac_table = |bytes: &[u8]| bytes[..2] == [0xff, 0xc4] && bytes[4] == 0x10;
+    let at = file.windows(5).position(is_ac_table).unwrap();
+    let mut damaged = file.to_vec();
+    // how many codes have 1, 2, 3, ... bits
+    let counts = &mut damaged[at + 5..][..16];
+    let moved = (1..16).find(|&bits| counts[bits] > 1).unwrap();
+    counts[moved] -= 1;
+    counts[15] += 1;
+    damaged
+}
+
 pub fn grey(picture: &Mat) -> Mat {
     let mut grey = Mat::default();
     imgproc::cvt_color_def(picture, &mut grey, imgproc::COLOR_BGR2GRAY).unwrap();

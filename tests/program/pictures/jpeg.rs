@@ -188,6 +188,22 @@ fn a_lost_restart_interval_is_missing_data() {
 }
 
 #[test]
+fn padding_is_no_damage() {
+    for (kind, file) in kinds() {
+        for end in [
+            &b"\0\0\0\0\0\xff\xd9"[..],
+            b"\xff\xff\xff\xd9",
+            b"\xff\xd9 and what a buffer held before",
+        ] {
+            let mut decoder = ImageDecoder::new();
+            let file = with_end(&file, end);
+            let damage = decoder.decode_file(&file).unwrap().damage();
+            assert_eq!(damage, None, "{kind}, {end:02x?}");
+        }
+    }
+}
+
+#[test]
 fn motion_jpeg_without_huffman_tables_uses_the_standard_ones() {
     let (width, height) = SIZE;
     let file = jpeg(width, height, 3, |_| ());

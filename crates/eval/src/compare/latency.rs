@@ -56,7 +56,8 @@ impl LatencyRule {
     }
 }
 
-/// Waiting says nothing of what is compared, and reading tells what the machine had in its cache.
+/// Whether a stage is judged. Waiting does not depend on what is compared, and reading depends on
+/// the machine's cache.
 fn is_judged(stage: Stage) -> bool {
     match stage {
         Stage::Decode | Stage::Letterbox | Stage::Infer | Stage::Boxes | Stage::Nms => true,
@@ -96,7 +97,7 @@ pub(super) fn rows(
     Stage::ALL.iter().filter_map(row).collect()
 }
 
-/// The value that 99 of 100 do not exceed; `values` are not empty.
+/// Returns the value that 99 of 100 do not exceed; `values` is not empty.
 fn p99(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() as f64 * 0.99).ceil() as usize;
