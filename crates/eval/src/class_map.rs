@@ -108,8 +108,9 @@ impl ClassMap {
         problems: &mut Problems,
     ) -> Vec<Option<u64>> {
         let named = |name: &str| {
-            let same = |category: &&Category| same_name(&category.name, name);
-            categories.iter().find(same)
+            categories
+                .iter()
+                .find(|category| same_name(&category.name, name))
         };
         let by_id = numbered_alike(labels, categories);
         let mut resolved = Vec::with_capacity(labels.count());
@@ -164,8 +165,10 @@ pub fn numbered<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Category> {
 /// Returns the entry of `name`; prefers an entry with the same case.
 fn lookup<'a>(names: &'a Names, name: &str) -> Option<&'a Option<String>> {
     names.get(name).or_else(|| {
-        let same = |entry: &(&String, &Option<String>)| same_name(entry.0, name);
-        names.iter().find(same).map(|(_, target)| target)
+        names
+            .iter()
+            .find(|entry| same_name(entry.0, name))
+            .map(|(_, target)| target)
     })
 }
 
@@ -212,19 +215,21 @@ fn sections(file: Value) -> Result<ClassMap, String> {
 }
 
 fn names(entries: &Mapping) -> Result<Names, String> {
-    let entry = |(key, value): (&Value, &Value)| {
-        let name = match key {
-            Value::String(name) => text::name(name).into_owned(),
-            Value::Number(number) => number.to_string(),
-            other => return Err(format!("{} as a name", shown(other))),
-        };
-        match value {
-            Value::Null => Ok((name, None)),
-            Value::String(target) => Ok((name, Some(text::name(target).into_owned()))),
-            other => Err(format!("{name}: {}", shown(other))),
-        }
-    };
-    entries.iter().map(entry).collect()
+    entries
+        .iter()
+        .map(|(key, value)| {
+            let name = match key {
+                Value::String(name) => text::name(name).into_owned(),
+                Value::Number(number) => number.to_string(),
+                other => return Err(format!("{} as a name", shown(other))),
+            };
+            match value {
+                Value::Null => Ok((name, None)),
+                Value::String(target) => Ok((name, Some(text::name(target).into_owned()))),
+                other => Err(format!("{name}: {}", shown(other))),
+            }
+        })
+        .collect()
 }
 
 /// Writes a YAML value in one line.
@@ -254,11 +259,14 @@ pub(super) mod tests {
     }
 
     pub fn categories(names: &[&str]) -> Vec<Category> {
-        let category = |(name, id): (&&str, u64)| Category {
-            id,
-            name: (*name).to_owned(),
-        };
-        names.iter().zip(10..).map(category).collect()
+        names
+            .iter()
+            .zip(10..)
+            .map(|(name, id)| Category {
+                id,
+                name: (*name).to_owned(),
+            })
+            .collect()
     }
 
     #[test]
@@ -300,11 +308,12 @@ pub(super) mod tests {
         };
         let from = |first: u64, names: [&str; 3]| -> Vec<Category> {
             let names = names.into_iter().zip(first..);
-            let category = |(name, id): (&str, u64)| Category {
-                id,
-                name: name.to_owned(),
-            };
-            names.map(category).collect()
+            names
+                .map(|(name, id)| Category {
+                    id,
+                    name: name.to_owned(),
+                })
+                .collect()
         };
         let spelled = from(1, ["car", "bus", "motorbike"]);
         assert_eq!(resolve(&spelled), (vec![Some(1), Some(2), Some(3)], 1));

@@ -179,8 +179,9 @@ pub struct StandIns {
 pub fn image_files(folder: &Path) -> StandIns {
     let entries = fs::read_dir(folder).expect("the test has made the folder");
     let paths = entries.map(|entry| entry.expect("the test has made the file").path());
-    let is_image = |path: &PathBuf| path.extension().is_some_and(|e| e == "png" || e == "jpg");
-    let mut files: Vec<PathBuf> = paths.filter(is_image).collect();
+    let mut files: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|e| e == "png" || e == "jpg"))
+        .collect();
     files.sort();
     StandIns {
         folder: folder.to_owned(),

@@ -116,12 +116,15 @@ impl Journal {
             let problem = format!("expected version {VERSION} of the format, found {found}");
             return Err(damaged(1, problem));
         }
-        let of = |identity: &Value, shard: Option<Shard>| {
+        let with_shard = |identity: &Value, shard: Option<Shard>| {
             let mut identity = identity.clone();
             identity["shard"] = shard.map_or(Value::Null, |shard| shard.to_string().into());
             identity
         };
-        let differences = differences(&of(&header.identity, header.shard), &of(&identity, shard));
+        let differences = differences(
+            &with_shard(&header.identity, header.shard),
+            &with_shard(&identity, shard),
+        );
         if !differences.is_empty() {
             let path = path.to_owned();
             return Err(JournalError::Foreign { path, differences });

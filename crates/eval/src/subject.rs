@@ -235,11 +235,13 @@ pub fn differing(a: &Value, b: &Value) -> Vec<Difference> {
 
 /// Describes the differences, such as `parameters.detector.classes: ["car"] there, [] here`.
 pub fn differences(there: &Value, here: &Value) -> Vec<String> {
-    let told = |difference: &Difference| {
-        let [there, here] = difference.values();
-        format!("{}: {there} there, {here} here", difference.key)
-    };
-    differing(there, here).iter().map(told).collect()
+    differing(there, here)
+        .iter()
+        .map(|difference| {
+            let [there, here] = difference.values();
+            format!("{}: {there} there, {here} here", difference.key)
+        })
+        .collect()
 }
 
 fn compare(path: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {

@@ -96,7 +96,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
     );
     let mut export = FrameExport::new(
         images,
-        LabelledFrames::new(cameras, &ImageTopics::of(&recording).cameras),
+        LabelledFrames::new(cameras, &ImageTopics::list(&recording).cameras),
         PreAnnotations::new(&loaded.labels, description),
     )?;
     let mut failed = false;

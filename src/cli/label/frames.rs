@@ -15,7 +15,7 @@ use shuffledet_msg::{CompressedImageView, ImageView};
 pub(super) fn frames_of(path: &Path) -> anyhow::Result<Vec<LabelledImage>> {
     let recording = Recording::open(path)?;
     let selected = CameraSelection::new(&recording, &[], path)?;
-    let all = ImageTopics::of(&recording).cameras;
+    let all = ImageTopics::list(&recording).cameras;
     let mut labelled = LabelledFrames::new(&selected.cameras, &all);
     let mut source = selected.filled_source(&recording, path)?;
     let (mut frame, mut frames) = (Frame::new(), Vec::new());

@@ -140,7 +140,7 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
         let mut add = |kind: &str, file: Option<Vec<u8>>| {
             files.extend(file.map(|file| (format!("{kind} {width}x{height}"), file)));
         };
-        let mut of = |change: &dyn Fn(&mut Compressor)| {
+        let mut made = |change: &dyn Fn(&mut Compressor)| {
             seed += 1;
             jpeg(width, height, seed, change)
         };
@@ -151,16 +151,16 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
             ("4:4:0", Subsamp::Sub1x2),
             ("grey", Subsamp::Gray),
         ] {
-            add(kind, Some(of(&|c| c.set_subsamp(subsamp).unwrap())));
+            add(kind, Some(made(&|c| c.set_subsamp(subsamp).unwrap())));
         }
-        let rough = of(&|c| c.set_quality(5).unwrap());
+        let rough = made(&|c| c.set_quality(5).unwrap());
         for orientation in [1, 3, 6, 8] {
             let file = turned(&rough, orientation, orientation == 3);
             add(&format!("EXIF {orientation}"), Some(file));
         }
         add(
             "colours of the screen",
-            Some(of(&|c| c.set_colorspace(Colorspace::RGB).unwrap())),
+            Some(made(&|c| c.set_colorspace(Colorspace::RGB).unwrap())),
         );
         add("rough", Some(rough));
         add("printed", Some(printed_jpeg(width, height, seed)));

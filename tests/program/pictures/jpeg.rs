@@ -28,13 +28,13 @@ fn opencv(file: &[u8]) -> Mat {
 /// JPEGs of every process, each with its name.
 fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     let (width, height) = SIZE;
-    let of = |subsamp| jpeg(width, height, 3, |c| c.set_subsamp(subsamp).unwrap());
+    let subsampled = |subsamp| jpeg(width, height, 3, |c| c.set_subsamp(subsamp).unwrap());
     let picture = mat(width, height, 3);
     let written = |parameters: &[i32]| encoded(".jpg", &picture, parameters).unwrap();
     vec![
-        ("4:2:0", of(Subsamp::Sub2x2)),
-        ("4:4:4", of(Subsamp::None)),
-        ("grey", of(Subsamp::Gray)),
+        ("4:2:0", subsampled(Subsamp::Sub2x2)),
+        ("4:4:4", subsampled(Subsamp::None)),
+        ("grey", subsampled(Subsamp::Gray)),
         ("progressive", written(&PROGRESSIVE)),
         ("optimized", written(&OPTIMIZED)),
         ("restarts", written(&RESTARTS)),
@@ -43,7 +43,7 @@ fn kinds() -> Vec<(&'static str, Vec<u8>)> {
             encoded(".jpg", &grey(&picture), &PROGRESSIVE).unwrap(),
         ),
         ("printed", printed_jpeg(width, height, 3)),
-        ("EXIF", turned(&of(Subsamp::Sub2x2), 6, false)),
+        ("EXIF", turned(&subsampled(Subsamp::Sub2x2), 6, false)),
     ]
 }
 

@@ -282,8 +282,10 @@ fn draw(runs: &[Run; 2], images: usize, settings: &BootstrapSettings) -> Vec<Dra
             .chunks(share)
             .map(|seeds| {
                 scope.spawn(move || -> Vec<Draw> {
-                    let draw = |&seed| differences(runs, &weights(images, seed));
-                    seeds.iter().map(draw).collect()
+                    seeds
+                        .iter()
+                        .map(|&seed| differences(runs, &weights(images, seed)))
+                        .collect()
                 })
             })
             .collect();

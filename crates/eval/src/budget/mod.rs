@@ -112,8 +112,10 @@ impl Budget {
 
     /// Returns the verdict on each condition.
     pub fn judge(&self, evaluation: &Evaluation) -> Vec<Verdict> {
-        let judge = |condition: &Condition| condition.judge(evaluation);
-        self.0.iter().map(judge).collect()
+        self.0
+            .iter()
+            .map(|condition| condition.judge(evaluation))
+            .collect()
     }
 }
 

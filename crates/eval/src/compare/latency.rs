@@ -72,29 +72,31 @@ pub(super) fn rows(
     rule: &LatencyRule,
     same_machine: bool,
 ) -> Vec<LatencyRow> {
-    let row = |&stage: &Stage| {
-        let times = |image: &ImageRecord| image.stages_ms.get(stage.name()).copied();
-        let pairs = a
-            .iter()
-            .zip(b)
-            .filter_map(|(a, b)| Some((times(a)?, times(b)?)));
-        let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
-        let test = rank_test(&a, &b)?;
-        let verdict = if same_machine && is_judged(stage) {
-            rule.verdict(&test)
-        } else {
-            Verdict::NotJudged
-        };
-        Some(LatencyRow {
-            stage,
-            images: a.len(),
-            p99_a: p99(a),
-            p99_b: p99(b),
-            test,
-            verdict,
+    Stage::ALL
+        .iter()
+        .filter_map(|&stage| {
+            let times = |image: &ImageRecord| image.stages_ms.get(stage.name()).copied();
+            let pairs = a
+                .iter()
+                .zip(b)
+                .filter_map(|(a, b)| Some((times(a)?, times(b)?)));
+            let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
+            let test = rank_test(&a, &b)?;
+            let verdict = if same_machine && is_judged(stage) {
+                rule.verdict(&test)
+            } else {
+                Verdict::NotJudged
+            };
+            Some(LatencyRow {
+                stage,
+                images: a.len(),
+                p99_a: p99(a),
+                p99_b: p99(b),
+                test,
+                verdict,
+            })
         })
-    };
-    Stage::ALL.iter().filter_map(row).collect()
+        .collect()
 }
 
 /// Returns the value that 99 of 100 do not exceed; `values` is not empty.

@@ -166,10 +166,12 @@ pub fn compare(
         ..settings.bootstrap
     };
     let differences = paired_bootstrap(categories, &records_a, &records_b, &bootstrap)?;
-    let counting = |of: &dyn Fn(u64) -> bool| {
+    let counting = |is_counted: &dyn Fn(u64) -> bool| {
         let objects = records_b.iter().map(|record| {
             let objects = record.objects.iter().filter(|o| !o.iscrowd && !o.ignore);
-            objects.filter(|object| of(object.category_id)).count()
+            objects
+                .filter(|object| is_counted(object.category_id))
+                .count()
         });
         let objects: Vec<usize> = objects.filter(|&count| count > 0).collect();
         (objects.len(), objects.iter().sum::<usize>())

@@ -292,8 +292,10 @@ mod tests {
             names
         };
         let own = |names: &[(&str, &str)]| -> Vec<_> {
-            let owned = |&(a, b): &(&str, &str)| (a.to_owned(), b.to_owned());
-            names.iter().map(owned).collect()
+            names
+                .iter()
+                .map(|&(a, b)| (a.to_owned(), b.to_owned()))
+                .collect()
         };
         assert_eq!(names("/eye/detections"), own(&[("2", "car"), ("5", "bus")]));
         assert_eq!(

@@ -99,8 +99,11 @@ pub fn read(
 /// Returns the type of a line, and its box as left, top, width, height. Types may have several
 /// words, which tools other than KITTI's write.
 pub(super) fn object(fields: &[&str]) -> Result<(String, [f64; 4]), String> {
-    let is_word = |field: &&&str| field.parse::<f64>().is_err();
-    let words = fields.iter().take_while(is_word).count().max(1);
+    let words = fields
+        .iter()
+        .take_while(|field| field.parse::<f64>().is_err())
+        .count()
+        .max(1);
     let (kind, rest) = fields.split_at(words.min(fields.len()));
     let numbers: Result<Vec<f64>, String> = (rest.iter())
         .map(|field| {

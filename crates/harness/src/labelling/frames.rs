@@ -49,17 +49,19 @@ impl LabelledFrames {
 /// of slashes, and a number if another topic has the same prefix.
 fn prefixes(cameras: &[Camera]) -> HashMap<String, String> {
     let mut taken = HashSet::new();
-    let prefix = |camera: &Camera| {
-        let plain = camera.topic.trim_matches('/').replace('/', "_");
-        let mut prefix = plain.clone();
-        let mut number = 1;
-        while !taken.insert(prefix.clone()) {
-            number += 1;
-            prefix = format!("{plain}_{number}");
-        }
-        (camera.topic.clone(), prefix)
-    };
-    cameras.iter().map(prefix).collect()
+    cameras
+        .iter()
+        .map(|camera| {
+            let plain = camera.topic.trim_matches('/').replace('/', "_");
+            let mut prefix = plain.clone();
+            let mut number = 1;
+            while !taken.insert(prefix.clone()) {
+                number += 1;
+                prefix = format!("{plain}_{number}");
+            }
+            (camera.topic.clone(), prefix)
+        })
+        .collect()
 }
 
 /// Returns the file name of a frame.
