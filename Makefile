@@ -16,7 +16,7 @@ test: ## install what is missing and run every test
 build: ## install what is missing, build target/release/shuffledet, and the node if there is a ROS 2
 	@scripts/build.sh
 
-sample: ## make the sample recording rosbags/solid_white_right
+sample: ## make the sample recording rosbags/sample
 	@scripts/build.sh
 	@rosbags/make_sample.sh
 
@@ -33,7 +33,7 @@ setup: ## only install what the tests need
 	@scripts/setup.sh test
 
 clean: ## remove build outputs and results; keep .deps
-	rm -rf target demo rosbags/solid_white_right
+	rm -rf target demo rosbags/sample
 
 distclean: clean ## also remove .deps: models, ONNX Runtime, Python packages
 	rm -rf .deps

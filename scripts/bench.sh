@@ -12,10 +12,10 @@ source "$(dirname "$0")/common.sh"
 use_own_rust
 cd "$ROOT"
 shuffledet=$TARGET/release/shuffledet
-"$shuffledet" models fetch fastestdet_352 nanodet_m_416 solid_white_right
+"$shuffledet" models fetch fastestdet_352 nanodet_m_416
 if [ -z "${BAG:-}" ]; then
     rosbags/make_sample.sh
-    BAG=rosbags/solid_white_right
+    BAG=rosbags/sample
 fi
 python=$DEPS/venv/bin/python
 scratch=$(mktemp -d)
@@ -54,9 +54,13 @@ if ! cmp -s "$requirements" "$engines/.installed-from"; then
         say '  they cannot be installed; continuing with those that are here'
     fi
 fi
+picture=()
+for video in "$DEPS/models/solidWhiteRight.mp4" "$DEPS/samples/bikes.mp4"; do
+    [ ! -f "$video" ] || picture=(--picture "$video")
+done
 for model in fastestdet_352 nanodet_m_416; do
     PYTHONPATH=$engines "$python" benches/peers/engines.py "$("$shuffledet" models path "$model")" \
-        --picture "$("$shuffledet" models path solid_white_right)" --shuffledet "$shuffledet"
+        "${picture[@]}" --shuffledet "$shuffledet"
     echo
 done
 
@@ -64,7 +68,7 @@ if use_ros; then
     say 'measuring the live node, from publish to detections'
     cargo build --release --locked --features ros
     for model in fastestdet_352 nanodet_m_416; do
-        "$(ros_interpreter)" benches/live/latency.py rosbags/solid_white_right --model "$model" --bin "$TARGET/release"
+        "$(ros_interpreter)" benches/live/latency.py rosbags/sample --model "$model" --bin "$TARGET/release"
     done
 fi
 

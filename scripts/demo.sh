@@ -8,16 +8,15 @@ source "$(dirname "$0")/common.sh"
 "$ROOT/scripts/build.sh"
 shuffledet=$TARGET/release/shuffledet
 cd "$ROOT"
-"$shuffledet" models fetch nanodet_plus_m_416
 rosbags/make_sample.sh
 
-"$shuffledet" replay rosbags/solid_white_right --config config/shuffledet.yaml --set detector.classes=road --force \
+"$shuffledet" replay rosbags/sample --config config/shuffledet.yaml --set detector.classes=road --force \
     --output demo/detections/detections.mcap --report demo/report.html --detections demo/detections.json \
     --draw demo/frames
 
 if use_ros; then
     printf '\nThe live node, on ROS 2 %s:\n' "$ROS_DISTRO"
-    "$(ros_interpreter)" scripts/demo_node.py rosbags/solid_white_right --node "$TARGET/release/shuffledet_node"
+    "$(ros_interpreter)" scripts/demo_node.py rosbags/sample --node "$TARGET/release/shuffledet_node"
 else
     printf '\nThere is no ROS 2, and none can be installed: the live node was not shown.\n'
 fi
@@ -29,5 +28,5 @@ Written:
   demo/frames/                         every frame with its boxes, as JPEG
   demo/detections.json                 the detections, as COCO results
   demo/detections/detections.mcap      the detections as ROS 2 messages; metadata.yaml beside it
-  rosbags/solid_white_right/           the input recording
+  rosbags/sample/                      the input recording
 END

@@ -1,5 +1,6 @@
 //! `shuffledet models`: lists, fetches, verifies, inspects and describes models.
 
+mod cut;
 mod describe;
 mod import_ncnn;
 mod list;
@@ -25,11 +26,11 @@ use shuffledet_onnx::inspect::inspect;
 pub enum ModelsCommand {
     /// List the models of the manifest with their cost and accuracy, and the samples
     List,
-    /// Fetch models and samples by name and check their sha256
+    /// Fetch models and samples by name and check their sha256; write models that are built in
     Fetch(FetchArgs),
     /// Check the sha256 of the fetched files
     Verify,
-    /// Print the path of a fetched file
+    /// Print the path of a fetched file; a model that is built in is written to it first
     Path {
         /// Name of a model or sample in the manifest
         name: String,
@@ -40,6 +41,8 @@ pub enum ModelsCommand {
     Describe(describe::DescribeArgs),
     /// Make an ONNX file from a network of ncnn: a .param and a .bin file
     ImportNcnn(import_ncnn::ImportNcnnArgs),
+    /// Make a model that finds only some of the classes of another, with the same scores and boxes
+    Cut(cut::CutArgs),
 }
 
 #[derive(Debug, Args)]
@@ -74,8 +77,11 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
         ModelsCommand::Fetch(args) => fetch_all(&manifest, args),
         ModelsCommand::Verify => verify(&manifest),
         ModelsCommand::Path { name } => {
-            let path = locations::model_folder().join(&find(&manifest, name)?.name);
-            if !path.is_file() {
+            let (folder, file) = (locations::model_folder(), find(&manifest, name)?);
+            let path = folder.join(&file.name);
+            if file.built_in().is_some() {
+                fetch::fetch(file, &folder, None, &|_, _| {})?;
+            } else if !path.is_file() {
                 let path = path.display();
                 bail!("{name}: not found at {path}; get it with: shuffledet models fetch {name}");
             }
@@ -85,6 +91,7 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
         ModelsCommand::Inspect(args) => show(&manifest, args),
         ModelsCommand::Describe(args) => describe::run(&manifest, args),
         ModelsCommand::ImportNcnn(args) => import_ncnn::run(args),
+        ModelsCommand::Cut(args) => cut::run(args),
     }
 }
 
@@ -135,6 +142,7 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
             Fetched::AlreadyThere => "already fetched".to_owned(),
             Fetched::From(origin) => format!("from {origin}"),
             Fetched::MadeFrom([param, bin]) => format!("made from {param} and {bin}"),
+            Fetched::BuiltIn => "written from the program".to_owned(),
         };
         writeln!(io::stdout(), "{}  ({origin})", path.display())?;
     }
@@ -148,7 +156,8 @@ fn verify(manifest: &Manifest) -> anyhow::Result<Status> {
     for (name, file) in files(manifest) {
         let path = folder.join(&file.name);
         if !path.is_file() {
-            writeln!(out, "{name:<18} not fetched")?;
+            let state = list::state(file, &folder);
+            writeln!(out, "{name:<18} {state}")?;
             continue;
         }
         let found = file_sha256(&path)?;
@@ -180,13 +189,14 @@ fn width_and_height(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
-    let path = if model::is_path(&args.model) {
-        PathBuf::from(&args.model)
+    let (path, onnx) = if model::is_path(&args.model) {
+        let path = PathBuf::from(&args.model);
+        let onnx = fs::read(&path).with_context(|| path.display().to_string())?;
+        (path, onnx)
     } else {
-        let name = model::resolve(manifest, &args.model)?;
-        locations::model_folder().join(&manifest.model(&name)?.file.name)
+        let name = model::resolve(manifest, &args.model);
+        model::entry_content(manifest.model(name)?)?
     };
-    let onnx = fs::read(&path).with_context(|| path.display().to_string())?;
     let onnx = match args.input_size {
         None => Cow::Borrowed(onnx.as_slice()),
         Some((width, height)) => resize(&onnx, width, height).with_context(|| {

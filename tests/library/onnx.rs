@@ -14,9 +14,16 @@ use shuffledet_onnx::inspect::{ChannelLayout, Inspection, SplitForm, inspect};
 use shuffledet_onnx::layout::arrange;
 use shuffledet_onnx::{OnnxModel, remove_initializer_inputs};
 
-/// The bytes of one of the shared models.
+/// The model of this repository, with weights of 16 bits.
+const BUILT_IN: &str = "road.onnx";
+
+/// The bytes of one of the shared models, or of [`BUILT_IN`].
 fn asset(test: &str, name: &str) -> Option<(PathBuf, Vec<u8>)> {
-    let path = support::asset(test, &format!("models/{name}"))?;
+    let path = if name == BUILT_IN {
+        support::repository("models").join(name)
+    } else {
+        support::asset(test, &format!("models/{name}"))?
+    };
     let bytes = std::fs::read(&path).unwrap();
     Some((path, bytes))
 }
@@ -61,7 +68,7 @@ fn assert_agrees_with_onnx(test: &str, path: &Path) {
 #[test]
 fn the_detectors_hold_what_onnx_says() {
     const TEST: &str = "the_detectors_hold_what_onnx_says";
-    for name in ["fastestdet_352.onnx", "nanodet_m_416.onnx"] {
+    for name in [BUILT_IN, "fastestdet_352.onnx", "nanodet_m_416.onnx"] {
         if let Some((path, _)) = asset(TEST, name) {
             assert_agrees_with_onnx(TEST, &path);
         }
@@ -209,7 +216,7 @@ fn operators_arranged(test: &str, original: &Path, block: usize) -> Option<Value
 #[test]
 fn arranged_detectors_compute_the_same_without_shuffles() {
     const TEST: &str = "arranged_detectors_compute_the_same_without_shuffles";
-    for name in ["fastestdet_352.onnx", "nanodet_m_416.onnx"] {
+    for name in [BUILT_IN, "fastestdet_352.onnx", "nanodet_m_416.onnx"] {
         let Some((path, _)) = asset(TEST, name) else {
             return;
         };
@@ -281,7 +288,8 @@ fn networks_that_cannot_be_arranged_say_why() {
 }
 
 /// The detectors, each with its native size.
-const DETECTORS: [(&str, u32); 4] = [
+const DETECTORS: [(&str, u32); 5] = [
+    (BUILT_IN, 416),
     ("fastestdet_352.onnx", 352),
     ("nanodet_m_416.onnx", 416),
     ("nanodet_plus_m_416.onnx", 416),
@@ -416,7 +424,7 @@ fn damaged(
 #[test]
 fn damaged_detectors_never_panic() {
     const TEST: &str = "damaged_detectors_never_panic";
-    for name in ["fastestdet_352.onnx", "nanodet_m_416.onnx"] {
+    for name in [BUILT_IN, "fastestdet_352.onnx", "nanodet_m_416.onnx"] {
         let Some((_, bytes)) = asset(TEST, name) else {
             return;
         };

@@ -100,12 +100,12 @@ fn a_model_that_cannot_be_loaded_leads_through_error_processing_and_back() {
     let Some(mut room) = Room::open(test) else {
         return;
     };
-    let model = Model::load("fastestdet_352").unwrap();
+    let model = Model::load("road").unwrap();
     let path = room.folder.path().join("own.onnx");
     fs::write(&path, &model.onnx).unwrap();
-    let description = "family: fastestdet\n\
-         input: {width: 352, height: 352, colour: bgr, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n\
-         labels: coco\nscore_threshold: 0.3\nnms_iou_threshold: 0.45\n";
+    let description = "family: nanodet_plus\n\
+         input: {width: 416, height: 416, colour: bgr, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n\
+         labels: [a, b, c, d, e, f, g, h, i]\nscore_threshold: 0.3\nnms_iou_threshold: 0.45\n";
     room.file("own.yaml", description);
     let name = format!("model.name:={}", path.display());
     let node = room.start(&["-p", "autostart:=false", "-p", &name]);

@@ -62,7 +62,7 @@ fn cameras_share_by_priority() {
         "runtime.workers:=1",
         // so slow that each camera alone sends more than can be worked on
         "-p",
-        "model.name:=nanodet_m_416",
+        "model.name:=road",
         "-p",
         "cameras:=[front, left]",
         "-p",

@@ -11,9 +11,20 @@ use tempfile::TempDir;
 
 use crate::domain::Domain;
 use crate::peer::{LIMIT, Peer};
+use shuffledet_detector::model::Model;
 use shuffledet_testing::process::terminate;
 
 pub const NODE: &str = env!("CARGO_BIN_EXE_shuffledet_node");
+
+/// The model of a node that is started without another: the lightest, or the one that is built in
+/// where that is not fetched.
+pub fn light_model() -> &'static str {
+    const LIGHTEST: &str = "fastestdet_352";
+    match Model::load(LIGHTEST) {
+        Ok(_) => LIGHTEST,
+        Err(_) => "road",
+    }
+}
 
 /// A domain with a peer in it, and a folder.
 pub struct Room {
@@ -57,7 +68,8 @@ impl Room {
         let names_size = arguments
             .iter()
             .any(|argument| argument.starts_with("model.input_size"));
-        let light = ["-p", "model.name:=fastestdet_352"];
+        let light = format!("model.name:={}", light_model());
+        let light = ["-p", &light];
         let native = ["-p", "model.input_size:=native"];
         let log = tempfile::NamedTempFile::new_in(&self.folder).unwrap();
         let (log, path) = log.keep().unwrap();

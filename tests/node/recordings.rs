@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::peer::{Peer, stamp_ns};
-use crate::program::{Room, text};
+use crate::program::{Room, light_model, text};
 use shuffledet_testing::asset;
 
 /// A detection: label, score, and left, top, width and height in pixels.
@@ -25,12 +25,7 @@ fn replayed(bag: &Path, frames: u32, config: Option<&Path>) -> Frames {
     match config {
         Some(config) => command.arg("--config").arg(config),
         // as Room::start starts a node
-        None => command.args([
-            "--model",
-            "fastestdet_352",
-            "--set",
-            "model.input_size=native",
-        ]),
+        None => command.args(["--model", light_model(), "--set", "model.input_size=native"]),
     };
     assert!(command.status().unwrap().success());
     let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(output).unwrap()).unwrap();

@@ -73,7 +73,7 @@ fn sigterm_while_the_model_loads_ends_the_node_in_order() {
         return;
     };
     for wait_ms in [0, 20, 60] {
-        let mut node = room.start(&["-p", "model.name:=nanodet_m_416"]);
+        let mut node = room.start(&["-p", "model.name:=road"]);
         room.peer
             .ask(json!({"do": "await_node", "timeout": LIMIT.as_secs()}));
         std::thread::sleep(Duration::from_millis(wait_ms));

@@ -9,6 +9,7 @@ use prost::Message;
 use serde_json::Value;
 use shuffledet_detector::model::Model;
 use shuffledet_onnx::proto::{ModelProto, NodeProto};
+use shuffledet_testing::repository;
 
 /// The report, and the exit code.
 fn doctor(arguments: &[&str], environment: &[(&str, &str)]) -> (Value, Option<i32>) {
@@ -35,14 +36,12 @@ fn a_machine_that_is_set_up_has_no_failure() {
         "OpenCV",
         "ONNX Runtime",
         "parameters",
-        "model fastestdet_352",
+        "model road",
         "provider cpu",
     ] {
         assert_eq!(check(&report, name)["level"], "ok", "{report}");
     }
-    let model = check(&report, "model fastestdet_352")["found"]
-        .as_str()
-        .unwrap();
+    let model = check(&report, "model road")["found"].as_str().unwrap();
     assert!(model.contains("self-test passed"), "{model}");
     for name in [
         "net.core.rmem_max",
@@ -118,9 +117,9 @@ fn a_provider_that_is_a_must_fails_where_another_is_a_warning() {
     assert_eq!(level("true"), (Value::from("fail"), Some(2)));
 }
 
-/// FastestDet with an operator within one of its shuffles that computes nothing and cannot be followed.
+/// The built-in model with an operator within one of its shuffles that computes nothing and cannot be followed.
 fn interrupted_shuffle(folder: &Path) -> PathBuf {
-    let bytes = Model::load("fastestdet_352").unwrap().onnx;
+    let bytes = Model::load("road").unwrap().onnx;
     let mut model = ModelProto::decode(&*bytes).unwrap();
     let nodes = &mut model.graph.as_mut().unwrap().node;
     let reshaped: HashSet<String> = nodes
@@ -142,12 +141,8 @@ fn interrupted_shuffle(folder: &Path) -> PathBuf {
     nodes.insert(at, identity);
     let path = folder.join("interrupted.onnx");
     fs::write(&path, model.encode_to_vec()).unwrap();
-    fs::write(
-        path.with_extension("yaml"),
-        "family: fastestdet\nlabels: coco\nscore_threshold: 0.25\nnms_iou_threshold: 0.45\n\
-         input: {width: 352, height: 352, colour: bgr, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n",
-    )
-    .unwrap();
+    let sidecar = repository("models/road.yaml");
+    fs::copy(sidecar, path.with_extension("yaml")).unwrap();
     path
 }
 
@@ -176,9 +171,7 @@ fn a_model_whose_channels_are_not_arranged_says_why() {
         found.contains("channels not arranged") && found.contains(REASON),
         "{found}"
     );
-    let shipped = check(&report, "model fastestdet_352")["found"]
-        .as_str()
-        .unwrap();
+    let shipped = check(&report, "model road")["found"].as_str().unwrap();
     assert!(shipped.contains("; channels arranged"), "{shipped}");
     let log = String::from_utf8(output.stderr).unwrap();
     let logged = |line: &str| {

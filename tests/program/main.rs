@@ -2,6 +2,7 @@
 
 mod commands;
 mod compare;
+mod cut;
 mod describe;
 mod doctor;
 mod eval;

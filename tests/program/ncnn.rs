@@ -82,8 +82,8 @@ fn a_network_of_ncnn_becomes_an_onnx_file() {
 }
 
 #[test]
-fn nanodet_plus_is_made_when_it_is_fetched_and_used_by_default() {
-    let test = "nanodet_plus_is_made_when_it_is_fetched_and_used_by_default";
+fn nanodet_plus_is_made_when_it_is_fetched_and_used_by_name() {
+    let test = "nanodet_plus_is_made_when_it_is_fetched_and_used_by_name";
     let (Some(mirror), Some(picture)) = (
         asset(test, "models"),
         asset(test, "golden/png/udacity_vd_test1.png"),
@@ -93,13 +93,6 @@ fn nanodet_plus_is_made_when_it_is_fetched_and_used_by_default() {
     let folder = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| run(folder.path(), arguments);
     let detect = ["detect", "--json", text(&picture)];
-    let none = run(&detect);
-    assert_eq!(none.code, Some(1), "{none:?}");
-    assert!(
-        none.stderr
-            .contains("shuffledet models fetch nanodet_plus_m_416"),
-        "{none:?}"
-    );
     let fetch = |name: &str| {
         let fetched = run(&["models", "fetch", name, "--from", text(&mirror)]);
         assert_eq!(fetched.code, Some(0), "{fetched:?}");
@@ -116,15 +109,13 @@ fn nanodet_plus_is_made_when_it_is_fetched_and_used_by_default() {
             .unwrap_or_default()
             .to_owned()
     };
-    assert_eq!(used(), "");
     fetch("fastestdet_352");
-    assert_eq!(used(), "fastestdet_352");
     let made = fetch("nanodet_plus_m_416");
     assert!(
         made.contains("made from ") && made.contains("nanodet_plus_m_416.bin"),
         "{made}"
     );
-    assert_eq!(used(), "nanodet_plus_m_416");
+    assert_eq!(used(), "road");
     assert!(fetch("nanodet_plus_m_416").contains("already fetched"));
     assert_eq!(run(&["models", "verify"]).code, Some(0));
 
@@ -135,7 +126,8 @@ fn nanodet_plus_is_made_when_it_is_fetched_and_used_by_default() {
     };
     let default = found(&[]);
     assert_eq!(found(&["--model", "auto"]), default);
-    assert_eq!(found(&["--model", "nanodet_plus_m_416"]), default);
+    assert_eq!(found(&["--model", "road"]), default);
+    assert_ne!(found(&["--model", "nanodet_plus_m_416"]), default);
     assert_ne!(found(&["--model", "fastestdet_352"]), default);
     // a name never stands for another model
     let missing = run(&[&detect[..], &["--model", "nanodet_m_416"]].concat());

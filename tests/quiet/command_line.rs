@@ -11,8 +11,8 @@ use shuffledet::cli::Cli;
 use crate::home::Home;
 use crate::trace::Trace;
 use crate::watch::{Network, Watch};
+use shuffledet_testing::asset;
 use shuffledet_testing::ended::Ended;
-use shuffledet_testing::{asset, repository};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shuffledet");
 
@@ -29,7 +29,7 @@ struct Run {
 }
 
 /// Runs of every subcommand, in an order in which each finds what it needs. They begin with `pictures` and `truth.json`.
-fn runs(models: &Path) -> Vec<Run> {
+fn runs() -> Vec<Run> {
     let set = "--images pictures --annotations truth.json";
     let run = |subcommand: &str, arguments: &str, writes| Run {
         words: format!("{subcommand} {arguments}"),
@@ -37,7 +37,6 @@ fn runs(models: &Path) -> Vec<Run> {
         writes,
         code: Some(0),
     };
-    let models = models.display();
     let eval = |arguments: &str, writes| run("eval", &format!("{set} {arguments}"), writes);
     vec![
         run(
@@ -81,17 +80,18 @@ fn runs(models: &Path) -> Vec<Run> {
             &["corrected.json"],
         ),
         run("models list", "", &[]),
-        run(
-            "models fetch",
-            &format!("fastestdet_352 --from {models}"),
-            &["models"],
-        ),
+        run("models path", "road", &["models"]),
+        run("models fetch", "road", &[]),
         run("models verify", "", &[]),
-        run("models path", "fastestdet_352", &[]),
-        run("models inspect", "fastestdet_352", &[]),
+        run("models inspect", "road", &[]),
+        run(
+            "models cut",
+            "road --classes car,bus --output cut.onnx --fp16",
+            &["cut.onnx", "cut.yaml"],
+        ),
         run(
             "models describe",
-            "models/fastestdet_352.onnx --output described.yaml --try pictures/0.bmp",
+            "models/road.onnx --output described.yaml --try pictures/0.bmp",
             &["described.yaml", "described.try.jpg"],
         ),
         run(
@@ -150,14 +150,6 @@ fn every_subcommand_is_quiet(test: &str, telemetry: Option<&'static str>) {
     let Some(watch) = Watch::new(test, Network::CutOff) else {
         return;
     };
-    let models = repository(".deps/models").canonicalize();
-    let Some(models) = models
-        .ok()
-        .filter(|folder| folder.join("fastestdet_352.onnx").is_file())
-    else {
-        eprintln!("skipped: {test}: needs the model fastestdet_352 (shuffledet models fetch)");
-        return;
-    };
     let home = Home::new(telemetry);
     let work = home.path("work");
     prepare(&work);
@@ -168,7 +160,7 @@ fn every_subcommand_is_quiet(test: &str, telemetry: Option<&'static str>) {
         "/dev/null".into(),
     ];
     let mut expected: BTreeSet<String> = home.names("work").into_iter().collect();
-    for run in runs(&models) {
+    for run in runs() {
         let (mut command, file) = watch.command(PROGRAM, &home);
         command.args(run.words.split_whitespace());
         if run.words.starts_with("models") {
@@ -303,6 +295,6 @@ fn no_subcommand_is_forgotten() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let tested: BTreeSet<_> = runs(Path::new("models")).into_iter().map(name).collect();
+    let tested: BTreeSet<_> = runs().into_iter().map(name).collect();
     assert_eq!(tested, there);
 }

@@ -8,7 +8,7 @@
 //! use shuffledet_detector::{LoadedModel, config::Config};
 //! use shuffledet_image::BgrView;
 //!
-//! let loaded = LoadedModel::new(Config::load(None, Some("nanodet_m_416"), &[])?)?;
+//! let loaded = LoadedModel::new(Config::load(None, Some("road"), &[])?)?;
 //! let mut detector = loaded.detector()?;
 //! let grey = BgrView::new(640, 480, 3 * 640, &[114; 3 * 640 * 480]).expect("the buffer has the size of the picture");
 //! for found in detector.detect(&grey)? {

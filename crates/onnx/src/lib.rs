@@ -11,7 +11,7 @@
 //! ```
 //! # let Some(folder) = std::env::var_os("SHUFFLEDET_MODEL_DIR") else { return Ok(()) };
 //! # std::env::set_current_dir(folder)?;
-//! let bytes = std::fs::read("nanodet_m_416.onnx")?;
+//! let bytes = std::fs::read("road.onnx")?;
 //! let inspection = shuffledet_onnx::inspect::inspect(&bytes)?;
 //! assert_eq!(inspection.shufflenet.stages.len(), 3);
 //! println!("{}", inspection.shufflenet.conclusion);

@@ -67,16 +67,10 @@ fn examine(args: &DoctorArgs) -> Report {
         }
     };
     let chosen = config.as_ref().map(|config| config.model.as_str());
-    let chosen = models::resolve(chosen, &mut report);
-    let models = models::check(runtime.as_ref(), chosen.as_deref(), &mut report);
-    if let (Some(runtime), Some(config)) = (&runtime, &config) {
+    let model = models::check(runtime.as_ref(), chosen, &mut report);
+    if let (Some(runtime), Some(config), Some(model)) = (&runtime, &config, &model) {
         let options: &SessionOptions = &config.session;
-        let model = models
-            .iter()
-            .find(|(name, _)| Some(name) == chosen.as_ref());
-        if let Some((_, model)) = model {
-            providers::check(runtime, model, options, &mut report);
-        }
+        providers::check(runtime, model, options, &mut report);
     }
     ros::check(&environment, root, &mut report);
     dds::check(&environment, root, &mut report);

@@ -8,7 +8,8 @@ use shuffledet_infer::{Backend, OrtBackend, Provider, Runtime, SessionOptions};
 
 /// The expected root mean square of each output on the test card, from
 /// `tests/reference/test_card.py`.
-const EXPECTED: [(&str, &[f64]); 3] = [
+const EXPECTED: [(&str, &[f64]); 4] = [
+    ("road", &[2.12084054]),
     ("nanodet_plus_m_416", &[1.28321491]),
     ("fastestdet_352", &[0.299146918]),
     (
@@ -27,28 +28,13 @@ const EXPECTED: [(&str, &[f64]); 3] = [
 /// Relative tolerance of a root mean square: other processors round in a different order.
 const TOLERANCE: f64 = 1e-3;
 
-/// Returns the name of the model that the parameters choose; `None`, and a failed check, if there is
-/// none.
-pub(super) fn resolve(chosen: Option<&str>, report: &mut Report) -> Option<String> {
-    let chosen = chosen?;
-    let resolved = Manifest::shipped().map_err(ModelError::from);
-    match resolved.and_then(|manifest| model::resolve(&manifest, chosen)) {
-        Ok(name) => Some(name),
-        Err(error) => {
-            let fix = "run shuffledet models fetch, or set model.name";
-            let title = format!("model {chosen}");
-            report.add(Check::fail(title, error.to_string(), fix));
-            None
-        }
-    }
-}
-
-/// Checks every model of the manifest and `chosen`. Returns the usable ones by requested name.
+/// Checks every model of the manifest and `chosen`, the one that the parameters name. Returns that
+/// one if it is usable.
 pub(super) fn check(
     runtime: Option<&Runtime>,
     chosen: Option<&str>,
     report: &mut Report,
-) -> Vec<(String, Model)> {
+) -> Option<Model> {
     let manifest = match Manifest::shipped() {
         Ok(manifest) => manifest,
         Err(error) => {
@@ -57,26 +43,25 @@ pub(super) fn check(
                 error.to_string(),
                 "this is an error in shuffledet; please report it",
             ));
-            return Vec::new();
+            return None;
         }
     };
-    let mut names: Vec<String> = manifest
-        .models
-        .into_iter()
-        .map(|model| model.name)
+    let chosen = chosen.map(|name| model::resolve(&manifest, name));
+    let mut names: Vec<&str> = (manifest.models.iter())
+        .map(|model| model.name.as_str())
         .collect();
-    if let Some(chosen) = chosen.filter(|chosen| !names.iter().any(|name| name == chosen)) {
-        names.push(chosen.to_owned());
-    }
-    let mut usable = Vec::new();
+    names.extend(chosen.filter(|chosen| !names.contains(chosen)));
+    let mut usable = None;
     for name in names {
         let title = format!("model {name}");
-        match Model::load(&name) {
+        match Model::load(name) {
             Ok(model) => {
                 report.add(try_out(title, runtime, &model));
-                usable.push((name, model));
+                if Some(name) == chosen {
+                    usable = Some(model);
+                }
             }
-            Err(error @ ModelError::NotFetched { .. }) if Some(&*name) != chosen => {
+            Err(error @ ModelError::NotFetched { .. }) if Some(name) != chosen => {
                 let fix = format!("optional; get it with: shuffledet models fetch {name}");
                 let found = error.to_string();
                 let found = found.split(';').next().unwrap_or_default().to_owned();

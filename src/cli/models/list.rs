@@ -5,21 +5,29 @@ use std::path::Path;
 
 use crate::cli::Status;
 use shuffledet_core::locations;
-use shuffledet_detector::model::Manifest;
 use shuffledet_detector::model::manifest::ModelEntry;
 use shuffledet_detector::model::manifest_file::ManifestFile;
+use shuffledet_detector::model::{self, Manifest};
 
 pub fn run(manifest: &Manifest) -> anyhow::Result<Status> {
     let folder = locations::model_folder();
-    let first = manifest.first_fetched(&folder).map(|model| &model.name);
+    let first = model::resolve(manifest, model::AUTO);
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7}  {:>7}  {:<12}  state",
-        "model", "family", "input", "parameters", "multiply-adds", "COCO AP", "size", "licence"
+        "{:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7}  {:>7}  {:>7}  {:<12}  state",
+        "model",
+        "family",
+        "input",
+        "parameters",
+        "multiply-adds",
+        "COCO AP",
+        "road AP",
+        "size",
+        "licence"
     )?;
     for model in &manifest.models {
-        let used = if first == Some(&model.name) {
+        let used = if first == model.name {
             ", used by default"
         } else {
             ""
@@ -38,7 +46,7 @@ pub fn run(manifest: &Manifest) -> anyhow::Result<Status> {
     }
     writeln!(
         out,
-        "\nCOCO AP: on 64 images of train2017, at the input size shown"
+        "\nCOCO AP: on 64 images of train2017, at the input size shown; road AP: over the classes of `road`"
     )?;
     writeln!(out, "folder: {}", folder.display())?;
     Ok(Status::Success)
@@ -53,12 +61,15 @@ fn row(model: &ModelEntry, folder: &Path) -> String {
         ..
     } = model;
     format!(
-        "{name:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7.3}  {:>7}  {:<12}  {}",
+        "{name:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7}  {:>7.3}  {:>7}  {:<12}  {}",
         model.family.name(),
         format!("{}x{}", input.width, input.height),
         format!("{:.2} M", figures.parameters as f64 / 1e6),
         format!("{:.0} M", figures.multiply_adds as f64 / 1e6),
-        figures.coco_ap,
+        figures
+            .coco_ap
+            .map_or_else(|| "-".to_owned(), |ap| format!("{ap:.3}")),
+        figures.road_ap,
         size(file),
         file.licence,
         state(file, folder),
@@ -69,8 +80,10 @@ fn size(file: &ManifestFile) -> String {
     format!("{:.1} MB", file.size_bytes as f64 / 1e6)
 }
 
-fn state(file: &ManifestFile, folder: &Path) -> &'static str {
-    if folder.join(&file.name).is_file() {
+pub(super) fn state(file: &ManifestFile, folder: &Path) -> &'static str {
+    if file.built_in().is_some() {
+        "built in"
+    } else if folder.join(&file.name).is_file() {
         "fetched"
     } else {
         "not fetched"

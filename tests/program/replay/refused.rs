@@ -148,9 +148,13 @@ fn a_model_that_is_unknown_or_not_fetched_is_named_with_the_mend() {
     let unknown = refusal(replay(&bag).args(["--model", "yolo_v99"]));
     assert_mentions(&unknown, &["yolo_v99", "fastestdet_352", "nanodet_m_416"]);
     let empty = tempdir().unwrap();
-    let missing = refusal(replay(&bag).env("SHUFFLEDET_MODEL_DIR", empty.path()));
-    let first = "shuffledet models fetch nanodet_plus_m_416";
-    assert_mentions(&missing, &["fastestdet_352", first]);
+    let name = ["--model", "nanodet_plus_m_416"];
+    let missing = refusal(
+        replay(&bag)
+            .args(name)
+            .env("SHUFFLEDET_MODEL_DIR", empty.path()),
+    );
+    assert_mentions(&missing, &["shuffledet models fetch nanodet_plus_m_416"]);
     assert_mentions(&missing, &[empty.path().to_str().unwrap()]);
 }
 
@@ -159,7 +163,7 @@ fn a_model_of_another_family_is_refused_with_expected_and_found_shapes() {
     let folder = tempdir().unwrap();
     let bag = small_bag(folder.path());
     let model = folder.path().join("mine.onnx");
-    fs::write(&model, Model::load("fastestdet_352").unwrap().onnx).unwrap();
+    fs::write(&model, Model::load("road").unwrap().onnx).unwrap();
     let bare = refusal(replay(&bag).arg("--model").arg(&model));
     assert_mentions(
         &bare,
@@ -173,14 +177,14 @@ fn a_model_of_another_family_is_refused_with_expected_and_found_shapes() {
         fs::write(model.with_extension("yaml"), sidecar).unwrap();
         refusal(replay(&bag).arg("--model").arg(&model))
     };
-    assert_mentions(&with_side(416), &["mine.onnx", "[1, 3, 416, 416]", "352"]);
-    let outputs = with_side(352);
+    assert_mentions(&with_side(352), &["mine.onnx", "[1, 3, 352, 352]", "416"]);
+    let outputs = with_side(416);
     assert_mentions(
         &outputs,
-        &["mine.onnx", "nanodet", "[1, 85, 22, 22]", "[1936, 80]"],
+        &["mine.onnx", "nanodet", "[1, 3598, 41]", "[2704, 80]"],
     );
     assert_eq!(
-        outputs.matches("[1, 85, 22, 22]").count(),
+        outputs.matches("[1, 3598, 41]").count(),
         1,
         "said twice: {outputs}"
     );

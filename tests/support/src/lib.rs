@@ -11,10 +11,22 @@ pub mod written;
 use std::env;
 use std::path::{Path, PathBuf};
 
+use shuffledet_core::locations;
+
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(path)
+}
+
+/// The file of a fetched model; `None`, and a line that says so, if it is not fetched.
+pub fn fetched(test: &str, model: &str) -> Option<PathBuf> {
+    let path = locations::model_folder().join(format!("{model}.onnx"));
+    if path.is_file() {
+        return Some(path);
+    }
+    eprintln!("skipped: {test}: needs the model {model} (shuffledet models fetch)");
+    None
 }
 
 /// A file or folder of the shared assets; `None`, and a line that says so, where there are none.

@@ -80,7 +80,7 @@ pub enum LogLevel {
 pub struct RawModel {
     /// The name of a model in models/manifest.yaml, or the path of an .onnx file. An .onnx file
     /// needs a description of the same stem (.yaml) beside it. auto: the first model of the
-    /// manifest that is fetched.
+    /// manifest, road, which is built into the program.
     #[schemars(length(min = 1), extend("readOnly" = true))]
     pub name: String,
     /// exact: 32-bit floats, the model's own precision. fast: half precision on providers that

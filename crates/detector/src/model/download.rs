@@ -1,11 +1,15 @@
 //! Downloads a file over HTTP and names every address before contacting it.
 
 use std::io::Read;
+use std::time::Duration;
 
 use ureq::http::{Response, Uri, header::LOCATION};
 use ureq::{Agent, Body};
 
 const MAX_REDIRECTS: usize = 10;
+
+/// The longest wait for a connection. A firewall may drop requests without an answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Requests the file at `url` and follows redirects. Calls `contact` with each address and its
 /// proxy before connecting.
@@ -13,7 +17,11 @@ const MAX_REDIRECTS: usize = 10;
 /// # Errors
 /// The reason, as text.
 pub(super) fn download(url: &str, contact: &dyn Fn(&str)) -> Result<impl Read + use<>, String> {
-    let agent: Agent = Agent::config_builder().max_redirects(0).build().into();
+    let agent: Agent = Agent::config_builder()
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .build()
+        .into();
     let proxy = agent.config().proxy();
     let proxy = proxy.map(|proxy| format!(" through the proxy {}:{}", proxy.host(), proxy.port()));
     let mut uri: Uri = url

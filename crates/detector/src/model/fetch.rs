@@ -35,7 +35,11 @@ impl Source {
 /// Why a file could not be fetched or checked.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    #[error("{name}: no source has a file with sha256 {sha256}:\n{tried}")]
+    #[error(
+        "{name}: no source has a file with sha256 {sha256}:\n{tried}\n  \
+         get the file where one of them can be reached, and give its folder with --from FOLDER; or set \
+         SHUFFLEDET_MODEL_MIRROR to a folder or an address that has it"
+    )]
     NoSource {
         name: String,
         sha256: String,
@@ -64,10 +68,12 @@ pub enum Fetched {
     From(String),
     /// The file was made from files of these origins.
     MadeFrom([String; 2]),
+    /// The file was written from the program.
+    BuiltIn,
 }
 
 /// Puts `file` into `folder`, from `mirror` (a folder, or its address) or else from its own source.
-/// A file that is made from others is made from those. Content with another sha256 is refused and
+/// A file that is built into the program comes from there, and one that is made from others is made from those. Content with another sha256 is refused and
 /// never stored under the file's name. An existing file with another sha256 is replaced. Calls
 /// `contact` with the name of a file and each address before contacting it.
 pub fn fetch(
@@ -105,6 +111,10 @@ pub fn fetch(
             let (onnx, origins) = make(file, network, mirror, contact)?;
             whole_file::write(&target, onnx).map_err(write_error)?;
             Fetched::MadeFrom(origins)
+        }
+        Origin::BuiltIn(content) => {
+            whole_file::write(&target, content).map_err(write_error)?;
+            Fetched::BuiltIn
         }
     };
     Ok((target, fetched))

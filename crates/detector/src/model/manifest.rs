@@ -56,9 +56,14 @@ pub struct Figures {
     /// As `shuffledet models inspect` counts them, at the size of `input`.
     pub parameters: u64,
     pub multiply_adds: u64,
-    /// AP and AP50 on the 64 images of COCO train2017 in docs/performance.md, from 0 to 1.
-    pub coco_ap: f64,
-    pub coco_ap50: f64,
+    /// AP and AP50 on the 64 images of COCO train2017 in docs/performance.md, from 0 to 1, over the
+    /// 80 classes. A model with other classes has none.
+    pub coco_ap: Option<f64>,
+    pub coco_ap50: Option<f64>,
+    /// The means of AP and AP50 over those classes of the set `road` that these images have: all but
+    /// stop sign.
+    pub road_ap: f64,
+    pub road_ap50: f64,
 }
 
 /// Score thresholds by class set and class.
@@ -180,13 +185,6 @@ impl Manifest {
                     known: known.join(", "),
                 }
             })
-    }
-
-    /// Returns the first model whose file is in `folder`.
-    pub fn first_fetched(&self, folder: &Path) -> Option<&ModelEntry> {
-        self.models
-            .iter()
-            .find(|model| folder.join(&model.file.name).is_file())
     }
 
     /// Returns the checked description of an entry of this manifest.

@@ -1,6 +1,8 @@
-//! The files that the manifest names: fetched, or made from fetched ones.
+//! The files that the manifest names: built into the program, fetched, or made from fetched ones.
 
 use serde::Deserialize;
+
+use super::built_in;
 
 /// A file of the manifest.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +25,8 @@ pub enum Origin {
     Url(String),
     /// It is made from a network of ncnn.
     Ncnn(NcnnNetwork),
+    /// Its content is compiled into the program.
+    BuiltIn(&'static [u8]),
 }
 
 /// The two files of a network of ncnn, and the size of the input of what is made from them.
@@ -52,6 +56,8 @@ struct RawFile {
     name: String,
     url: Option<String>,
     ncnn: Option<NcnnNetwork>,
+    #[serde(default)]
+    built_in: bool,
     sha256: String,
     size_bytes: u64,
     licence: String,
@@ -62,11 +68,17 @@ impl TryFrom<RawFile> for ManifestFile {
     type Error = &'static str;
 
     fn try_from(raw: RawFile) -> Result<Self, Self::Error> {
-        let origin = match (raw.url, raw.ncnn) {
-            (Some(url), None) => Origin::Url(url),
-            (None, Some(network)) => Origin::Ncnn(network),
-            (Some(_), Some(_)) => return Err("expected `url` or `ncnn`, found both"),
-            (None, None) => return Err("expected `url` or `ncnn`, found neither"),
+        let origin = match (raw.url, raw.ncnn, raw.built_in) {
+            (Some(url), None, false) => Origin::Url(url),
+            (None, Some(network), false) => Origin::Ncnn(network),
+            (None, None, true) => {
+                let content = built_in::content(&raw.name);
+                Origin::BuiltIn(content.ok_or("`built_in`: the program has no file of that name")?)
+            }
+            (None, None, false) => {
+                return Err("expected `url`, `ncnn` or `built_in: true`, found none of them");
+            }
+            _ => return Err("expected one of `url`, `ncnn` and `built_in: true`, found several"),
         };
         Ok(Self {
             name: raw.name,
@@ -76,6 +88,16 @@ impl TryFrom<RawFile> for ManifestFile {
             source: raw.source,
             origin,
         })
+    }
+}
+
+impl ManifestFile {
+    /// Returns the content of a file that is compiled into the program.
+    pub fn built_in(&self) -> Option<&'static [u8]> {
+        match self.origin {
+            Origin::BuiltIn(content) => Some(content),
+            Origin::Url(_) | Origin::Ncnn(_) => None,
+        }
     }
 }
 
@@ -94,11 +116,17 @@ mod tests {
             format!("ncnn: {{param: {part}, bin: {part}, input_width: 32, input_height: 64}}");
         let made = parse(&FILE.replace("url: e", &network)).unwrap();
         assert!(matches!(made.origin, Origin::Ncnn(network) if network.input_height == 64));
-        let neither = parse(&FILE.replace(", url: e", ""))
-            .unwrap_err()
-            .to_string();
-        assert!(neither.contains("found neither"), "{neither}");
-        let both = parse(&FILE.replace("url: e", &format!("url: e, {network}")));
-        assert!(both.unwrap_err().to_string().contains("found both"));
+        let built_in = FILE.replace("url: e", "built_in: true");
+        let known = parse(&built_in.replace("name: a", "name: road.onnx")).unwrap();
+        assert!(known.built_in().is_some_and(|content| !content.is_empty()));
+        let refusal = |yaml: &str| parse(yaml).unwrap_err().to_string();
+        let unknown = refusal(&built_in);
+        assert!(unknown.contains("no file of that name"), "{unknown}");
+        let none = refusal(&FILE.replace(", url: e", ""));
+        assert!(none.contains("found none of them"), "{none}");
+        for other in [network.as_str(), "built_in: true"] {
+            let several = refusal(&FILE.replace("url: e", &format!("url: e, {other}")));
+            assert!(several.contains("found several"), "{several}");
+        }
     }
 }

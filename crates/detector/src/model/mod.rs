@@ -1,5 +1,6 @@
 //! Detection models: manifest, file, graph, labels, output decoder.
 
+mod built_in;
 pub mod class_ids;
 pub mod class_sets;
 pub mod decoder;
@@ -9,6 +10,7 @@ pub mod family;
 pub mod fetch;
 pub mod manifest;
 pub mod manifest_file;
+pub mod subset;
 
 use std::fs;
 use std::io;
@@ -21,7 +23,7 @@ pub use decoder::OutputDecoder;
 pub use family::Family;
 pub use manifest::{Manifest, ModelDescription};
 
-use manifest::ManifestError;
+use manifest::{ManifestError, ModelEntry};
 use shuffledet_core::{Resolution, locations, sha256, text};
 use shuffledet_infer::{InferError, ModelFile};
 
@@ -29,6 +31,7 @@ use shuffledet_infer::{InferError, ModelFile};
 #[derive(Debug)]
 pub struct Model {
     pub description: ModelDescription,
+    /// Where the file is; its name, and that it is built in, if it is compiled into the program.
     pub path: PathBuf,
     /// The sha256 of the file in lower-case hexadecimal.
     pub sha256: String,
@@ -43,12 +46,6 @@ pub enum ModelError {
     Manifest(#[from] ManifestError),
     #[error("model {name} is not at {}; fetch it with: shuffledet models fetch {name}", path.display())]
     NotFetched { name: String, path: PathBuf },
-    #[error("no model is fetched: expected one of {known} in {}; fetch the first with: shuffledet models fetch {first}", folder.display())]
-    NoneFetched {
-        known: String,
-        first: String,
-        folder: PathBuf,
-    },
     #[error("{}: expected sha256 {expected}, found {found}; fetch it again (shuffledet models fetch) or correct its description", path.display())]
     WrongSha256 {
         path: PathBuf,
@@ -75,11 +72,11 @@ impl Model {
         if is_path(name) {
             Self::load_file(&manifest, Path::new(name))
         } else {
-            let resolved = resolve(&manifest, name)?;
+            let resolved = resolve(&manifest, name);
             if name == AUTO {
                 tracing::info!("model.name {AUTO}: {resolved} is used");
             }
-            Self::load_named(&manifest, &resolved)
+            Self::load_named(&manifest, resolved)
         }
     }
 
@@ -117,12 +114,7 @@ impl Model {
 
     fn load_named(manifest: &Manifest, name: &str) -> Result<Self, ModelError> {
         let entry = manifest.model(name)?;
-        let path = locations::model_folder().join(&entry.file.name);
-        let name = name.to_owned();
-        if !path.is_file() {
-            return Err(ModelError::NotFetched { name, path });
-        }
-        let onnx = read(&path)?;
+        let (path, onnx) = entry_content(entry)?;
         Self::described(manifest.describe(entry)?, path, onnx)
     }
 
@@ -177,28 +169,33 @@ impl Model {
     }
 }
 
-/// The name that stands for the first model of the manifest that is fetched.
+/// Returns where the file of a model of the manifest is, as in [`Model::path`], and its content.
+///
+/// # Errors
+/// The file is neither built in nor fetched, or cannot be read.
+pub fn entry_content(entry: &ModelEntry) -> Result<(PathBuf, Vec<u8>), ModelError> {
+    let (name, file) = (&entry.name, &entry.file);
+    if let Some(content) = file.built_in() {
+        let path = format!("{} (built in)", file.name);
+        return Ok((path.into(), content.to_vec()));
+    }
+    let path = locations::model_folder().join(&file.name);
+    if !path.is_file() {
+        let name = name.clone();
+        return Err(ModelError::NotFetched { name, path });
+    }
+    let onnx = read(&path)?;
+    Ok((path, onnx))
+}
+
+/// The name that stands for the first model of the manifest, which is built in.
 pub const AUTO: &str = "auto";
 
 /// Returns the name of a model, which is `name` itself unless it is [`AUTO`].
-///
-/// # Errors
-/// [`ModelError::NoneFetched`], if it is and there is no model.
-pub fn resolve(manifest: &Manifest, name: &str) -> Result<String, ModelError> {
-    if name != AUTO {
-        return Ok(name.to_owned());
-    }
-    let folder = locations::model_folder();
-    match manifest.first_fetched(&folder) {
-        Some(model) => Ok(model.name.clone()),
-        None => {
-            let names: Vec<&str> = manifest.models.iter().map(|m| m.name.as_str()).collect();
-            Err(ModelError::NoneFetched {
-                known: names.join(", "),
-                first: names.first().copied().unwrap_or_default().to_owned(),
-                folder,
-            })
-        }
+pub fn resolve<'a>(manifest: &'a Manifest, name: &'a str) -> &'a str {
+    match manifest.models.first() {
+        Some(first) if name == AUTO => &first.name,
+        _ => name,
     }
 }
 

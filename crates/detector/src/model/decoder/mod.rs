@@ -79,6 +79,17 @@ impl OutputDecoder {
         })
     }
 
+    /// Returns the outputs that have class scores in their first columns, if the graph computes the
+    /// score of each class by itself; `None` if a softmax joins the classes or the family does not
+    /// say.
+    pub fn independent_scores(&self) -> Option<&[usize]> {
+        match self {
+            Self::NanoDet(decoder) => Some(decoder.score_outputs()),
+            Self::NanoDetPlus(_) => Some(&[0]),
+            Self::FastestDet(_) | Self::YoloFastestV2(_) | Self::Boxes(_) => None,
+        }
+    }
+
     /// Whether boxes are clipped to the image before suppression, as the model's authors do it. The
     /// order matters for objects at the edge.
     pub fn clips_before_suppression(&self) -> bool {

@@ -40,6 +40,10 @@ impl NanoDet {
         outputs::lengths(&self.roles, &expected(self.size, self.classes))
     }
 
+    pub fn score_outputs(&self) -> &[usize] {
+        &self.roles[..STRIDES.len()]
+    }
+
     pub fn decode(
         &self,
         outputs: &[&[f32]],
