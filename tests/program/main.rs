@@ -1,5 +1,6 @@
 //! The programs from end to end: what they print, write and answer.
 
+mod built_in;
 mod commands;
 mod compare;
 mod cut;
