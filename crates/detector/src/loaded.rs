@@ -8,13 +8,15 @@ use thiserror::Error;
 use super::backends::ModelBackends;
 use super::detect::classes::ClassSelection;
 use super::detect::settings::SettingsError;
-use super::detect::{DetectError, Detector, DetectorSettings, InputChoice, NetworkOpener};
+use super::detect::{
+    DetectError, Detector, DetectorSettings, InputChoice, MultiScaleDetector, NetworkOpener, Scales,
+};
 use crate::config::Config;
 use crate::input_problems::InputProblems;
 use crate::model::class_ids::ClassIdError;
 use crate::model::{ClassIds, Model, ModelError};
 use crate::pipeline::{CameraSettings, RuntimeSettings, SharedSettings};
-use shuffledet_core::{InputSize, Labels};
+use shuffledet_core::{InputSize, Labels, Resolution};
 use shuffledet_infer::runtime::RuntimeError;
 use shuffledet_infer::{
     Backoff, InferError, ProviderStatuses, Runtime, SessionOptions, WhileBuilding,
@@ -51,6 +53,15 @@ pub enum LoadError {
     OpenCv(#[from] opencv::Error),
     #[error(transparent)]
     Session(#[from] InferError),
+    #[error(
+        "{model} cannot run at {resolution}, which is {scale} times its input size: {source}; name other scales, or detect at one"
+    )]
+    Scale {
+        model: String,
+        scale: f64,
+        resolution: Resolution,
+        source: InferError,
+    },
     #[error("the test run of the model failed: {0}")]
     Trial(#[from] DetectError),
     #[error("loading the model panicked; this is a bug in shuffledet, please report it")]
@@ -150,6 +161,44 @@ impl LoadedModel {
         self.open_many(count, &self.config.session, WhileBuilding::Wait)
     }
 
+    /// Creates `count` detectors that run the model at each of `scales` times its input sizes and
+    /// take fused boxes from the score `least` on.
+    ///
+    /// # Errors
+    /// The model cannot run at one of the sizes, or a session cannot be created.
+    pub fn multi_scale_detectors(
+        &self,
+        count: usize,
+        scales: &Scales,
+        least: f32,
+    ) -> Result<Vec<MultiScaleDetector>, LoadError> {
+        let mut detectors: Vec<Vec<Detector>> = Vec::new();
+        detectors.resize_with(count, Vec::new);
+        for &scale in scales.as_slice() {
+            let choice = self.choice.scaled(scale);
+            let resolution = choice.base();
+            if resolution != self.model.description.input.resolution()
+                && let Some(source) = self.model.not_resized(resolution)
+            {
+                let model = self.model.description.name.clone();
+                return Err(LoadError::Scale {
+                    model,
+                    scale,
+                    resolution,
+                    source,
+                });
+            }
+            let opener = self.opener(&self.config.session, WhileBuilding::Wait);
+            let opened = open_all(count, &opener, choice, &self.settings.for_views())?;
+            for (detectors, opened) in detectors.iter_mut().zip(opened) {
+                detectors.push(opened);
+            }
+        }
+        let settings = self.settings.with_score(least);
+        let joined = |detectors| MultiScaleDetector::new(detectors, settings.clone());
+        Ok(detectors.into_iter().map(joined).collect())
+    }
+
     /// Returns the source of sessions for detectors that share their graphs.
     fn opener(
         &self,
@@ -176,19 +225,29 @@ impl LoadedModel {
         options: &SessionOptions,
         while_building: WhileBuilding,
     ) -> Result<Vec<Detector>, LoadError> {
-        let opener = &self.opener(options, while_building);
-        let open = || Detector::with_opener(opener, self.choice, self.settings.clone());
-        let made: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..count).map(|_| scope.spawn(open)).collect();
-            threads.into_iter().map(|thread| thread.join()).collect()
-        });
-        made.into_iter()
-            .map(|detector| match detector {
-                Ok(made) => Ok(made?),
-                Err(_) => Err(LoadError::Panicked),
-            })
-            .collect()
+        let opener = self.opener(options, while_building);
+        open_all(count, &opener, self.choice, &self.settings)
     }
+}
+
+/// Creates `count` detectors in parallel.
+fn open_all(
+    count: usize,
+    opener: &Arc<NetworkOpener>,
+    choice: InputChoice,
+    settings: &DetectorSettings,
+) -> Result<Vec<Detector>, LoadError> {
+    let open = || Detector::with_opener(opener, choice, settings.clone());
+    let made: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join()).collect()
+    });
+    made.into_iter()
+        .map(|detector| match detector {
+            Ok(made) => Ok(made?),
+            Err(_) => Err(LoadError::Panicked),
+        })
+        .collect()
 }
 
 /// Returns how the parameters and the model choose the resolution of the input, and why the model

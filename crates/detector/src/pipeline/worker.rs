@@ -190,6 +190,12 @@ pub(super) fn begin(
     }
 }
 
+impl FrameWorker for Box<dyn FrameWorker> {
+    fn process(&mut self, frame: &mut Frame) -> Outcome {
+        self.as_mut().process(frame)
+    }
+}
+
 impl FrameWorker for Worker {
     fn process(&mut self, frame: &mut Frame) -> Outcome {
         Worker::process(self, frame)
