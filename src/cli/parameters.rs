@@ -37,6 +37,17 @@ impl ParameterArgs {
         Ok(LoadedModel::new(config)?)
     }
 
+    /// Does the same as [`ParameterArgs::load_with`] with another model.
+    pub fn load_other(
+        &self,
+        model: &str,
+        more: impl IntoIterator<Item = String>,
+    ) -> anyhow::Result<LoadedModel> {
+        let set: Vec<String> = self.set.iter().cloned().chain(more).collect();
+        let config = Config::load(self.config.as_deref(), Some(model), &set)?;
+        Ok(LoadedModel::new(config)?)
+    }
+
     /// Reads and checks only the parameters.
     pub fn config(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref(), self.model.as_deref(), &self.set)

@@ -202,7 +202,7 @@ fn fused_labels_of_a_picture_and_of_its_mirror_image_are_mirror_images() {
     let path = |name: &str| folder.path().join(name);
     let own = path("own");
     fs::create_dir(&own).unwrap();
-    let jpeg = fs::read(pictures.join("udacity_00.jpg")).unwrap();
+    let jpeg = fs::read(pictures.join("udacity_vd_test1.jpg")).unwrap();
     let mut decoder = shuffledet_image::ImageDecoder::new();
     let picture = decoder.decode_file(&jpeg).unwrap();
     write_ppm(&own.join("plain.ppm"), &picture);
@@ -269,6 +269,62 @@ fn fused_labels_of_a_picture_and_of_its_mirror_image_are_mirror_images() {
 }
 
 #[test]
+fn hard_pictures_are_few_of_each_scene_and_the_same_each_time() {
+    const TEST: &str = "hard_pictures_are_few_of_each_scene_and_the_same_each_time";
+    let Some(pictures) = asset(TEST, "images") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own");
+    fs::create_dir(&own).unwrap();
+    for (name, picture) in [
+        ("a.jpg", "udacity_vd_test1.jpg"),
+        ("b.jpg", "udacity_vd_test1.jpg"),
+        ("c.jpg", "udacity_ll_whiteCarLaneSwitch.jpg"),
+        ("d.jpg", "udacity_vd_test5.jpg"),
+    ] {
+        fs::copy(pictures.join(picture), own.join(name)).unwrap();
+    }
+    let export = |out: &str, more: &[&str]| {
+        let out = folder.path().join(out);
+        let (images, out_text) = (own.to_str().unwrap(), out.to_str().unwrap());
+        let options = [
+            "export",
+            "--images",
+            images,
+            "--output",
+            out_text,
+            "--model",
+            "nanodet_m_416",
+            "--classes",
+            "road",
+        ];
+        label(&[&options, more].concat(), 0);
+        read(&out.join("annotations/instances_default.json"))
+    };
+    let names = |exported: &Value| -> Vec<String> {
+        let images = exported["images"].as_array().unwrap().iter();
+        images
+            .map(|image| image["file_name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let three = export("three", &["--hard", "3"]);
+    // the second of two equal pictures teaches nothing more
+    assert_eq!(names(&three), ["a.jpg", "c.jpg", "d.jpg"]);
+    assert_eq!(
+        export("again", &["--hard", "3", "--set", "runtime.workers=2"]),
+        three
+    );
+    // as without a choice
+    let all = export("all", &[]);
+    for name in ["a.jpg", "c.jpg", "d.jpg"] {
+        assert_eq!(labels_of(&three, name), labels_of(&all, name));
+    }
+    let one = export("one", &["--hard", "1", "--second-model", "fastestdet_352"]);
+    assert_eq!(names(&one).len(), 1);
+}
+
+#[test]
 fn options_of_pictures_and_scales_that_do_not_fit_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let images = folder.path().to_str().unwrap();
@@ -287,6 +343,8 @@ fn options_of_pictures_and_scales_that_do_not_fit_are_named() {
     assert!(error(&["--multi-scale", "--accept", "1.5"]).contains("from 0 to 1"));
     assert!(error(&["--multi-scale=1,9"]).contains("from 0.25 to 4"));
     assert!(error(&["--topic", "/camera"]).contains("--topic"));
+    assert!(error(&["--hard", "0"]).contains("--hard"));
+    assert!(error(&["--second-model", "nanodet_m_416"]).contains("--hard"));
     fs::write(folder.path().join("a.jpg"), [0xff, 0xd8, 1]).unwrap();
     assert!(error(&["--classes", "tram"]).contains("no class \"tram\""));
     assert!(!out.exists());

@@ -161,6 +161,18 @@ impl LoadedModel {
         self.open_many(count, &self.config.session, WhileBuilding::Wait)
     }
 
+    /// Creates `count` detectors that find boxes from half of the lowest score threshold on.
+    ///
+    /// # Errors
+    /// A session cannot be created.
+    pub fn low_score_detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
+        let settings = self
+            .settings
+            .with_score(self.settings.least_threshold() / 2.0);
+        let opener = self.opener(&self.config.session, WhileBuilding::Wait);
+        open_all(count, &opener, self.choice, &settings)
+    }
+
     /// Creates `count` detectors that run the model at each of `scales` times its input sizes and
     /// take fused boxes from the score `least` on.
     ///

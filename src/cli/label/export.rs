@@ -3,28 +3,29 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::hard::{self, HardArgs};
 use super::import::read_export;
+use super::run::FrameRun;
 use super::{ANNOTATIONS, IMAGES};
 use crate::cli::cameras::CameraSelection;
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::make_workers;
-use crate::cli::{Status, existing, interrupt, progress, values};
+use crate::cli::{Status, existing, interrupt, values};
 use shuffledet_bag::Recording;
 use shuffledet_core::Outcome;
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::detect::Scales;
 use shuffledet_detector::pipeline::{
-    Annotate, Frame, FrameWorker, ImageTopics, MultiScaleWorker, Pace, RunError, SharedSettings,
-    Source, run as run_pipeline,
+    Annotate, FrameWorker, ImageTopics, MultiScaleWorker, SharedSettings,
 };
 use shuffledet_eval::annotations::Annotations;
 use shuffledet_eval::pre_annotations::PreAnnotations;
+use shuffledet_harness::labelling::hard::Chosen;
 use shuffledet_harness::labelling::{
     EveryNth, Exported, FrameExport, LabelledFrames, PictureFiles,
 };
@@ -66,6 +67,9 @@ pub struct ExportArgs {
     /// Maximum number of frames to export
     #[arg(long, value_name = "N", help_heading = "Selection")]
     limit: Option<u64>,
+
+    #[command(flatten)]
+    hard: HardArgs,
 
     /// Classes and class sets to label, such as road [default: detector.classes]
     #[arg(
@@ -143,9 +147,22 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
     let recording = Recording::open(path)?;
     let selected = CameraSelection::new(&recording, &args.topic, path)?;
     let cameras = &selected.cameras;
-    let source = selected.filled_source(&recording, path)?;
-    let mut source = EveryNth::new(source, args.every, cameras.len());
-    let run = Run::new(args, &loaded, cameras.len(), None)?;
+    let frames = || -> anyhow::Result<_> {
+        let source = selected.filled_source(&recording, path)?;
+        Ok(EveryNth::new(source, args.every, cameras.len()))
+    };
+    let tuning = Arc::new(loaded.lossless_tuning(cameras.len()));
+    let stop = interrupt::listen().context("listening for signals")?;
+    let run = FrameRun {
+        tuning: &tuning,
+        limit: args.limit,
+        stop: &stop,
+        frames: None,
+    };
+    let Some(chosen) = hard::choose(&args.hard, frames, &loaded, || second(args), run)? else {
+        return Ok(Status::Interrupted);
+    };
+    let mut source = Chosen::new(frames()?, chosen);
     fs::create_dir_all(&images).with_context(|| images.display().to_string())?;
     let mut export = FrameExport::new(
         images,
@@ -153,7 +170,8 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
         pre_annotations(args, &loaded, path),
     )?;
     let mut failed = false;
-    let ran = run.all(&mut source, |frame, outcome| {
+    let workers = frame_workers(&args.multi_scale, &loaded, &tuning)?;
+    let ran = run.all(&mut source, workers, |frame, outcome| {
         let (topic, stamp_ns) = (&cameras[frame.camera].topic, frame.stamp.to_ns());
         if let Some(damage) = frame.damage {
             tracing::warn!("{topic}: frame with stamp {stamp_ns} ns: {damage}");
@@ -171,12 +189,12 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
     });
     // the frames exported before an error or a signal can be labelled
     let written = export.annotations().write(&annotations);
-    let stopped = ended(ran)?;
+    let stopped = ran?;
     written.with_context(|| annotations.display().to_string())?;
     if let Some(earlier) = earlier {
         export.remove_others(&earlier)?;
     }
-    for warning in source.source().warnings() {
+    for warning in source.source().source().warnings() {
         tracing::warn!("{warning}");
     }
     print(args, export.annotations(), "frame");
@@ -186,13 +204,26 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
 fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
     let annotations = args.output.join(ANNOTATIONS);
     existing::check_file(&annotations, args.force)?;
-    let mut source = PictureFiles::open(folder, args.every).context("--images")?;
-    let names = source.names().clone();
+    let files = PictureFiles::open(folder, args.every).context("--images")?;
+    let names = files.names().clone();
     let loaded = load(args)?;
-    let run = Run::new(args, &loaded, 1, Some(names.count() as u64))?;
+    let tuning = Arc::new(loaded.lossless_tuning(1));
+    let stop = interrupt::listen().context("listening for signals")?;
+    let run = FrameRun {
+        tuning: &tuning,
+        limit: args.limit,
+        stop: &stop,
+        frames: Some(names.count() as u64),
+    };
+    let frames = || Ok(files.clone());
+    let Some(chosen) = hard::choose(&args.hard, frames, &loaded, || second(args), run)? else {
+        return Ok(Status::Interrupted);
+    };
+    let mut source = Chosen::new(files.clone(), chosen);
     let mut export = pre_annotations(args, &loaded, folder);
     let mut failed = false;
-    let ran = run.all(&mut source, |frame, outcome| {
+    let workers = frame_workers(&args.multi_scale, &loaded, &tuning)?;
+    let ran = run.all(&mut source, workers, |frame, outcome| {
         let name = names.name(frame);
         if let Some(damage) = frame.damage {
             tracing::warn!("{name}: {damage}");
@@ -207,7 +238,7 @@ fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
         Ok(())
     });
     let written = export.annotations().write(&annotations);
-    let stopped = ended(ran)?;
+    let stopped = ran?;
     written.with_context(|| annotations.display().to_string())?;
     print(args, export.annotations(), "picture");
     Ok(status(stopped, failed))
@@ -215,13 +246,23 @@ fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
 
 /// Loads the model with the thresholds and classes of the options.
 fn load(args: &ExportArgs) -> anyhow::Result<LoadedModel> {
+    args.parameters.load_with(assignments(args))
+}
+
+/// Loads the second model of `--hard` in the same way, if there is one.
+fn second(args: &ExportArgs) -> anyhow::Result<Option<LoadedModel>> {
+    let load = |model: &String| args.parameters.load_other(model, assignments(args));
+    let second = args.hard.second_model.as_ref().map(load);
+    second.transpose().context("--second-model")
+}
+
+fn assignments(args: &ExportArgs) -> impl Iterator<Item = String> {
     let threshold = args.score_threshold;
     let threshold = threshold.map(|score| format!("detector.score_threshold={score}"));
     // a JSON text is one YAML value, whatever a name contains
     let classes = (!args.classes.is_empty()).then(|| json!(args.classes.join(",")));
     let classes = classes.map(|classes| format!("detector.classes={classes}"));
-    args.parameters
-        .load_with([threshold, classes].into_iter().flatten())
+    [threshold, classes].into_iter().flatten()
 }
 
 /// Returns annotations without images, with the categories that the model looks for in `input`.
@@ -237,63 +278,12 @@ fn pre_annotations<'a>(
     });
     let input = input.display();
     let description = format!("detections of {model}{scales} in {input}, to be corrected");
-    let made = PreAnnotations::new(&loaded.labels, description);
+    let made = PreAnnotations::new(&loaded.model.description.labels, description);
     let made = made.only(|class_id| loaded.settings().selects(class_id));
     if scales.is_empty() {
         made
     } else {
         made.review_below(args.multi_scale.accept)
-    }
-}
-
-/// The workers of an export.
-struct Run {
-    tuning: Arc<SharedSettings>,
-    workers: Vec<Box<dyn FrameWorker>>,
-    limit: Option<u64>,
-    stop: Arc<AtomicBool>,
-    frames: Option<u64>,
-}
-
-impl Run {
-    /// Creates the workers for a source with `cameras` cameras and, if known, `frames` frames.
-    fn new(
-        args: &ExportArgs,
-        loaded: &LoadedModel,
-        cameras: usize,
-        frames: Option<u64>,
-    ) -> anyhow::Result<Self> {
-        let tuning = Arc::new(loaded.lossless_tuning(cameras));
-        Ok(Self {
-            workers: frame_workers(&args.multi_scale, loaded, &tuning)?,
-            tuning,
-            limit: args.limit,
-            stop: interrupt::listen().context("listening for signals")?,
-            frames,
-        })
-    }
-
-    /// Processes every frame of `source`. Returns whether the user stopped the run.
-    fn all<S: Source>(
-        mut self,
-        source: &mut S,
-        mut add: impl FnMut(&Frame, &Outcome) -> anyhow::Result<()>,
-    ) -> Result<bool, RunError<S::Error, anyhow::Error>> {
-        let bar = progress::bar(self.frames, false);
-        let ran = run_pipeline(
-            source,
-            &self.tuning,
-            &mut self.workers,
-            Pace::Lossless,
-            self.limit,
-            &self.stop,
-            |frame, outcome| {
-                bar.inc(1);
-                add(frame, outcome)
-            },
-        );
-        bar.finish_and_clear();
-        ran.map(|()| self.stop.load(Ordering::Relaxed))
     }
 }
 
@@ -317,17 +307,6 @@ fn frame_workers(
     let worker =
         |detector| -> Box<dyn FrameWorker> { Box::new(MultiScaleWorker::new(detector, regions)) };
     Ok(detectors.into_iter().map(worker).collect())
-}
-
-/// Returns whether the user stopped the run.
-fn ended<E>(ran: Result<bool, RunError<E, anyhow::Error>>) -> anyhow::Result<bool>
-where
-    RunError<E, anyhow::Error>: std::error::Error + Send + Sync + 'static,
-{
-    match ran {
-        Err(RunError::Sink(error)) => Err(error),
-        ran => Ok(ran?),
-    }
 }
 
 fn print(args: &ExportArgs, annotations: &Annotations, noun: &str) {

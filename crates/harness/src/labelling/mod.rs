@@ -3,6 +3,7 @@
 mod every_nth;
 mod export;
 mod frames;
+pub mod hard;
 mod picture_files;
 
 pub use every_nth::EveryNth;

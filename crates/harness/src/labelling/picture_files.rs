@@ -13,6 +13,7 @@ use shuffledet_image::folder::{ImageFileError, images_in};
 
 /// Reads the pictures of a folder one after another, in natural order. A file that cannot be read is
 /// a frame that fails.
+#[derive(Debug, Clone)]
 pub struct PictureFiles {
     folder: PathBuf,
     names: PictureNames,
