@@ -1,5 +1,6 @@
 //! The programs from end to end: what they print, write and answer.
 
+mod classify;
 mod commands;
 mod compare;
 mod describe;

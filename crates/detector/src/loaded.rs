@@ -11,12 +11,15 @@ use super::detect::settings::SettingsError;
 use super::detect::{
     DetectError, Detector, DetectorSettings, InputChoice, MultiScaleDetector, NetworkOpener, Scales,
 };
+use crate::classify::second_stage::SecondStagePlan;
+use crate::classify::{Classifier, SecondStage, SecondStageError};
 use crate::config::Config;
 use crate::input_problems::InputProblems;
 use crate::model::class_ids::ClassIdError;
-use crate::model::{ClassIds, Model, ModelError};
-use crate::pipeline::{CameraSettings, RuntimeSettings, SharedSettings};
+use crate::model::{ClassIds, Model, ModelDescription, ModelError};
+use crate::pipeline::{Annotate, CameraSettings, RuntimeSettings, SharedSettings, Worker};
 use shuffledet_core::{InputSize, Labels, Resolution};
+use shuffledet_image::DecodeError;
 use shuffledet_infer::runtime::RuntimeError;
 use shuffledet_infer::{
     Backoff, InferError, ProviderStatuses, Runtime, SessionOptions, WhileBuilding,
@@ -26,6 +29,7 @@ use shuffledet_infer::{
 pub struct LoadedModel {
     pub config: Config,
     pub model: Arc<Model>,
+    /// The names of the classes in results: those of the model, then the answers of a second stage.
     pub labels: Arc<Labels>,
     /// The identifiers of the classes in messages.
     pub class_ids: ClassIds,
@@ -36,6 +40,13 @@ pub struct LoadedModel {
     pub input_problems: InputProblems,
     choice: InputChoice,
     settings: DetectorSettings,
+    second_stage: Option<LoadedSecondStage>,
+}
+
+/// The classifier that looks at boxes.
+struct LoadedSecondStage {
+    model: Model,
+    plan: Arc<SecondStagePlan>,
 }
 
 /// Why no detector can be created.
@@ -45,6 +56,12 @@ pub enum LoadError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error("classifier.model: {0}")]
+    ClassifierModel(ModelError),
+    #[error(transparent)]
+    SecondStage(#[from] SecondStageError),
+    #[error("decoding: {0}")]
+    Decoder(#[from] DecodeError),
     #[error(transparent)]
     ClassId(#[from] ClassIdError),
     #[error(transparent)]
@@ -76,23 +93,28 @@ impl LoadedModel {
         let selection = ClassSelection::new(&config.thresholds.classes, description)?;
         let settings = DetectorSettings::for_classes(&config.thresholds, &selection, description)?;
         selection.log_absent(&description.name);
-        let class_ids = ClassIds::new(&description.labels, config.class_id)?;
+        let second_stage = second_stage(&config, description, &settings)?;
+        let labels = match &second_stage {
+            Some(loaded) => loaded.plan.labels.clone(),
+            None => description.labels.clone(),
+        };
+        let class_ids = ClassIds::new(&labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // frames are processed in parallel: OpenCV threads within one frame would only compete with
         // them
         opencv::core::set_num_threads(1)?;
-        let labels = Arc::new(model.description.labels.clone());
         let (choice, not_resized) = input_choice(&config, &model);
         Ok(Self {
             config,
             model: Arc::new(model),
-            labels,
+            labels: Arc::new(labels),
             class_ids,
             runtime,
             provider_statuses: Arc::default(),
             input_problems: InputProblems::new(not_resized),
             choice,
             settings,
+            second_stage,
         })
     }
 
@@ -211,6 +233,36 @@ impl LoadedModel {
         Ok(detectors.into_iter().map(joined).collect())
     }
 
+    /// Creates a worker for each of `detectors`, with a second stage if the parameters have one.
+    ///
+    /// # Errors
+    /// libjpeg-turbo fails, or no session of the classifier can be created.
+    pub fn workers(
+        &self,
+        detectors: Vec<Detector>,
+        tuning: &Arc<SharedSettings>,
+        annotate: Annotate,
+    ) -> Result<Vec<Worker>, LoadError> {
+        let worker = |detector| -> Result<Worker, LoadError> {
+            let labels = Arc::clone(&self.labels);
+            let worker = Worker::new(detector, labels, Arc::clone(tuning), annotate)?;
+            Ok(worker.with_second_stage(self.second_stage()?))
+        };
+        detectors.into_iter().map(worker).collect()
+    }
+
+    /// Opens the second stage; `None` if the parameters have none.
+    ///
+    /// # Errors
+    /// No session of the classifier can be created, or its output is not that of its description.
+    pub fn second_stage(&self) -> Result<Option<SecondStage>, InferError> {
+        let Some(loaded) = &self.second_stage else {
+            return Ok(None);
+        };
+        let classifier = Classifier::open(&self.runtime, &loaded.model, &self.config.session)?;
+        Ok(Some(SecondStage::new(classifier, Arc::clone(&loaded.plan))))
+    }
+
     /// Returns the source of sessions for detectors that share their graphs.
     fn opener(
         &self,
@@ -260,6 +312,21 @@ fn open_all(
             Err(_) => Err(LoadError::Panicked),
         })
         .collect()
+}
+
+/// Loads the classifier of the second stage, if there is one, and plans its answers.
+fn second_stage(
+    config: &Config,
+    detector: &ModelDescription,
+    settings: &DetectorSettings,
+) -> Result<Option<LoadedSecondStage>, LoadError> {
+    let Some(stage) = &config.second_stage else {
+        return Ok(None);
+    };
+    let model = Model::load_classifier(&stage.model).map_err(LoadError::ClassifierModel)?;
+    let plan = SecondStagePlan::new(stage, detector, settings, &model.description)?;
+    let plan = Arc::new(plan);
+    Ok(Some(LoadedSecondStage { model, plan }))
 }
 
 /// Returns how the parameters and the model choose the resolution of the input, and why the model

@@ -1,6 +1,7 @@
 //! Checks that the models are fetched, have the expected sha256 and pass the self-test.
 
 use super::check::{Check, Report};
+use shuffledet_detector::model::family::FamilyName;
 use shuffledet_detector::model::{self, Manifest, Model, ModelError};
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::self_test::{self, Probe};
@@ -60,11 +61,9 @@ pub(super) fn check(
             return Vec::new();
         }
     };
-    let mut names: Vec<String> = manifest
-        .models
-        .into_iter()
-        .map(|model| model.name)
-        .collect();
+    let detectors = manifest.models.into_iter();
+    let detectors = detectors.filter(|model| model.family != FamilyName::Classifier);
+    let mut names: Vec<String> = detectors.map(|model| model.name).collect();
     if let Some(chosen) = chosen.filter(|chosen| !names.iter().any(|name| name == chosen)) {
         names.push(chosen.to_owned());
     }
