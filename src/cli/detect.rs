@@ -13,6 +13,7 @@ use super::parameters::ParameterArgs;
 use super::{Status, existing, explain};
 use shuffledet_core::{Detection, Labels, Regions, Resolution};
 use shuffledet_detector::LoadedModel;
+use shuffledet_detector::classify::SecondStage;
 use shuffledet_detector::detect::Detector;
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, Damage, ImageDecoder, draw};
@@ -53,12 +54,12 @@ struct ImageResult<'a> {
 }
 
 /// An image with what was found in it.
-struct DetectedImage<'a> {
+struct DetectedImage {
     /// Width and height.
     size: (u32, u32),
     damage: Option<Damage>,
     inputs: Vec<Resolution>,
-    detections: &'a [Detection],
+    detections: Vec<Detection>,
 }
 
 #[derive(Serialize)]
@@ -92,8 +93,11 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
         .transpose()?;
     let loaded = args.parameters.load()?;
     let mut detector = loaded.detector()?;
+    let mut second_stage = loaded.second_stage()?;
     let mut decoder = ImageDecoder::new();
-    decoder.set_jpeg_scale(loaded.config.input.jpeg_scale);
+    if second_stage.is_none() {
+        decoder.set_jpeg_scale(loaded.config.input.jpeg_scale);
+    }
     let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
     if let Some(folder) = &args.draw {
         fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;
@@ -103,7 +107,13 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
         let regions = &loaded.config.input.regions;
         let found = fs::read(path).map_err(anyhow::Error::from);
         let found = found.and_then(|file| {
-            let detected = detect(&file, &mut decoder, &mut detector, regions)?;
+            let detected = detect(
+                &file,
+                &mut decoder,
+                &mut detector,
+                regions,
+                &mut second_stage,
+            )?;
             Ok((file, detected))
         });
         let (file, detected) = match found {
@@ -127,20 +137,26 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     Ok(status)
 }
 
-fn detect<'a>(
+fn detect(
     file: &[u8],
     decoder: &mut ImageDecoder,
-    detector: &'a mut Detector,
+    detector: &mut Detector,
     regions: &Regions,
-) -> anyhow::Result<DetectedImage<'a>> {
+    second_stage: &mut Option<SecondStage>,
+) -> anyhow::Result<DetectedImage> {
     let image = decoder.file_pixels(file, |image| detector.size_in_input(image, regions))?;
-    detector.detect_in(image, regions)?;
+    let mut detections = detector.detect_in(image, regions)?.to_vec();
+    if let Some(second_stage) = second_stage {
+        second_stage.between_frames();
+        let classified = second_stage.classify(&image, &mut detections);
+        classified.context("the classifier")?;
+    }
     let inputs = detector.inputs().map(|input| input.used).collect();
     Ok(DetectedImage {
         size: image.image_size(),
         damage: image.damage(),
         inputs,
-        detections: detector.detections(),
+        detections,
     })
 }
 
@@ -186,10 +202,10 @@ fn write_drawn(
     target: &Path,
     encoder: &mut JpegEncoder,
     image: &BgrView<'_>,
-    detected: &DetectedImage<'_>,
+    detected: &DetectedImage,
     labels: &Labels,
 ) -> anyhow::Result<()> {
-    let canvas = draw::annotate(image, detected.detections, labels, u32::MAX)?;
+    let canvas = draw::annotate(image, &detected.detections, labels, u32::MAX)?;
     let picture = BgrView::from_mat(&canvas).context("OpenCV gave no BGR canvas")?;
     fs::write(target, encoder.encode(&picture)?)?;
     Ok(())
@@ -199,7 +215,7 @@ fn print(
     args: &DetectArgs,
     loaded: &LoadedModel,
     path: &Path,
-    detected: &DetectedImage<'_>,
+    detected: &DetectedImage,
 ) -> anyhow::Result<()> {
     let found = |detection: &Detection| {
         let bbox = detection.bbox;

@@ -17,7 +17,7 @@ use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
 use shuffledet_core::{InputSize, ModelIdentity};
-use shuffledet_detector::pipeline::{Annotate, RunError, Worker};
+use shuffledet_detector::pipeline::{Annotate, RunError};
 use shuffledet_detector::{LoadedModel, detect::Detector};
 use shuffledet_eval::evaluation::add_problems;
 use shuffledet_eval::journal::FinishedImages;
@@ -82,7 +82,9 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     if !args.clipped {
         loaded.leave_unclipped();
     }
-    let data = args.truth.load(&loaded.labels, loaded.settings())?;
+    let data = args
+        .truth
+        .load(&loaded.model.description.labels, loaded.settings())?;
     if let Some((budget, path)) = &budget {
         budget.check_classes(path, &data.ground_truth.description.categories)?;
     }
@@ -272,20 +274,14 @@ fn process(
     collected: &mut EvaluatedImages,
 ) -> anyhow::Result<()> {
     let tuning = Arc::new(loaded.lossless_tuning(images.cameras()));
-    let workers: Result<Vec<Worker>, _> = detectors
-        .into_iter()
-        .map(|detector| {
-            let labels = loaded.labels.clone();
-            Worker::new(detector, labels, tuning.clone(), Annotate::None)
-        })
-        .collect();
+    let mut workers = loaded.workers(detectors, &tuning, Annotate::None)?;
     let task = Task {
         images: &data.ground_truth.truth.images,
         categories: &data.ground_truth.categories,
     };
     collected.started = Instant::now();
     let done = |record| collected.add(record);
-    match run_images(task, pending, images, &tuning, &mut workers?, stop, done) {
+    match run_images(task, pending, images, &tuning, &mut workers, stop, done) {
         Err(RunError::Sink(error)) => Err(error),
         ran => Ok(ran?),
     }

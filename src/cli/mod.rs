@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cameras;
+pub mod classify;
 mod colour;
 pub mod compare;
 pub mod detect;
@@ -48,6 +49,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Detect objects in image files
     Detect(detect::DetectArgs),
+    /// Classify image files: what each of them shows
+    Classify(classify::ClassifyArgs),
     /// Measure accuracy and latency on annotated images or an annotated recording
     Eval(Box<eval::EvalArgs>),
     /// Merge the shards of an evaluation into one result
@@ -107,6 +110,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
     match cli.command {
         Command::Replay(args) => replay::run(&args),
         Command::Detect(args) => detect::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Compare(args) => compare::run(&args),

@@ -30,11 +30,21 @@ impl ParameterArgs {
         Ok(LoadedModel::new(self.config()?)?)
     }
 
-    /// Does the same as [`ParameterArgs::load`] with one more `KEY=VALUE`, which overrides the
-    /// others.
-    pub fn load_with(&self, more: Option<String>) -> anyhow::Result<LoadedModel> {
+    /// Does the same as [`ParameterArgs::load`] with more `KEY=VALUE`, which override the others.
+    pub fn load_with(&self, more: impl IntoIterator<Item = String>) -> anyhow::Result<LoadedModel> {
         let set: Vec<String> = self.set.iter().cloned().chain(more).collect();
         let config = Config::load(self.config.as_deref(), self.model.as_deref(), &set)?;
+        Ok(LoadedModel::new(config)?)
+    }
+
+    /// Does the same as [`ParameterArgs::load_with`] with another model.
+    pub fn load_other(
+        &self,
+        model: &str,
+        more: impl IntoIterator<Item = String>,
+    ) -> anyhow::Result<LoadedModel> {
+        let set: Vec<String> = self.set.iter().cloned().chain(more).collect();
+        let config = Config::load(self.config.as_deref(), Some(model), &set)?;
         Ok(LoadedModel::new(config)?)
     }
 

@@ -169,8 +169,7 @@ pub(super) fn make_workers(
     annotate: Annotate,
 ) -> anyhow::Result<Vec<Worker>> {
     let detectors = loaded.detectors(loaded.config.threads.workers.get())?;
-    let make = |detector| Worker::new(detector, loaded.labels.clone(), tuning.clone(), annotate);
-    Ok(detectors.into_iter().map(make).collect::<Result<_, _>>()?)
+    Ok(loaded.workers(detectors, tuning, annotate)?)
 }
 
 /// Returns the number of frames, if the recording states it.

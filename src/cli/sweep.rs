@@ -165,9 +165,10 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
 fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<Group>, DataSet)> {
     let mut first = None;
     for group in &mut groups {
-        let data = args
-            .truth
-            .load(&group.loaded.labels, group.loaded.settings())?;
+        let data = args.truth.load(
+            &group.loaded.model.description.labels,
+            group.loaded.settings(),
+        )?;
         group.categories.clone_from(&data.ground_truth.categories);
         first.get_or_insert(data);
     }

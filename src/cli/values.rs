@@ -20,6 +20,14 @@ pub fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses a score from 0 to 1.
+pub fn score(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        _ => Err("expected a score from 0 to 1".to_owned()),
+    }
+}
+
 /// Parses seconds since 1970 and returns exact nanoseconds.
 pub fn stamp_ns(text: &str) -> Result<u64, String> {
     let expected = "expected seconds since 1970 with at most nine decimals, such as 1700000000.25";

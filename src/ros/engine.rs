@@ -103,23 +103,12 @@ impl Engine {
         let annotate = Annotate::Watched {
             max_width: ANNOTATED_WIDTH,
         };
-        let workers = detectors
-            .into_iter()
-            .map(|detector| {
-                Worker::new(
-                    detector,
-                    loaded.labels.clone(),
-                    self.shared.tuning.clone(),
-                    annotate,
-                )
-            })
-            .collect::<Result<_, _>>()?;
+        let workers = loaded.workers(detectors, &self.shared.tuning, annotate)?;
         let (results, label_info) = Results::create(
             &self.executor,
             &self.names,
             &self.config,
-            &loaded.model,
-            &loaded.class_ids,
+            &loaded,
             self.shared.tuning.clone(),
         )?;
         self.shared.set_label_info(Some(label_info));

@@ -12,8 +12,8 @@ use super::label_info::{self, LabelInfoTopic};
 use super::{Executor, ExecutorGone, qos};
 use shuffledet_core::Labels;
 use shuffledet_core::{Mark, Outcome, Stage};
+use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{CameraConfig, Config};
-use shuffledet_detector::model::{ClassIds, Model};
 use shuffledet_detector::pipeline::{Frame, SharedSettings};
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
@@ -66,8 +66,7 @@ impl Results {
         executor: &Executor,
         names: &Names,
         config: &Config,
-        model: &Model,
-        class_ids: &ClassIds,
+        loaded: &LoadedModel,
         tuning: Arc<SharedSettings>,
     ) -> Result<(Self, LabelInfoTopic), ResultsError> {
         let publisher = |topic: String, type_name: &'static str, policies: Qos| {
@@ -118,6 +117,7 @@ impl Results {
             "vision_msgs/msg/VisionInfo",
             Qos::LATCHED,
         )?;
+        let model = &loaded.model;
         VisionInfo {
             header: HeaderView::default(),
             method: &model.description.name,
@@ -126,12 +126,13 @@ impl Results {
         }
         .write(&mut buffer)?;
         send(&vision_info, "~/vision_info", &buffer);
-        let labels = &model.description.labels;
-        let classes = LabelInfoTopic::new(label_info.clone(), labels.clone(), class_ids.clone());
+        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
+        let classes = Labels::clone(labels);
+        let classes = LabelInfoTopic::new(label_info.clone(), classes, class_ids.clone());
         let results = Self {
             cameras,
             latched: vec![label_info, vision_info],
-            labels: Arc::new(labels.clone()),
+            labels: Arc::clone(labels),
             tuning,
             messages: ResultMessages::new(class_ids.clone()),
             buffer,

@@ -12,6 +12,7 @@ mod logging;
 mod overload;
 mod parameters;
 mod recordings;
+mod second_stage;
 mod signals;
 mod suggestions;
 mod surroundings;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use shuffledet_image::BgrView;
 use support::asset;
 
 const TEST: &str = "labels_go_out_and_come_back";
@@ -164,4 +165,187 @@ fn other_tools_read_what_is_exported() {
         let picture = decoder.decode_file(&jpeg).unwrap();
         assert_eq!(json!(picture.width()), image["width"]);
     }
+}
+
+/// Writes pixels as a PPM file, which loses nothing.
+fn write_ppm(path: &Path, picture: &BgrView<'_>) {
+    let rows = picture.data().chunks(picture.step());
+    let rows = rows.map(|row| &row[..3 * picture.width() as usize]);
+    let rgb = rows.flat_map(|row| row.chunks(3).flat_map(|bgr| [bgr[2], bgr[1], bgr[0]]));
+    let head = format!("P6 {} {} 255\n", picture.width(), picture.height());
+    let bytes: Vec<u8> = head.into_bytes().into_iter().chain(rgb).collect();
+    fs::write(path, bytes).unwrap();
+}
+
+/// Category, box and score of the labels of an image.
+fn labels_of(exported: &Value, file_name: &str) -> Vec<(u64, [f64; 4], f64)> {
+    let images = exported["images"].as_array().unwrap();
+    let image = images.iter().find(|image| image["file_name"] == file_name);
+    let id = &image.unwrap_or_else(|| panic!("{file_name}: {images:?}"))["id"];
+    let labels = exported["annotations"].as_array().unwrap().iter();
+    let labels = labels.filter(|label| label["image_id"] == *id);
+    let label = |label: &Value| {
+        let bbox = serde_json::from_value(label["bbox"].clone()).unwrap();
+        let score = label["score"].as_f64().unwrap();
+        (label["category_id"].as_u64().unwrap(), bbox, score)
+    };
+    labels.map(label).collect()
+}
+
+#[test]
+fn fused_labels_of_a_picture_and_of_its_mirror_image_are_mirror_images() {
+    const TEST: &str = "fused_labels_of_a_picture_and_of_its_mirror_image_are_mirror_images";
+    let Some(pictures) = asset(TEST, "images") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let own = path("own");
+    fs::create_dir(&own).unwrap();
+    let jpeg = fs::read(pictures.join("udacity_vd_test1.jpg")).unwrap();
+    let mut decoder = shuffledet_image::ImageDecoder::new();
+    let picture = decoder.decode_file(&jpeg).unwrap();
+    write_ppm(&own.join("plain.ppm"), &picture);
+    let mut mirror = shuffledet_image::Mirror::default();
+    write_ppm(
+        &own.join("mirrored.ppm"),
+        &mirror.mirrored(&picture).unwrap(),
+    );
+    fs::write(own.join("damaged.jpg"), [0xff, 0xd8, 1]).unwrap();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let export = |out: &str, workers: &str| {
+        let (images, out) = (text(&own), text(&path(out)));
+        let workers = format!("runtime.workers={workers}");
+        let options = [
+            "export",
+            "--images",
+            &images,
+            "--output",
+            &out,
+            "--model",
+            "fastestdet_352",
+            "--classes",
+            "road",
+            "--multi-scale",
+            "--set",
+            &workers,
+        ];
+        // the damaged picture
+        assert!(label(&options, 2).contains("damaged.jpg: failed"));
+        read(&path(&out).join("annotations/instances_default.json"))
+    };
+    let exported = export("out", "1");
+    let categories = exported["categories"].as_array().unwrap();
+    assert_eq!(categories.len(), 9);
+    let images = exported["images"].as_array().unwrap();
+    assert_eq!(images.len(), 2);
+    assert!(images.iter().all(|image| image.get("topic").is_none()));
+    let plain = labels_of(&exported, "plain.ppm");
+    let mirrored = labels_of(&exported, "mirrored.ppm");
+    assert!(!plain.is_empty());
+    assert_eq!(plain.len(), mirrored.len());
+    let width = f64::from(picture.width());
+    for (category, [x, y, w, h], score) in &plain {
+        let is_mirrored = |other: &&(u64, [f64; 4], f64)| {
+            let expected = [width - x - w, *y, *w, *h];
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() < 0.05;
+            other.0 == *category
+                && (other.2 - score).abs() < 1e-3
+                && expected.iter().zip(&other.1).all(near)
+        };
+        assert!(
+            mirrored.iter().any(|other| is_mirrored(&other)),
+            "{x} {mirrored:?}"
+        );
+    }
+    for label in exported["annotations"].as_array().unwrap() {
+        let score = label["score"].as_f64().unwrap();
+        assert!(score >= 0.25);
+        assert_eq!(label.get("review").is_some(), score < 0.5, "{label}");
+    }
+    // any number of workers, at any time
+    assert_eq!(export("again", "2"), exported);
+    assert!(own.join("damaged.jpg").exists());
+}
+
+#[test]
+fn hard_pictures_are_few_of_each_scene_and_the_same_each_time() {
+    const TEST: &str = "hard_pictures_are_few_of_each_scene_and_the_same_each_time";
+    let Some(pictures) = asset(TEST, "images") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own");
+    fs::create_dir(&own).unwrap();
+    for (name, picture) in [
+        ("a.jpg", "udacity_vd_test1.jpg"),
+        ("b.jpg", "udacity_vd_test1.jpg"),
+        ("c.jpg", "udacity_ll_whiteCarLaneSwitch.jpg"),
+        ("d.jpg", "udacity_vd_test5.jpg"),
+    ] {
+        fs::copy(pictures.join(picture), own.join(name)).unwrap();
+    }
+    let export = |out: &str, more: &[&str]| {
+        let out = folder.path().join(out);
+        let (images, out_text) = (own.to_str().unwrap(), out.to_str().unwrap());
+        let options = [
+            "export",
+            "--images",
+            images,
+            "--output",
+            out_text,
+            "--model",
+            "nanodet_m_416",
+            "--classes",
+            "road",
+        ];
+        label(&[&options, more].concat(), 0);
+        read(&out.join("annotations/instances_default.json"))
+    };
+    let names = |exported: &Value| -> Vec<String> {
+        let images = exported["images"].as_array().unwrap().iter();
+        images
+            .map(|image| image["file_name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let three = export("three", &["--hard", "3"]);
+    // the second of two equal pictures teaches nothing more
+    assert_eq!(names(&three), ["a.jpg", "c.jpg", "d.jpg"]);
+    assert_eq!(
+        export("again", &["--hard", "3", "--set", "runtime.workers=2"]),
+        three
+    );
+    // as without a choice
+    let all = export("all", &[]);
+    for name in ["a.jpg", "c.jpg", "d.jpg"] {
+        assert_eq!(labels_of(&three, name), labels_of(&all, name));
+    }
+    let one = export("one", &["--hard", "1", "--second-model", "fastestdet_352"]);
+    assert_eq!(names(&one).len(), 1);
+}
+
+#[test]
+fn options_of_pictures_and_scales_that_do_not_fit_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().to_str().unwrap();
+    let out = folder.path().join("out");
+    let export = [
+        "export",
+        "--images",
+        images,
+        "--output",
+        out.to_str().unwrap(),
+    ];
+    let error = |more: &[&str]| label(&[&export[..], more].concat(), 1);
+    assert!(error(&[]).contains("found none"));
+    assert!(error(&["--accept", "0.4"]).contains("--multi-scale"));
+    assert!(error(&["--multi-scale", "--review", "0.6"]).contains("at most the score of --accept"));
+    assert!(error(&["--multi-scale", "--accept", "1.5"]).contains("from 0 to 1"));
+    assert!(error(&["--multi-scale=1,9"]).contains("from 0.25 to 4"));
+    assert!(error(&["--topic", "/camera"]).contains("--topic"));
+    assert!(error(&["--hard", "0"]).contains("--hard"));
+    assert!(error(&["--second-model", "nanodet_m_416"]).contains("--hard"));
+    fs::write(folder.path().join("a.jpg"), [0xff, 0xd8, 1]).unwrap();
+    assert!(error(&["--classes", "tram"]).contains("no class \"tram\""));
+    assert!(!out.exists());
 }

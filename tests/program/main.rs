@@ -1,6 +1,7 @@
 //! The programs from end to end: what they print, write and answer.
 
 mod built_in;
+mod classify;
 mod commands;
 mod compare;
 mod cut;

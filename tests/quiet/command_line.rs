@@ -11,8 +11,8 @@ use shuffledet::cli::Cli;
 use crate::home::Home;
 use crate::trace::Trace;
 use crate::watch::{Network, Watch};
-use shuffledet_testing::asset;
 use shuffledet_testing::ended::Ended;
+use shuffledet_testing::{asset, colours, repository};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shuffledet");
 
@@ -50,6 +50,7 @@ fn runs() -> Vec<Run> {
             &["out", "detections.json", "replay.html", "frames"],
         ),
         run("detect", "pictures/0.bmp --draw drawn", &["drawn"]),
+        run("classify", "pictures/0.bmp --model colours.onnx", &[]),
         eval(
             "--output all.json --report all.html --coco-results coco.json",
             &["all.json", "all.html", "coco.json"],
@@ -107,11 +108,12 @@ fn runs() -> Vec<Run> {
     ]
 }
 
-/// Three pictures, an object in each, and a network of ncnn.
+/// Three pictures, an object in each, a network of ncnn, and a classifier.
 fn prepare(work: &Path) {
     let param = "7767517\n2 2\nInput in 0 1 in\nScale s 1 1 in out 0=3\n";
     fs::write(work.join("net.param"), param).unwrap();
     fs::write(work.join("net.bin"), [0; 12]).unwrap();
+    colours::write(work);
     fs::create_dir(work.join("pictures")).unwrap();
     for shade in 0..3 {
         fs::write(

@@ -14,8 +14,8 @@ pub struct Detection {
     /// In pixels: of the network's input when it is decoded, of the image and clipped
     /// to it in results.
     pub bbox: BBox,
-    /// The other classes that the object may have, each once, the highest score first. Only
-    /// suppression adds them, from the boxes that it removes in favour of this one.
+    /// The other classes that the object may have, each once, the highest score first. Suppression
+    /// adds them, from the boxes that it removes in favour of this one, and the second stage.
     pub further: FurtherHypotheses,
 }
 
@@ -62,6 +62,17 @@ impl Detection {
             let _ = self.further.try_push(Hypothesis { class_id, score });
         }
     }
+
+    /// Adds a class that is not among the hypotheses, in the order of their scores. Its score is at
+    /// most the detection's. If the list is full, it replaces the last one.
+    pub fn insert_hypothesis(&mut self, hypothesis: Hypothesis) {
+        if self.further.len() == MOST_FURTHER {
+            self.further.pop();
+        }
+        let higher = |other: &&Hypothesis| other.score >= hypothesis.score;
+        let at = self.further.iter().take_while(higher).count();
+        self.further.insert(at, hypothesis);
+    }
 }
 
 #[cfg(test)]
@@ -84,5 +95,11 @@ mod tests {
         assert_eq!(all, [(2, 0.9), (7, 0.8), (5, 0.5)]);
         (10..30).for_each(|class_id| detection.add_hypothesis(class_id, 0.1));
         assert_eq!(detection.hypotheses().count(), 1 + MOST_FURTHER);
+        for (class_id, score) in [(90, 0.6), (91, 0.0)] {
+            detection.insert_hypothesis(Hypothesis { class_id, score });
+        }
+        let all: Vec<_> = detection.hypotheses().collect();
+        assert_eq!(all[..4], [(2, 0.9), (7, 0.8), (90, 0.6), (5, 0.5)]);
+        assert_eq!((all.len(), all[7]), (1 + MOST_FURTHER, (91, 0.0)));
     }
 }

@@ -1,5 +1,7 @@
 //! The class names of a model.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -36,8 +38,9 @@ impl Labels {
         if labels.is_empty() {
             return Err(LabelsError::Empty);
         }
-        for (i, label) in labels.iter().enumerate() {
-            if labels[..i].iter().any(|earlier| earlier.name == label.name) {
+        let mut names = HashSet::new();
+        for label in &labels {
+            if !names.insert(&label.name) {
                 return Err(LabelsError::Twice(label.name.clone()));
             }
         }

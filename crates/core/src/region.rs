@@ -77,6 +77,15 @@ impl Region {
         [self.left, self.top, self.right, self.bottom]
     }
 
+    /// Returns the same part of the mirror image, in which left and right are swapped.
+    pub fn mirrored(self) -> Self {
+        Self {
+            left: 1.0 - self.right,
+            right: 1.0 - self.left,
+            ..self
+        }
+    }
+
     /// Returns the pixels of the region in a picture of `picture` (width, height). Edges within the
     /// picture lie on even pixels, so that pictures with subsampled colour can be cut there.
     pub fn pixels(self, picture: (u32, u32)) -> PixelRect {
@@ -138,6 +147,12 @@ impl Regions {
             *region = Region::new(found).ok_or(RegionsError::Sides { index, found })?;
         }
         Ok(regions)
+    }
+
+    /// Returns the same parts of the mirror image.
+    pub fn mirrored(mut self) -> Self {
+        self.all = self.all.map(Region::mirrored);
+        self
     }
 
     pub fn as_slice(&self) -> &[Region] {
@@ -229,6 +244,15 @@ mod tests {
             prop_assert!(rect.left + rect.width <= picture.0 && rect.top + rect.height <= picture.1);
             prop_assert!(rect.width >= picture.0.min(32) && rect.height >= picture.1.min(32));
             prop_assert_eq!((rect.left % 2, rect.top % 2), (0, 0));
+        }
+
+        #[test]
+        fn a_mirrored_region_lies_within_the_picture_and_keeps_its_size(left in 0f64..0.9, width in 0.01f64..0.1) {
+            let region = Region::new([left, 0.25, left + width, 0.5]).unwrap();
+            let mirrored = region.mirrored();
+            prop_assert!(Region::new(mirrored.sides()).is_some());
+            let [from, _, to, _] = mirrored.sides();
+            prop_assert!((to - from - width).abs() < 1e-9 && (from - (1.0 - left - width)).abs() < 1e-9);
         }
 
         #[test]

@@ -23,6 +23,8 @@ pub enum Mark {
     Boxed,
     /// Non-maximum suppression is done.
     Suppressed,
+    /// The boxes of the second stage are classified, if there is one.
+    Classified,
     /// The annotated image is drawn, if requested.
     Drawn,
     /// Every earlier frame is published: the sink starts with this one.
@@ -51,6 +53,8 @@ pub enum Stage {
     Boxes,
     /// Non-maximum suppression and clipping.
     Nms,
+    /// The classifier of the second stage, on all boxes of the frame.
+    Classify,
     /// Drawing the annotated image, if requested.
     Draw,
     /// Building the detections message and passing it to the recording. Other sinks run after it
@@ -64,7 +68,7 @@ pub enum Stage {
 
 impl Stage {
     /// In the order of every table.
-    pub const ALL: [Stage; 11] = [
+    pub const ALL: [Stage; 12] = [
         Stage::Read,
         Stage::Queue,
         Stage::Decode,
@@ -72,6 +76,7 @@ impl Stage {
         Stage::Infer,
         Stage::Boxes,
         Stage::Nms,
+        Stage::Classify,
         Stage::Draw,
         Stage::Publish,
         Stage::Total,
@@ -88,6 +93,7 @@ impl Stage {
             Stage::Infer => "infer",
             Stage::Boxes => "boxes",
             Stage::Nms => "nms",
+            Stage::Classify => "classify",
             Stage::Draw => "draw",
             Stage::Publish => "publish",
             Stage::Total => "total",
@@ -140,7 +146,7 @@ impl Trace {
                 let ready = if self.at(Drawn).is_some() {
                     Drawn
                 } else {
-                    Suppressed
+                    self.detected()
                 };
                 Some(waited + self.between(ready, Ordered).unwrap_or_default())
             }
@@ -149,14 +155,23 @@ impl Trace {
             Stage::Infer => self.between(Prepared, Inferred),
             Stage::Boxes => self.between(Inferred, Boxed),
             Stage::Nms => self.between(Boxed, Suppressed),
-            Stage::Draw => self.between(Suppressed, Drawn),
+            Stage::Classify => self.between(Suppressed, Classified),
+            Stage::Draw => self.between(self.detected(), Drawn),
             Stage::Publish => self.between(Ordered, Published),
             Stage::Total => {
                 let read = self.between(ReadStarted, Received).unwrap_or_default();
-                let work = self.between(Dequeued, Suppressed)?;
+                let work = self.between(Dequeued, self.detected())?;
                 Some(read + work + self.between(Ordered, Published)?)
             }
             Stage::Latency => self.between(Received, Published),
+        }
+    }
+
+    /// Returns the mark after which the detections are complete.
+    fn detected(&self) -> Mark {
+        match self.at(Mark::Classified) {
+            Some(_) => Mark::Classified,
+            None => Mark::Suppressed,
         }
     }
 
@@ -200,6 +215,23 @@ mod tests {
         let aside = [Stage::Queue, Stage::Draw, Stage::Total, Stage::Latency];
         let working = Stage::ALL.iter().filter(|s| !aside.contains(s));
         assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 19);
+    }
+
+    #[test]
+    fn the_second_stage_is_work_of_its_own() {
+        let trace = trace(&[
+            (Mark::Received, 0),
+            (Mark::Dequeued, 1),
+            (Mark::Boxed, 5),
+            (Mark::Suppressed, 6),
+            (Mark::Classified, 9),
+            (Mark::Drawn, 14),
+            (Mark::Ordered, 16),
+            (Mark::Published, 17),
+        ]);
+        let ms = |stage| trace.duration(stage).map(|d| d.as_millis());
+        let stages = [Stage::Classify, Stage::Draw, Stage::Queue, Stage::Total];
+        assert_eq!(stages.map(ms), [Some(3), Some(5), Some(3), Some(9)]);
     }
 
     #[test]

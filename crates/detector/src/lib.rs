@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod classify;
 pub mod detect;
 pub mod model;
 pub mod pipeline;

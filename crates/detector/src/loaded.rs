@@ -8,13 +8,18 @@ use thiserror::Error;
 use super::backends::ModelBackends;
 use super::detect::classes::ClassSelection;
 use super::detect::settings::SettingsError;
-use super::detect::{DetectError, Detector, DetectorSettings, InputChoice, NetworkOpener};
+use super::detect::{
+    DetectError, Detector, DetectorSettings, InputChoice, MultiScaleDetector, NetworkOpener, Scales,
+};
+use crate::classify::second_stage::SecondStagePlan;
+use crate::classify::{Classifier, SecondStage, SecondStageError};
 use crate::config::Config;
 use crate::input_problems::InputProblems;
 use crate::model::class_ids::ClassIdError;
-use crate::model::{ClassIds, Model, ModelError};
-use crate::pipeline::{CameraSettings, RuntimeSettings, SharedSettings};
-use shuffledet_core::{InputSize, Labels};
+use crate::model::{ClassIds, Model, ModelDescription, ModelError};
+use crate::pipeline::{Annotate, CameraSettings, RuntimeSettings, SharedSettings, Worker};
+use shuffledet_core::{InputSize, Labels, Resolution};
+use shuffledet_image::DecodeError;
 use shuffledet_infer::runtime::RuntimeError;
 use shuffledet_infer::{
     Backoff, InferError, ProviderStatuses, Runtime, SessionOptions, WhileBuilding,
@@ -24,6 +29,7 @@ use shuffledet_infer::{
 pub struct LoadedModel {
     pub config: Config,
     pub model: Arc<Model>,
+    /// The names of the classes in results: those of the model, then the answers of a second stage.
     pub labels: Arc<Labels>,
     /// The identifiers of the classes in messages.
     pub class_ids: ClassIds,
@@ -34,6 +40,13 @@ pub struct LoadedModel {
     pub input_problems: InputProblems,
     choice: InputChoice,
     settings: DetectorSettings,
+    second_stage: Option<LoadedSecondStage>,
+}
+
+/// The classifier that looks at boxes.
+struct LoadedSecondStage {
+    model: Model,
+    plan: Arc<SecondStagePlan>,
 }
 
 /// Why no detector can be created.
@@ -43,6 +56,12 @@ pub enum LoadError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error("classifier.model: {0}")]
+    ClassifierModel(ModelError),
+    #[error(transparent)]
+    SecondStage(#[from] SecondStageError),
+    #[error("decoding: {0}")]
+    Decoder(#[from] DecodeError),
     #[error(transparent)]
     ClassId(#[from] ClassIdError),
     #[error(transparent)]
@@ -51,6 +70,15 @@ pub enum LoadError {
     OpenCv(#[from] opencv::Error),
     #[error(transparent)]
     Session(#[from] InferError),
+    #[error(
+        "{model} cannot run at {resolution}, which is {scale} times its input size: {source}; name other scales, or detect at one"
+    )]
+    Scale {
+        model: String,
+        scale: f64,
+        resolution: Resolution,
+        source: InferError,
+    },
     #[error("the test run of the model failed: {0}")]
     Trial(#[from] DetectError),
     #[error("loading the model panicked; this is a bug in shuffledet, please report it")]
@@ -65,23 +93,28 @@ impl LoadedModel {
         let selection = ClassSelection::new(&config.thresholds.classes, description)?;
         let settings = DetectorSettings::for_classes(&config.thresholds, &selection, description)?;
         selection.log_absent(&description.name);
-        let class_ids = ClassIds::new(&description.labels, config.class_id)?;
+        let second_stage = second_stage(&config, description, &settings)?;
+        let labels = match &second_stage {
+            Some(loaded) => loaded.plan.labels.clone(),
+            None => description.labels.clone(),
+        };
+        let class_ids = ClassIds::new(&labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // frames are processed in parallel: OpenCV threads within one frame would only compete with
         // them
         opencv::core::set_num_threads(1)?;
-        let labels = Arc::new(model.description.labels.clone());
         let (choice, not_resized) = input_choice(&config, &model);
         Ok(Self {
             config,
             model: Arc::new(model),
-            labels,
+            labels: Arc::new(labels),
             class_ids,
             runtime,
             provider_statuses: Arc::default(),
             input_problems: InputProblems::new(not_resized),
             choice,
             settings,
+            second_stage,
         })
     }
 
@@ -150,6 +183,86 @@ impl LoadedModel {
         self.open_many(count, &self.config.session, WhileBuilding::Wait)
     }
 
+    /// Creates `count` detectors that find boxes from half of the lowest score threshold on.
+    ///
+    /// # Errors
+    /// A session cannot be created.
+    pub fn low_score_detectors(&self, count: usize) -> Result<Vec<Detector>, LoadError> {
+        let settings = self
+            .settings
+            .with_score(self.settings.least_threshold() / 2.0);
+        let opener = self.opener(&self.config.session, WhileBuilding::Wait);
+        open_all(count, &opener, self.choice, &settings)
+    }
+
+    /// Creates `count` detectors that run the model at each of `scales` times its input sizes and
+    /// take fused boxes from the score `least` on.
+    ///
+    /// # Errors
+    /// The model cannot run at one of the sizes, or a session cannot be created.
+    pub fn multi_scale_detectors(
+        &self,
+        count: usize,
+        scales: &Scales,
+        least: f32,
+    ) -> Result<Vec<MultiScaleDetector>, LoadError> {
+        let mut detectors: Vec<Vec<Detector>> = Vec::new();
+        detectors.resize_with(count, Vec::new);
+        for &scale in scales.as_slice() {
+            let choice = self.choice.scaled(scale);
+            let resolution = choice.base();
+            if resolution != self.model.description.input.resolution()
+                && let Some(source) = self.model.not_resized(resolution)
+            {
+                let model = self.model.description.name.clone();
+                return Err(LoadError::Scale {
+                    model,
+                    scale,
+                    resolution,
+                    source,
+                });
+            }
+            let opener = self.opener(&self.config.session, WhileBuilding::Wait);
+            let opened = open_all(count, &opener, choice, &self.settings.for_views())?;
+            for (detectors, opened) in detectors.iter_mut().zip(opened) {
+                detectors.push(opened);
+            }
+        }
+        let settings = self.settings.with_score(least);
+        let joined = |detectors| MultiScaleDetector::new(detectors, settings.clone());
+        Ok(detectors.into_iter().map(joined).collect())
+    }
+
+    /// Creates a worker for each of `detectors`, with a second stage if the parameters have one.
+    ///
+    /// # Errors
+    /// libjpeg-turbo fails, or no session of the classifier can be created.
+    pub fn workers(
+        &self,
+        detectors: Vec<Detector>,
+        tuning: &Arc<SharedSettings>,
+        annotate: Annotate,
+    ) -> Result<Vec<Worker>, LoadError> {
+        let worker = |detector| -> Result<Worker, LoadError> {
+            let labels = Arc::clone(&self.labels);
+            let worker = Worker::new(detector, labels, Arc::clone(tuning), annotate)?;
+            Ok(worker.with_second_stage(self.second_stage()?))
+        };
+        detectors.into_iter().map(worker).collect()
+    }
+
+    /// Opens the second stage; `None` if the parameters have none.
+    ///
+    /// # Errors
+    /// No session of the classifier can be created, or its output is not that of its description.
+    pub fn second_stage(&self) -> Result<Option<SecondStage>, InferError> {
+        let Some(loaded) = &self.second_stage else {
+            return Ok(None);
+        };
+        let classifier = Classifier::open(&self.runtime, &loaded.model, &self.config.session)?;
+        Ok(Some(SecondStage::new(classifier, Arc::clone(&loaded.plan))))
+    }
+
     /// Returns the source of sessions for detectors that share their graphs.
     fn opener(
         &self,
@@ -176,19 +289,44 @@ impl LoadedModel {
         options: &SessionOptions,
         while_building: WhileBuilding,
     ) -> Result<Vec<Detector>, LoadError> {
-        let opener = &self.opener(options, while_building);
-        let open = || Detector::with_opener(opener, self.choice, self.settings.clone());
-        let made: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..count).map(|_| scope.spawn(open)).collect();
-            threads.into_iter().map(|thread| thread.join()).collect()
-        });
-        made.into_iter()
-            .map(|detector| match detector {
-                Ok(made) => Ok(made?),
-                Err(_) => Err(LoadError::Panicked),
-            })
-            .collect()
+        let opener = self.opener(options, while_building);
+        open_all(count, &opener, self.choice, &self.settings)
     }
+}
+
+/// Creates `count` detectors in parallel.
+fn open_all(
+    count: usize,
+    opener: &Arc<NetworkOpener>,
+    choice: InputChoice,
+    settings: &DetectorSettings,
+) -> Result<Vec<Detector>, LoadError> {
+    let open = || Detector::with_opener(opener, choice, settings.clone());
+    let made: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join()).collect()
+    });
+    made.into_iter()
+        .map(|detector| match detector {
+            Ok(made) => Ok(made?),
+            Err(_) => Err(LoadError::Panicked),
+        })
+        .collect()
+}
+
+/// Loads the classifier of the second stage, if there is one, and plans its answers.
+fn second_stage(
+    config: &Config,
+    detector: &ModelDescription,
+    settings: &DetectorSettings,
+) -> Result<Option<LoadedSecondStage>, LoadError> {
+    let Some(stage) = &config.second_stage else {
+        return Ok(None);
+    };
+    let model = Model::load_classifier(&stage.model).map_err(LoadError::ClassifierModel)?;
+    let plan = SecondStagePlan::new(stage, detector, settings, &model.description)?;
+    let plan = Arc::new(plan);
+    Ok(Some(LoadedSecondStage { model, plan }))
 }
 
 /// Returns how the parameters and the model choose the resolution of the input, and why the model

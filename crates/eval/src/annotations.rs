@@ -1,5 +1,5 @@
 //! COCO annotations to be written: what `label` hands to people and their tools. CVAT and Label Studio import it;
-//! `topic`, `stamp_ns`, `frame_id` and `score` are keys of our own, which they pass over.
+//! `topic`, `stamp_ns`, `frame_id`, `score` and `review` are keys of our own, which they pass over.
 
 use std::io::{self, BufWriter};
 use std::path::Path;
@@ -36,7 +36,7 @@ pub struct LabelledCategory {
     pub supercategory: String,
 }
 
-/// A frame as a file, and the message that it was.
+/// A picture as a file, and the message that it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelledImage {
     pub id: u64,
@@ -44,6 +44,14 @@ pub struct LabelledImage {
     pub file_name: String,
     pub width: u32,
     pub height: u32,
+    /// `None` for a picture of a folder.
+    #[serde(flatten)]
+    pub message: Option<RecordedMessage>,
+}
+
+/// A message of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedMessage {
     pub topic: String,
     pub stamp_ns: i64,
     #[serde(default)]
@@ -66,6 +74,9 @@ pub struct Annotation {
     /// Of the detection that it was; absent in labels that people have corrected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+    /// Whether a person is to look at it, because its score is too low to take it as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub review: bool,
 }
 
 impl Annotations {

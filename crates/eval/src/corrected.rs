@@ -74,6 +74,7 @@ impl KnownImages {
                     iscrowd: object.iscrowd.into(),
                     segmentation: Vec::new(),
                     score: None,
+                    review: false,
                 });
             }
             images.push(own);
@@ -143,11 +144,13 @@ struct Finder<'a> {
 impl<'a> Finder<'a> {
     fn new(images: &'a [LabelledImage]) -> Self {
         let named = |(at, image): (usize, &'a LabelledImage)| (text::name(&image.file_name), at);
-        let keyed =
-            |(at, image): (usize, &'a LabelledImage)| ((image.topic.as_str(), image.stamp_ns), at);
+        let keyed = |(at, image): (usize, &'a LabelledImage)| {
+            let message = image.message.as_ref()?;
+            Some(((message.topic.as_str(), message.stamp_ns), at))
+        };
         Self {
             by_name: images.iter().enumerate().map(named).collect(),
-            by_message: images.iter().enumerate().map(keyed).collect(),
+            by_message: images.iter().enumerate().filter_map(keyed).collect(),
         }
     }
 
@@ -174,6 +177,7 @@ impl<'a> Finder<'a> {
 mod tests {
     use super::*;
     use crate::Object;
+    use crate::annotations::RecordedMessage;
 
     fn image(id: u64, file_name: &str) -> LabelledImage {
         LabelledImage {
@@ -181,9 +185,11 @@ mod tests {
             file_name: file_name.to_owned(),
             width: 100,
             height: 50,
-            topic: "/a".to_owned(),
-            stamp_ns: id as i64,
-            frame_id: String::new(),
+            message: Some(RecordedMessage {
+                topic: "/a".to_owned(),
+                stamp_ns: id as i64,
+                frame_id: String::new(),
+            }),
         }
     }
 

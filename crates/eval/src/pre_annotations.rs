@@ -9,6 +9,8 @@ pub struct PreAnnotations<'a> {
     labels: &'a Labels,
     /// Offset of the category ids.
     first_id: u64,
+    /// Annotations with lower scores are for review.
+    accepted: f64,
     annotations: Annotations,
 }
 
@@ -29,6 +31,7 @@ impl<'a> PreAnnotations<'a> {
         Self {
             labels,
             first_id,
+            accepted: 0.0,
             annotations: Annotations {
                 info: Info { description },
                 licenses: Vec::new(),
@@ -37,6 +40,21 @@ impl<'a> PreAnnotations<'a> {
                 annotations: Vec::new(),
             },
         }
+    }
+
+    /// Leaves out the categories of the classes that `selects` refuses: their absence in an image
+    /// means nothing.
+    pub fn only(mut self, selects: impl Fn(usize) -> bool) -> Self {
+        let mut class_id = 0..;
+        let all = &mut self.annotations.categories;
+        all.retain(|_| class_id.next().is_some_and(&selects));
+        self
+    }
+
+    /// Marks annotations with a lower score than `accepted` for review, in images added from now on.
+    pub fn review_below(mut self, accepted: f32) -> Self {
+        self.accepted = accepted.into();
+        self
     }
 
     /// Adds an image with its detections, whose boxes are in pixels of the image.
@@ -54,6 +72,7 @@ impl<'a> PreAnnotations<'a> {
                 iscrowd: 0,
                 segmentation: Vec::new(),
                 score: Some(f64::from(detection.score)),
+                review: f64::from(detection.score) < self.accepted,
             });
         }
         self.annotations.images.push(image);
@@ -113,9 +132,7 @@ mod tests {
                 file_name: format!("{id}.jpg"),
                 width: 20,
                 height: 10,
-                topic: "/camera".to_owned(),
-                stamp_ns: 7,
-                frame_id: String::new(),
+                message: None,
             };
             made.add(image, &vec![detection; id as usize]);
         }

@@ -139,7 +139,7 @@ impl<'a> FileReader<'a> {
 }
 
 /// Makes a message of the file's very bytes.
-fn wrap(path: &Path, frame: &mut Frame) -> Result<(), String> {
+pub(super) fn wrap(path: &Path, frame: &mut Frame) -> Result<(), String> {
     let file = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let image = CompressedImageView {
         header: HeaderView::default(),

@@ -73,6 +73,7 @@ fn meaning(stage: Stage) -> &'static str {
         Stage::Infer => "ONNX Runtime session",
         Stage::Boxes => "raw outputs to boxes",
         Stage::Nms => "non-maximum suppression",
+        Stage::Classify => "second stage on the boxes",
         Stage::Draw => "annotated pictures",
         Stage::Publish => "messages to the sinks",
         Stage::Total => "all stages except queue and draw",

@@ -1,6 +1,7 @@
 //! Checks that the models are fetched, have the expected sha256 and pass the self-test.
 
 use super::check::{Check, Report};
+use shuffledet_detector::model::family::FamilyName;
 use shuffledet_detector::model::{self, Manifest, Model, ModelError};
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::self_test::{self, Probe};
@@ -47,9 +48,9 @@ pub(super) fn check(
         }
     };
     let chosen = chosen.map(|name| model::resolve(&manifest, name));
-    let mut names: Vec<&str> = (manifest.models.iter())
-        .map(|model| model.name.as_str())
-        .collect();
+    let detectors = manifest.models.iter();
+    let detectors = detectors.filter(|model| model.family != FamilyName::Classifier);
+    let mut names: Vec<&str> = detectors.map(|model| model.name.as_str()).collect();
     names.extend(chosen.filter(|chosen| !names.contains(chosen)));
     let mut usable = None;
     for name in names {

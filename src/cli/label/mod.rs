@@ -2,7 +2,9 @@
 
 mod export;
 mod frames;
+mod hard;
 mod import;
+mod run;
 
 use clap::Subcommand;
 

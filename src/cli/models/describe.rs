@@ -9,10 +9,11 @@ use clap::Args;
 
 use crate::cli::{Status, existing};
 use shuffledet_core::{Detection, Labels, whole_file};
+use shuffledet_detector::classify::{Answer, Classifier, most_probable};
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::detect::{Detector, DetectorSettings};
 use shuffledet_detector::model::describe::{self, Basis, Draft};
-use shuffledet_detector::model::{Manifest, Model};
+use shuffledet_detector::model::{Family, Manifest, Model};
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, ImageDecoder, draw};
 use shuffledet_infer::{Provider, Runtime, SessionOptions};
@@ -30,7 +31,7 @@ pub struct DescribeArgs {
     output: Option<PathBuf>,
 
     /// Detect objects in this image with the description, print them, and write the image with
-    /// their boxes beside the description, as NAME.try.jpg
+    /// their boxes beside the description, as NAME.try.jpg; print the classes of a classifier
     #[arg(long = "try", value_name = "IMAGE")]
     image: Option<PathBuf>,
 
@@ -75,12 +76,50 @@ pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
     }
     if let Some((path, image)) = image {
         let model = Model::described(draft.description, args.model.clone(), onnx)?;
-        let detections =
-            attempt(&model, &image, &drawn).with_context(|| format!("--try {}", path.display()))?;
+        if matches!(model.description.family, Family::Classifier(_)) {
+            let answers = classify(&model, &image).with_context(of_try(path))?;
+            return print_answers(path, &answers, &model.description.labels);
+        }
+        let detections = attempt(&model, &image, &drawn).with_context(of_try(path))?;
         print(path, &detections, &model.description.labels)?;
         writeln!(io::stdout(), "drew them in {}", drawn.display())?;
     }
     Ok(Status::Success)
+}
+
+fn of_try(image: &Path) -> impl Fn() -> String {
+    move || format!("--try {}", image.display())
+}
+
+/// Returns the most probable classes of the file `image`, on the CPU.
+fn classify(model: &Model, image: &[u8]) -> anyhow::Result<Vec<Answer>> {
+    const SHOWN: usize = 5;
+    let mut classifier = Classifier::open(&Runtime::load()?, model, &on_cpu())?;
+    let mut decoder = ImageDecoder::new();
+    let picture = decoder.decode_file(image)?;
+    Ok(most_probable(classifier.classify(&picture)?, SHOWN))
+}
+
+fn print_answers(image: &Path, answers: &[Answer], labels: &Labels) -> anyhow::Result<Status> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}:", image.display())?;
+    for Answer {
+        class_id,
+        probability,
+    } in answers
+    {
+        writeln!(out, "  {:<16} {probability:.3}", labels.name(*class_id))?;
+    }
+    Ok(Status::Success)
+}
+
+fn on_cpu() -> SessionOptions {
+    SessionOptions {
+        providers: vec![Provider::Cpu],
+        strict: true,
+        intra_op_threads: 1,
+        ..SessionOptions::default()
+    }
 }
 
 /// Reads the image, so that nothing is written if it is not there.
@@ -125,13 +164,7 @@ fn explain(draft: &Draft) -> io::Result<()> {
 fn attempt(model: &Model, image: &[u8], drawn: &Path) -> anyhow::Result<Vec<Detection>> {
     let description = &model.description;
     let settings = DetectorSettings::new(&Thresholds::default(), description)?;
-    let options = SessionOptions {
-        providers: vec![Provider::Cpu],
-        strict: true,
-        intra_op_threads: 1,
-        ..SessionOptions::default()
-    };
-    let mut detector = Detector::new(&Runtime::load()?, model, &options, settings)?;
+    let mut detector = Detector::new(&Runtime::load()?, model, &on_cpu(), settings)?;
     let mut decoder = ImageDecoder::new();
     let picture = decoder.decode_file(image)?;
     let detections = detector.detect(&picture)?;

@@ -61,19 +61,21 @@ fn row(model: &ModelEntry, folder: &Path) -> String {
         ..
     } = model;
     format!(
-        "{name:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7}  {:>7.3}  {:>7}  {:<12}  {}",
+        "{name:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7}  {:>7}  {:>7}  {:<12}  {}",
         model.family.name(),
         format!("{}x{}", input.width, input.height),
         format!("{:.2} M", figures.parameters as f64 / 1e6),
         format!("{:.0} M", figures.multiply_adds as f64 / 1e6),
-        figures
-            .coco_ap
-            .map_or_else(|| "-".to_owned(), |ap| format!("{ap:.3}")),
-        figures.road_ap,
+        fraction(figures.coco_ap),
+        fraction(figures.road_ap),
         size(file),
         file.licence,
         state(file, folder),
     )
+}
+
+fn fraction(ap: Option<f64>) -> String {
+    ap.map_or_else(|| "–".to_owned(), |ap| format!("{ap:.3}"))
 }
 
 fn size(file: &ManifestFile) -> String {

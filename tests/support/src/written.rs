@@ -31,7 +31,9 @@ fn written(model: &ModelDescription, input: Resolution, pause: Duration) -> Comp
                 [8, 16, 32].map(|stride| vec![1, cells(stride).iter().product(), width])
             })
             .collect(),
-        Family::YoloFastestV2 { .. } | Family::Boxes(_) => unreachable!("not shipped"),
+        Family::YoloFastestV2 { .. } | Family::Boxes(_) | Family::Classifier(_) => {
+            unreachable!("not shipped")
+        }
     };
     let outputs = shapes.iter().map(|shape| {
         let count = shape.iter().product::<i64>() as usize;

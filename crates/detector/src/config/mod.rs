@@ -21,11 +21,12 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::classify::second_stage::SecondStageConfig;
 use crate::detect::settings::Thresholds;
 use crate::model::class_ids::ClassIdForm;
 use crate::pipeline::CameraSettings;
 pub use node::{CameraConfig, DiagnosticsConfig};
-use raw::{LogLevel, Precision, RawConfig, RawQosOverrides};
+use raw::{LogLevel, Precision, RawClassifier, RawConfig, RawQosOverrides};
 use shuffledet_core::{InputSize, text};
 use shuffledet_infer::options::OpenVinoPrecision;
 use shuffledet_infer::{Provider, ProviderOptions, SessionOptions};
@@ -42,6 +43,8 @@ pub struct Config {
     pub input_budget: Option<f64>,
     pub thresholds: Thresholds,
     pub class_id: ClassIdForm,
+    /// The classifier of boxes; `None`: there is none.
+    pub second_stage: Option<SecondStageConfig>,
     pub session: SessionOptions,
     pub threads: Threads,
     /// The threads that a live node may use in place of `threads` if they make its frames faster.
@@ -154,6 +157,7 @@ impl Config {
             input_size: input_size.map_err(|error| format!("model.input_size: {error}"))?,
             input_budget: raw.model.input_budget,
             class_id: raw.detector.class_id,
+            second_stage: second_stage(&raw.classifier)?,
             thresholds: Thresholds {
                 // the schema keeps the value in [0, 1], and rounding does not change that
                 score: detector.score_threshold.map(|score| score as f32),
@@ -182,6 +186,27 @@ impl Config {
     /// Returns the current parameters as a ROS 2 parameter file.
     pub fn to_ros_yaml(&self) -> Result<String, serde_yaml::Error> {
         tree::to_ros_yaml(self.to_tree())
+    }
+}
+
+/// Returns the classifier of boxes, if a model is named.
+fn second_stage(raw: &RawClassifier) -> Result<Option<SecondStageConfig>, String> {
+    let classes: Vec<String> = raw
+        .classes
+        .iter()
+        .filter(|name| !name.trim().is_empty())
+        .cloned()
+        .collect();
+    match (raw.model.as_str(), classes.is_empty()) {
+        ("", true) => Ok(None),
+        ("", false) => Err("classifier.model: expected a model, because classifier.classes is given; name one, or remove the classes".to_owned()),
+        (model, true) => Err(format!("classifier.classes: expected the classes whose boxes {model} classifies, found none; name at least one, such as traffic light")),
+        (model, false) => Ok(Some(SecondStageConfig {
+            model: model.to_owned(),
+            classes,
+            margin: raw.margin as f32,
+            max_boxes: raw.max_boxes,
+        })),
     }
 }
 

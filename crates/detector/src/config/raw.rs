@@ -20,6 +20,7 @@ use shuffledet_infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, X
 pub struct RawConfig {
     pub model: RawModel,
     pub detector: RawDetector,
+    pub classifier: RawClassifier,
     pub runtime: RawRuntime,
     pub input: RawInput,
     /// Names of the cameras to subscribe to. Each has its own parameters under camera.NAME.
@@ -50,6 +51,7 @@ impl Default for RawConfig {
         Self {
             model: RawModel::default(),
             detector: RawDetector::default(),
+            classifier: RawClassifier::default(),
             runtime: RawRuntime::default(),
             input: RawInput::default(),
             cameras: Vec::new(),
@@ -172,6 +174,40 @@ impl Default for RawDetector {
             classes: Vec::new(),
             class_score_thresholds: BTreeMap::new(),
             class_id: ClassIdForm::Name,
+        }
+    }
+}
+
+/// A second model that looks at the boxes of some classes. Its answer is a further hypothesis of
+/// the detection, such as traffic light:red, with the detection's score times the answer's
+/// probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawClassifier {
+    /// The name of a model of the family classifier in models/manifest.yaml, or the path of an
+    /// .onnx file with a description of the same stem (.yaml) beside it. Default: empty, no second
+    /// model.
+    #[schemars(extend("readOnly" = true))]
+    pub model: String,
+    /// Names of the detector's classes whose boxes it classifies. At least one if there is a model.
+    #[schemars(extend("readOnly" = true))]
+    pub classes: Vec<String>,
+    /// The part of the box's width and height that is added on each side before the box is cut out.
+    #[schemars(range(min = 0.0, max = 2.0), extend("readOnly" = true))]
+    pub margin: f64,
+    /// The maximum number of boxes of an image that are classified, those with the highest scores.
+    /// Each is a run of the model.
+    #[schemars(range(min = 1, max = 1000), extend("readOnly" = true))]
+    pub max_boxes: usize,
+}
+
+impl Default for RawClassifier {
+    fn default() -> Self {
+        Self {
+            model: String::new(),
+            classes: Vec::new(),
+            margin: 0.1,
+            max_boxes: 16,
         }
     }
 }

@@ -25,6 +25,30 @@ impl InputChoice {
         }
     }
 
+    /// Returns the same rule at `scale` times the resolutions of this one, with sides rounded to
+    /// multiples of [`Resolution::STEP`].
+    pub fn scaled(&self, scale: f64) -> Self {
+        let step = Resolution::STEP;
+        let side = |side: u32| {
+            let steps = (f64::from(side) * scale / f64::from(step)).round();
+            // a float cast saturates
+            (steps as u32).clamp(1, Resolution::MOST / step) * step
+        };
+        let scaled = |resolution: Resolution| Resolution {
+            width: side(resolution.width),
+            height: side(resolution.height),
+        };
+        let size = match self.size {
+            InputSize::Fixed(resolution) => InputSize::Fixed(scaled(resolution)),
+            size => size,
+        };
+        Self {
+            size,
+            native: scaled(self.native),
+            ..*self
+        }
+    }
+
     /// Returns the resolution that a detector is opened with, before it knows a picture.
     pub fn base(&self) -> Resolution {
         match self.size {
@@ -39,5 +63,35 @@ impl InputChoice {
             InputSize::Auto => largest_view(size, self.resize, self.native, self.budget),
             InputSize::Native | InputSize::Fixed(_) => self.base(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_larger_scale_keeps_the_shape() {
+        let at = |size, scale| {
+            let choice = InputChoice {
+                size,
+                native: (416, 416).into(),
+                resize: ResizeMode::Stretch,
+                budget: 1.0,
+            };
+            let scaled = choice.scaled(scale).resolution_for((640, 480));
+            scaled.to_string()
+        };
+        let fixed = InputSize::Fixed((832, 256).into());
+        assert_eq!(
+            [1.0, 1.54, 2.0].map(|scale| at(InputSize::Native, scale)),
+            ["416x416", "640x640", "832x832"]
+        );
+        assert_eq!(at(InputSize::Auto, 2.0), "832x832");
+        assert_eq!(
+            [1.0, 1.54, 9.0].map(|scale| at(fixed, scale)),
+            ["832x256", "1280x384", "4096x2304"]
+        );
+        assert_eq!(at(InputSize::Native, 0.001), "32x32");
     }
 }

@@ -1,8 +1,10 @@
 //! The detector: regions, letterbox, session, output decoder, non-maximum suppression.
 
 pub mod classes;
+pub mod fusion;
 pub mod groups;
 mod input_choice;
+pub mod multi_scale;
 mod network;
 mod networks;
 pub mod nms;
@@ -17,6 +19,7 @@ use thiserror::Error;
 
 pub use groups::ObjectGroups;
 pub use input_choice::InputChoice;
+pub use multi_scale::{MultiScaleDetector, Scales};
 pub use network::Network;
 use networks::Networks;
 pub use opener::NetworkOpener;

@@ -169,6 +169,25 @@ impl DetectorSettings {
         })
     }
 
+    /// Returns these settings with the same score threshold for every selected class.
+    pub fn with_score(&self, score: f32) -> Self {
+        let mut settings = self.clone();
+        for threshold in &mut settings.thresholds {
+            if threshold.is_finite() {
+                *threshold = score;
+            }
+        }
+        settings.least = score;
+        settings
+    }
+
+    /// Returns whether detections of the class are wanted.
+    pub fn selects(&self, class_id: usize) -> bool {
+        self.thresholds
+            .get(class_id)
+            .is_some_and(|threshold| threshold.is_finite())
+    }
+
     /// Returns the score that a detection of the class must exceed.
     pub fn threshold(&self, class_id: usize) -> f32 {
         self.thresholds[class_id]
@@ -240,6 +259,13 @@ mod tests {
         assert_eq!(cars.threshold(5), 0.3);
         assert_eq!(cars.threshold(16), f32::INFINITY);
         assert_eq!(cars.least_threshold(), 0.3);
+        assert!(cars.selects(5) && !cars.selects(16) && !cars.selects(99));
+        let low = cars.with_score(0.05);
+        assert_eq!([2, 5].map(|class| low.threshold(class)), [0.05, 0.05]);
+        assert_eq!(
+            (low.threshold(16), low.least_threshold()),
+            (f32::INFINITY, 0.05)
+        );
         assert!(!cars.groups.same_object(2, 5));
     }
 

@@ -19,6 +19,8 @@ pub enum Family {
     YoloFastestV2 { anchors: [[Anchor; 3]; 2] },
     /// One output of boxes in a described layout.
     Boxes(BoxLayout),
+    /// No detector: one score for each class of a picture.
+    Classifier(ClassifierForm),
 }
 
 /// The families' names in descriptions.
@@ -34,6 +36,8 @@ pub enum FamilyName {
     YoloFastestV2,
     #[serde(rename = "boxes")]
     Boxes,
+    #[serde(rename = "classifier")]
+    Classifier,
 }
 
 /// What the decoder applies to scores because the graph has not.
@@ -46,7 +50,7 @@ pub enum Activation {
     Sigmoid,
 }
 
-/// What the decoder applies to the class scores of a box because the graph has not.
+/// What the decoder applies to the class scores of a box or picture because the graph has not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassActivation {
@@ -55,6 +59,15 @@ pub enum ClassActivation {
     None,
     Sigmoid,
     Softmax,
+}
+
+/// The part of a picture that a classifier sees, and the meaning of its scores.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassifierForm {
+    pub activation: ClassActivation,
+    /// The share of the largest centred part in the input's shape, in (0, 1]: 0.875 if training
+    /// scaled the shorter side to 256 and cut out 224. 1 shows the whole picture.
+    pub crop: f64,
 }
 
 /// The width and height of an anchor in pixels of the input.
@@ -114,9 +127,10 @@ pub enum Unit {
 /// The keys of a description that belong to some families only.
 #[derive(Debug, Clone, Default)]
 pub struct FamilyKeys {
-    pub class_activation: Option<Activation>,
+    pub class_activation: Option<ClassActivation>,
     pub anchors: Option<Vec<Anchor>>,
     pub boxes: Option<BoxLayout>,
+    pub crop: Option<f64>,
 }
 
 /// A key of a description that does not fit its family.
@@ -193,6 +207,7 @@ impl Family {
             Family::NanoDetPlus { .. } => FamilyName::NanoDetPlus,
             Family::YoloFastestV2 { .. } => FamilyName::YoloFastestV2,
             Family::Boxes(_) => FamilyName::Boxes,
+            Family::Classifier(_) => FamilyName::Classifier,
         }
     }
 
@@ -201,13 +216,16 @@ impl Family {
     /// # Errors
     /// A key is missing, belongs to another family, or has an invalid value.
     pub fn new(name: FamilyName, keys: FamilyKeys) -> Result<Self, UnfitKey> {
-        let has_scores = matches!(name, FamilyName::NanoDet | FamilyName::NanoDetPlus);
+        let has_scores = matches!(
+            name,
+            FamilyName::NanoDet | FamilyName::NanoDetPlus | FamilyName::Classifier
+        );
         for (key, given, belongs, families) in [
             (
                 "class_activation",
                 keys.class_activation.is_some(),
                 has_scores,
-                "nanodet or nanodet_plus (of a boxes model it is a key under boxes)",
+                "nanodet, nanodet_plus or classifier (of a boxes model it is a key under boxes)",
             ),
             (
                 "anchors",
@@ -221,6 +239,12 @@ impl Family {
                 name == FamilyName::Boxes,
                 "boxes",
             ),
+            (
+                "crop",
+                keys.crop.is_some(),
+                name == FamilyName::Classifier,
+                "classifier",
+            ),
         ] {
             if given && !belongs {
                 return Err(UnfitKey {
@@ -230,15 +254,23 @@ impl Family {
                 });
             }
         }
-        let class_activation = keys.class_activation.unwrap_or_default();
+        let activation = keys.class_activation.unwrap_or_default();
         Ok(match name {
             FamilyName::FastestDet => Family::FastestDet,
-            FamilyName::NanoDet => Family::NanoDet { class_activation },
-            FamilyName::NanoDetPlus => Family::NanoDetPlus { class_activation },
+            FamilyName::NanoDet => Family::NanoDet {
+                class_activation: none_or_sigmoid(activation, name)?,
+            },
+            FamilyName::NanoDetPlus => Family::NanoDetPlus {
+                class_activation: none_or_sigmoid(activation, name)?,
+            },
             FamilyName::YoloFastestV2 => Family::YoloFastestV2 {
                 anchors: anchors(keys.anchors)?,
             },
             FamilyName::Boxes => Family::Boxes(layout(keys.boxes)?),
+            FamilyName::Classifier => Family::Classifier(ClassifierForm {
+                activation,
+                crop: crop(keys.crop)?,
+            }),
         })
     }
 }
@@ -252,6 +284,7 @@ impl FamilyName {
             FamilyName::NanoDetPlus => "nanodet_plus",
             FamilyName::YoloFastestV2 => "yolo_fastestv2",
             FamilyName::Boxes => "boxes",
+            FamilyName::Classifier => "classifier",
         }
     }
 }
@@ -275,6 +308,32 @@ fn anchors(anchors: Option<Vec<Anchor>>) -> Result<[[Anchor; 3]; 2], UnfitKey> {
         }
         Ok(unusable) => Err(unfit(format!("{unusable:?}"))),
         Err(others) => Err(unfit(format!("{} pairs", others.len()))),
+    }
+}
+
+/// Refuses the activation that the family's decoder does not have.
+fn none_or_sigmoid(activation: ClassActivation, name: FamilyName) -> Result<Activation, UnfitKey> {
+    match activation {
+        ClassActivation::None => Ok(Activation::None),
+        ClassActivation::Sigmoid => Ok(Activation::Sigmoid),
+        ClassActivation::Softmax => Err(UnfitKey {
+            key: "class_activation",
+            expected: "none or sigmoid".to_owned(),
+            found: format!("softmax with family {}", name.name()),
+        }),
+    }
+}
+
+/// Checks the share of the picture that a classifier sees.
+fn crop(crop: Option<f64>) -> Result<f64, UnfitKey> {
+    match crop {
+        None => Ok(1.0),
+        Some(share) if 0.0 < share && share <= 1.0 => Ok(share),
+        Some(other) => Err(UnfitKey {
+            key: "crop",
+            expected: "a share of the picture's shorter side above 0 and up to 1".to_owned(),
+            found: other.to_string(),
+        }),
     }
 }
 

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::class_sets::{ClassSet, NamedClasses, WrongThreshold};
-use super::family::{Activation, Anchor, BoxLayout, Family, FamilyKeys, FamilyName, UnfitKey};
+use super::family::{Anchor, BoxLayout, ClassActivation, Family, FamilyKeys, FamilyName, UnfitKey};
 use super::manifest_file::ManifestFile;
-use shuffledet_core::InputSpec;
 use shuffledet_core::labels::{Label, Labels, LabelsError};
+use shuffledet_core::{InputSpec, ResizeMode};
 
 /// The bounds of `input_budget` and of the parameter `model.input_budget`.
 pub const LEAST_INPUT_BUDGET: f64 = 0.05;
@@ -35,15 +35,16 @@ pub struct Manifest {
 pub struct ModelEntry {
     pub name: String,
     pub family: FamilyName,
-    class_activation: Option<Activation>,
+    class_activation: Option<ClassActivation>,
     anchors: Option<Vec<Anchor>>,
     boxes: Option<BoxLayout>,
+    crop: Option<f64>,
     pub file: ManifestFile,
     pub figures: Figures,
     pub input: InputSpec,
     labels: LabelSource,
-    score_threshold: f32,
-    nms_iou_threshold: f32,
+    score_threshold: Option<f32>,
+    nms_iou_threshold: Option<f32>,
     input_budget: Option<f64>,
     #[serde(default)]
     class_thresholds: ClassThresholds,
@@ -57,13 +58,13 @@ pub struct Figures {
     pub parameters: u64,
     pub multiply_adds: u64,
     /// AP and AP50 on the 64 images of COCO train2017 in docs/performance.md, from 0 to 1, over the
-    /// 80 classes. A model with other classes has none.
+    /// 80 classes. `None` for a model with other classes and for a classifier.
     pub coco_ap: Option<f64>,
     pub coco_ap50: Option<f64>,
     /// The means of AP and AP50 over those classes of the set `road` that these images have: all but
-    /// stop sign.
-    pub road_ap: f64,
-    pub road_ap50: f64,
+    /// stop sign. `None` for a classifier.
+    pub road_ap: Option<f64>,
+    pub road_ap50: Option<f64>,
 }
 
 /// Score thresholds by class set and class.
@@ -76,9 +77,10 @@ struct Sidecar {
     name: Option<String>,
     family: FamilyName,
     /// See [`Family::new`].
-    class_activation: Option<Activation>,
+    class_activation: Option<ClassActivation>,
     anchors: Option<Vec<Anchor>>,
     boxes: Option<BoxLayout>,
+    crop: Option<f64>,
     /// The origin of the file, accepted so that a manifest entry can be copied unchanged.
     file: Option<ManifestFile>,
     /// Accepted for the same reason.
@@ -86,8 +88,8 @@ struct Sidecar {
     _figures: Option<Figures>,
     input: InputSpec,
     labels: LabelSource,
-    score_threshold: f32,
-    nms_iou_threshold: f32,
+    score_threshold: Option<f32>,
+    nms_iou_threshold: Option<f32>,
     input_budget: Option<f64>,
     #[serde(default)]
     class_thresholds: ClassThresholds,
@@ -121,9 +123,9 @@ pub struct ModelDescription {
     pub sha256: Option<String>,
     pub input: InputSpec,
     pub labels: Labels,
-    /// The authors' confidence threshold, in [0, 1].
+    /// The authors' confidence threshold, in [0, 1]; 0 for a classifier.
     pub score_threshold: f32,
-    /// The authors' IoU threshold of suppression, in [0, 1].
+    /// The authors' IoU threshold of suppression, in [0, 1]; 0 for a classifier.
     pub nms_iou_threshold: f32,
     /// The default of `model.input_budget`: the most pixels of the input, as a multiple of those of
     /// `input`; above 0.
@@ -195,6 +197,7 @@ impl Manifest {
             class_activation: entry.class_activation,
             anchors: entry.anchors.clone(),
             boxes: entry.boxes,
+            crop: entry.crop,
             file: Some(entry.file.clone()),
             _figures: None,
             input: entry.input.clone(),
@@ -239,11 +242,16 @@ impl Manifest {
             expected: expected.to_owned(),
             found,
         };
+        let is_classifier = raw.family == FamilyName::Classifier;
         for (key, side) in [
             ("input.width", raw.input.width),
             ("input.height", raw.input.height),
         ] {
-            if side == 0 || side % 32 != 0 || side > 4096 {
+            // only a detector's strides ask for multiples
+            if is_classifier && !(1..=4096).contains(&side) {
+                return Err(wrong(key, "1 to 4096 pixels", side.to_string()));
+            }
+            if !is_classifier && (side == 0 || side % 32 != 0 || side > 4096) {
                 return Err(wrong(key, "a multiple of 32 up to 4096", side.to_string()));
             }
         }
@@ -260,18 +268,28 @@ impl Manifest {
             let found = format!("{:?}", raw.input.std);
             return Err(wrong("input.std", "three numbers above 0", found));
         }
-        for (key, threshold) in [
-            ("score_threshold", raw.score_threshold),
-            ("nms_iou_threshold", raw.nms_iou_threshold),
-        ] {
-            if !(0.0..=1.0).contains(&threshold) {
-                return Err(wrong(key, "a number from 0 to 1", threshold.to_string()));
+        let threshold = |key, threshold: Option<f32>| match threshold {
+            None if is_classifier => Ok(0.0),
+            Some(given) if is_classifier => {
+                let expected = "no threshold of a classifier";
+                Err(wrong(key, expected, given.to_string()))
             }
+            Some(threshold) if (0.0..=1.0).contains(&threshold) => Ok(threshold),
+            Some(other) => Err(wrong(key, "a number from 0 to 1", other.to_string())),
+            None => Err(wrong(key, "a number from 0 to 1", "nothing".to_owned())),
+        };
+        let score_threshold = threshold("score_threshold", raw.score_threshold)?;
+        let nms_iou_threshold = threshold("nms_iou_threshold", raw.nms_iou_threshold)?;
+        if raw.crop.is_some_and(|crop| crop < 1.0) && raw.input.resize == ResizeMode::Letterbox {
+            let expected =
+                "this key only with input.resize: stretch, because the crop has the input's shape";
+            return Err(wrong("crop", expected, "resize: letterbox".to_owned()));
         }
         let keys = FamilyKeys {
             class_activation: raw.class_activation,
             anchors: raw.anchors,
             boxes: raw.boxes,
+            crop: raw.crop,
         };
         let unfit = |UnfitKey {
                          key,
@@ -291,8 +309,8 @@ impl Manifest {
             sha256: raw.file.map(|file| file.sha256),
             input: raw.input,
             labels,
-            score_threshold: raw.score_threshold,
-            nms_iou_threshold: raw.nms_iou_threshold,
+            score_threshold,
+            nms_iou_threshold,
             input_budget,
             class_sets,
         })

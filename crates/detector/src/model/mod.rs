@@ -10,6 +10,7 @@ pub mod family;
 pub mod fetch;
 pub mod manifest;
 pub mod manifest_file;
+pub mod scores;
 pub mod subset;
 
 use std::fs;
@@ -54,20 +55,53 @@ pub enum ModelError {
     },
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error(
+        "{name} is a classifier, expected a detector; `shuffledet classify` classifies pictures with it, and the parameter classifier.model the boxes of a detector"
+    )]
+    NotDetector { name: String },
+    #[error(
+        "{name} is a detector of the family {family}, expected a model of the family classifier (docs/models.md)"
+    )]
+    NotClassifier { name: String, family: &'static str },
     #[error("{}: no description found beside it; expected {}; write it with: shuffledet models describe {}", model.display(), sidecar.display(), model.display())]
     NoSidecar { model: PathBuf, sidecar: PathBuf },
 }
 
 impl Model {
-    /// Loads the model `name`: a model of the manifest, the path of an ONNX file with a YAML file
+    /// Loads the detector `name`: a model of the manifest, the path of an ONNX file with a YAML file
     /// of the same stem beside it, or [`AUTO`]. A name that ends in `.onnx` or contains a slash is a
     /// path.
     ///
     /// # Errors
-    /// The name is unknown, the file is missing or does not match the manifest's sha256, or the
-    /// description beside it is missing or invalid. The content of the file is checked when a
-    /// session opens.
+    /// The name is unknown, the file is missing or does not match the manifest's sha256, the
+    /// description beside it is missing or invalid, or the model is a classifier. The content of
+    /// the file is checked when a session opens.
     pub fn load(name: &str) -> Result<Self, ModelError> {
+        let model = Self::load_any(name)?;
+        match model.description.family {
+            Family::Classifier(_) => Err(ModelError::NotDetector {
+                name: name.to_owned(),
+            }),
+            _ => Ok(model),
+        }
+    }
+
+    /// Loads the classifier `name` in the same way.
+    ///
+    /// # Errors
+    /// The same as of [`Model::load`], or the model is a detector.
+    pub fn load_classifier(name: &str) -> Result<Self, ModelError> {
+        let model = Self::load_any(name)?;
+        match &model.description.family {
+            Family::Classifier(_) => Ok(model),
+            detector => Err(ModelError::NotClassifier {
+                name: name.to_owned(),
+                family: detector.name(),
+            }),
+        }
+    }
+
+    fn load_any(name: &str) -> Result<Self, ModelError> {
         let manifest = Manifest::shipped()?;
         if is_path(name) {
             Self::load_file(&manifest, Path::new(name))

@@ -3,6 +3,7 @@
 pub mod camera;
 pub mod frame;
 pub mod mailbox;
+pub mod multi_scale;
 pub mod order;
 pub mod rate;
 pub mod run;
@@ -15,6 +16,7 @@ pub mod worker;
 
 pub use camera::{Camera, ImageTopics, UnreadableTopic};
 pub use frame::{Annotated, Frame, Transport};
+pub use multi_scale::MultiScaleWorker;
 pub use run::{Pace, RunError, run};
 pub use settings::{CameraSettings, RuntimeSettings, SharedSettings};
 pub use source::Source;

@@ -7,10 +7,11 @@ use std::time::Instant;
 use super::run_times::RunTimes;
 use super::settings::SettingsReader;
 use super::{Annotated, CameraSettings, Frame, SharedSettings, Transport};
+use crate::classify::SecondStage;
 use crate::detect::Detector;
 use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Trace};
 use shuffledet_image::jpeg::JpegEncoder;
-use shuffledet_image::{BgrView, DecodeError, ImageDecoder, Pixels, draw};
+use shuffledet_image::{BgrView, DecodeError, ImageDecoder, JpegScale, Pixels, draw};
 use shuffledet_infer::InferError;
 use shuffledet_msg::{CdrError, CompressedImageView, ImageView};
 
@@ -58,6 +59,7 @@ pub trait FrameWorker: Send {
 pub struct Worker {
     decoder: ImageDecoder,
     detector: Detector,
+    second_stage: Option<SecondStage>,
     labels: Arc<Labels>,
     settings: SettingsReader,
     annotate: Annotate,
@@ -81,11 +83,19 @@ impl Worker {
         Ok(Self {
             decoder: ImageDecoder::new(),
             detector,
+            second_stage: None,
             labels,
             settings,
             annotate,
             encoder,
         })
+    }
+
+    /// Classifies boxes with `second_stage`, if there is one. The labels have the names of its
+    /// answers.
+    pub fn with_second_stage(mut self, second_stage: Option<SecondStage>) -> Self {
+        self.second_stage = second_stage;
+        self
     }
 
     pub fn detector(&self) -> &Detector {
@@ -97,13 +107,20 @@ impl Worker {
         frame.trace.mark(Mark::Dequeued);
         // before the age check: a change of the provider takes time
         self.detector.between_frames();
+        if let Some(second_stage) = &mut self.second_stage {
+            second_stage.between_frames();
+        }
         let (tuned, changed) = self.settings.current();
         if changed {
             self.detector.set_settings(&tuned.detector);
         }
         let camera = tuned.cameras.get(frame.camera);
         let camera = camera.unwrap_or(&CameraSettings::EVERY_FRAME);
-        self.decoder.set_jpeg_scale(camera.jpeg_scale);
+        self.decoder.set_jpeg_scale(match self.second_stage {
+            // small boxes need every pixel
+            Some(_) => JpegScale::Full,
+            None => camera.jpeg_scale,
+        });
         let (max_age, regions) = (camera.max_age, camera.regions);
         if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);
@@ -152,6 +169,12 @@ impl Worker {
         }
         frame.detections.extend_from_slice(detector.suppress());
         frame.trace.mark(Mark::Suppressed);
+        if let Some(second_stage) = &mut self.second_stage {
+            second_stage
+                .classify(&image, &mut frame.detections)
+                .map_err(|error| failed(error.reason(), format!("the classifier: {error}")))?;
+            frame.trace.mark(Mark::Classified);
+        }
         let watched = self.settings.tuning().is_watched(frame.camera);
         if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
             // decoded again, so that the detections do not depend on whether the frame is drawn
@@ -187,6 +210,12 @@ pub(super) fn begin(
     let began = Instant::now();
     if detector.begin(picture, regions) {
         trace.postpone(&[Mark::Dequeued, Mark::Decoded], began.elapsed());
+    }
+}
+
+impl FrameWorker for Box<dyn FrameWorker> {
+    fn process(&mut self, frame: &mut Frame) -> Outcome {
+        self.as_mut().process(frame)
     }
 }
 

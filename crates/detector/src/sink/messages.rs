@@ -131,6 +131,7 @@ fn key(stage: Stage) -> &'static str {
         Stage::Infer => "infer_ms",
         Stage::Boxes => "boxes_ms",
         Stage::Nms => "nms_ms",
+        Stage::Classify => "classify_ms",
         Stage::Draw => "draw_ms",
         Stage::Publish => "publish_ms",
         Stage::Total => "total_ms",

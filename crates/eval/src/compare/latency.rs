@@ -61,7 +61,7 @@ impl LatencyRule {
 fn is_judged(stage: Stage) -> bool {
     match stage {
         Stage::Decode | Stage::Letterbox | Stage::Infer | Stage::Boxes | Stage::Nms => true,
-        Stage::Total => true,
+        Stage::Classify | Stage::Total => true,
         Stage::Read | Stage::Queue | Stage::Draw | Stage::Publish | Stage::Latency => false,
     }
 }

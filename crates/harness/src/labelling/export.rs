@@ -100,7 +100,9 @@ impl<'a> FrameExport<'a> {
     pub fn remove_others(&self, earlier: &Annotations) -> Result<(), FrameExportError> {
         let written = self.annotations().images.iter();
         let written: HashSet<&str> = written.map(|image| image.file_name.as_str()).collect();
-        for image in &earlier.images {
+        // pictures of a folder are the user's own
+        let frames = earlier.images.iter();
+        for image in frames.filter(|image| image.message.is_some()) {
             let name = Path::new(&image.file_name);
             // only files in this folder, whatever path the file states
             if written.contains(image.file_name.as_str())

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use shuffledet_detector::pipeline::{Camera, Frame};
-use shuffledet_eval::annotations::LabelledImage;
+use shuffledet_eval::annotations::{LabelledImage, RecordedMessage};
 use shuffledet_msg::Stamp;
 
 /// Names the frames of some cameras of a recording.
@@ -38,9 +38,11 @@ impl LabelledFrames {
             file_name: file_name(&self.prefixes[topic], frame.stamp),
             width,
             height,
-            topic: topic.clone(),
-            stamp_ns: frame.stamp.to_ns(),
-            frame_id: frame.frame_id.clone(),
+            message: Some(RecordedMessage {
+                topic: topic.clone(),
+                stamp_ns: frame.stamp.to_ns(),
+                frame_id: frame.frame_id.clone(),
+            }),
         })
     }
 }

@@ -10,6 +10,8 @@ mod nanodet_plus;
 mod outputs;
 mod yolo_fastestv2;
 
+pub use checks::{check_finite, check_scores};
+
 use super::ModelDescription;
 use super::family::Family;
 use boxes::Boxes;
@@ -76,6 +78,14 @@ impl OutputDecoder {
                 Self::YoloFastestV2(YoloFastestV2::new(size, classes, anchors, shapes)?)
             }
             Family::Boxes(layout) => Self::Boxes(Boxes::new(size, classes, layout, shapes)?),
+            Family::Classifier(_) => {
+                return Err(ShapeMismatch {
+                    family: family.name(),
+                    classes,
+                    expected: "no boxes".to_owned(),
+                    found: format!("{shapes:?}"),
+                });
+            }
         })
     }
 

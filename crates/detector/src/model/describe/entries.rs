@@ -40,6 +40,32 @@ pub fn family_entries(guess: &Guess, outputs: &str) -> Vec<Entry> {
                 guess.doubt
             )),
         }),
+        Family::Classifier(form) => {
+            let (activation, basis) = match form.activation {
+                ClassActivation::None => {
+                    let origin = "the graph: a Softmax or Sigmoid gives the scores";
+                    ("none", Basis::File(origin.to_owned()))
+                }
+                _ => {
+                    let check = "the graph ends without; sigmoid if several classes may be true";
+                    ("softmax", Basis::Guess(check.to_owned()))
+                }
+            };
+            entries.push(Entry {
+                key: "class_activation",
+                value: activation.to_owned(),
+                basis,
+            });
+            entries.push(Entry {
+                key: "crop",
+                value: form.crop.to_string(),
+                basis: Basis::Guess(
+                    "0.875 if training scaled the shorter side to 256 and cut out 224; 1 if it \
+                     showed whole pictures or boxes"
+                        .to_owned(),
+                ),
+            });
+        }
     }
     entries
 }
@@ -82,12 +108,14 @@ fn boxes(layout: &BoxLayout) -> String {
 /// Returns the keys of the input.
 pub fn input_entries(family: &Family, (width, height): (u32, u32), size: Basis) -> Vec<Entry> {
     const NANODET: (&str, &str) = ("[103.53, 116.28, 123.675]", "[57.375, 57.12, 58.395]");
+    const IMAGENET: (&str, &str) = ("[123.675, 116.28, 103.53]", "[58.395, 57.12, 57.375]");
     const SHARES: (&str, &str) = ("[0, 0, 0]", "[255, 255, 255]");
     let (colour, resize, padding, (mean, std)) = match family {
         Family::FastestDet | Family::YoloFastestV2 { .. } => ("bgr", "stretch", 0, SHARES),
         Family::NanoDet { .. } => ("bgr", "letterbox", 0, NANODET),
         Family::NanoDetPlus { .. } => ("bgr", "stretch", 0, NANODET),
         Family::Boxes(_) => ("rgb", "letterbox", 114, SHARES),
+        Family::Classifier(_) => ("rgb", "stretch", 0, IMAGENET),
     };
     let usual = |check: &str| Basis::Guess(format!("usual for this family; {check}"));
     let mut entries = vec![
@@ -118,20 +146,21 @@ pub fn input_entries(family: &Family, (width, height): (u32, u32), size: Basis) 
         .collect()
 }
 
-/// Returns the thresholds.
-pub fn threshold_entries(family: &Family) -> [Entry; 2] {
+/// Returns the thresholds; none for a classifier.
+pub fn threshold_entries(family: &Family) -> Vec<Entry> {
     let (score, iou) = match family {
         Family::FastestDet | Family::Boxes(_) => ("0.25", "0.45"),
         Family::NanoDet { .. } => ("0.3", "0.6"),
         Family::NanoDetPlus { .. } => ("0.35", "0.6"),
         Family::YoloFastestV2 { .. } => ("0.3", "0.4"),
+        Family::Classifier(_) => return Vec::new(),
     };
     let entry = |key, value: &str| Entry {
         key,
         value: value.to_owned(),
         basis: Basis::Guess("usual for this family; `shuffledet sweep` finds yours".to_owned()),
     };
-    [
+    vec![
         entry("score_threshold", score),
         entry("nms_iou_threshold", iou),
     ]

@@ -78,15 +78,22 @@ fn from_interface(
     interface: &Interface,
     path: &Path,
 ) -> Result<Draft, DescribeError> {
-    let (size, size_basis) = input_size(interface)?;
+    let shapes = interface.outputs.iter().map(|output| output.shape.clone());
+    let shapes: Vec<_> = shapes.collect::<Option<_>>().unwrap_or_default();
+    let usual = match outputs::classifier_classes(&shapes) {
+        Some(_) => UsualInput { step: 1, side: 224 },
+        None => UsualInput {
+            step: 32,
+            side: 640,
+        },
+    };
+    let (size, size_basis) = input_size(interface, usual)?;
     let names = interface.metadata("names").and_then(literal::names);
     let all_f32 = interface.outputs.iter().all(|output| output.is_f32);
-    let shapes = interface.outputs.iter().map(|output| output.shape.clone());
-    let shapes: Option<Vec<_>> = shapes.collect();
     let probabilities = interface.outputs.iter().map(|o| o.has_probabilities);
     let known = Known {
         size,
-        shapes: &shapes.unwrap_or_default(),
+        shapes: &shapes,
         probabilities: &probabilities.collect::<Vec<_>>(),
         names: names.as_ref().map(Vec::len),
     };
@@ -142,8 +149,20 @@ fn yaml(entries: &[Entry]) -> String {
     text
 }
 
+/// What is usual for the input of a kind of model.
+#[derive(Debug, Clone, Copy)]
+struct UsualInput {
+    /// Both sides are multiples of it.
+    step: u32,
+    /// The sides where the file leaves them open.
+    side: u32,
+}
+
 /// Returns the width and height of the input, and where they come from.
-fn input_size(interface: &Interface) -> Result<((u32, u32), Basis), DescribeError> {
+fn input_size(
+    interface: &Interface,
+    usual: UsualInput,
+) -> Result<((u32, u32), Basis), DescribeError> {
     let refused = || DescribeError::Input {
         found: shown(&interface.inputs),
     };
@@ -156,7 +175,7 @@ fn input_size(interface: &Interface) -> Result<((u32, u32), Basis), DescribeErro
     };
     let side = |side: i64| {
         let side = u32::try_from(side).ok();
-        side.filter(|side| (32..=4096).contains(side) && side % 32 == 0)
+        side.filter(|side| (usual.step..=4096).contains(side) && side % usual.step == 0)
     };
     if width != -1 && height != -1 {
         let size = side(width).zip(side(height)).ok_or_else(refused)?;
@@ -175,7 +194,7 @@ fn input_size(interface: &Interface) -> Result<((u32, u32), Basis), DescribeErro
         Some(size) => (size, Basis::File("imgsz in the file's metadata".to_owned())),
         None => {
             let check = "the file leaves the size open; write the size of the training";
-            ((640, 640), Basis::Guess(check.to_owned()))
+            ((usual.side, usual.side), Basis::Guess(check.to_owned()))
         }
     })
 }

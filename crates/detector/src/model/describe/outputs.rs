@@ -1,7 +1,10 @@
 //! Guesses a model's family from the shapes of its outputs.
 
 use crate::model::OutputDecoder;
-use crate::model::family::{Activation, Anchor, Axis, BoxLayout, ClassActivation, Family};
+use crate::model::family::{
+    Activation, Anchor, Axis, BoxLayout, ClassActivation, ClassifierForm, Family,
+};
+use crate::model::scores;
 
 /// More classes than any detector has; their names are written one by one.
 const MOST_CLASSES: usize = 100_000;
@@ -40,6 +43,7 @@ impl Known<'_> {
         self.six_outputs()
             .or_else(|| self.grid())
             .or_else(|| self.boxes())
+            .or_else(|| self.classifier())
     }
 
     fn fits(&self, family: Family, classes: i64, doubt: &'static str) -> Option<Guess> {
@@ -134,6 +138,22 @@ impl Known<'_> {
         self.fits(self.layout(preset), classes, BY_ORDER)
     }
 
+    fn classifier(&self) -> Option<Guess> {
+        let classes = classifier_classes(self.shapes)?;
+        let activation = match self.probabilities {
+            [true] => ClassActivation::None,
+            _ => ClassActivation::Softmax,
+        };
+        let whole = 1.0;
+        // the usual evaluation on ImageNet: the shorter side to 256, then the centre of 224
+        let crop = if classes == 1000 { 0.875 } else { whole };
+        Some(Guess {
+            family: Family::Classifier(ClassifierForm { activation, crop }),
+            classes,
+            doubt: "",
+        })
+    }
+
     /// Adds the activations that the graph leaves out.
     fn layout(&self, layout: BoxLayout) -> Family {
         let activated = self.probabilities.first() == Some(&true);
@@ -147,6 +167,15 @@ impl Known<'_> {
             },
         })
     }
+}
+
+/// Returns the number of classes if the outputs are those of a classifier.
+pub fn classifier_classes(shapes: &[Vec<i64>]) -> Option<usize> {
+    let [shape] = shapes else {
+        return None;
+    };
+    let classes = scores::classes_of(shape)?;
+    (2..=MOST_CLASSES).contains(&classes).then_some(classes)
 }
 
 /// Returns the preset with these properties, if there is one.

@@ -31,6 +31,32 @@ fn entry<'a>(draft: &'a Draft, key: &str) -> &'a Entry {
 }
 
 #[test]
+fn one_row_of_scores_is_a_classifier() {
+    let cases: [(&[i64], &[i64], &str); 3] = [
+        (&[1, 3, 224, 224], &[1, 1000], "0.875"),
+        (&[1, 3, -1, -1], &[-1, 7], "1"),
+        (&[1, 3, 99, 50], &[1, 4, 1, 1], "1"),
+    ];
+    for (input, output, crop) in cases {
+        let draft = draft(&interface(input, &[output], &[])).unwrap();
+        assert_eq!(draft.description.family.name(), "classifier", "{output:?}");
+        assert_eq!(entry(&draft, "crop").value, crop);
+        assert_eq!(entry(&draft, "class_activation").value, "softmax");
+        assert_eq!(entry(&draft, "input.colour").value, "rgb");
+        assert!(
+            draft
+                .entries
+                .iter()
+                .all(|entry| !entry.key.contains("threshold"))
+        );
+        let side = if input[2] == -1 { 224 } else { input[2] };
+        assert_eq!(i64::from(draft.description.input.height), side);
+    }
+    // a detector's input has other sides
+    assert!(draft(&interface(&[1, 3, 99, 50], &[&[1, 9, 3150]], &[])).is_err());
+}
+
+#[test]
 fn each_family_is_recognised_by_its_shapes() {
     // 60x40, 30x20 and 15x10 cells
     let nanodet: [&[i64]; 6] = [

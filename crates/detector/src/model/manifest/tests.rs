@@ -1,3 +1,4 @@
+use super::super::family::{Activation, ClassifierForm};
 use super::super::manifest_file::Origin;
 use super::*;
 
@@ -85,6 +86,39 @@ fn a_sidecar_takes_its_name_from_the_file() {
     let description = describe(SIDECAR).unwrap();
     assert_eq!(description.name, "mine");
     assert_eq!(description.labels.category_id(1), 2);
+}
+
+#[test]
+fn a_classifier_has_a_crop_and_no_thresholds() {
+    const CLASSIFIER: &str = "family: classifier\nlabels: [red, green]\n\
+        input: {width: 299, height: 100, colour: rgb, resize: stretch, mean: [0, 0, 0], std: [255, 255, 255]}\n";
+    let family = |more: &str| describe(&format!("{CLASSIFIER}{more}")).map(|made| made.family);
+    let form = |activation, crop| Family::Classifier(ClassifierForm { activation, crop });
+    assert_eq!(family("").unwrap(), form(ClassActivation::None, 1.0));
+    let softmax = family("class_activation: softmax\ncrop: 0.875\n").unwrap();
+    assert_eq!(softmax, form(ClassActivation::Softmax, 0.875));
+    let message = |more: &str| family(more).unwrap_err().to_string();
+    assert!(message("score_threshold: 0.3\n").contains("score_threshold: expected no threshold"));
+    assert!(message("crop: 0\n").contains("crop: expected a share"));
+    assert!(message("boxes: yolov8\n").contains("only with family boxes"));
+    let padded = format!("{CLASSIFIER}crop: 0.5\n").replace("stretch", "letterbox");
+    assert!(
+        describe(&padded)
+            .unwrap_err()
+            .to_string()
+            .contains("crop: expected this key only with")
+    );
+    // of a detector
+    let message = |more: &str| {
+        describe(&format!("{SIDECAR}{more}"))
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(message("crop: 0.5\n").contains("only with family classifier"));
+    assert!(message("class_activation: softmax\n").contains("expected none or sigmoid"));
+    let without = SIDECAR.replace("score_threshold: 0.4\n", "");
+    let missing = describe(&without).unwrap_err().to_string();
+    assert!(missing.contains("score_threshold: expected a number from 0 to 1, found nothing"));
 }
 
 #[test]
