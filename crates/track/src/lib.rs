@@ -4,23 +4,28 @@
 
 pub mod assignment;
 pub mod box_filter;
+pub mod camera;
 pub mod camera_motion;
 mod class_votes;
 mod common_shift;
 pub mod ids;
 mod place;
+pub mod range;
 #[cfg(any(test, feature = "scenes"))]
 pub mod scenes;
 mod score_evidence;
 pub mod settings;
 pub mod stamps;
+pub mod time_to_collision;
 pub mod track;
 pub mod tracker;
 
 pub use box_filter::BoxFilter;
 pub use camera_motion::CameraMotion;
 pub use ids::{TrackId, TrackIds};
+pub use range::{ClassHeights, Horizon, Range, RangeFinder};
 pub use settings::Settings;
 pub use stamps::Step;
+pub use time_to_collision::{HeightHistory, TimeToCollision};
 pub use track::{State, Track};
 pub use tracker::Tracker;
