@@ -5,6 +5,7 @@ mod compare;
 mod describe;
 mod doctor;
 mod eval;
+mod eval_tracks;
 mod fleet;
 mod import;
 mod label;

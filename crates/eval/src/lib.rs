@@ -45,6 +45,7 @@ pub mod settings;
 pub mod shard;
 pub mod subject;
 pub mod sweep;
+pub mod tracks;
 pub mod truth;
 
 mod average_precision;
