@@ -14,44 +14,35 @@ const SAMPLES: usize = 80;
 /// How far a match may be from the map: while searching, and at the end. In pixels.
 const NEAR_PX: f64 = 2.5;
 const CLOSE_PX: f64 = 1.2;
-const ROUNDS: usize = 3;
+/// Of the rounds of the least-squares fit.
+const LIMITS_PX: [f64; 3] = [NEAR_PX, CLOSE_PX, CLOSE_PX];
 /// Points of a sample that are nearer to each other say nothing about scale and turn, in pixels.
 const APART_PX: f64 = 40.0;
 
 /// Returns the map and the number of matches that agree with it. The same matches give the same map.
-/// `residuals` is memory.
-pub(super) fn affine(matches: &mut [Match], residuals: &mut Vec<f64>) -> Option<(Affine, usize)> {
+pub(super) fn affine(matches: &[Match]) -> Option<(Affine, usize)> {
     let mut random = Sequence(0x9E37_79B9_7F4A_7C15);
+    let agreeing = |map: Affine, limit: f64| {
+        let near = move |found: &&Match| residual(&map, found) < limit;
+        matches.iter().filter(near)
+    };
     let mut best: Option<(Affine, usize)> = None;
     for _ in 0..SAMPLES {
-        let [one, other] = [random.below(matches.len())?, random.below(matches.len())?];
+        let one = random.below(matches.len())?;
+        let other = random.below(matches.len())?;
         let Some(map) = similarity(&matches[one], &matches[other]) else {
             continue;
         };
-        let agree = matches
-            .iter()
-            .filter(|found| residual(&map, found) < NEAR_PX)
-            .count();
+        let agree = agreeing(map, NEAR_PX).count();
         if best.is_none_or(|(_, most)| agree > most) {
             best = Some((map, agree));
         }
     }
     let (mut map, _) = best?;
-    for round in 0..ROUNDS {
-        let limit = if round == 0 { NEAR_PX } else { CLOSE_PX };
-        residuals.clear();
-        residuals.extend(matches.iter().map(|found| residual(&map, found)));
-        let near = matches
-            .iter()
-            .zip(residuals.iter())
-            .filter(|(_, residual)| **residual < limit);
-        map = least_squares(near.map(|(found, _)| found))?;
+    for limit in LIMITS_PX {
+        map = least_squares(agreeing(map, limit))?;
     }
-    let agree = matches
-        .iter()
-        .filter(|found| residual(&map, found) < CLOSE_PX)
-        .count();
-    Some((map, agree))
+    Some((map, agreeing(map, CLOSE_PX).count()))
 }
 
 fn residual(map: &Affine, found: &Match) -> f64 {
@@ -105,8 +96,7 @@ fn least_squares<'a>(matches: impl Iterator<Item = &'a Match> + Clone) -> Option
         }
     }
     let determinant = xx * yy - xy * xy;
-    // also refuses what is not a number
-    if !(determinant > 1e-6 * (xx + yy) * (xx + yy)) {
+    if determinant.is_nan() || determinant <= 1e-6 * (xx + yy) * (xx + yy) {
         return None;
     }
     let [[a, b], [c, d]] = to.map(|[x, y]| {
@@ -158,18 +148,17 @@ mod tests {
 
     #[test]
     fn too_few_matches_have_no_map() {
-        let residuals = &mut Vec::new();
-        assert_eq!(affine(&mut [], residuals), None);
+        assert_eq!(affine(&[]), None);
         let same = Match {
             from: [1.0, 2.0],
             to: [1.0, 2.0],
         };
-        assert_eq!(affine(&mut [same; 40], residuals), None);
+        assert_eq!(affine(&[same; 40]), None);
         let nowhere = Match {
             from: [1.0, 2.0],
             to: [f64::NAN; 2],
         };
-        assert_eq!(affine(&mut [nowhere, same], residuals), None);
+        assert_eq!(affine(&[nowhere, same]), None);
     }
 
     proptest! {
@@ -178,7 +167,7 @@ mod tests {
             shift in [-30.0..30.0_f64, -30.0..30.0], wrong in 0_usize..60) {
             let (sin, cos) = turn.sin_cos();
             let map = [scale * cos, -scale * sin, shift[0], scale * sin, scale * cos, shift[1]];
-            let (found, agree) = affine(&mut matches(map, wrong), &mut Vec::new()).unwrap();
+            let (found, agree) = affine(&matches(map, wrong)).unwrap();
             prop_assert!(agree >= 150 - wrong);
             for (found, expected) in found.iter().zip(map) {
                 prop_assert!((found - expected).abs() < 1e-6);

@@ -139,7 +139,12 @@ impl Level {
     fn halve(&mut self, finer: &Level) {
         (self.width, self.height) = (finer.width / 2, finer.height / 2);
         self.pixels.clear();
-        for rows in finer.pixels.chunks_exact(2 * finer.width).take(self.height) {
+        // at least 1: of a column of single pixels nothing is left
+        for rows in finer
+            .pixels
+            .chunks_exact((2 * finer.width).max(1))
+            .take(self.height)
+        {
             let (upper, lower) = rows.split_at(finer.width);
             let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
             self.pixels.extend(pairs.map(|(upper, lower)| {

@@ -40,7 +40,6 @@ pub struct MotionEstimator {
     latest: GreyPyramid,
     points: Vec<[f32; 2]>,
     matches: Vec<Match>,
-    residuals: Vec<f64>,
 }
 
 impl MotionEstimator {
@@ -83,7 +82,7 @@ impl MotionEstimator {
                 self.matches.push(Match { from, to });
             }
         }
-        let (affine, inliers) = fit::affine(&mut self.matches, &mut self.residuals)?;
+        let (affine, inliers) = fit::affine(&self.matches)?;
         let points = self.matches.len();
         let agree = inliers >= LEAST_INLIERS && inliers as f64 >= LEAST_SHARE * points as f64;
         agree.then(|| PictureMotion {
