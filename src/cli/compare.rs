@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, value_parser};
 
 use super::Status;
@@ -15,11 +15,13 @@ use super::merge::images_of;
 use super::values;
 use shuffledet_core::whole_file;
 use shuffledet_eval::compare::LatencyRule;
+use shuffledet_eval::tracks::{TrackCompareSettings, TrackEvaluation, compare_tracks};
 use shuffledet_eval::{BootstrapSettings, CompareSettings, Comparison, Evaluation, compare};
 use shuffledet_harness::pictures::draw;
 use shuffledet_report::change_pictures::pictures;
 use shuffledet_report::comparison::{ComparisonReport, render};
 use shuffledet_report::comparison_table::ComparisonTable;
+use shuffledet_report::tracks_comparison::{self, TracksComparisonReport, TracksComparisonTable};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -27,13 +29,15 @@ A figure is better or worse if the bootstrap confidence interval of its differen
 stage is slower or faster if the rank test gives p < 0.01 and the medians differ by more than
 --latency-margin.
 Images that are in one file only are listed and left out.
+Evaluations of tracks must have the same truth. With fewer than 10 sequences, parts of 50 frames are
+resampled.
 Exit code: 0 if nothing is worse, 3 if something is, 1 on an error.")]
 pub struct CompareArgs {
-    /// The baseline: an evaluation that `eval --output` wrote
+    /// The baseline: an evaluation that `eval --output` or `eval-tracks --output` wrote
     #[arg(value_name = "A.json")]
     a: PathBuf,
 
-    /// The candidate: an evaluation that `eval --output` wrote
+    /// The candidate: an evaluation by the same command
     #[arg(value_name = "B.json")]
     b: PathBuf,
 
@@ -45,7 +49,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "SHARE", value_parser = confidence, default_value = "0.95", help_heading = "Rules")]
     confidence: f64,
 
-    /// Number of bootstrap resamples of the images
+    /// Number of bootstrap resamples of the images, or of the sequences
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(100..=100_000), default_value = "2000", help_heading = "Rules")]
     resamples: u32,
 
@@ -97,6 +101,22 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
     let report = args.report.as_deref().map(|path| ("--report", path));
     let inputs = [args.a.as_path(), &args.b].into_iter();
     check_outputs(report.into_iter(), inputs, args.force)?;
+    match [&args.a, &args.b].map(|path| TrackEvaluation::is_in(path)) {
+        [true, true] => return compare_track_files(args),
+        [false, false] => {}
+        [a, _] => {
+            let (tracks, other) = if a {
+                (&args.a, &args.b)
+            } else {
+                (&args.b, &args.a)
+            };
+            bail!(
+                "{} is an evaluation of tracks, {} is none; compare two by the same command",
+                tracks.display(),
+                other.display()
+            );
+        }
+    }
     let (a, b) = (Evaluation::read(&args.a)?, Evaluation::read(&args.b)?);
     let settings = CompareSettings {
         bootstrap: BootstrapSettings {
@@ -125,6 +145,42 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
         let colour = shows_colour(&out);
         let comparison = &comparison;
         write!(out, "{}", ComparisonTable { comparison, colour })?;
+    }
+    Ok(if comparison.regression {
+        Status::NotGoodEnough
+    } else {
+        Status::Success
+    })
+}
+
+/// Compares two evaluations of tracks.
+fn compare_track_files(args: &CompareArgs) -> anyhow::Result<Status> {
+    let (a, b) = (
+        TrackEvaluation::read(&args.a)?,
+        TrackEvaluation::read(&args.b)?,
+    );
+    let settings = TrackCompareSettings {
+        resamples: args.resamples as usize,
+        confidence: args.confidence,
+        seed: BootstrapSettings::default().seed,
+        threads: thread::available_parallelism().map_or(1, usize::from),
+    };
+    let (a_file, b_file) = (args.a.display().to_string(), args.b.display().to_string());
+    let comparison = compare_tracks((&a_file, &a), (&b_file, &b), &settings)?;
+    if let Some(path) = &args.report {
+        let page = tracks_comparison::render(&TracksComparisonReport {
+            comparison: &comparison,
+            generated_at: SystemTime::now(),
+        })?;
+        whole_file::write(path, page).with_context(|| format!("--report {}", path.display()))?;
+    }
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&comparison)?)?;
+    } else {
+        let colour = shows_colour(&out);
+        let comparison = &comparison;
+        write!(out, "{}", TracksComparisonTable { comparison, colour })?;
     }
     Ok(if comparison.regression {
         Status::NotGoodEnough

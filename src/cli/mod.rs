@@ -8,6 +8,7 @@ pub mod compare;
 pub mod detect;
 pub mod doctor;
 pub mod eval;
+pub mod eval_tracks;
 pub mod evaluation_outputs;
 mod existing;
 pub mod ground_truth;
@@ -53,9 +54,11 @@ enum Command {
     Classify(classify::ClassifyArgs),
     /// Measure accuracy and latency on annotated images or an annotated recording
     Eval(Box<eval::EvalArgs>),
+    /// Measure tracks against the truth: HOTA, MOTA, IDF1, identity switches
+    EvalTracks(Box<eval_tracks::EvalTracksArgs>),
     /// Merge the shards of an evaluation into one result
     Merge(merge::MergeArgs),
-    /// Compare two evaluations and test whether their differences are significant
+    /// Compare two evaluations, of detections or of tracks, and test whether their differences are significant
     Compare(compare::CompareArgs),
     /// Evaluate a grid of parameters and find the best setting
     Sweep(Box<sweep::SweepArgs>),
@@ -112,6 +115,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
         Command::Detect(args) => detect::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::EvalTracks(args) => eval_tracks::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Sweep(args) => sweep::run(&args),

@@ -9,3 +9,4 @@ mod input_size;
 mod ncnn;
 mod onnx;
 mod providers;
+mod track_figures;

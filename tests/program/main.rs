@@ -8,6 +8,7 @@ mod cut;
 mod describe;
 mod doctor;
 mod eval;
+mod eval_tracks;
 mod fleet;
 mod import;
 mod label;

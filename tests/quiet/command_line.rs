@@ -12,7 +12,7 @@ use crate::home::Home;
 use crate::trace::Trace;
 use crate::watch::{Network, Watch};
 use shuffledet_testing::ended::Ended;
-use shuffledet_testing::{asset, colours, repository};
+use shuffledet_testing::{asset, colours};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_shuffledet");
 
@@ -68,6 +68,11 @@ fn runs() -> Vec<Run> {
             &["compare.html"],
         ),
         run(
+            "eval-tracks",
+            "--truth truth.txt --tracks tracks.txt --output tracks.json --report tracks.html",
+            &["tracks.json", "tracks.html"],
+        ),
+        run(
             "sweep",
             &format!(
                 "{set} --set detector.score_threshold=0.2,0.4 --best best.yaml --report sweep.html"
@@ -108,12 +113,15 @@ fn runs() -> Vec<Run> {
     ]
 }
 
-/// Three pictures, an object in each, a network of ncnn, and a classifier.
+/// Three pictures, an object in each, a network of ncnn, a classifier, and a track.
 fn prepare(work: &Path) {
     let param = "7767517\n2 2\nInput in 0 1 in\nScale s 1 1 in out 0=3\n";
     fs::write(work.join("net.param"), param).unwrap();
     fs::write(work.join("net.bin"), [0; 12]).unwrap();
     colours::write(work);
+    for name in ["truth.txt", "tracks.txt"] {
+        fs::write(work.join(name), "1,7,10,20,30,40,1,3,1\n").unwrap();
+    }
     fs::create_dir(work.join("pictures")).unwrap();
     for shade in 0..3 {
         fs::write(

@@ -58,16 +58,7 @@ pub enum ClassMapError {
 impl ClassMap {
     /// Reads a file; `labels` are those of the model that it must be of.
     pub fn read(path: &Path, labels: &Labels) -> Result<Self, ClassMapError> {
-        let text = text::read(path).map_err(|source| ClassMapError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        let form = |problem: String| ClassMapError::Form {
-            path: path.to_owned(),
-            problem,
-        };
-        let file = serde_yaml::from_str(&text).map_err(|error| form(error.to_string()))?;
-        let map = sections(file).map_err(form)?;
+        let map = Self::read_for_any_model(path)?;
         let is_class = |name: &str| labels.names().any(|label| same_name(label, name));
         match map.model.keys().find(|class| !is_class(class)) {
             None => Ok(map),
@@ -79,9 +70,29 @@ impl ClassMap {
         }
     }
 
+    /// Reads a file without checking the model's labels: results need not hold every class.
+    pub fn read_for_any_model(path: &Path) -> Result<Self, ClassMapError> {
+        let text = text::read(path).map_err(|source| ClassMapError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let form = |problem: String| ClassMapError::Form {
+            path: path.to_owned(),
+            problem,
+        };
+        let file = serde_yaml::from_str(&text).map_err(|error| form(error.to_string()))?;
+        sections(file).map_err(form)
+    }
+
     /// Returns the category that a name of the data set stands for; `None` if it is left out.
     pub fn category_of_truth<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         lookup(&self.truth, name).map_or(Some(name), Option::as_deref)
+    }
+
+    /// Returns the category that a label of the model stands for, or `None` if it is left out; the
+    /// outer `None` if the map does not name it.
+    pub fn category_of_label(&self, label: &str) -> Option<Option<&str>> {
+        lookup(&self.model, label).map(Option::as_deref)
     }
 
     /// Returns the category that a number of the data set stands for, or `None` if it is left out;

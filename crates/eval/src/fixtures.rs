@@ -10,6 +10,10 @@ use shuffledet_core::ModelIdentity;
 use crate::bootstrap::BootstrapSettings;
 use crate::compare::{CompareSettings, LatencyRule};
 use crate::subject::{DatasetDescription, EvaluationSettings, Machine};
+use crate::tracks::{
+    ClassNames, Marks, Protocol, Sequence, SequencePair, TrackBox, TrackCompareSettings,
+    TrackDataset, TrackEvaluation,
+};
 use crate::truth::ImageFiles;
 use crate::{
     Category, DetectionResult, Evaluation, Failure, ImageRecord, ImageSource, Object, Problems,
@@ -201,4 +205,53 @@ impl StandIns {
             },
         }
     }
+}
+
+pub const TRACK_COMPARE_SETTINGS: TrackCompareSettings = TrackCompareSettings {
+    resamples: 500,
+    confidence: 0.95,
+    seed: 0,
+    threads: 1,
+};
+
+/// Sequences of 60 frames with a car each that a tracker finds in every frame. With `switches` it gets
+/// another id that many times, more in some sequences.
+pub fn track_evaluation(sequences: usize, switches: usize) -> TrackEvaluation {
+    const FRAMES: usize = 60;
+    let mut names = ClassNames::default();
+    let class = names.position("car");
+    let pairs = (0..sequences).map(|at| {
+        let runs = if switches == 0 {
+            1
+        } else {
+            switches + at % 3 + 1
+        };
+        let boxes = |id: &dyn Fn(usize) -> u64| {
+            let one = |frame| TrackBox {
+                frame,
+                id: id(frame),
+                class,
+                corners: [frame as f64, 0.0, frame as f64 + 20.0, 10.0],
+                marks: Marks::default(),
+            };
+            Sequence {
+                name: format!("{at:04}"),
+                length: Some(FRAMES),
+                boxes: (0..FRAMES).map(one).collect(),
+            }
+        };
+        SequencePair {
+            truth: boxes(&|_| 1),
+            tracks: boxes(&|frame| (frame * runs / FRAMES) as u64),
+        }
+    });
+    let pairs = pairs.collect();
+    let dataset = TrackDataset {
+        truth: "truth".to_owned(),
+        format: "mot".to_owned(),
+        sha256: "aa".to_owned(),
+        tracks: "tracks".to_owned(),
+        protocol: Protocol::Plain,
+    };
+    TrackEvaluation::new(dataset, names, pairs).expect("a car is in each sequence")
 }

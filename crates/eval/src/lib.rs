@@ -29,7 +29,6 @@ pub mod fixtures;
 
 pub mod annotations;
 pub mod budget;
-pub mod camera;
 pub mod class_map;
 pub mod compare;
 pub mod corrected;
@@ -46,6 +45,7 @@ pub mod settings;
 pub mod shard;
 pub mod subject;
 pub mod sweep;
+pub mod tracks;
 pub mod truth;
 
 mod average_precision;
@@ -86,5 +86,6 @@ pub use record::{
 };
 pub use settings::AccuracySettings;
 pub use shard::Shard;
+pub use shuffledet_track::camera;
 pub use subject::Subject;
 pub use truth::{Truth, TruthImage};

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod bgr;
+pub mod camera_motion;
 pub mod container;
 pub mod damage;
 pub mod decode;

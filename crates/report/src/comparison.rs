@@ -52,8 +52,9 @@ struct Page<'a> {
     confidence: String,
 }
 
+/// A figure of both runs.
 #[derive(Serialize)]
-struct Row<'a> {
+pub(super) struct Row<'a> {
     name: &'a str,
     /// Of a class.
     objects: String,
@@ -186,7 +187,12 @@ fn key_figures(comparison: &Comparison) -> Vec<(String, &'static str)> {
 }
 
 impl<'a> Row<'a> {
-    fn new(name: &'a str, objects: String, interval: &Interval, verdict: Verdict) -> Self {
+    pub(super) fn new(
+        name: &'a str,
+        objects: String,
+        interval: &Interval,
+        verdict: Verdict,
+    ) -> Self {
         let differing = |text: fn(&DifferenceInterval) -> String| {
             let difference = interval.difference.as_ref();
             difference.map_or_else(|| "–".to_owned(), text)

@@ -55,11 +55,7 @@ impl ComparisonTable<'_> {
     }
 
     fn accuracy(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = format!(
-            "{:<LONGEST_NAME$}{:>8}{:>8}{:>9}   interval",
-            "accuracy", "A", "B", "B - A"
-        );
-        writeln!(f, "\n{}", self.style().paint(BOLD, &head))?;
+        heading(f, self.style(), "accuracy")?;
         for row in &self.comparison.figures {
             self.interval(f, &row.name, &row.interval, row.verdict)?;
         }
@@ -94,23 +90,11 @@ impl ComparisonTable<'_> {
         interval: &Interval,
         verdict: Verdict,
     ) -> fmt::Result {
-        let name: String = printable(name).chars().take(LONGEST_NAME - 1).collect();
-        let (a, b) = (fraction(interval.a), fraction(interval.b));
-        write!(f, "{name:<LONGEST_NAME$}{a:>8}{b:>8}")?;
-        let Some(DifferenceInterval { value, low, high }) = interval.difference else {
-            return writeln!(f, "{:>9}", "–");
-        };
-        let verdict = self.verdict(verdict);
-        writeln!(f, "{value:>+9.4}   {low:+.4} to {high:+.4}  {verdict}")
+        interval_row(f, self.style(), name, interval, verdict)
     }
 
     fn verdict(&self, verdict: Verdict) -> String {
-        match verdict {
-            Verdict::Better => self.style().paint(GREEN, verdict.text()),
-            Verdict::Worse => self.style().paint(RED, verdict.text()),
-            Verdict::NoDifference | Verdict::TooFewImages => verdict.text().to_owned(),
-            Verdict::NotJudged => String::new(),
-        }
+        verdict_text(self.style(), verdict)
     }
 
     fn latency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,6 +159,42 @@ impl ComparisonTable<'_> {
             self.style().coloured_fact(f, "worse", RED, &line)?;
         }
         Ok(())
+    }
+}
+
+/// The line above [`interval_row`]s.
+pub(super) fn heading(f: &mut fmt::Formatter<'_>, style: Style, what: &str) -> fmt::Result {
+    let head = format!(
+        "{what:<LONGEST_NAME$}{:>8}{:>8}{:>9}   interval",
+        "A", "B", "B - A"
+    );
+    writeln!(f, "\n{}", style.paint(BOLD, &head))
+}
+
+/// A figure of both runs, the interval of its difference, and what that shows.
+pub(super) fn interval_row(
+    f: &mut fmt::Formatter<'_>,
+    style: Style,
+    name: &str,
+    interval: &Interval,
+    verdict: Verdict,
+) -> fmt::Result {
+    let name: String = printable(name).chars().take(LONGEST_NAME - 1).collect();
+    let (a, b) = (fraction(interval.a), fraction(interval.b));
+    write!(f, "{name:<LONGEST_NAME$}{a:>8}{b:>8}")?;
+    let Some(DifferenceInterval { value, low, high }) = interval.difference else {
+        return writeln!(f, "{:>9}", "–");
+    };
+    let verdict = verdict_text(style, verdict);
+    writeln!(f, "{value:>+9.4}   {low:+.4} to {high:+.4}  {verdict}")
+}
+
+fn verdict_text(style: Style, verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Better => style.paint(GREEN, verdict.text()),
+        Verdict::Worse => style.paint(RED, verdict.text()),
+        Verdict::NoDifference | Verdict::TooFewImages => verdict.text().to_owned(),
+        Verdict::NotJudged => String::new(),
     }
 }
 

@@ -59,7 +59,7 @@ pub fn small_curve(class: &ClassAccuracy) -> String {
 }
 
 /// Both axes from 0 to 1, with a grid.
-fn axes(svg: &mut Svg, x: (f64, f64), y: (f64, f64), ticks: usize) -> (Axis, Axis) {
+pub(super) fn axes(svg: &mut Svg, x: (f64, f64), y: (f64, f64), ticks: usize) -> (Axis, Axis) {
     let axis = |(from_px, to_px)| Axis {
         low: 0.0,
         high: 1.0,
@@ -102,7 +102,7 @@ fn mean_curve(classes: &[&ClassAccuracy]) -> Vec<f64> {
 }
 
 /// Points spread evenly over the recalls; empty for none.
-fn line(curve: &[f64], x: &Axis, y: &Axis) -> String {
+pub(super) fn line(curve: &[f64], x: &Axis, y: &Axis) -> String {
     let last = curve.len().saturating_sub(1).max(1) as f64;
     let mut path = String::new();
     for (i, &precision) in curve.iter().enumerate() {

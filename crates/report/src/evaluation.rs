@@ -76,7 +76,7 @@ struct Page<'a> {
 }
 
 #[derive(Serialize)]
-struct VerdictRow<'a> {
+pub(super) struct VerdictRow<'a> {
     condition: &'a str,
     value: String,
     margin: String,
@@ -242,7 +242,7 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> VerdictRow<'a> {
-    fn new(verdict: &'a Verdict) -> Self {
+    pub(super) fn new(verdict: &'a Verdict) -> Self {
         let (value, margin) = verdict_texts(verdict);
         VerdictRow {
             condition: &verdict.condition,

@@ -24,6 +24,9 @@ pub mod sweep;
 pub mod sweep_table;
 pub mod terminal;
 pub mod time_axis;
+pub mod tracks;
+pub mod tracks_comparison;
+pub mod tracks_table;
 
 use std::collections::BTreeMap;
 

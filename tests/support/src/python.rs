@@ -14,3 +14,15 @@ pub fn python(test: &str) -> Option<Command> {
     eprintln!("skipped: {test}: needs the Python tools");
     None
 }
+
+/// Whether the interpreter has a module; `false`, and a line that says so, where it has not.
+pub fn has(test: &str, module: &str) -> bool {
+    let found = python(test).is_some_and(|mut python| {
+        let output = python.args(["-c", &format!("import {module}")]).output();
+        output.is_ok_and(|output| output.status.success())
+    });
+    if !found {
+        eprintln!("skipped: {test}: needs the Python package {module}");
+    }
+    found
+}

@@ -230,7 +230,7 @@ fn difference([a, b]: [Option<f64>; 2]) -> Option<f64> {
 impl Interval {
     /// Creates an interval from the differences `drawn` of the resamples. It leaves out the share
     /// `tail` at either end.
-    fn new(values: [Option<f64>; 2], drawn: Vec<f64>, tail: f64) -> Self {
+    pub(crate) fn new(values: [Option<f64>; 2], drawn: Vec<f64>, tail: f64) -> Self {
         let [a, b] = values;
         Self {
             a,
@@ -298,7 +298,7 @@ fn draw(runs: &[Run; 2], images: usize, settings: &BootstrapSettings) -> Vec<Dra
 }
 
 /// Returns how often each image is drawn.
-fn weights(images: usize, seed: u64) -> Vec<u32> {
+pub(crate) fn weights(images: usize, seed: u64) -> Vec<u32> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut weights = vec![0; images];
     for _ in 0..images {

@@ -6,13 +6,12 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::Verdict;
-use super::metric::{Metric, MetricError};
-use crate::Evaluation;
+use super::metric::{BudgetMetric, Metric, MetricError};
 
 /// `map50 >= 0.31`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
-    pub metric: Metric,
+pub struct Condition<M = Metric> {
+    pub metric: M,
     pub comparison: Comparison,
     pub limit: f64,
     /// As it was written, but for spaces: a reader finds it in the file.
@@ -53,7 +52,7 @@ pub struct ComparisonError {
     pub found: String,
 }
 
-impl FromStr for Condition {
+impl<M: BudgetMetric> FromStr for Condition<M> {
     type Err = ConditionError;
 
     fn from_str(text: &str) -> Result<Self, ConditionError> {
@@ -78,15 +77,15 @@ impl FromStr for Condition {
     }
 }
 
-impl fmt::Display for Condition {
+impl<M> fmt::Display for Condition<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Condition {
+impl<M: BudgetMetric> Condition<M> {
     /// Returns whether `evaluation` keeps to it.
-    pub fn judge(&self, evaluation: &Evaluation) -> Verdict {
+    pub fn judge(&self, evaluation: &M::Evaluation) -> Verdict {
         let value = self.metric.value(evaluation);
         let (limit, comparison) = (self.limit, self.comparison);
         Verdict {

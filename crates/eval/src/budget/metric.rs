@@ -22,6 +22,18 @@ pub enum Metric {
     Latency { quantile: Quantile, stage: Stage },
 }
 
+/// A number that a condition can be about.
+pub trait BudgetMetric: FromStr<Err = MetricError> + fmt::Display {
+    /// What has the number.
+    type Evaluation;
+
+    /// Returns the number; `None` where the evaluation has none.
+    fn value(&self, evaluation: &Self::Evaluation) -> Option<f64>;
+
+    /// Returns the class that it is about.
+    fn class(&self) -> Option<&str>;
+}
+
 /// A figure of one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClassMetric {
@@ -66,10 +78,13 @@ pub enum MetricError {
     ClassFigure(String),
     #[error("unknown stage {0:?}; expected one of {known}", known = stages())]
     Stage(String),
+    #[error("unknown figure of tracks {0:?}; expected one of {known}, average.FIGURE, class.NAME.FIGURE",
+        known = super::track_metric::figure_names())]
+    TrackFigure(String),
 }
 
 /// Names and what they stand for. The first name of a thing is the one that it is printed with.
-type Names<T, const N: usize> = [(&'static str, T); N];
+pub(super) type Names<T, const N: usize> = [(&'static str, T); N];
 
 const COCO: Names<Figure, 15> = [
     ("map", Figure::Ap),
@@ -170,9 +185,10 @@ impl fmt::Display for Metric {
     }
 }
 
-impl Metric {
-    /// Returns the number; `None` where the evaluation has none.
-    pub fn value(&self, evaluation: &Evaluation) -> Option<f64> {
+impl BudgetMetric for Metric {
+    type Evaluation = Evaluation;
+
+    fn value(&self, evaluation: &Evaluation) -> Option<f64> {
         let accuracy = &evaluation.accuracy;
         match self {
             Metric::Coco(figure) => accuracy.figures[*figure],
@@ -184,6 +200,13 @@ impl Metric {
                 let class = accuracy.per_class.iter().find(|c| c.name == *class)?;
                 metric.value(class)
             }
+        }
+    }
+
+    fn class(&self) -> Option<&str> {
+        match self {
+            Metric::Class { class, .. } => Some(class),
+            Metric::Coco(_) | Metric::Run(_) | Metric::Latency { .. } => None,
         }
     }
 }
@@ -228,18 +251,18 @@ impl RunMetric {
     }
 }
 
-fn named<T: Copy>(table: &[(&'static str, T)], name: &str) -> Option<T> {
+pub(super) fn named<T: Copy>(table: &[(&'static str, T)], name: &str) -> Option<T> {
     let entry = table.iter().find(|(known, _)| *known == name);
     entry.map(|&(_, value)| value)
 }
 
-fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
+pub(super) fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
     let entry = table.iter().find(|(_, known)| *known == value);
     // the tables name every value that can be parsed, and nothing else makes one
     entry.map_or("?", |(name, _)| name)
 }
 
-fn names<T>(table: &[(&'static str, T)]) -> String {
+pub(super) fn names<T>(table: &[(&'static str, T)]) -> String {
     let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
     names.join(", ")
 }

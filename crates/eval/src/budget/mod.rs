@@ -2,6 +2,7 @@
 
 mod condition;
 mod metric;
+mod track_metric;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,14 @@ use shuffledet_core::text;
 use thiserror::Error;
 
 pub use condition::{Comparison, ComparisonError, Condition, ConditionError};
-pub use metric::{ClassMetric, Metric, MetricError, Quantile, RunMetric};
+pub use metric::{BudgetMetric, ClassMetric, Metric, MetricError, Quantile, RunMetric};
+pub use track_metric::TrackMetric;
 
-use super::{Category, Evaluation};
+use super::Category;
 
 /// Conditions, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Budget(Vec<Condition>);
+pub struct Budget<M = Metric>(Vec<Condition<M>>);
 
 /// What became of a condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +62,7 @@ pub enum BudgetError {
     },
 }
 
-impl Budget {
+impl<M: BudgetMetric> Budget<M> {
     /// Reads a file: YAML, a list of conditions.
     pub fn read(path: &Path) -> Result<Self, BudgetError> {
         let yaml = text::read(path).map_err(|source| BudgetError::Io {
@@ -94,15 +96,20 @@ impl Budget {
 
     /// Fails where a condition is about a class that the data set does not have.
     pub fn check_classes(&self, path: &Path, categories: &[Category]) -> Result<(), BudgetError> {
+        let known: Vec<&str> = categories.iter().map(|c| c.name.as_str()).collect();
+        self.check_class_names(path, &known)
+    }
+
+    /// The same with the names of the classes.
+    pub fn check_class_names(&self, path: &Path, known: &[&str]) -> Result<(), BudgetError> {
         for condition in &self.0 {
-            if let Metric::Class { class, .. } = &condition.metric
-                && !categories.iter().any(|category| category.name == *class)
+            if let Some(class) = condition.metric.class()
+                && !known.contains(&class)
             {
-                let known: Vec<&str> = categories.iter().map(|c| c.name.as_str()).collect();
                 return Err(BudgetError::UnknownClass {
                     path: path.to_owned(),
                     condition: condition.to_string(),
-                    class: class.clone(),
+                    class: class.to_owned(),
                     known: known.join(", "),
                 });
             }
@@ -111,7 +118,7 @@ impl Budget {
     }
 
     /// Returns the verdict on each condition.
-    pub fn judge(&self, evaluation: &Evaluation) -> Vec<Verdict> {
+    pub fn judge(&self, evaluation: &M::Evaluation) -> Vec<Verdict> {
         self.0
             .iter()
             .map(|condition| condition.judge(evaluation))

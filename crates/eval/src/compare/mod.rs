@@ -60,7 +60,7 @@ impl Verdict {
 
     /// Judges a difference whose `images` have objects that count. The interval leaves out the
     /// share `chance`.
-    fn from_interval(interval: &Interval, images: usize, chance: f64) -> Self {
+    pub(crate) fn from_interval(interval: &Interval, images: usize, chance: f64) -> Self {
         // as likely as that many coins all fall on one side
         let agreement = 0.5_f64.powi(images.saturating_sub(1).min(1000) as i32);
         match interval.is_significant() {

@@ -156,6 +156,11 @@ impl Intrinsics {
         })
     }
 
+    /// Returns the focal lengths along x and y in pixels of the image.
+    pub fn focal_px(&self) -> [f64; 2] {
+        self.focal
+    }
+
     /// Returns the direction in the optical frame in which a pixel looks, with z = 1; `None` if the
     /// lens model has no direction for it.
     pub fn ray(&self, pixel: Point2<f64>) -> Option<Vector3<f64>> {
