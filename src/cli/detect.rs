@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::parameters::ParameterArgs;
 use super::{Status, existing, explain};
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, Regions, Resolution};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::detect::Detector;
@@ -101,7 +102,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     let mut status = Status::Success;
     for (index, path) in args.images.iter().enumerate() {
         let regions = &loaded.config.input.regions;
-        let found = fs::read(path).map_err(anyhow::Error::from);
+        let found = bounded_file::read(path, PICTURE_LIMIT).map_err(anyhow::Error::from);
         let found = found.and_then(|file| {
             let detected = detect(&file, &mut decoder, &mut detector, regions)?;
             Ok((file, detected))

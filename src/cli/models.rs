@@ -6,7 +6,6 @@ mod list;
 
 use std::borrow::Cow;
 use std::env;
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -14,6 +13,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::Status;
+use shuffledet_core::bounded_file::{self, MODEL_LIMIT};
 use shuffledet_core::{file_sha256, locations};
 use shuffledet_detector::model::fetch::{self, Fetched};
 use shuffledet_detector::model::manifest_file::ManifestFile;
@@ -186,7 +186,7 @@ fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
         let name = model::resolve(manifest, &args.model)?;
         locations::model_folder().join(&manifest.model(&name)?.file.name)
     };
-    let onnx = fs::read(&path).with_context(|| path.display().to_string())?;
+    let onnx = bounded_file::read(&path, MODEL_LIMIT).with_context(|| path.display().to_string())?;
     let onnx = match args.input_size {
         None => Cow::Borrowed(onnx.as_slice()),
         Some((width, height)) => resize(&onnx, width, height).with_context(|| {

@@ -28,7 +28,8 @@ use thiserror::Error;
 use super::Category;
 use super::problems::{Problem, Problems};
 use shuffledet_core::Labels;
-use shuffledet_core::{text, text::same_name};
+use shuffledet_core::bounded_file::TEXT_LIMIT;
+use shuffledet_core::{text, text::same_name, yaml};
 
 /// By name, or a number as text.
 type Names = BTreeMap<String, Option<String>>;
@@ -58,7 +59,7 @@ pub enum ClassMapError {
 impl ClassMap {
     /// Reads a file; `labels` are those of the model that it must be of.
     pub fn read(path: &Path, labels: &Labels) -> Result<Self, ClassMapError> {
-        let text = text::read(path).map_err(|source| ClassMapError::Io {
+        let text = text::read(path, TEXT_LIMIT).map_err(|source| ClassMapError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -66,7 +67,7 @@ impl ClassMap {
             path: path.to_owned(),
             problem,
         };
-        let file = serde_yaml::from_str(&text).map_err(|error| form(error.to_string()))?;
+        let file = yaml::parse(&text).map_err(|error| form(error.to_string()))?;
         let map = sections(file).map_err(form)?;
         let is_class = |name: &str| labels.names().any(|label| same_name(label, name));
         match map.model.keys().find(|class| !is_class(class)) {

@@ -1,12 +1,12 @@
 //! The images of a data set as frames: files of a folder, or messages of a recording.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::vec;
 
 use shuffledet_bag::{BagError, Recording};
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{Frame, ImageTopics, Source, Transport};
 use shuffledet_eval::{ImageSource, TruthImage, image_path};
@@ -140,7 +140,7 @@ impl<'a> FileReader<'a> {
 
 /// Makes a message of the file's very bytes.
 fn wrap(path: &Path, frame: &mut Frame) -> Result<(), String> {
-    let file = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = bounded_file::read(path, PICTURE_LIMIT).map_err(|error| format!("{}: {error}", path.display()))?;
     let image = CompressedImageView {
         header: HeaderView::default(),
         format: "",
@@ -200,6 +200,8 @@ impl MessageReader {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn file(name: &str) -> TruthImage {

@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args};
 use super::ANNOTATIONS;
 use super::frames::frames_of;
 use crate::cli::{Status, existing};
+use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::text;
 use shuffledet_eval::annotations::Annotations;
 use shuffledet_eval::corrected::KnownImages;
@@ -90,7 +91,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
 }
 
 pub(super) fn read_export(path: &Path) -> anyhow::Result<Annotations> {
-    let text = text::read(path).with_context(|| path.display().to_string())?;
+    let text = text::read(path, DATA_LIMIT).with_context(|| path.display().to_string())?;
     serde_json::from_str(&text).with_context(|| {
         format!(
             "{}: expected a file that label export wrote",

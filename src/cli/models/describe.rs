@@ -1,6 +1,5 @@
 //! `shuffledet models describe`: writes the description of an ONNX file, and tries it.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::cli::{Status, existing};
+use shuffledet_core::bounded_file::{self, MODEL_LIMIT, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, whole_file};
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::detect::{Detector, DetectorSettings};
@@ -64,7 +64,7 @@ pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
     }
     let image = args.image.as_deref().map(read).transpose()?;
     let of_model = || args.model.display().to_string();
-    let onnx = fs::read(&args.model).with_context(of_model)?;
+    let onnx = bounded_file::read(&args.model, MODEL_LIMIT).with_context(of_model)?;
     let draft = describe::describe(manifest, &onnx, output).with_context(of_model)?;
     let of_output = || format!("--output {}", output.display());
     whole_file::write(output, draft.yaml()).with_context(of_output)?;
@@ -85,7 +85,7 @@ pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
 
 /// Reads the image, so that nothing is written if it is not there.
 fn read(image: &Path) -> anyhow::Result<(&Path, Vec<u8>)> {
-    let file = fs::read(image).with_context(|| format!("--try {}", image.display()))?;
+    let file = bounded_file::read(image, PICTURE_LIMIT).with_context(|| format!("--try {}", image.display()))?;
     Ok((image, file))
 }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::class_sets::{ClassSet, NamedClasses, WrongThreshold};
 use super::family::{Activation, Anchor, BoxLayout, Family, FamilyKeys, FamilyName, UnfitKey};
 use super::manifest_file::ManifestFile;
-use shuffledet_core::InputSpec;
+use shuffledet_core::{InputSpec, yaml};
 use shuffledet_core::labels::{Label, Labels, LabelsError};
 
 /// The bounds of `input_budget` and of the parameter `model.input_budget`.
@@ -155,7 +155,7 @@ impl Manifest {
     }
 
     fn parse(yaml: &str, origin: &str) -> Result<Self, ManifestError> {
-        serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
+        yaml::parse(yaml).map_err(|source| ManifestError::Yaml {
             origin: origin.to_owned(),
             source,
         })
@@ -221,7 +221,7 @@ impl Manifest {
     ) -> Result<ModelDescription, ManifestError> {
         let origin = path.display().to_string();
         let sidecar: Sidecar =
-            serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
+            yaml::parse(yaml).map_err(|source| ManifestError::Yaml {
                 origin: origin.clone(),
                 source,
             })?;

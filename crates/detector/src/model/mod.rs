@@ -10,7 +10,6 @@ pub mod fetch;
 pub mod manifest;
 pub mod manifest_file;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +21,7 @@ pub use family::Family;
 pub use manifest::{Manifest, ModelDescription};
 
 use manifest::ManifestError;
+use shuffledet_core::bounded_file::{self, MODEL_LIMIT, TEXT_LIMIT};
 use shuffledet_core::{Resolution, locations, sha256, text};
 use shuffledet_infer::{InferError, ModelFile};
 
@@ -157,7 +157,7 @@ impl Model {
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
         let onnx = read(path)?;
         let sidecar = path.with_extension("yaml");
-        let yaml = match text::read(&sidecar) {
+        let yaml = match text::read(&sidecar, TEXT_LIMIT) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ModelError::NoSidecar {
                     model: path.to_owned(),
@@ -208,7 +208,7 @@ pub fn is_path(name: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    fs::read(path).map_err(|source| ModelError::Read {
+    bounded_file::read(path, MODEL_LIMIT).map_err(|source| ModelError::Read {
         path: path.to_owned(),
         source,
     })

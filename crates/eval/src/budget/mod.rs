@@ -6,7 +6,8 @@ mod metric;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shuffledet_core::text;
+use shuffledet_core::bounded_file::TEXT_LIMIT;
+use shuffledet_core::{text, yaml};
 use thiserror::Error;
 
 pub use condition::{Comparison, ComparisonError, Condition, ConditionError};
@@ -63,7 +64,7 @@ pub enum BudgetError {
 impl Budget {
     /// Reads a file: YAML, a list of conditions.
     pub fn read(path: &Path) -> Result<Self, BudgetError> {
-        let yaml = text::read(path).map_err(|source| BudgetError::Io {
+        let yaml = text::read(path, TEXT_LIMIT).map_err(|source| BudgetError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -72,7 +73,7 @@ impl Budget {
 
     fn parse(yaml: &str, path: &Path) -> Result<Self, BudgetError> {
         let lines: Vec<String> =
-            serde_yaml::from_str(yaml).map_err(|source| BudgetError::Yaml {
+            yaml::parse(yaml).map_err(|source| BudgetError::Yaml {
                 path: path.to_owned(),
                 source,
             })?;
