@@ -95,6 +95,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     let mut detector = loaded.detector()?;
     let mut decoder = ImageDecoder::new();
     decoder.set_jpeg_scale(loaded.config.input.jpeg_scale);
+    decoder.set_limits(loaded.config.input.limits);
     let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
     if let Some(folder) = &args.draw {
         fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;

@@ -127,7 +127,8 @@ impl<'a> FileReader<'a> {
         let source = self.images.get(index as usize).map(|image| &image.source);
         let read = match source {
             Some(ImageSource::File { file_name }) => {
-                wrap(&image_path(self.folder, file_name), frame)
+                let path = image_path(self.folder, file_name).map_err(|error| error.to_string());
+                path.and_then(|path| wrap(&path, frame))
             }
             _ => Err("is no file, but a message of a recording".to_owned()),
         };

@@ -61,7 +61,9 @@ pub fn draw(
             let files = sources
                 .into_iter()
                 .filter_map(|(index, source)| match source {
-                    ImageSource::File { file_name } => Some((index, image_path(folder, file_name))),
+                    ImageSource::File { file_name } => {
+                        Some((index, image_path(folder, file_name).ok()?))
+                    }
                     ImageSource::Message { .. } => None,
                 });
             let files: Vec<(u64, PathBuf)> = files.collect();

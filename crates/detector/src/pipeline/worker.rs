@@ -104,6 +104,7 @@ impl Worker {
         let camera = tuned.cameras.get(frame.camera);
         let camera = camera.unwrap_or(&CameraSettings::EVERY_FRAME);
         self.decoder.set_jpeg_scale(camera.jpeg_scale);
+        self.decoder.set_limits(camera.limits);
         let (max_age, regions) = (camera.max_age, camera.regions);
         if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);
