@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::parameters::ParameterArgs;
-use super::{Status, existing, explain};
+use super::{Status, explain, output_paths};
 use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, Regions, Resolution};
 use shuffledet_detector::LoadedModel;
@@ -178,7 +178,7 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
                 target.display()
             );
         }
-        existing::check_file(&target, args.force)?;
+        output_paths::check_file(&target, args.force)?;
         targets.push(target);
     }
     Ok(targets)

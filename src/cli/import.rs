@@ -168,7 +168,9 @@ impl ImportArgs {
 }
 
 pub(super) fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
-    Ok(CameraInfo::from_calibration_yaml(&text::read(path, TEXT_LIMIT)?)?)
+    Ok(CameraInfo::from_calibration_yaml(&text::read(
+        path, TEXT_LIMIT,
+    )?)?)
 }
 
 /// The state of an import.

@@ -186,7 +186,8 @@ fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
         let name = model::resolve(manifest, &args.model)?;
         locations::model_folder().join(&manifest.model(&name)?.file.name)
     };
-    let onnx = bounded_file::read(&path, MODEL_LIMIT).with_context(|| path.display().to_string())?;
+    let onnx =
+        bounded_file::read(&path, MODEL_LIMIT).with_context(|| path.display().to_string())?;
     let onnx = match args.input_size {
         None => Cow::Borrowed(onnx.as_slice()),
         Some((width, height)) => resize(&onnx, width, height).with_context(|| {

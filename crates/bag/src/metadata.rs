@@ -237,8 +237,8 @@ fn count(value: &Value) -> Option<u64> {
 fn read(path: &Path) -> Result<Value, BagError> {
     let text = bounded_file::read(path, MAX_BYTES).map_err(BagError::io(path))?;
     let text = text::decode(&text).map_err(|e| bad(path, e.to_string()))?;
-    let document: Value = yaml::parse(&text)
-        .map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))?;
+    let document: Value =
+        yaml::parse(&text).map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))?;
     match document.get("rosbag2_bagfile_information") {
         Some(information @ Value::Mapping(_)) => Ok(information.clone()),
         _ => Err(bad(

@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn a_device_that_never_ends_is_refused() {
         let text = error(Path::new("/dev/zero"));
-        assert!(text.contains("expected a regular file, found a device"), "{text}");
+        assert!(
+            text.contains("expected a regular file, found a device"),
+            "{text}"
+        );
         assert!(read_or_pipe(Path::new("/dev/zero"), 4).is_err());
     }
 

@@ -65,12 +65,26 @@ mod tests {
     #[test]
     fn a_path_stays_in_its_folder() {
         let folder = Path::new("/data");
-        for name in ["a.jpg", "b/a.jpg", "./a.jpg", "a..jpg", "...", "b\\a.jpg", "ä:b"] {
+        for name in [
+            "a.jpg", "b/a.jpg", "./a.jpg", "a..jpg", "...", "b\\a.jpg", "ä:b",
+        ] {
             assert_eq!(join(folder, name).unwrap(), folder.join(name), "{name}");
         }
-        for name in ["/etc/passwd", "../a", "b/../../a", "..\\a", "\\a", "C:\\a", "c:a", ".."] {
+        for name in [
+            "/etc/passwd",
+            "../a",
+            "b/../../a",
+            "..\\a",
+            "\\a",
+            "C:\\a",
+            "c:a",
+            "..",
+        ] {
             let error = join(folder, name).unwrap_err().to_string();
-            assert!(error.contains("leads out of the folder /data"), "{name}: {error}");
+            assert!(
+                error.contains("leads out of the folder /data"),
+                "{name}: {error}"
+            );
         }
     }
 

@@ -141,7 +141,8 @@ impl<'a> FileReader<'a> {
 
 /// Makes a message of the file's very bytes.
 fn wrap(path: &Path, frame: &mut Frame) -> Result<(), String> {
-    let file = bounded_file::read(path, PICTURE_LIMIT).map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = bounded_file::read(path, PICTURE_LIMIT)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     let image = CompressedImageView {
         header: HeaderView::default(),
         format: "",

@@ -299,7 +299,8 @@ impl ImageDecoder {
     fn check_header(&self, file: &[u8]) -> Result<(), DecodeError> {
         if let Ok(size) = imagesize::blob_size(file) {
             let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-            self.limits.check_pixels(side(size.width), side(size.height))?;
+            self.limits
+                .check_pixels(side(size.width), side(size.height))?;
         }
         Ok(())
     }

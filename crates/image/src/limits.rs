@@ -93,10 +93,16 @@ mod tests {
         };
         assert_eq!(limits.check_pixels(4, 3), Ok(()));
         let error = limits.check_pixels(13, 1).unwrap_err().to_string();
-        assert!(error.contains("13x1") && error.contains("input.max_pixels"), "{error}");
+        assert!(
+            error.contains("13x1") && error.contains("input.max_pixels"),
+            "{error}"
+        );
         assert_eq!(limits.check_bytes(3), Ok(()));
         let error = limits.check_bytes(4).unwrap_err().to_string();
-        assert!(error.contains("4 bytes") && error.contains("input.max_bytes"), "{error}");
+        assert!(
+            error.contains("4 bytes") && error.contains("input.max_bytes"),
+            "{error}"
+        );
         assert!(limits.check_pixels(u32::MAX, u32::MAX).is_err());
     }
 

@@ -55,7 +55,8 @@ pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
 
 /// Converts the picture to a message, as a camera sends it.
 fn from_picture(path: &Path) -> anyhow::Result<Message> {
-    let data = bounded_file::read(path, PICTURE_LIMIT).with_context(|| path.display().to_string())?;
+    let data =
+        bounded_file::read(path, PICTURE_LIMIT).with_context(|| path.display().to_string())?;
     let image = CompressedImageView {
         header: HeaderView::default(),
         format: "",

@@ -13,7 +13,7 @@ use super::{ANNOTATIONS, IMAGES};
 use crate::cli::cameras::CameraSelection;
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::make_workers;
-use crate::cli::{Status, existing, interrupt, progress};
+use crate::cli::{Status, interrupt, output_paths, progress};
 use shuffledet_bag::Recording;
 use shuffledet_core::Outcome;
 use shuffledet_detector::pipeline::{Annotate, ImageTopics, Pace, RunError, run as run_pipeline};
@@ -74,7 +74,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Status> {
             args.output.display()
         );
     }
-    existing::check_folder("--output", &args.output, args.force)?;
+    output_paths::check_folder("--output", &args.output, args.force)?;
     let earlier = read_export(&annotations).ok();
     let threshold = args.score_threshold;
     let threshold = threshold.map(|score| format!("detector.score_threshold={score}"));

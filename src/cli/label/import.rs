@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 
 use super::ANNOTATIONS;
 use super::frames::frames_of;
-use crate::cli::{Status, existing};
+use crate::cli::{Status, output_paths};
 use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::text;
 use shuffledet_eval::annotations::Annotations;
@@ -52,7 +52,7 @@ pub struct ImportArgs {
 
 pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     if let Some(output) = &args.output {
-        existing::check_file(output, args.force)?;
+        output_paths::check_file(output, args.force)?;
     }
     let (truth, mut problems) = read_coco(&args.corrected).map_err(GroundTruthError::from)?;
     // nothing is measured here, so that images without objects are as good as others

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::cli::{Status, existing};
+use crate::cli::{Status, output_paths};
 use shuffledet_core::bounded_file::{self, MODEL_LIMIT, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, whole_file};
 use shuffledet_detector::detect::settings::Thresholds;
@@ -45,17 +45,17 @@ const JPEG_QUALITY: i32 = 90;
 pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
     let beside = args.model.with_extension("yaml");
     let output = args.output.as_ref().unwrap_or(&beside);
-    if same_file(output, &args.model) {
+    if output_paths::is_same(output, &args.model) {
         bail!(
             "--output {}: would overwrite the model; choose another file",
             output.display()
         );
     }
-    existing::check_file(output, args.force)?;
+    output_paths::check_file(output, args.force)?;
     let drawn = output.with_extension("try.jpg");
     if let Some(image) = &args.image {
-        existing::check_file(&drawn, args.force)?;
-        if same_file(image, &drawn) || same_file(image, output) {
+        output_paths::check_file(&drawn, args.force)?;
+        if output_paths::is_same(image, &drawn) || output_paths::is_same(image, output) {
             bail!(
                 "--try {}: would overwrite the image; copy it to another name",
                 image.display()
@@ -85,14 +85,9 @@ pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
 
 /// Reads the image, so that nothing is written if it is not there.
 fn read(image: &Path) -> anyhow::Result<(&Path, Vec<u8>)> {
-    let file = bounded_file::read(image, PICTURE_LIMIT).with_context(|| format!("--try {}", image.display()))?;
+    let file = bounded_file::read(image, PICTURE_LIMIT)
+        .with_context(|| format!("--try {}", image.display()))?;
     Ok((image, file))
-}
-
-/// Whether both paths lead to one existing file.
-fn same_file(a: &Path, b: &Path) -> bool {
-    let b = b.canonicalize().ok();
-    a.canonicalize().is_ok_and(|a| Some(a) == b)
 }
 
 /// Prints each key with its origin, or what to check.

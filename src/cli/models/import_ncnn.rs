@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::width_and_height;
-use crate::cli::{Status, existing};
+use crate::cli::{Status, output_paths};
 use shuffledet_core::bounded_file::{self, MODEL_LIMIT};
 use shuffledet_core::whole_file;
 use shuffledet_onnx::inspect::inspect;
@@ -39,7 +39,9 @@ pub struct ImportNcnnArgs {
 }
 
 pub fn run(args: &ImportNcnnArgs) -> anyhow::Result<Status> {
-    existing::check_file(&args.output, args.force)?;
+    let inputs = [args.param.as_path(), &args.bin].into_iter();
+    let output = [("--output", args.output.as_path())].into_iter();
+    output_paths::check_files(output, inputs, args.force)?;
     let (param, bin) = (read(&args.param)?, read(&args.bin)?);
     let size = args
         .input_size

@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::class_sets::{ClassSet, NamedClasses, WrongThreshold};
 use super::family::{Activation, Anchor, BoxLayout, Family, FamilyKeys, FamilyName, UnfitKey};
 use super::manifest_file::ManifestFile;
-use shuffledet_core::{InputSpec, yaml};
 use shuffledet_core::labels::{Label, Labels, LabelsError};
+use shuffledet_core::{InputSpec, yaml};
 
 /// The bounds of `input_budget` and of the parameter `model.input_budget`.
 pub const LEAST_INPUT_BUDGET: f64 = 0.05;
@@ -220,11 +220,10 @@ impl Manifest {
         path: &Path,
     ) -> Result<ModelDescription, ManifestError> {
         let origin = path.display().to_string();
-        let sidecar: Sidecar =
-            yaml::parse(yaml).map_err(|source| ManifestError::Yaml {
-                origin: origin.clone(),
-                source,
-            })?;
+        let sidecar: Sidecar = yaml::parse(yaml).map_err(|source| ManifestError::Yaml {
+            origin: origin.clone(),
+            source,
+        })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         self.check(sidecar, &origin, &stem)
     }

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CameraSettings, Frame};
 use super::worker::{begin, decode_pixels, failed};
+use super::{CameraSettings, Frame};
 use crate::detect::{Detector, OutputReader};
 use shuffledet_core::{Detection, Failure, Mark, Outcome, Regions, Trace};
 use shuffledet_image::{ImageDecoder, JpegScale, Pixels};

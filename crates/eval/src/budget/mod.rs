@@ -72,11 +72,10 @@ impl Budget {
     }
 
     fn parse(yaml: &str, path: &Path) -> Result<Self, BudgetError> {
-        let lines: Vec<String> =
-            yaml::parse(yaml).map_err(|source| BudgetError::Yaml {
-                path: path.to_owned(),
-                source,
-            })?;
+        let lines: Vec<String> = yaml::parse(yaml).map_err(|source| BudgetError::Yaml {
+            path: path.to_owned(),
+            source,
+        })?;
         if lines.is_empty() {
             return Err(BudgetError::Empty {
                 path: path.to_owned(),

@@ -98,7 +98,8 @@ fn read_path(
     let (truth, problems, sha256) = match (format, images) {
         (Format::Coco, _) => {
             // read once, because a pipe gives its content only once
-            let bytes = bounded_file::read_or_pipe(path, DATA_LIMIT).map_err(TruthError::io(path))?;
+            let bytes =
+                bounded_file::read_or_pipe(path, DATA_LIMIT).map_err(TruthError::io(path))?;
             let (mut truth, mut problems) = parse_coco(&bytes, path)?;
             truth.rename(map);
             truth.check_renamed(path, &mut problems)?;

@@ -21,7 +21,10 @@ use shuffledet_core::text;
 
 /// Reads a file of annotations.
 pub fn read(path: &Path) -> Result<(Truth, Problems), TruthError> {
-    parse(&bounded_file::read_or_pipe(path, DATA_LIMIT).map_err(TruthError::io(path))?, path)
+    parse(
+        &bounded_file::read_or_pipe(path, DATA_LIMIT).map_err(TruthError::io(path))?,
+        path,
+    )
 }
 
 /// Reads annotations from the content of the file `path`.

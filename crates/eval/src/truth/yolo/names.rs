@@ -36,7 +36,8 @@ impl Classes {
         let mut given = data.names;
         for list in LISTS.iter().filter_map(|list| above(folder, list)) {
             if given.is_empty() {
-                given = names_of_lines(&text::read(&list, TEXT_LIMIT).map_err(TruthError::io(&list))?);
+                given =
+                    names_of_lines(&text::read(&list, TEXT_LIMIT).map_err(TruthError::io(&list))?);
             }
         }
         if given.is_empty() && map.numbers().next().is_none() {
