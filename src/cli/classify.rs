@@ -1,6 +1,5 @@
 //! `shuffledet classify`: tells what image files show.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use serde::Serialize;
 use super::parameters::ParameterArgs;
 use super::{Status, explain};
 use shuffledet_core::Labels;
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_detector::classify::{Answer, Classifier, most_probable};
 use shuffledet_detector::model::{AUTO, Model};
 use shuffledet_image::ImageDecoder;
@@ -91,7 +91,7 @@ fn classify(
     classifier: &mut Classifier,
     count: usize,
 ) -> anyhow::Result<ClassifiedImage> {
-    let file = fs::read(path)?;
+    let file = bounded_file::read(path, PICTURE_LIMIT)?;
     let image = decoder.decode_file(&file)?;
     classifier.between_frames();
     let probabilities = classifier.classify(&image)?;

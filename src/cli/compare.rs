@@ -10,9 +10,8 @@ use clap::{Args, value_parser};
 
 use super::Status;
 use super::colour::shows_colour;
-use super::evaluation_outputs::check_outputs;
 use super::merge::images_of;
-use super::values;
+use super::{output_paths, values};
 use shuffledet_core::whole_file;
 use shuffledet_eval::compare::LatencyRule;
 use shuffledet_eval::tracks::{TrackCompareSettings, TrackEvaluation, compare_tracks};
@@ -100,7 +99,7 @@ fn confidence(text: &str) -> Result<f64, String> {
 pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
     let report = args.report.as_deref().map(|path| ("--report", path));
     let inputs = [args.a.as_path(), &args.b].into_iter();
-    check_outputs(report.into_iter(), inputs, args.force)?;
+    output_paths::check_files(report.into_iter(), inputs, args.force)?;
     match [&args.a, &args.b].map(|path| TrackEvaluation::is_in(path)) {
         [true, true] => return compare_track_files(args),
         [false, false] => {}

@@ -10,7 +10,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::parameters::ParameterArgs;
-use super::{Status, existing, explain};
+use super::{Status, explain, output_paths};
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, Regions, Resolution};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::classify::SecondStage;
@@ -98,6 +99,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     if second_stage.is_none() {
         decoder.set_jpeg_scale(loaded.config.input.jpeg_scale);
     }
+    decoder.set_limits(loaded.config.input.limits);
     let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
     if let Some(folder) = &args.draw {
         fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;
@@ -105,7 +107,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
     let mut status = Status::Success;
     for (index, path) in args.images.iter().enumerate() {
         let regions = &loaded.config.input.regions;
-        let found = fs::read(path).map_err(anyhow::Error::from);
+        let found = bounded_file::read(path, PICTURE_LIMIT).map_err(anyhow::Error::from);
         let found = found.and_then(|file| {
             let detected = detect(
                 &file,
@@ -192,7 +194,7 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
                 target.display()
             );
         }
-        existing::check_file(&target, args.force)?;
+        output_paths::check_file(&target, args.force)?;
         targets.push(target);
     }
     Ok(targets)

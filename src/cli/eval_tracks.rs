@@ -1,6 +1,5 @@
 //! `shuffledet eval-tracks`: scores tracks against the truth.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -8,9 +7,9 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-use super::Status;
 use super::colour::shows_colour;
-use super::evaluation_outputs::check_outputs;
+use super::{Status, output_paths};
+use shuffledet_core::bounded_file::{self, DATA_LIMIT};
 use shuffledet_core::sha256::sha256;
 use shuffledet_core::whole_file;
 use shuffledet_eval::ClassMap;
@@ -103,7 +102,7 @@ pub fn run(args: &EvalTracksArgs) -> anyhow::Result<Status> {
         args.class_map.as_ref(),
         args.frames.as_ref(),
     ];
-    check_outputs(
+    output_paths::check_files(
         outputs,
         inputs.into_iter().flatten().map(PathBuf::as_path),
         args.force,
@@ -173,7 +172,7 @@ fn evaluate(args: &EvalTracksArgs) -> anyhow::Result<TrackEvaluation> {
     let mut pairs = Vec::with_capacity(sequences.len());
     let mut hashes = String::new();
     for files in &sequences {
-        let bytes = fs::read(&files.truth).with_context(|| files.truth.display().to_string())?;
+        let bytes = bounded_file::read(&files.truth, DATA_LIMIT).with_context(|| files.truth.display().to_string())?;
         hashes += &sha256(&bytes);
         let tracks = tracks_file(&args.tracks, &files.name, sequences.len())?;
         pairs.push(SequencePair {
@@ -193,7 +192,8 @@ fn evaluate(args: &EvalTracksArgs) -> anyhow::Result<TrackEvaluation> {
 
 /// The format of the first sequence that has a line.
 fn recognised(sequences: &[SequenceFiles]) -> anyhow::Result<TrackFormat> {
-    let has_line = |path: &Path| fs::read(path).is_ok_and(|bytes| !bytes.trim_ascii().is_empty());
+    let has_line = |path: &Path| bounded_file::read(path, DATA_LIMIT)
+        .is_ok_and(|bytes| !bytes.trim_ascii().is_empty());
     match sequences.iter().find(|files| has_line(&files.truth)) {
         Some(files) => Ok(TrackFormat::guess(&files.truth)?),
         None => bail!("--truth: every file is empty; expected a box in at least one"),

@@ -4,11 +4,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 
 use super::colour::shows_colour;
-use super::{Status, existing};
+use super::{Status, output_paths};
 use shuffledet_core::whole_file;
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{Budget, Evaluation};
@@ -47,42 +47,6 @@ pub struct EvaluationOutputArgs {
     pub quiet: bool,
 }
 
-/// Fails if one of `outputs` (option and path) exists without `force`, is a folder, or would
-/// overwrite another output or one of `inputs`.
-pub fn check_outputs<'a>(
-    outputs: impl Iterator<Item = (&'static str, &'a Path)>,
-    inputs: impl Iterator<Item = &'a Path>,
-    force: bool,
-) -> anyhow::Result<()> {
-    let inputs: Vec<PathBuf> = inputs.filter_map(|path| path.canonicalize().ok()).collect();
-    let mut seen: Vec<&Path> = Vec::new();
-    for (option, path) in outputs {
-        if seen.contains(&path) {
-            bail!(
-                "{option} {}: another output has the same path; choose a different one",
-                path.display()
-            );
-        }
-        seen.push(path);
-        if path.is_dir() {
-            bail!(
-                "{option} {}: expected a file, found a folder",
-                path.display()
-            );
-        }
-        // a path that cannot be resolved does not exist
-        let resolved = path.canonicalize().ok();
-        if resolved.is_some_and(|path| inputs.contains(&path)) {
-            bail!(
-                "{option} {}: would overwrite an input; choose a different path",
-                path.display()
-            );
-        }
-        existing::check_file(path, force)?;
-    }
-    Ok(())
-}
-
 impl EvaluationOutputArgs {
     /// Fails if an output exists without `--force`, or would overwrite one of `inputs` or another
     /// output. `more` is an output that not every command has.
@@ -96,7 +60,7 @@ impl EvaluationOutputArgs {
             .into_iter()
             .filter_map(|(option, path)| Some((option, path.as_deref()?)));
         let inputs = inputs.chain(self.budget.as_deref());
-        check_outputs(own.chain(more), inputs, self.force)
+        output_paths::check_files(own.chain(more), inputs, self.force)
     }
 
     /// Reads the budget and returns it with its path.

@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 
 use super::{Status, interrupt, progress};
 use shuffledet_bag::WrittenRecording;
+use shuffledet_core::bounded_file::TEXT_LIMIT;
 use shuffledet_core::text;
 use shuffledet_detector::pipeline::{Camera, Transport};
 use shuffledet_detector::sink::camera::info_topic;
@@ -167,7 +168,9 @@ impl ImportArgs {
 }
 
 pub(super) fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
-    Ok(CameraInfo::from_calibration_yaml(&text::read(path)?)?)
+    Ok(CameraInfo::from_calibration_yaml(&text::read(
+        path, TEXT_LIMIT,
+    )?)?)
 }
 
 /// The state of an import.

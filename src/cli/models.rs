@@ -7,7 +7,6 @@ mod list;
 
 use std::borrow::Cow;
 use std::env;
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -15,6 +14,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::Status;
+use shuffledet_core::bounded_file::{self, MODEL_LIMIT};
 use shuffledet_core::{file_sha256, locations};
 use shuffledet_detector::model::fetch::{self, Fetched};
 use shuffledet_detector::model::manifest_file::ManifestFile;
@@ -191,7 +191,8 @@ fn width_and_height(text: &str) -> Result<(u32, u32), String> {
 fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
     let (path, onnx) = if model::is_path(&args.model) {
         let path = PathBuf::from(&args.model);
-        let onnx = fs::read(&path).with_context(|| path.display().to_string())?;
+        let onnx =
+            bounded_file::read(&path, MODEL_LIMIT).with_context(|| path.display().to_string())?;
         (path, onnx)
     } else {
         let name = model::resolve(manifest, &args.model);

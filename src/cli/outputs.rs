@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tempfile::NamedTempFile;
 
-use super::existing;
+use super::output_paths;
 use shuffledet_core::Labels;
 use shuffledet_core::Summary;
 use shuffledet_core::whole_file::{beside, keep};
@@ -68,17 +68,24 @@ impl OutputArgs {
         }
     }
 
-    /// Fails if an output exists without `--force` or would overwrite `input`. The output recording
-    /// is checked further when it is created.
-    fn check(&self, input: &Path) -> anyhow::Result<()> {
-        for (option, path) in [
+    /// Fails if an output exists without `--force`, or would overwrite the recording `input`, the
+    /// model or another output. The output recording is checked further when it is created.
+    fn check(&self, input: &Path, model: &Path) -> anyhow::Result<()> {
+        let outputs = [
             ("--output", &self.output),
             ("--detections", &self.detections),
             ("--report", &self.report),
-        ] {
+            ("--draw", &self.draw),
+        ];
+        let outputs = outputs.into_iter();
+        let outputs = outputs.filter_map(|(option, path)| Some((option, path.as_deref()?)));
+        let description = model.with_extension("yaml");
+        let inputs = [model, description.as_path()].into_iter();
+        output_paths::check_distinct(outputs.clone(), inputs)?;
+        // a folder of pictures may hold other files too
+        for (option, path) in outputs.filter(|(option, _)| *option != "--draw") {
             // a path that cannot be resolved does not exist
-            if let Some(path) = path
-                && let (Ok(output), Ok(input)) = (path.canonicalize(), input.canonicalize())
+            if let (Ok(output), Ok(input)) = (path.canonicalize(), input.canonicalize())
                 && (output.starts_with(&input) || input.starts_with(&output))
             {
                 bail!(
@@ -92,7 +99,7 @@ impl OutputArgs {
             if path.is_dir() {
                 bail!("{}: expected a file, found a folder", path.display());
             }
-            existing::check_file(path, self.force)?;
+            output_paths::check_file(path, self.force)?;
         }
         match &self.draw {
             Some(folder) if folder.is_file() => {
@@ -101,7 +108,7 @@ impl OutputArgs {
                     folder.display()
                 )
             }
-            Some(folder) => existing::check_folder("--draw", folder, self.force),
+            Some(folder) => output_paths::check_folder("--draw", folder, self.force),
             None => Ok(()),
         }
     }
@@ -115,7 +122,7 @@ impl OutputArgs {
         cameras: &[Camera],
         loaded: &LoadedModel,
     ) -> anyhow::Result<Outputs<'_>> {
-        self.check(input)?;
+        self.check(input, &loaded.model.path)?;
         let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
         let label_info = match loaded.config.class_id {
             ClassIdForm::Name => None,

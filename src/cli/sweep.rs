@@ -12,10 +12,9 @@ use serde_json::Value;
 
 use super::cameras::NothingRead;
 use super::colour::shows_colour;
-use super::evaluation_outputs::check_outputs;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
-use super::{Status, interrupt, progress, values};
+use super::{Status, interrupt, output_paths, progress, values};
 use shuffledet_core::whole_file;
 use shuffledet_detector::config::Config;
 use shuffledet_eval::sweep::Detections;
@@ -86,7 +85,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let outputs = [("--best", &args.best), ("--report", &args.report)].into_iter();
     let outputs = outputs.filter_map(|(option, path)| Some((option, path.as_deref()?)));
     let inputs = args.truth.inputs().chain(args.config.as_deref());
-    check_outputs(outputs, inputs, args.force)?;
+    output_paths::check_files(outputs, inputs, args.force)?;
     let grid = Grid::parse(&args.set)?;
     let load = |setting: &Vec<String>| Config::load(args.config.as_deref(), None, setting);
     let configs: Vec<Config> = grid.settings().iter().map(load).collect::<Result<_, _>>()?;

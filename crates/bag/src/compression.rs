@@ -16,6 +16,13 @@ use super::magic;
 /// The maximum decompressed length of a chunk or message, in bytes (1 GiB).
 pub const MAX_DECOMPRESSED: u64 = 1 << 30;
 
+/// A file of at most this length may always be decompressed, in bytes (1 GiB).
+const MAX_UNPACKED: u64 = 1 << 30;
+
+/// A longer one has at most this many times the compressed length. Recordings of raw images reach
+/// about 50.
+const MAX_RATIO: u64 = 200;
+
 /// How the individual messages of a recording are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MessageCompression {
@@ -88,9 +95,19 @@ impl PlainFile {
             return Ok((file, None));
         }
         let packed = File::open(path).map_err(BagError::io(path))?;
+        let length = packed.metadata().map_err(BagError::io(path))?.len();
+        let limit = length.saturating_mul(MAX_RATIO).max(MAX_UNPACKED);
         let decoder =
             zstd::Decoder::with_buffer(BufReader::new(packed)).map_err(BagError::io(path))?;
-        let (file, stopped) = Self::copy(path, decoder)?;
+        let mut decoder = decoder.take(limit + 1);
+        let (file, stopped) = Self::copy(path, &mut decoder)?;
+        if decoder.limit() == 0 {
+            let text = format!(
+                "{length} bytes of zstd decompress to more than {limit} bytes, which is no \
+                 recording; decompress it with `zstd -d` if it is one"
+            );
+            return Err(BagError::io(path)(io::Error::new(io::ErrorKind::FileTooLarge, text)));
+        }
         let damage = stopped.map(|e| format!("damaged zstd stream ({e}); its start is read"));
         Ok((file, damage))
     }
@@ -128,5 +145,26 @@ impl PlainFile {
             _copy: Some(copy),
         };
         Ok((file, stopped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_file_that_decompresses_to_gigabytes_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bomb.mcap.zstd");
+        let mut encoder = zstd::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..1025 {
+            encoder.write_all(&zeros).unwrap();
+        }
+        encoder.finish().unwrap();
+        let error = PlainFile::new(&path, true).unwrap_err().to_string();
+        assert!(error.contains("decompress to more than"), "{error}");
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1);
     }
 }

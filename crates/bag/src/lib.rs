@@ -48,7 +48,6 @@ mod stream;
 mod topics;
 mod writer;
 mod written_metadata;
-mod yaml_size;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

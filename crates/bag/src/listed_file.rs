@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use shuffledet_core::data_path;
+
 use super::error::BagError;
 
 const PACKED: &str = ".zstd";
@@ -13,19 +15,17 @@ const PACKED: &str = ".zstd";
 /// Returns the file in `folder` for `name`, if it exists; `metadata` is the file with the name.
 ///
 /// # Errors
-/// The name is absolute or leads out of the folder.
+/// The name is absolute or leads out of the folder, also by a link.
 pub(super) fn existing(
     folder: &Path,
     name: &str,
     metadata: &Path,
 ) -> Result<Option<PathBuf>, BagError> {
-    let is_drive = name.as_bytes().get(1) == Some(&b':');
-    if name.starts_with(['/', '\\']) || is_drive || parts(name).any(|part| part == "..") {
-        return Err(BagError::Outside {
-            path: metadata.to_owned(),
-            name: name.to_owned(),
-        });
-    }
+    let outside = |_| BagError::Outside {
+        path: metadata.to_owned(),
+        name: name.to_owned(),
+    };
+    data_path::join(folder, name).map_err(outside)?;
     let whole: PathBuf = parts(name).collect();
     let candidates = [whole, PathBuf::from(last(name))];
     let with_and_without_suffix = candidates.into_iter().flat_map(|path| {
@@ -35,11 +35,14 @@ pub(super) fn existing(
         let plain = text.strip_suffix(PACKED).map(PathBuf::from);
         [Some(path), Some(packed.into()), plain]
     });
-    let paths = with_and_without_suffix
-        .flatten()
-        .map(|path| folder.join(path));
-    // A name of only separators is the folder itself.
-    Ok(paths.into_iter().find(|path| path.is_file()))
+    for path in with_and_without_suffix.flatten() {
+        // a name of only separators is the folder itself
+        if folder.join(&path).is_file() {
+            let path = data_path::join(folder, &path.to_string_lossy());
+            return path.map(Some).map_err(outside);
+        }
+    }
+    Ok(None)
 }
 
 /// Whether two names refer to the same file: compares the last parts without the suffix of the

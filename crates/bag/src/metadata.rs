@@ -4,8 +4,6 @@
 //! in them: 5 added `files`, with the start of each file. If a field is missing, null or of another
 //! type, its information comes from the files.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
@@ -16,8 +14,7 @@ use super::error::{BagError, NEWEST_VERSION, OLDEST_VERSION, Warnings};
 use super::listed_file::existing;
 use super::source::{BagFile, files_in};
 use super::storage::Storage;
-use super::yaml_size;
-use shuffledet_core::text;
+use shuffledet_core::{bounded_file, text, yaml};
 
 /// The name of the file in a bag folder.
 pub(super) const FILE_NAME: &str = "metadata.yaml";
@@ -238,17 +235,10 @@ fn count(value: &Value) -> Option<u64> {
 
 /// Returns the content below `rosbag2_bagfile_information`.
 fn read(path: &Path) -> Result<Value, BagError> {
-    let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text))
-        .map_err(BagError::io(path))?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(bad(path, format!("longer than {MAX_BYTES} bytes")));
-    }
+    let text = bounded_file::read(path, MAX_BYTES).map_err(BagError::io(path))?;
     let text = text::decode(&text).map_err(|e| bad(path, e.to_string()))?;
-    let document: Value = yaml_size::check(&text, 4 * MAX_BYTES)
-        .and_then(|()| serde_yaml::from_str(&text))
-        .map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))?;
+    let document: Value =
+        yaml::parse(&text).map_err(|e| bad(path, format!("not rosbag2 metadata: {e}")))?;
     match document.get("rosbag2_bagfile_information") {
         Some(information @ Value::Mapping(_)) => Ok(information.clone()),
         _ => Err(bad(

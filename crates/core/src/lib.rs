@@ -11,7 +11,9 @@
 //! ```
 
 pub mod bbox;
+pub mod bounded_file;
 pub mod count;
+pub mod data_path;
 pub mod detection;
 pub mod histogram;
 pub mod input;
@@ -30,6 +32,7 @@ pub mod text;
 pub mod timeline;
 pub mod trace;
 pub mod whole_file;
+pub mod yaml;
 
 pub use bbox::BBox;
 pub use detection::{Detection, Hypothesis};

@@ -3,20 +3,21 @@
 //! a byte order mark. Names in it are compared after [`name`].
 
 use std::borrow::Cow;
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use encoding_rs::{Encoding, UTF_8};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+use crate::bounded_file;
+
 /// The byte order mark as a character. Concatenated files contain it in the middle.
 const MARK: char = '\u{feff}';
 
-/// Reads a text file. Fails with `InvalidData` and the expected encoding if the content is not
-/// text.
-pub fn read(path: &Path) -> io::Result<String> {
-    Ok(decode(&fs::read(path)?)?.into_owned())
+/// Reads a text file, or a pipe, of at most `limit` bytes. Fails with `InvalidData` and the expected
+/// encoding if the content is not text.
+pub fn read(path: &Path, limit: u64) -> io::Result<String> {
+    Ok(decode(&bounded_file::read_or_pipe(path, limit)?)?.into_owned())
 }
 
 /// Returns the text in `bytes`, without byte order marks and with LF line ends.

@@ -138,6 +138,7 @@ impl LoadedModel {
     pub fn lossless_tuning(&self, cameras: usize) -> SharedSettings {
         let every_frame = CameraSettings {
             jpeg_scale: self.config.input.jpeg_scale,
+            limits: self.config.input.limits,
             regions: self.config.input.regions,
             ..CameraSettings::EVERY_FRAME
         };

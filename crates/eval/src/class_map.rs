@@ -28,7 +28,8 @@ use thiserror::Error;
 use super::Category;
 use super::problems::{Problem, Problems};
 use shuffledet_core::Labels;
-use shuffledet_core::{text, text::same_name};
+use shuffledet_core::bounded_file::TEXT_LIMIT;
+use shuffledet_core::{text, text::same_name, yaml};
 
 /// By name, or a number as text.
 type Names = BTreeMap<String, Option<String>>;
@@ -72,7 +73,7 @@ impl ClassMap {
 
     /// Reads a file without checking the model's labels: results need not hold every class.
     pub fn read_for_any_model(path: &Path) -> Result<Self, ClassMapError> {
-        let text = text::read(path).map_err(|source| ClassMapError::Io {
+        let text = text::read(path, TEXT_LIMIT).map_err(|source| ClassMapError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -80,7 +81,7 @@ impl ClassMap {
             path: path.to_owned(),
             problem,
         };
-        let file = serde_yaml::from_str(&text).map_err(|error| form(error.to_string()))?;
+        let file = yaml::parse(&text).map_err(|error| form(error.to_string()))?;
         sections(file).map_err(form)
     }
 

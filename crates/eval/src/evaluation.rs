@@ -15,6 +15,7 @@ use super::{
 };
 use crate::camera::CameraError;
 use shuffledet_core::Stage;
+use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::text;
 use shuffledet_core::whole_file::{beside, keep};
 use shuffledet_core::{FrameCounts, Quantiles, Resolution, StageHistograms};
@@ -123,7 +124,7 @@ impl Evaluation {
 
     /// Reads what [`Evaluation::write`] wrote.
     pub fn read(path: &Path) -> Result<Self, EvaluationError> {
-        let text = text::read(path).map_err(|source| EvaluationError::Io {
+        let text = text::read(path, DATA_LIMIT).map_err(|source| EvaluationError::Io {
             path: path.to_owned(),
             source,
         })?;

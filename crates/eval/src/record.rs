@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use shuffledet_core::data_path::{self, OutsideFolder};
 use shuffledet_core::{Resolution, text};
 use shuffledet_msg::stamp;
 
@@ -29,16 +30,21 @@ pub enum ImageSource {
 
 /// Returns the path of an image in its folder. A name that does not exist may have the backslashes
 /// of Windows, or a Unicode normal form that differs from the folder's.
-pub fn image_path(folder: &Path, file_name: &str) -> PathBuf {
-    let plain = folder.join(file_name);
+///
+/// # Errors
+/// The name leads out of the folder.
+pub fn image_path(folder: &Path, file_name: &str) -> Result<PathBuf, OutsideFolder> {
+    let plain = data_path::join(folder, file_name)?;
     if plain.exists() {
-        return plain;
+        return Ok(plain);
     }
     let slashes = file_name.replace('\\', "/");
     let forms = text::other_forms(&slashes).collect::<Vec<_>>();
     let mut names = std::iter::once(slashes).chain(forms);
-    let there = names.find_map(|name| Some(folder.join(name)).filter(|path| path.exists()));
-    there.unwrap_or(plain)
+    match names.find(|name| folder.join(name).exists()) {
+        Some(name) => data_path::join(folder, &name),
+        None => Ok(plain),
+    }
 }
 
 /// An annotated object.

@@ -22,7 +22,8 @@ use thiserror::Error;
 use super::polygon::{area, share_inside};
 use super::truth::{Truth, excuse};
 use super::{ImageSource, Object};
-use shuffledet_core::text;
+use shuffledet_core::bounded_file::TEXT_LIMIT;
+use shuffledet_core::{text, yaml};
 
 /// The share of an object from which on it is a region's.
 const MOST: f64 = 0.5;
@@ -67,11 +68,11 @@ pub enum RegionsError {
 
 /// Reads the regions of a file.
 pub fn read(path: &Path) -> Result<Vec<Region>, RegionsError> {
-    let text = text::read(path).map_err(|source| RegionsError::Io {
+    let text = text::read(path, TEXT_LIMIT).map_err(|source| RegionsError::Io {
         path: path.to_owned(),
         source,
     })?;
-    let raw: Vec<RawRegion> = serde_yaml::from_str(&text).map_err(|error| RegionsError::Form {
+    let raw: Vec<RawRegion> = yaml::parse(&text).map_err(|error| RegionsError::Form {
         path: path.to_owned(),
         problem: error.to_string(),
     })?;

@@ -1,12 +1,12 @@
 //! The images of a data set as frames: files of a folder, or messages of a recording.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::vec;
 
 use shuffledet_bag::{BagError, Recording};
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{Frame, ImageTopics, Source, Transport};
 use shuffledet_eval::{ImageSource, TruthImage, image_path};
@@ -127,7 +127,8 @@ impl<'a> FileReader<'a> {
         let source = self.images.get(index as usize).map(|image| &image.source);
         let read = match source {
             Some(ImageSource::File { file_name }) => {
-                wrap(&image_path(self.folder, file_name), frame)
+                let path = image_path(self.folder, file_name).map_err(|error| error.to_string());
+                path.and_then(|path| wrap(&path, frame))
             }
             _ => Err("is no file, but a message of a recording".to_owned()),
         };
@@ -140,7 +141,8 @@ impl<'a> FileReader<'a> {
 
 /// Makes a message of the file's very bytes.
 pub(super) fn wrap(path: &Path, frame: &mut Frame) -> Result<(), String> {
-    let file = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = bounded_file::read(path, PICTURE_LIMIT)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     let image = CompressedImageView {
         header: HeaderView::default(),
         format: "",
@@ -200,6 +202,8 @@ impl MessageReader {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn file(name: &str) -> TruthImage {

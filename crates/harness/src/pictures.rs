@@ -1,7 +1,6 @@
 //! Parts of images with boxes drawn in, for the reports.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use opencv::core::{Mat, Point, Rect, Scalar, Size};
@@ -10,6 +9,7 @@ use thiserror::Error;
 
 use super::images::{Images, MessageReader, NextImage};
 use shuffledet_bag::BagError;
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_detector::pipeline::{Frame, worker::decode};
 use shuffledet_eval::{ImageSource, image_path};
 use shuffledet_image::jpeg::JpegEncoder;
@@ -61,12 +61,16 @@ pub fn draw(
             let files = sources
                 .into_iter()
                 .filter_map(|(index, source)| match source {
-                    ImageSource::File { file_name } => Some((index, image_path(folder, file_name))),
+                    ImageSource::File { file_name } => {
+                        Some((index, image_path(folder, file_name).ok()?))
+                    }
                     ImageSource::Message { .. } => None,
                 });
             let files: Vec<(u64, PathBuf)> = files.collect();
             for (index, path) in files {
-                let Ok(bytes) = fs::read(path) else { continue };
+                let Ok(bytes) = bounded_file::read(path, PICTURE_LIMIT) else {
+                    continue;
+                };
                 if let Ok(image) = decoder.decode_file(&bytes) {
                     draw(index, &image)?;
                 }

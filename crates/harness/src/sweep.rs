@@ -16,7 +16,9 @@ use shuffledet_core::{Mark, Outcome};
 use shuffledet_detector::config::Config;
 use shuffledet_detector::detect::{Detector, DetectorSettings, OutputReader};
 use shuffledet_detector::pipeline::variants::{DetectorVariants, VariantWorker};
-use shuffledet_detector::pipeline::{Frame, FrameWorker, Pace, RunError, Transport, run};
+use shuffledet_detector::pipeline::{
+    CameraSettings, Frame, FrameWorker, Pace, RunError, Transport, run,
+};
 use shuffledet_detector::{LoadError, LoadedModel};
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::{DetectionResult, Failure, TruthImage};
@@ -131,8 +133,10 @@ fn sweep_workers<'a>(
 /// One that decodes as the parameters say, which are the same for all groups but for what the grid changes.
 fn variant_worker(groups: &[Group], detectors: Vec<DetectorVariants>) -> VariantWorker {
     let first = groups.first();
-    let scale = first.map(|group| group.loaded.config.input.jpeg_scale);
-    VariantWorker::new(detectors, scale.unwrap_or_default())
+    let camera = first.map_or(CameraSettings::EVERY_FRAME, |group| {
+        group.loaded.config.input
+    });
+    VariantWorker::new(detectors, &camera)
 }
 
 impl Group {

@@ -9,6 +9,7 @@ use super::encoding::compressed_measurement;
 use super::error::DecodeError;
 use super::file_format::FileFormat;
 use super::jpeg::{JpegDecoder, JpegScale};
+use super::limits::ImageLimits;
 use super::pixels::Pixels;
 use super::plausible::PngHeader;
 use super::yuv::{Coding, Samples, YuvView};
@@ -85,6 +86,7 @@ fn layout(encoding: &str) -> Option<Layout> {
 pub struct ImageDecoder {
     jpeg: JpegDecoder,
     jpeg_scale: JpegScale,
+    limits: ImageLimits,
     converted: Mat,
     grey: Vec<u8>,
 }
@@ -94,6 +96,7 @@ impl ImageDecoder {
         Self {
             jpeg: JpegDecoder::new(),
             jpeg_scale: JpegScale::Full,
+            limits: ImageLimits::DEFAULT,
             converted: Mat::default(),
             grey: Vec::new(),
         }
@@ -104,12 +107,18 @@ impl ImageDecoder {
         self.jpeg_scale = scale;
     }
 
+    /// Refuses images beyond `limits` from now on.
+    pub fn set_limits(&mut self, limits: ImageLimits) {
+        self.limits = limits;
+        self.jpeg.set_limits(limits);
+    }
+
     /// Decodes an uncompressed image. bgr8 and 8UC3 borrow the message's bytes.
     pub fn decode_raw<'a>(&'a mut self, image: &ImageView<'a>) -> Result<BgrView<'a>, DecodeError> {
         let layout = layout(image.encoding).ok_or_else(|| DecodeError::UnknownEncoding {
             found: image.encoding.to_owned(),
         })?;
-        check_geometry(image, layout)?;
+        self.check(image, layout)?;
         let (width, height, step) = (image.width, image.height, image.step as usize);
         match layout {
             Layout::Bgr => {
@@ -154,7 +163,7 @@ impl ImageDecoder {
         else {
             return self.decode_raw(image).map(Pixels::Bgr);
         };
-        check_geometry(image, layout)?;
+        self.check(image, layout)?;
         let step = image.step as usize;
         let samples = |at: usize, stride| Samples {
             data: image.data.get(at..).unwrap_or_default(),
@@ -176,6 +185,12 @@ impl ImageDecoder {
         YuvView::new(size, luma, Some(chroma), sharing, Coding::Video)
             .map(Pixels::Yuv)
             .ok_or_else(|| geometry(image, "is too large to address".to_owned()))
+    }
+
+    fn check(&self, image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeError> {
+        self.limits.check_pixels(image.width, image.height)?;
+        self.limits.check_bytes(image.data.len())?;
+        check_geometry(image, layout)
     }
 
     /// Decodes a compressed image by its data, whatever `format` says. Applies the EXIF
@@ -216,6 +231,7 @@ impl ImageDecoder {
         stated_format: Option<&str>,
         in_input: impl FnOnce((u32, u32)) -> (u32, u32),
     ) -> Result<Pixels<'_>, DecodeError> {
+        self.limits.check_bytes(file.len())?;
         let is_jpeg = FileFormat::recognise(file) == Some(FileFormat::Jpeg);
         if is_jpeg && self.jpeg_scale == JpegScale::Auto {
             return self.jpeg.decode_for(file, in_input);
@@ -234,6 +250,7 @@ impl ImageDecoder {
         file: &[u8],
         stated_format: Option<&str>,
     ) -> Result<BgrView<'_>, DecodeError> {
+        self.limits.check_bytes(file.len())?;
         match FileFormat::recognise(file) {
             Some(FileFormat::Jpeg) => self.jpeg.decode(file, self.jpeg_scale),
             Some(FileFormat::Png) => {
@@ -241,11 +258,13 @@ impl ImageDecoder {
                     kind: "PNG",
                     problem: "it has no valid header".to_owned(),
                 })?;
+                self.limits.check_pixels(header.width, header.height)?;
                 header.check(file.len())?;
                 self.decode_with_opencv(file)?;
                 self.converted("PNG")
             }
             Some(format) => {
+                self.check_header(file)?;
                 let decoded = self.decode_with_opencv(file);
                 if decoded.is_ok() && !self.converted.empty() {
                     self.converted(format.name())
@@ -263,14 +282,27 @@ impl ImageDecoder {
                 problem: "it is empty".to_owned(),
             }),
             // OpenCV may know formats that are unknown here
-            None => match self.decode_with_opencv(file) {
-                Ok(()) if !self.converted.empty() => self.converted("image"),
-                _ => Err(DecodeError::UnknownFormat {
-                    format: stated_format.map_or(String::new(), |f| format!("format {f:?}, ")),
-                    first: file.iter().copied().take(8).collect(),
-                }),
-            },
+            None => {
+                self.check_header(file)?;
+                match self.decode_with_opencv(file) {
+                    Ok(()) if !self.converted.empty() => self.converted("image"),
+                    _ => Err(DecodeError::UnknownFormat {
+                        format: stated_format.map_or(String::new(), |f| format!("format {f:?}, ")),
+                        first: file.iter().copied().take(8).collect(),
+                    }),
+                }
+            }
         }
+    }
+
+    /// Checks the size that the header of a file gives. OpenCV itself limits the others.
+    fn check_header(&self, file: &[u8]) -> Result<(), DecodeError> {
+        if let Ok(size) = imagesize::blob_size(file) {
+            let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+            self.limits
+                .check_pixels(side(size.width), side(size.height))?;
+        }
+        Ok(())
     }
 
     /// Leaves `converted` empty if OpenCV finds no image.

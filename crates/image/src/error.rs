@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::encoding::SUPPORTED;
 use super::file_format::{self, FileFormat};
+use super::limits::TooLarge;
 use super::plausible::Implausible;
 
 /// Why an image's bytes cannot be decoded.
@@ -37,6 +38,8 @@ pub enum DecodeError {
         problem: String,
     },
     #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    #[error(transparent)]
     Implausible(#[from] Implausible),
     #[error("damaged JPEG: {0}")]
     Jpeg(#[from] JpegError),
@@ -57,6 +60,7 @@ impl DecodeError {
             | DecodeError::UnreadableFormat { .. }
             | DecodeError::FloatTiff => "unknown_format",
             DecodeError::Geometry { .. } => "wrong_size",
+            DecodeError::TooLarge(_) => "too_large",
             DecodeError::Implausible(_)
             | DecodeError::Jpeg(_)
             | DecodeError::Encoder(_)

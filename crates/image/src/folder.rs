@@ -8,6 +8,8 @@ use std::vec;
 
 use thiserror::Error;
 
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
+
 use super::{BgrView, DecodeError, FileFormat, ImageDecoder};
 
 /// The extensions of image files, in any case. Not every OpenCV reads all of these formats.
@@ -94,7 +96,7 @@ impl ImageFolder {
     pub fn next_picture(&mut self) -> Option<Result<Picture<'_>, ImageFileError>> {
         self.path = self.files.next()?;
         let path = self.path.as_path();
-        self.bytes = match fs::read(path) {
+        self.bytes = match bounded_file::read(path, PICTURE_LIMIT) {
             Ok(bytes) => bytes,
             Err(source) => {
                 return Some(Err(ImageFileError::Io {

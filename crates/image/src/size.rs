@@ -1,7 +1,8 @@
 //! Returns the size of an image file, from its header if possible.
 
-use std::fs;
 use std::path::Path;
+
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 
 use super::folder::ImageFileError;
 use super::plausible::PngHeader;
@@ -9,7 +10,7 @@ use super::{DecodeError, FileFormat, ImageDecoder, jpeg};
 
 /// Returns the width and height in pixels.
 pub fn image_size(path: &Path) -> Result<(u32, u32), ImageFileError> {
-    let file = fs::read(path).map_err(|source| ImageFileError::Io {
+    let file = bounded_file::read(path, PICTURE_LIMIT).map_err(|source| ImageFileError::Io {
         path: path.to_owned(),
         source,
     })?;

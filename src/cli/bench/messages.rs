@@ -1,12 +1,12 @@
 //! The input of the measurements: messages in memory.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use crate::cli::cameras::CameraSelection;
 use shuffledet_bag::Recording;
+use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_detector::pipeline::{Frame, Source, Transport};
 use shuffledet_image::folder::images_in;
 use shuffledet_msg::{CompressedImageView, HeaderView};
@@ -55,7 +55,8 @@ pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<Message>> {
 
 /// Converts the picture to a message, as a camera sends it.
 fn from_picture(path: &Path) -> anyhow::Result<Message> {
-    let data = fs::read(path).with_context(|| path.display().to_string())?;
+    let data =
+        bounded_file::read(path, PICTURE_LIMIT).with_context(|| path.display().to_string())?;
     let image = CompressedImageView {
         header: HeaderView::default(),
         format: "",

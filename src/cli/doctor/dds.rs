@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::check::{Check, Report};
+use shuffledet_core::bounded_file::TEXT_LIMIT;
 use shuffledet_core::text;
 
 /// Size of a raw BGR image of 1280x720 pixels, the reference for the limits.
@@ -164,7 +165,7 @@ fn profiles(environment: &dyn Fn(&str) -> Option<String>) -> Check {
             format!("{fix}; set the variable for the camera processes"),
         );
     };
-    let text = match text::read(path.as_ref()) {
+    let text = match text::read(path.as_ref(), TEXT_LIMIT) {
         Ok(text) => text,
         Err(error) => {
             let fix = format!("correct the file or unset {name}");

@@ -15,7 +15,7 @@ use super::{ANNOTATIONS, IMAGES};
 use crate::cli::cameras::CameraSelection;
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::make_workers;
-use crate::cli::{Status, existing, interrupt, values};
+use crate::cli::{Status, interrupt, output_paths, values};
 use shuffledet_bag::Recording;
 use shuffledet_core::Outcome;
 use shuffledet_detector::LoadedModel;
@@ -141,7 +141,7 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
             args.output.display()
         );
     }
-    existing::check_folder("--output", &args.output, args.force)?;
+    output_paths::check_folder("--output", &args.output, args.force)?;
     let earlier = read_export(&annotations).ok();
     let loaded = load(args)?;
     let recording = Recording::open(path)?;
@@ -203,7 +203,7 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
 
 fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
     let annotations = args.output.join(ANNOTATIONS);
-    existing::check_file(&annotations, args.force)?;
+    output_paths::check_file(&annotations, args.force)?;
     let files = PictureFiles::open(folder, args.every).context("--images")?;
     let names = files.names().clone();
     let loaded = load(args)?;

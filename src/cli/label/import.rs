@@ -7,7 +7,8 @@ use clap::{ArgGroup, Args};
 
 use super::ANNOTATIONS;
 use super::frames::frames_of;
-use crate::cli::{Status, existing};
+use crate::cli::{Status, output_paths};
+use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::text;
 use shuffledet_eval::annotations::Annotations;
 use shuffledet_eval::corrected::KnownImages;
@@ -51,7 +52,7 @@ pub struct ImportArgs {
 
 pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     if let Some(output) = &args.output {
-        existing::check_file(output, args.force)?;
+        output_paths::check_file(output, args.force)?;
     }
     let (truth, mut problems) = read_coco(&args.corrected).map_err(GroundTruthError::from)?;
     // nothing is measured here, so that images without objects are as good as others
@@ -90,7 +91,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
 }
 
 pub(super) fn read_export(path: &Path) -> anyhow::Result<Annotations> {
-    let text = text::read(path).with_context(|| path.display().to_string())?;
+    let text = text::read(path, DATA_LIMIT).with_context(|| path.display().to_string())?;
     serde_json::from_str(&text).with_context(|| {
         format!(
             "{}: expected a file that label export wrote",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::cli::{Status, existing};
+use crate::cli::{Status, output_paths};
 use shuffledet_core::whole_file;
 use shuffledet_detector::detect::classes::ClassSelection;
 use shuffledet_detector::model::subset::subset;
@@ -44,8 +44,8 @@ pub fn run(args: &CutArgs) -> anyhow::Result<Status> {
         let output = output.display();
         bail!("--output {output}: expected a name that ends in .onnx");
     }
-    existing::check_file(output, args.force)?;
-    existing::check_file(&sidecar, args.force)?;
+    output_paths::check_file(output, args.force)?;
+    output_paths::check_file(&sidecar, args.force)?;
     let model = Model::load(&args.model)?;
     let kept = class_ids(&args.classes, &model.description)
         .with_context(|| format!("--classes {}", args.classes.join(",")))?;

@@ -1,13 +1,13 @@
 //! `shuffledet models describe`: writes the description of an ONNX file, and tries it.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::cli::{Status, existing};
+use crate::cli::{Status, output_paths};
+use shuffledet_core::bounded_file::{self, MODEL_LIMIT, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, whole_file};
 use shuffledet_detector::classify::{Answer, Classifier, most_probable};
 use shuffledet_detector::detect::settings::Thresholds;
@@ -46,17 +46,17 @@ const JPEG_QUALITY: i32 = 90;
 pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
     let beside = args.model.with_extension("yaml");
     let output = args.output.as_ref().unwrap_or(&beside);
-    if same_file(output, &args.model) {
+    if output_paths::is_same(output, &args.model) {
         bail!(
             "--output {}: would overwrite the model; choose another file",
             output.display()
         );
     }
-    existing::check_file(output, args.force)?;
+    output_paths::check_file(output, args.force)?;
     let drawn = output.with_extension("try.jpg");
     if let Some(image) = &args.image {
-        existing::check_file(&drawn, args.force)?;
-        if same_file(image, &drawn) || same_file(image, output) {
+        output_paths::check_file(&drawn, args.force)?;
+        if output_paths::is_same(image, &drawn) || output_paths::is_same(image, output) {
             bail!(
                 "--try {}: would overwrite the image; copy it to another name",
                 image.display()
@@ -65,7 +65,7 @@ pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
     }
     let image = args.image.as_deref().map(read).transpose()?;
     let of_model = || args.model.display().to_string();
-    let onnx = fs::read(&args.model).with_context(of_model)?;
+    let onnx = bounded_file::read(&args.model, MODEL_LIMIT).with_context(of_model)?;
     let draft = describe::describe(manifest, &onnx, output).with_context(of_model)?;
     let of_output = || format!("--output {}", output.display());
     whole_file::write(output, draft.yaml()).with_context(of_output)?;
@@ -124,14 +124,9 @@ fn on_cpu() -> SessionOptions {
 
 /// Reads the image, so that nothing is written if it is not there.
 fn read(image: &Path) -> anyhow::Result<(&Path, Vec<u8>)> {
-    let file = fs::read(image).with_context(|| format!("--try {}", image.display()))?;
+    let file = bounded_file::read(image, PICTURE_LIMIT)
+        .with_context(|| format!("--try {}", image.display()))?;
     Ok((image, file))
-}
-
-/// Whether both paths lead to one existing file.
-fn same_file(a: &Path, b: &Path) -> bool {
-    let b = b.canonicalize().ok();
-    a.canonicalize().is_ok_and(|a| Some(a) == b)
 }
 
 /// Prints each key with its origin, or what to check.

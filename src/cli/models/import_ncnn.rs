@@ -1,14 +1,14 @@
 //! `shuffledet models import-ncnn`: makes an ONNX file from a network of ncnn.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 
 use super::width_and_height;
-use crate::cli::{Status, existing};
+use crate::cli::{Status, output_paths};
+use shuffledet_core::bounded_file::{self, MODEL_LIMIT};
 use shuffledet_core::whole_file;
 use shuffledet_onnx::inspect::inspect;
 use shuffledet_onnx::ncnn::{self, InputSize};
@@ -38,11 +38,10 @@ pub struct ImportNcnnArgs {
     force: bool,
 }
 
-/// No file of a detector is larger, and no larger one is read.
-const MAX_FILE: u64 = 1 << 30;
-
 pub fn run(args: &ImportNcnnArgs) -> anyhow::Result<Status> {
-    existing::check_file(&args.output, args.force)?;
+    let inputs = [args.param.as_path(), &args.bin].into_iter();
+    let output = [("--output", args.output.as_path())].into_iter();
+    output_paths::check_files(output, inputs, args.force)?;
     let (param, bin) = (read(&args.param)?, read(&args.bin)?);
     let size = args
         .input_size
@@ -60,11 +59,5 @@ pub fn run(args: &ImportNcnnArgs) -> anyhow::Result<Status> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let name = || path.display().to_string();
-    let mut bytes = Vec::new();
-    let file = File::open(path).with_context(name)?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .with_context(name)?;
-    Ok(bytes)
+    bounded_file::read(path, MODEL_LIMIT).with_context(|| path.display().to_string())
 }

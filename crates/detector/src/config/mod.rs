@@ -27,6 +27,7 @@ use crate::model::class_ids::ClassIdForm;
 use crate::pipeline::CameraSettings;
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawClassifier, RawConfig, RawQosOverrides};
+use shuffledet_core::bounded_file::TEXT_LIMIT;
 use shuffledet_core::{InputSize, text};
 use shuffledet_infer::options::OpenVinoPrecision;
 use shuffledet_infer::{Provider, ProviderOptions, SessionOptions};
@@ -274,7 +275,7 @@ pub fn check_ros_file(path: &Path, node: &str) -> Result<(), ConfigError> {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    text::read(path).map_err(|source| ConfigError::Read {
+    text::read(path, TEXT_LIMIT).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
     })

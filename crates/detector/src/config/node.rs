@@ -7,6 +7,7 @@ use super::raw::{
 };
 use crate::pipeline::CameraSettings;
 use shuffledet_core::Regions;
+use shuffledet_image::ImageLimits;
 
 /// A camera that the node subscribes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,6 +155,11 @@ pub(super) fn tuning(
         priority: own.priority.unwrap_or(1.0),
         enabled: own.enabled.unwrap_or(input.enabled),
         jpeg_scale: own.jpeg_scale.unwrap_or(input.jpeg_scale),
+        limits: ImageLimits {
+            pixels: input.max_pixels,
+            bytes: input.max_bytes,
+            jpeg_scans: input.max_jpeg_scans,
+        },
         regions: Regions::new(numbers).map_err(|error| format!("{key}: {error}"))?,
     })
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::threads::Mode;
 use crate::model::class_ids::ClassIdForm;
 use shuffledet_core::{InputSize, Region};
-use shuffledet_image::JpegScale;
+use shuffledet_image::{ImageLimits, JpegScale};
 use shuffledet_infer::Provider;
 use shuffledet_infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, XnnpackOptions};
 
@@ -263,7 +263,7 @@ impl Default for RawRuntime {
 }
 
 /// Which frames are processed. With several cameras, these values apply to each camera that does
-/// not set its own. Replay uses only jpeg_scale and regions, and max_age_ms and max_rate_hz
+/// not set its own. Replay uses only jpeg_scale, the limits of images and regions, and max_age_ms and max_rate_hz
 /// with --rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -307,6 +307,17 @@ pub struct RawInput {
     /// detections; `shuffledet eval` measures the effect. Detections stay in pixels of the original
     /// image.
     pub jpeg_scale: JpegScale,
+    /// The maximum number of pixels of an image. A larger image fails as too_large before memory is
+    /// reserved for it.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_pixels: u64,
+    /// The maximum size of the data of an image message, in bytes. A longer one fails as too_large.
+    #[schemars(range(min = 1, max = 4_000_000_000_i64))]
+    pub max_bytes: u64,
+    /// The maximum number of scans of a progressive JPEG. Each scan takes a pass over the image,
+    /// even with few bytes; encoders write about ten. A JPEG with more fails as damaged_image.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_jpeg_scans: u32,
     /// The parts of the picture to search: left, top, right and bottom of each as shares of its
     /// width and height from 0 to 1, one part after the other in one list; at most 16 parts. Each
     /// is a run of the model with an input size of its own, and takes its time. Overlapping results
@@ -328,6 +339,9 @@ impl Default for RawInput {
             max_rate_hz: 0.0,
             expected_rate_hz: 0.0,
             jpeg_scale: JpegScale::Full,
+            max_pixels: ImageLimits::DEFAULT.pixels,
+            max_bytes: ImageLimits::DEFAULT.bytes,
+            max_jpeg_scans: ImageLimits::DEFAULT.jpeg_scans,
             regions: Region::WHOLE.sides().to_vec(),
         }
     }

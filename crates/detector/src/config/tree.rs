@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use shuffledet_core::yaml;
+
 use super::ConfigError;
 use super::schema::{self, Kind};
 
@@ -17,7 +19,7 @@ const NMS_ACROSS: &str = "/detector/nms_across";
 /// then those of the node itself in any namespace. Returns `None` if the file has none for it.
 pub fn from_ros_yaml(yaml: &str, path: &Path, node: &str) -> Result<Option<Value>, ConfigError> {
     let origin = path.display().to_string();
-    let document: Value = serde_yaml::from_str(yaml).map_err(|source| ConfigError::Yaml {
+    let document: Value = yaml::parse(yaml).map_err(|source| ConfigError::Yaml {
         origin: origin.clone(),
         source,
     })?;
@@ -60,7 +62,7 @@ pub fn from_assignment(assignment: &str) -> Result<Value, ConfigError> {
     let (key, value) = assignment
         .split_once('=')
         .ok_or_else(|| wrong("expected key=value, found no '='".to_owned()))?;
-    let value: Value = serde_yaml::from_str(value).map_err(|error| wrong(error.to_string()))?;
+    let value: Value = yaml::parse(value).map_err(|error| wrong(error.to_string()))?;
     Ok(nested(key, value))
 }
 

@@ -10,7 +10,7 @@ use super::class_sets::{ClassSet, NamedClasses, WrongThreshold};
 use super::family::{Anchor, BoxLayout, ClassActivation, Family, FamilyKeys, FamilyName, UnfitKey};
 use super::manifest_file::ManifestFile;
 use shuffledet_core::labels::{Label, Labels, LabelsError};
-use shuffledet_core::{InputSpec, ResizeMode};
+use shuffledet_core::{InputSpec, ResizeMode, yaml};
 
 /// The bounds of `input_budget` and of the parameter `model.input_budget`.
 pub const LEAST_INPUT_BUDGET: f64 = 0.05;
@@ -162,7 +162,7 @@ impl Manifest {
     }
 
     fn parse(yaml: &str, origin: &str) -> Result<Self, ManifestError> {
-        serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
+        yaml::parse(yaml).map_err(|source| ManifestError::Yaml {
             origin: origin.to_owned(),
             source,
         })
@@ -221,11 +221,10 @@ impl Manifest {
         path: &Path,
     ) -> Result<ModelDescription, ManifestError> {
         let origin = path.display().to_string();
-        let sidecar: Sidecar =
-            serde_yaml::from_str(yaml).map_err(|source| ManifestError::Yaml {
-                origin: origin.clone(),
-                source,
-            })?;
+        let sidecar: Sidecar = yaml::parse(yaml).map_err(|source| ManifestError::Yaml {
+            origin: origin.clone(),
+            source,
+        })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         self.check(sidecar, &origin, &stem)
     }

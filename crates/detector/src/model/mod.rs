@@ -13,7 +13,6 @@ pub mod manifest_file;
 pub mod scores;
 pub mod subset;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +24,7 @@ pub use family::Family;
 pub use manifest::{Manifest, ModelDescription};
 
 use manifest::{ManifestError, ModelEntry};
+use shuffledet_core::bounded_file::{self, MODEL_LIMIT, TEXT_LIMIT};
 use shuffledet_core::{Resolution, locations, sha256, text};
 use shuffledet_infer::{InferError, ModelFile};
 
@@ -183,7 +183,7 @@ impl Model {
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
         let onnx = read(path)?;
         let sidecar = path.with_extension("yaml");
-        let yaml = match text::read(&sidecar) {
+        let yaml = match text::read(&sidecar, TEXT_LIMIT) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ModelError::NoSidecar {
                     model: path.to_owned(),
@@ -239,7 +239,7 @@ pub fn is_path(name: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    fs::read(path).map_err(|source| ModelError::Read {
+    bounded_file::read(path, MODEL_LIMIT).map_err(|source| ModelError::Read {
         path: path.to_owned(),
         source,
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::detect::InputUse;
 use shuffledet_core::Detection;
 use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
-use shuffledet_image::Damage;
+use shuffledet_image::{Damage, limits::release_surplus};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
 
 /// The type of the image message.
@@ -107,6 +107,7 @@ impl Frame {
     pub fn reset(&mut self) {
         self.image = None;
         self.ticket = None;
+        release_surplus(&mut self.message);
         self.message.clear();
         self.unreadable = None;
         self.trace = Trace::default();

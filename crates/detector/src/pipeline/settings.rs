@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::detect::DetectorSettings;
 use shuffledet_core::Regions;
-use shuffledet_image::JpegScale;
+use shuffledet_image::{ImageLimits, JpegScale};
 
 /// The current settings. They change all together or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub struct CameraSettings {
     pub enabled: bool,
     /// The scale at which its JPEG images are decoded.
     pub jpeg_scale: JpegScale,
+    /// The limits of its images.
+    pub limits: ImageLimits,
     /// The parts of its pictures that are searched.
     pub regions: Regions,
 }
@@ -41,6 +43,7 @@ impl CameraSettings {
         priority: 1.0,
         enabled: true,
         jpeg_scale: JpegScale::Full,
+        limits: ImageLimits::DEFAULT,
         regions: Regions::WHOLE,
     };
 }

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Frame;
 use super::worker::{begin, decode_pixels, failed};
+use super::{CameraSettings, Frame};
 use crate::detect::{Detector, OutputReader};
 use shuffledet_core::{Detection, Failure, Mark, Outcome, Regions, Trace};
 use shuffledet_image::{ImageDecoder, JpegScale, Pixels};
@@ -37,13 +37,14 @@ pub struct VariantWorker {
 }
 
 impl VariantWorker {
-    /// Makes a worker that decodes JPEGs at `jpeg_scale`, for all settings.
-    pub fn new(detectors: Vec<DetectorVariants>, jpeg_scale: JpegScale) -> Self {
+    /// Makes a worker that decodes images as `camera` says, for all settings.
+    pub fn new(detectors: Vec<DetectorVariants>, camera: &CameraSettings) -> Self {
         let mut decoder = ImageDecoder::new();
-        decoder.set_jpeg_scale(jpeg_scale);
+        decoder.set_jpeg_scale(camera.jpeg_scale);
+        decoder.set_limits(camera.limits);
         Self {
             decoder,
-            jpeg_scale,
+            jpeg_scale: camera.jpeg_scale,
             detectors,
             reading: ReadingTimes::default(),
         }

@@ -121,6 +121,7 @@ impl Worker {
             Some(_) => JpegScale::Full,
             None => camera.jpeg_scale,
         });
+        self.decoder.set_limits(camera.limits);
         let (max_age, regions) = (camera.max_age, camera.regions);
         if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);

@@ -7,7 +7,8 @@ mod track_metric;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shuffledet_core::text;
+use shuffledet_core::bounded_file::TEXT_LIMIT;
+use shuffledet_core::{text, yaml};
 use thiserror::Error;
 
 pub use condition::{Comparison, ComparisonError, Condition, ConditionError};
@@ -65,7 +66,7 @@ pub enum BudgetError {
 impl<M: BudgetMetric> Budget<M> {
     /// Reads a file: YAML, a list of conditions.
     pub fn read(path: &Path) -> Result<Self, BudgetError> {
-        let yaml = text::read(path).map_err(|source| BudgetError::Io {
+        let yaml = text::read(path, TEXT_LIMIT).map_err(|source| BudgetError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -73,11 +74,10 @@ impl<M: BudgetMetric> Budget<M> {
     }
 
     fn parse(yaml: &str, path: &Path) -> Result<Self, BudgetError> {
-        let lines: Vec<String> =
-            serde_yaml::from_str(yaml).map_err(|source| BudgetError::Yaml {
-                path: path.to_owned(),
-                source,
-            })?;
+        let lines: Vec<String> = yaml::parse(yaml).map_err(|source| BudgetError::Yaml {
+            path: path.to_owned(),
+            source,
+        })?;
         if lines.is_empty() {
             return Err(BudgetError::Empty {
                 path: path.to_owned(),

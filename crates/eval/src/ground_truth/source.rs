@@ -1,10 +1,10 @@
 //! Where the annotations and the images are.
 
 use std::error::Error;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use shuffledet_bag::Recording;
+use shuffledet_core::bounded_file::{self, DATA_LIMIT};
 use shuffledet_core::sha256;
 
 use super::GroundTruthError;
@@ -98,7 +98,8 @@ fn read_path(
     let (truth, problems, sha256) = match (format, images) {
         (Format::Coco, _) => {
             // read once, because a pipe gives its content only once
-            let bytes = fs::read(path).map_err(TruthError::io(path))?;
+            let bytes =
+                bounded_file::read_or_pipe(path, DATA_LIMIT).map_err(TruthError::io(path))?;
             let (mut truth, mut problems) = parse_coco(&bytes, path)?;
             truth.rename(map);
             truth.check_renamed(path, &mut problems)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::TruthError;
 use super::label_files::{lines_of, text_files, what_else};
 use super::{kitti, yolo};
+use shuffledet_core::bounded_file::{self, TEXT_LIMIT};
 use shuffledet_core::text;
 
 /// A form of annotations.
@@ -41,7 +42,7 @@ impl Format {
         let files = text_files(path)?;
         let mut stranger = None;
         for file in files.values() {
-            let bytes = fs::read(file).map_err(TruthError::io(file))?;
+            let bytes = bounded_file::read(file, TEXT_LIMIT).map_err(TruthError::io(file))?;
             for (number, line) in lines_of(&text::decode_lossy(&bytes)) {
                 if let Some(format) = Self::of_line(line) {
                     return Ok(format);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::TruthError;
 use crate::problems::{Problem, Problems};
+use shuffledet_core::bounded_file::{self, TEXT_LIMIT};
 use shuffledet_core::count::counted;
 use shuffledet_core::text;
 
@@ -86,7 +87,7 @@ pub(super) fn read(
         }
         let (labels, text) = match files.remove(&stem) {
             Some(path) => {
-                let bytes = fs::read(&path).map_err(TruthError::io(&path))?;
+                let bytes = bounded_file::read(&path, TEXT_LIMIT).map_err(TruthError::io(&path))?;
                 (path, Some(text::decode_lossy(&bytes).into_owned()))
             }
             None => (folder.to_owned(), None),

@@ -14,6 +14,7 @@ use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use super::bgr::BorrowedMat;
 use super::error::{DecodeError, JpegError};
+use super::limits::{ImageLimits, release_surplus};
 use super::plausible::check_jpeg;
 use super::yuv::{Coding, Samples};
 use super::{BgrView, Damage, Pixels, YuvView};
@@ -68,6 +69,7 @@ fn largest_divisor(image: (u32, u32), in_input: (u32, u32)) -> u32 {
 /// Decodes one image after another. Only buffers are reused, and each is overwritten.
 #[derive(Default)]
 pub struct JpegDecoder {
+    limits: ImageLimits,
     /// The repaired file, if the file needs a repair.
     whole: Vec<u8>,
     pixels: Vec<u8>,
@@ -77,6 +79,11 @@ pub struct JpegDecoder {
 impl JpegDecoder {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Refuses images beyond `limits` from now on.
+    pub fn set_limits(&mut self, limits: ImageLimits) {
+        self.limits = limits;
     }
 
     /// Decodes a file at `scale`, turned by its EXIF block. A file without an end marker, or with
@@ -141,7 +148,9 @@ impl JpegDecoder {
                 jpeg = &self.whole;
             }
         }
-        let opened = Opened::new(jpeg)?;
+        let scans = self.limits.jpeg_scans;
+        let opened = Opened::new(jpeg, scans)?;
+        self.limits.check_pixels(opened.width, opened.height)?;
         check_jpeg(opened.width, opened.height, opened.arithmetic, file.len())?;
         if opened.arithmetic && !has_end {
             return Err(JpegError::Unknown.into());
@@ -157,6 +166,8 @@ impl JpegDecoder {
         let (channels, arithmetic) = (opened.channels, opened.arithmetic);
         let restarts = parts.as_ref().is_some_and(JpegFile::has_restarts);
         let verdict = form.decode(opened, divisor, &mut self.pixels)?;
+        release_surplus(&mut self.pixels);
+        release_surplus(&mut self.whole);
         decoded.damage = verdict.damage(|| parts.as_ref().map_or(0, JpegFile::padding));
         match verdict {
             Verdict::Whole => {}
@@ -170,11 +181,11 @@ impl JpegDecoder {
                     let bgr = match form {
                         Form::Bgr => &self.pixels,
                         Form::Planes(_) => {
-                            Opened::new(jpeg)?.decode(divisor, &mut bgr)?;
+                            Opened::new(jpeg, scans)?.decode(divisor, &mut bgr)?;
                             &bgr
                         }
                     };
-                    if depends_on_what_follows(&parts, divisor, bgr, &mut self.whole)? {
+                    if depends_on_what_follows(&parts, divisor, bgr, &mut self.whole, scans)? {
                         let what = "premature end of data segment".to_owned();
                         return Err(JpegError::Missing(what).into());
                     }
@@ -263,7 +274,7 @@ struct Decoded {
 /// Returns the width and height of the image in a JPEG file after its EXIF orientation, without
 /// decoding it.
 pub fn size(file: &[u8]) -> Result<(u32, u32), JpegError> {
-    let opened = Opened::new(file)?;
+    let opened = Opened::new(file, ImageLimits::DEFAULT.jpeg_scans)?;
     let parts = JpegFile::new(file);
     let orientation = parts.map_or(Orientation::Upright, |file| file.orientation());
     Ok(orientation.upright((opened.width, opened.height)))
@@ -275,6 +286,7 @@ fn depends_on_what_follows(
     divisor: u32,
     bgr: &[u8],
     whole: &mut Vec<u8>,
+    scans: u32,
 ) -> Result<bool, JpegError> {
     // any codes except zeros, which libjpeg uses for missing data
     let mut filling = vec![0b0110_1001; 64];
@@ -284,7 +296,7 @@ fn depends_on_what_follows(
     }
     file.write_whole(file.end().at(), &filling, whole);
     let mut other = Vec::new();
-    Opened::new(whole)?.decode(divisor, &mut other)?;
+    Opened::new(whole, scans)?.decode(divisor, &mut other)?;
     Ok(other != bgr)
 }
 

@@ -92,14 +92,12 @@ impl Verdict {
     }
 }
 
-/// More scans than any encoder writes. Each takes a pass over the image, even with few bytes.
-const MOST_SCANS: c_int = 500;
-
 impl<'a> Opened<'a> {
-    /// Reads the header.
-    pub fn new(jpeg: &'a [u8]) -> Result<Self, JpegError> {
+    /// Reads the header. Decoding fails at more than `scans` scans.
+    pub fn new(jpeg: &'a [u8], scans: u32) -> Result<Self, JpegError> {
         let handle = Handle::new()?;
-        handle.set(raw::TJPARAM_TJPARAM_SCANLIMIT, MOST_SCANS)?;
+        let scans = c_int::try_from(scans).unwrap_or(c_int::MAX);
+        handle.set(raw::TJPARAM_TJPARAM_SCANLIMIT, scans)?;
         // keeps no markers: colour profiles are ignored
         handle.set(raw::TJPARAM_TJPARAM_SAVEMARKERS, 0)?;
         // SAFETY: the handle is alive, and the pointer and length are those of `jpeg`

@@ -1,11 +1,11 @@
 //! Tracks as text, one box a line.
 
-use std::fs;
 use std::path::Path;
 
 use super::super::sequence::{ClassNames, Marks, Sequence, TrackBox};
 use super::super::similarity::Corners;
 use super::{Reading, TrackError, kitti, mot};
+use shuffledet_core::bounded_file::{self, DATA_LIMIT};
 use shuffledet_core::text;
 
 /// A text format of tracks.
@@ -123,7 +123,7 @@ pub(super) fn read(
 }
 
 fn read_text(path: &Path) -> Result<String, TrackError> {
-    let bytes = fs::read(path).map_err(TrackError::io(path))?;
+    let bytes = bounded_file::read(path, DATA_LIMIT).map_err(TrackError::io(path))?;
     Ok(text::decode_lossy(&bytes).into_owned())
 }
 

@@ -8,7 +8,6 @@ mod id;
 mod json;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
 use std::path::Path;
 
 use self::id::{Id, numbered, renamed};
@@ -17,11 +16,15 @@ use super::checks::checked;
 use super::{AnnotatedIds, ReadCounts, Truth, TruthError, TruthImage};
 use crate::problems::{Problem, Problems};
 use crate::{Category, ImageSource, Object};
+use shuffledet_core::bounded_file::{self, DATA_LIMIT};
 use shuffledet_core::text;
 
 /// Reads a file of annotations.
 pub fn read(path: &Path) -> Result<(Truth, Problems), TruthError> {
-    parse(&fs::read(path).map_err(TruthError::io(path))?, path)
+    parse(
+        &bounded_file::read_or_pipe(path, DATA_LIMIT).map_err(TruthError::io(path))?,
+        path,
+    )
 }
 
 /// Reads annotations from the content of the file `path`.

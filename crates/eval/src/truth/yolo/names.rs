@@ -7,7 +7,8 @@ use serde_yaml::Value;
 
 use crate::class_map::ClassMap;
 use crate::truth::TruthError;
-use shuffledet_core::text;
+use shuffledet_core::bounded_file::TEXT_LIMIT;
+use shuffledet_core::{text, yaml};
 
 /// Where the names stand, in the folder of labels or above it: as Ultralytics has it.
 pub(super) const NAMES_FILE: &str = "data.yaml";
@@ -35,7 +36,8 @@ impl Classes {
         let mut given = data.names;
         for list in LISTS.iter().filter_map(|list| above(folder, list)) {
             if given.is_empty() {
-                given = names_of_lines(&text::read(&list).map_err(TruthError::io(&list))?);
+                given =
+                    names_of_lines(&text::read(&list, TEXT_LIMIT).map_err(TruthError::io(&list))?);
             }
         }
         if given.is_empty() && map.numbers().next().is_none() {
@@ -84,7 +86,7 @@ struct DataYaml {
 
 impl DataYaml {
     fn read(file: &Path) -> Result<Self, TruthError> {
-        let text = text::read(file).map_err(TruthError::io(file))?;
+        let text = text::read(file, TEXT_LIMIT).map_err(TruthError::io(file))?;
         Self::parse(&text).map_err(|problem| TruthError::Names {
             path: file.to_owned(),
             problem,
@@ -95,7 +97,7 @@ impl DataYaml {
         let expected = |found: String| {
             format!("expected `names`, a list or a name for each number, found {found}")
         };
-        let data: Value = serde_yaml::from_str(yaml).map_err(|error| error.to_string())?;
+        let data: Value = yaml::parse(yaml).map_err(|error| error.to_string())?;
         if !data.is_mapping() {
             return Err(expected(shown(&data)));
         }
