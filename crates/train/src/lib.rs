@@ -1,5 +1,11 @@
 //! Trains detectors and classifiers with a ShuffleNet V2 backbone on libtorch.
 //!
-//! [`net`] has the networks.
+//! [`net`] has the networks, [`weights`] the values to start from, [`export`] the way to an ONNX
+//! file with the description that `shuffledet` reads.
 
+pub mod export;
 pub mod net;
+pub mod weights;
+
+#[cfg(test)]
+mod fixtures;
