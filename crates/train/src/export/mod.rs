@@ -4,8 +4,8 @@
 //! used, and ONNX Runtime computes what the network computes.
 
 mod graph;
-mod node;
 pub mod parity;
+pub(crate) mod session;
 mod sidecar;
 #[cfg(test)]
 mod tests;
@@ -21,9 +21,8 @@ use thiserror::Error;
 use crate::net::Network;
 pub(crate) use graph::to_vec;
 pub use graph::write as onnx;
-pub use node::NodePath;
 pub use parity::{ParityError, probabilities};
-pub use sidecar::{Settings, SidecarError};
+pub use sidecar::{Settings, SidecarError, write as sidecar};
 
 /// The largest difference between the network and its file in ONNX Runtime. Scores are from 0 to 1.
 pub const TOLERANCE: f32 = 1e-3;

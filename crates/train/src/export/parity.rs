@@ -1,26 +1,19 @@
 //! Compares a network with an ONNX file in ONNX Runtime.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use shuffledet_core::{InputSpec, sha256};
-use shuffledet_infer::backend::Profiled;
-use shuffledet_infer::runtime::RuntimeError;
-use shuffledet_infer::{
-    Backoff, InferError, ModelFile, Opening, OrtBackend, Provider, ProviderOptions, Runtime,
-    SessionOptions, WhileBuilding,
-};
+use shuffledet_core::InputSpec;
+use shuffledet_infer::{InferError, Provider};
 use tch::{Device, Kind, Tensor};
 use thiserror::Error;
 
 use super::graph::to_vec;
+use super::session::{self, OpenError};
 use crate::net::{DISTANCES, Head, Network};
 
 /// A network and a file cannot be compared, or differ.
 #[derive(Debug, Error)]
 pub enum ParityError {
     #[error(transparent)]
-    Runtime(#[from] RuntimeError),
+    Open(#[from] OpenError),
     #[error(transparent)]
     Infer(#[from] InferError),
     #[error("expected one output of {expected} values in ONNX Runtime, found {found:?}")]
@@ -42,35 +35,8 @@ pub fn difference(network: &Network, onnx: &[u8], input: &InputSpec) -> Result<f
     let image = noise(width, height);
     let device = network.vs.device();
     let expected = to_vec(&probabilities(network, &image.to_device(device)));
-    let runtime = Runtime::load()?;
-    let options = SessionOptions {
-        providers: vec![Provider::Cpu],
-        strict: true,
-        intra_op_threads: 1,
-        options: ProviderOptions::default(),
-    };
-    let file = ModelFile {
-        path: Path::new("the ONNX file"),
-        onnx,
-        sha256: &sha256(onnx),
-        input,
-        resolution: input.resolution(),
-    };
-    let backend = OrtBackend::new(&runtime, file, &options, Profiled::Accelerated)?;
-    let opening = Opening {
-        backend: Arc::new(backend),
-        model: "the ONNX file",
-        input,
-        options: &options,
-        while_building: WhileBuilding::Wait,
-        backoff: Backoff::default(),
-        provider_statuses: Arc::default(),
-    };
-    let (mut session, lengths) = opening.open(|shapes| {
-        let elements = |shape: &Vec<i64>| shape.iter().map(|&dim| dim.max(0) as usize).product();
-        let lengths: Vec<usize> = shapes.iter().map(elements).collect();
-        Ok((lengths.clone(), lengths))
-    })?;
+    let mut session = session::open(onnx, input, Provider::Cpu)?;
+    let lengths = std::mem::take(&mut session.lengths);
     if lengths != [expected.len()] {
         return Err(ParityError::Output {
             expected: expected.len(),
@@ -78,7 +44,7 @@ pub fn difference(network: &Network, onnx: &[u8], input: &InputSpec) -> Result<f
         });
     }
     let shape = [1, 3, height as usize, width as usize];
-    let outputs = session.run(shape, &to_vec(&image))?;
+    let outputs = session.session.run(shape, &to_vec(&image))?;
     let found = outputs.values()?[0];
     let differences = expected.iter().zip(found).map(|(a, b)| (a - b).abs());
     // a value that is no number differs

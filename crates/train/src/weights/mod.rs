@@ -285,7 +285,10 @@ fn class_names(head: Head, count: usize) -> Result<Vec<String>, WeightsError> {
 }
 
 /// Describes the network of a model from its description and its graph.
-fn describe(name: &str, model: &Model) -> Result<Description, WeightsError> {
+///
+/// # Errors
+/// It is none of the trainer's networks.
+pub fn describe(name: &str, model: &Model) -> Result<Description, WeightsError> {
     let ModelDescription {
         family,
         input,
