@@ -1,0 +1,35 @@
+//! The command line: one file for each subcommand.
+
+mod check;
+mod data;
+
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Trains detectors with a ShuffleNet V2 backbone, and writes ONNX files that shuffledet runs.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Options),
+
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Check(options) => check::run(&options),
+
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("shuffledet-train: {error:#}");
+        ExitCode::FAILURE
+    })
+}
