@@ -3,7 +3,8 @@
 //! An ONNX file is one protobuf message. [`OnnxModel::parse`] reads the parts needed for an
 //! inspection. [`remove_initializer_inputs`] edits the encoded bytes and keeps unknown fields.
 //! [`input_size`] rewrites a graph for another input size. [`layout`] arranges channels so that no
-//! shuffles remain. [`ncnn`] makes an ONNX model from a network of ncnn.
+//! shuffles remain. [`ncnn`] makes an ONNX model from a network of ncnn. [`classes`] cuts the class
+//! layer to some classes, [`half_weights`] keeps weights as 16-bit floats.
 //!
 //! Finds the ShuffleNet V2 units of a file:
 //!
@@ -17,6 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod classes;
+pub mod half_weights;
 mod initializers;
 pub mod input_size;
 pub mod inspect;
@@ -28,6 +31,7 @@ mod rewritable;
 mod shapes;
 #[cfg(test)]
 mod test_graph;
+mod wide_weights;
 
 use prost::Message;
 use thiserror::Error;

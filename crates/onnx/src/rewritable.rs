@@ -7,6 +7,7 @@ use prost::Message;
 use thiserror::Error;
 
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorProto, element_type_name};
+use crate::wide_weights::widen;
 use crate::{OnnxError, OnnxModel};
 
 /// Why a file is not rewritten: it has parts that decoding and encoding would lose.
@@ -88,7 +89,7 @@ impl Display for Dimensions<'_> {
 }
 
 /// Decodes a model that [`encode`] can write again. Returns it with the version of ONNX's own
-/// operator set.
+/// operator set. Weights of 16 bits behind a Cast are widened.
 ///
 /// # Errors
 /// The first part of the file that would be lost.
@@ -104,8 +105,9 @@ pub(crate) fn decode(onnx: &[u8]) -> Result<(OnnxModel, i64), NotRewritable> {
         let found = file.functions.len();
         return Err(NotRewritable::Functions { found });
     }
-    let model = OnnxModel::try_from(file)?;
+    let mut model = OnnxModel::try_from(file)?;
     check_decoded(&model.graph)?;
+    widen(&mut model.graph);
     Ok((model, opset))
 }
 

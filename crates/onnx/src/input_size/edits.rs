@@ -6,7 +6,7 @@ use crate::proto::{AttributeProto, GraphProto, INT32, NodeProto, TensorProto};
 
 /// A list of integers of one node that becomes another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Edit {
+pub(crate) struct Edit {
     /// The index of the node in the graph.
     pub node: usize,
     pub place: Place,
@@ -15,14 +15,14 @@ pub(super) struct Edit {
 
 /// Where a node has a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Input(usize),
     Attribute(&'static str),
 }
 
 /// Applies edits. A node whose input is edited gets a constant of its own; other readers of the old
 /// one keep it. Nodes and initializers that nothing reads any more are removed.
-pub(super) fn apply(graph: &mut GraphProto, edits: &[Edit]) {
+pub(crate) fn apply(graph: &mut GraphProto, edits: &[Edit]) {
     if edits.is_empty() {
         return;
     }

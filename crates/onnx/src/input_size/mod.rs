@@ -13,7 +13,7 @@
 //! at every input size.
 
 mod dim;
-mod edits;
+pub(crate) mod edits;
 mod follow;
 mod not_resized;
 mod regroup;

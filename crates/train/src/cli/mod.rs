@@ -2,6 +2,7 @@
 
 mod check;
 mod data;
+mod detect;
 
 
 use std::process::ExitCode;
@@ -19,14 +20,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Options),
-
+    Detect(Box<detect::Options>),
 }
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check(options) => check::run(&options),
-
+        Command::Detect(options) => detect::run(*options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("shuffledet-train: {error:#}");

@@ -27,7 +27,7 @@ use nanodet_plus::NanoDetPlus;
 use tensors::TensorPass;
 
 pub use description::{Activation, Description, DescriptionError, Head, Split, Units, Width};
-pub use layers::{BatchNorm, Conv, Linear, Offset};
+pub use layers::{BatchNorm, Conv, EPSILON, Linear, Offset};
 pub use pass::Pass;
 pub use tensors::Norms;
 
