@@ -35,11 +35,19 @@ impl Crop {
 
     /// Draws a part of a picture of `size`. Its aspect is between that of the input and that of the picture: the product
     /// stretches pictures of another aspect, by no more than that.
-    pub fn draw(random: &mut impl Rng, size: (u32, u32), input: Resolution, zoom: [f32; 2], mirror: bool) -> Self {
+    pub fn draw(
+        random: &mut impl Rng,
+        size: (u32, u32),
+        input: Resolution,
+        zoom: [f32; 2],
+        mirror: bool,
+    ) -> Self {
         let (width, height) = (size.0 as f32, size.1 as f32);
         let wanted = input.width as f32 / input.height as f32;
         let stretch = (width / height / wanted).clamp(1.0 / MOST_STRETCH, MOST_STRETCH);
-        let aspect = wanted * stretch.powf(random.random_range(0.0..=1.0)) * random.random_range(0.9..=1.1f32);
+        let aspect = wanted
+            * stretch.powf(random.random_range(0.0..=1.0))
+            * random.random_range(0.9..=1.1f32);
         // the largest part of that aspect
         let (w, h) = match aspect >= width / height {
             true => (width, width / aspect),
@@ -47,7 +55,10 @@ impl Crop {
         };
         let zoom = random.random_range(zoom[0]..=zoom[1]);
         let mirrored = mirror && random.random_bool(0.5);
-        let (left, top) = (random.random_range(0.0..=1.0f32), random.random_range(0.0..=1.0f32));
+        let (left, top) = (
+            random.random_range(0.0..=1.0f32),
+            random.random_range(0.0..=1.0f32),
+        );
         let share = zoom.min(1.0);
         let part_width = ((w * share).round() as u32).clamp(1, size.0);
         let part_height = ((h * share).round() as u32).clamp(1, size.1);
@@ -65,7 +76,11 @@ impl Crop {
             place_width,
             place_height,
         );
-        Self { part, place, mirrored }
+        Self {
+            part,
+            place,
+            mirrored,
+        }
     }
 
     /// Returns the object as it is in the input of `input` pixels; `None` if nothing is left of it.
@@ -111,7 +126,12 @@ impl Crop {
 }
 
 pub(super) fn rect(left: u32, top: u32, width: u32, height: u32) -> PixelRect {
-    PixelRect { left, top, width, height }
+    PixelRect {
+        left,
+        top,
+        width,
+        height,
+    }
 }
 
 fn bounds(rect: PixelRect) -> BBox {
@@ -141,20 +161,50 @@ mod tests {
         }
     }
 
-    const INPUT: Resolution = Resolution { width: 64, height: 32 };
+    const INPUT: Resolution = Resolution {
+        width: 64,
+        height: 32,
+    };
 
     #[test]
     fn boxes_follow_their_picture() {
         let whole = Crop::whole((128, 128), INPUT);
-        let target = whole.target(&object(32.0, 64.0, 64.0, 128.0), INPUT).unwrap();
-        assert_eq!(target.bbox, BBox { x1: 16.0, y1: 16.0, x2: 32.0, y2: 32.0 });
-        let mirrored = Crop { mirrored: true, ..whole };
-        let target = mirrored.target(&object(32.0, 64.0, 64.0, 128.0), INPUT).unwrap();
+        let target = whole
+            .target(&object(32.0, 64.0, 64.0, 128.0), INPUT)
+            .unwrap();
+        assert_eq!(
+            target.bbox,
+            BBox {
+                x1: 16.0,
+                y1: 16.0,
+                x2: 32.0,
+                y2: 32.0
+            }
+        );
+        let mirrored = Crop {
+            mirrored: true,
+            ..whole
+        };
+        let target = mirrored
+            .target(&object(32.0, 64.0, 64.0, 128.0), INPUT)
+            .unwrap();
         assert_eq!((target.bbox.x1, target.bbox.x2), (32.0, 48.0));
-        let half = Crop { part: rect(64, 0, 64, 128), ..whole };
+        let half = Crop {
+            part: rect(64, 0, 64, 128),
+            ..whole
+        };
         assert!(half.target(&object(0.0, 0.0, 60.0, 60.0), INPUT).is_none());
-        assert!(half.target(&object(0.0, 0.0, 70.0, 60.0), INPUT).unwrap().ignored);
-        assert!(!half.target(&object(50.0, 0.0, 120.0, 60.0), INPUT).unwrap().ignored);
+        assert!(
+            half.target(&object(0.0, 0.0, 70.0, 60.0), INPUT)
+                .unwrap()
+                .ignored
+        );
+        assert!(
+            !half
+                .target(&object(50.0, 0.0, 120.0, 60.0), INPUT)
+                .unwrap()
+                .ignored
+        );
     }
 
     proptest! {

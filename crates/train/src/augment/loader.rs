@@ -107,29 +107,42 @@ impl Source {
             unreadable: Vec::new(),
         };
         let samples = order::batch(self.samples.len(), self.batch_size, self.seed, step);
-        for (slot, (tensor, sample)) in batch.images.chunks_exact_mut(length).zip(samples).enumerate() {
+        for (slot, (tensor, sample)) in batch
+            .images
+            .chunks_exact_mut(length)
+            .zip(samples)
+            .enumerate()
+        {
             let mut random = random(self.seed, Purpose::Picture, step, slot as u64);
             let mut draw = |random: &mut _, sample: usize, tensor: &mut [f32]| {
-                self.draw(random, &self.samples[sample], size, tensor, decoder, &mut batch.unreadable)
+                self.draw(
+                    random,
+                    &self.samples[sample],
+                    size,
+                    tensor,
+                    decoder,
+                    &mut batch.unreadable,
+                )
             };
-            let targets = match random.random_bool(f64::from(self.augmentation.mosaic.clamp(0.0, 1.0))) {
-                false => draw(&mut random, sample, tensor),
-                true => {
-                    let mut parts = std::array::from_fn(|part| {
-                        let sample = match part {
-                            0 => sample,
-                            _ => random.random_range(0..self.samples.len()),
-                        };
-                        let mut part = vec![0.0; length];
-                        let targets = draw(&mut random, sample, &mut part);
-                        (part, targets)
-                    });
-                    mosaic::join(&mut random, size, &mut parts);
-                    let [(joined, targets), ..] = parts;
-                    tensor.copy_from_slice(&joined);
-                    targets
-                }
-            };
+            let targets =
+                match random.random_bool(f64::from(self.augmentation.mosaic.clamp(0.0, 1.0))) {
+                    false => draw(&mut random, sample, tensor),
+                    true => {
+                        let mut parts = std::array::from_fn(|part| {
+                            let sample = match part {
+                                0 => sample,
+                                _ => random.random_range(0..self.samples.len()),
+                            };
+                            let mut part = vec![0.0; length];
+                            let targets = draw(&mut random, sample, &mut part);
+                            (part, targets)
+                        });
+                        mosaic::join(&mut random, size, &mut parts);
+                        let [(joined, targets), ..] = parts;
+                        tensor.copy_from_slice(&joined);
+                        targets
+                    }
+                };
             batch.targets.push(targets);
         }
         batch
@@ -145,7 +158,8 @@ impl Source {
         unreadable: &mut Vec<(String, String)>,
     ) -> Targets {
         let drawn = Picture::read(&sample.path, decoder).and_then(|picture| {
-            self.renderer.draw(random, &self.augmentation, sample, &picture, size, tensor)
+            self.renderer
+                .draw(random, &self.augmentation, sample, &picture, size, tensor)
         });
         drawn.unwrap_or_else(|reason| {
             unreadable.push((sample.file_name.clone(), reason));

@@ -66,7 +66,10 @@ enum Purpose {
 /// Returns the random numbers of one picture of one step.
 fn random(seed: u64, purpose: Purpose, step: u64, slot: u64) -> ChaCha8Rng {
     let mut key = [0u8; 32];
-    for (part, value) in key.chunks_exact_mut(8).zip([seed, purpose as u64, step, slot]) {
+    for (part, value) in key
+        .chunks_exact_mut(8)
+        .zip([seed, purpose as u64, step, slot])
+    {
         part.copy_from_slice(&value.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)

@@ -32,7 +32,13 @@ impl Renderer {
         let plain = random.random_bool(f64::from(augmentation.plain.clamp(0.0, 1.0)));
         let crop = match plain {
             true => self.unchanged(picture.size(), input),
-            false => Crop::draw(random, picture.size(), input, augmentation.zoom, augmentation.mirror),
+            false => Crop::draw(
+                random,
+                picture.size(),
+                input,
+                augmentation.zoom,
+                augmentation.mirror,
+            ),
         };
         self.fill(picture, crop, input, tensor)?;
         if !plain {
@@ -42,7 +48,13 @@ impl Renderer {
     }
 
     /// Returns the objects of the picture in `crop`. Boxes are in pixels of the annotated size.
-    pub fn targets(&self, sample: &Sample, picture: &Picture, crop: Crop, input: Resolution) -> Targets {
+    pub fn targets(
+        &self,
+        sample: &Sample,
+        picture: &Picture,
+        crop: Crop,
+        input: Resolution,
+    ) -> Targets {
         let (width, height) = picture.size();
         let factor = |found: u32, annotated: u32| match annotated {
             0 => 1.0,
@@ -68,13 +80,27 @@ impl Renderer {
         let spec = self.spec.at(input);
         let letterbox = shuffledet_image::Letterbox::new(size, input.sides(), spec.resize);
         let mut crop = Crop::whole(size, input);
-        crop.place = super::crop::rect(letterbox.left, letterbox.top, letterbox.size.0, letterbox.size.1);
+        crop.place = super::crop::rect(
+            letterbox.left,
+            letterbox.top,
+            letterbox.size.0,
+            letterbox.size.1,
+        );
         crop
     }
 
     /// Fills `tensor` with the part of the picture; the margin has the padding of the description.
-    pub fn fill(&self, picture: &Picture, crop: Crop, input: Resolution, tensor: &mut [f32]) -> Result<(), String> {
-        let part = picture.view().part(crop.part).ok_or("the crop is not within the picture")?;
+    pub fn fill(
+        &self,
+        picture: &Picture,
+        crop: Crop,
+        input: Resolution,
+        tensor: &mut [f32],
+    ) -> Result<(), String> {
+        let part = picture
+            .view()
+            .part(crop.part)
+            .ok_or("the crop is not within the picture")?;
         let place = (crop.place.width, crop.place.height);
         let mut builder = TensorBuilder::new(InputSpec {
             resize: ResizeMode::Stretch,
@@ -85,9 +111,14 @@ impl Renderer {
         let (inner, rows) = (place.0 as usize, place.1 as usize);
         let (left, top) = (crop.place.left as usize, crop.place.top as usize);
         let planes = tensor.chunks_exact_mut(width * height);
-        for (index, (plane, from)) in planes.zip(builder.tensor().chunks_exact(inner * rows)).enumerate() {
+        for (index, (plane, from)) in planes
+            .zip(builder.tensor().chunks_exact(inner * rows))
+            .enumerate()
+        {
             if crop.place.width < input.width || crop.place.height < input.height {
-                plane.fill((f32::from(self.spec.padding) - self.spec.mean[index]) / self.spec.std[index]);
+                plane.fill(
+                    (f32::from(self.spec.padding) - self.spec.mean[index]) / self.spec.std[index],
+                );
             }
             for (row, values) in from.chunks_exact(inner).enumerate() {
                 let start = (top + row) * width + left;
@@ -127,7 +158,10 @@ mod tests {
             let mut product = TensorBuilder::new(spec.clone());
             product.fill(&picture.view()).unwrap();
             let renderer = Renderer { spec };
-            let input = Resolution { width: 64, height: 32 };
+            let input = Resolution {
+                width: 64,
+                height: 32,
+            };
             let mut tensor = vec![0.0; 3 * 64 * 32];
             let crop = renderer.unchanged(picture.size(), input);
             renderer.fill(&picture, crop, input, &mut tensor).unwrap();
@@ -149,10 +183,22 @@ mod tests {
             std: [1.0; 3],
         };
         let picture = Picture::grey(4, 4);
-        let input = Resolution { width: 32, height: 32 };
+        let input = Resolution {
+            width: 32,
+            height: 32,
+        };
         let mut tensor = vec![0.0; 3 * 32 * 32];
-        let crop = Crop { part: rect(0, 0, 4, 4), place: rect(0, 0, 8, 32), mirrored: true };
-        Renderer { spec }.fill(&picture, crop, input, &mut tensor).unwrap();
-        assert_eq!((tensor[0], tensor[23], tensor[24], tensor[31]), (0.0, 0.0, 114.0, 114.0));
+        let crop = Crop {
+            part: rect(0, 0, 4, 4),
+            place: rect(0, 0, 8, 32),
+            mirrored: true,
+        };
+        Renderer { spec }
+            .fill(&picture, crop, input, &mut tensor)
+            .unwrap();
+        assert_eq!(
+            (tensor[0], tensor[23], tensor[24], tensor[31]),
+            (0.0, 0.0, 114.0, 114.0)
+        );
     }
 }

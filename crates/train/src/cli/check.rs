@@ -23,7 +23,11 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let read = read_split(&options.data, &options.options, &classes(options.classes.as_deref())?)?;
+    let read = read_split(
+        &options.data,
+        &options.options,
+        &classes(options.classes.as_deref())?,
+    )?;
     let findings = check::check(&read.data, &read.split);
     print!("{findings}");
     println!(

@@ -35,12 +35,19 @@ pub struct SplitData {
 }
 
 /// Reads the data and splits it.
-pub fn read_split(path: &Path, options: &DataOptions, classes: &[String]) -> anyhow::Result<SplitData> {
+pub fn read_split(
+    path: &Path,
+    options: &DataOptions,
+    classes: &[String],
+) -> anyhow::Result<SplitData> {
     let location = DataLocation::find(path, options.images.as_deref())?;
     let mut data = read(&location, classes)?;
     let split = match &options.val {
         Some(val) if val.extension().is_some_and(|ending| ending == "json") || val.is_dir() => {
-            let other = read(&DataLocation::find(val, options.images.as_deref())?, &data.classes)?;
+            let other = read(
+                &DataLocation::find(val, options.images.as_deref())?,
+                &data.classes,
+            )?;
             let first = data.samples.len();
             data.samples.extend(other.samples);
             data.problems.extend(&other.problems);
@@ -52,7 +59,11 @@ pub fn read_split(path: &Path, options: &DataOptions, classes: &[String]) -> any
         Some(list) => Split::new(&data, path, &HeldOut::List(list.clone()))?,
         None => {
             let list = location.val_list.clone().map(HeldOut::List);
-            Split::new(&data, path, &list.unwrap_or(HeldOut::Share(options.val_share)))?
+            Split::new(
+                &data,
+                path,
+                &list.unwrap_or(HeldOut::Share(options.val_share)),
+            )?
         }
     };
     let pseudo = match &options.pseudo {
@@ -70,19 +81,30 @@ pub fn read_split(path: &Path, options: &DataOptions, classes: &[String]) -> any
             ))
         }
     };
-    Ok(SplitData { data, split, pseudo })
+    Ok(SplitData {
+        data,
+        split,
+        pseudo,
+    })
 }
 
 impl SplitData {
     /// Returns the samples to learn from: those that are annotated for a class.
     pub fn train(&self) -> Vec<Sample> {
         let samples = self.split.train.iter().map(|&at| &self.data.samples[at]);
-        samples.filter(|sample| sample.annotated.contains(&true)).cloned().collect()
+        samples
+            .filter(|sample| sample.annotated.contains(&true))
+            .cloned()
+            .collect()
     }
 
     /// Returns the held-out samples.
     pub fn val(&self) -> Vec<Sample> {
-        self.split.val.iter().map(|&at| self.data.samples[at].clone()).collect()
+        self.split
+            .val
+            .iter()
+            .map(|&at| self.data.samples[at].clone())
+            .collect()
     }
 }
 
@@ -103,11 +125,17 @@ pub fn classes(option: Option<&str>) -> anyhow::Result<Vec<String>> {
             sets.push(set.name.clone());
         }
     }
-    let names: Vec<String> = option.split(',').map(|name| name.trim().to_owned()).collect();
+    let names: Vec<String> = option
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .collect();
     if names.iter().any(String::is_empty) {
         sets.sort();
         sets.dedup();
-        bail!("--classes: expected one of the class sets {}, or names with commas between them, found {option:?}", sets.join(", "));
+        bail!(
+            "--classes: expected one of the class sets {}, or names with commas between them, found {option:?}",
+            sets.join(", ")
+        );
     }
     Ok(names)
 }
@@ -119,7 +147,10 @@ mod tests {
     #[test]
     fn classes_are_a_set_or_names() {
         let road = classes(Some("road")).unwrap();
-        assert_eq!((road.len(), road[0].as_str(), road[8].as_str()), (9, "person", "stop sign"));
+        assert_eq!(
+            (road.len(), road[0].as_str(), road[8].as_str()),
+            (9, "person", "stop sign")
+        );
         assert_eq!(classes(Some("car, tram")).unwrap(), ["car", "tram"]);
         assert!(classes(None).unwrap().is_empty());
         let error = classes(Some("car,,bus")).unwrap_err().to_string();

@@ -112,7 +112,10 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if files.last().exists() {
-        bail!("{}: has a run already; continue it with --resume, or name another folder with --output", files.folder.display());
+        bail!(
+            "{}: has a run already; continue it with --resume, or name another folder with --output",
+            files.folder.display()
+        );
     }
     let origin = Origin::read(&options.from)?;
     let (settings, start) = prepare(options, &origin, device)?;
@@ -139,7 +142,10 @@ fn prepare(options: Options, origin: &Origin, device: Device) -> anyhow::Result<
     let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     tch::manual_seed(options.seed as i64);
     let mut start = origin.start(&description, device)?;
-    let head_is_fresh = start.fresh.iter().any(|name| name.starts_with("head.") && !name.contains("last"));
+    let head_is_fresh = start
+        .fresh
+        .iter()
+        .any(|name| name.starts_with("head.") && !name.contains("last"));
     if description.head == Head::NanoDetPlus && (options.auxiliary || head_is_fresh) {
         description.auxiliary = true;
         start = origin.start(&description, device)?;
@@ -151,7 +157,9 @@ fn prepare(options: Options, origin: &Origin, device: Device) -> anyhow::Result<
     };
     let mut augmentation = Augmentation::new(sizes);
     augmentation.mosaic = options.mosaic;
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i32));
+    let threads = options
+        .threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i32));
     let settings = Settings {
         data: absolute(data_path),
         images: options.data_options.images.map(absolute),
@@ -160,7 +168,11 @@ fn prepare(options: Options, origin: &Origin, device: Device) -> anyhow::Result<
         pseudo: options.data_options.pseudo.map(absolute),
         keep: options.keep.map(absolute),
         from: options.from,
-        length: match (options.length.minutes, options.length.epochs, options.length.steps) {
+        length: match (
+            options.length.minutes,
+            options.length.epochs,
+            options.length.steps,
+        ) {
             (_, Some(epochs), _) => Length::Epochs(epochs),
             (_, _, Some(steps)) => Length::Steps(steps),
             (minutes, ..) => Length::Minutes(minutes.unwrap_or(20.0)),
@@ -202,7 +214,9 @@ fn describe(origin: &Origin, classes: Vec<String>, size: Option<Resolution>) -> 
 /// Returns sizes of about the pixels of `native`, from its aspect to three times as wide.
 fn around(native: Resolution) -> Vec<Resolution> {
     let step = Resolution::STEP;
-    let rounded = |side: f64| ((side / f64::from(step)).round() as u32 * step).clamp(2 * step, Resolution::MOST);
+    let rounded = |side: f64| {
+        ((side / f64::from(step)).round() as u32 * step).clamp(2 * step, Resolution::MOST)
+    };
     let wide = |factor: f64| Resolution {
         width: rounded(f64::from(native.width) * factor),
         height: rounded(f64::from(native.height) / factor),
@@ -232,11 +246,17 @@ fn training_data(settings: &Settings, say: &dyn Fn(&str)) -> anyhow::Result<Prep
     let description = &settings.description;
     let keep = match &settings.keep {
         None => None,
-        Some(path) => Some(Evaluator::new(general(path, &description.classes)?, description)?),
+        Some(path) => Some(Evaluator::new(
+            general(path, &description.classes)?,
+            description,
+        )?),
     };
     let train = read.train();
     if train.is_empty() {
-        bail!("{}: no picture is annotated for any of the classes; name a teacher's boxes with --pseudo", settings.data.display());
+        bail!(
+            "{}: no picture is annotated for any of the classes; name a teacher's boxes with --pseudo",
+            settings.data.display()
+        );
     }
     Ok(Prepared {
         data: TrainingData {
@@ -263,20 +283,34 @@ fn say_start(start: &Start, settings: &Settings, say: &dyn Fn(&str)) {
         start.kept.len(),
         start.fresh.len(),
         start.kept_classes.join(", "),
-        if fresh.is_empty() { "none".to_owned() } else { fresh.join(", ") }
+        if fresh.is_empty() {
+            "none".to_owned()
+        } else {
+            fresh.join(", ")
+        }
     ));
 }
 
 fn say_data(read: &SplitData, say: &dyn Fn(&str)) {
-    say(&format!("{} pictures to learn from, {} held out", read.train().len(), read.split.val.len()));
+    say(&format!(
+        "{} pictures to learn from, {} held out",
+        read.train().len(),
+        read.split.val.len()
+    ));
     if let Some(pseudo) = &read.pseudo {
         say(pseudo);
     }
     if !read.data.absent.is_empty() {
-        say(&format!("the labels have no category for: {}", read.data.absent.join(", ")));
+        say(&format!(
+            "the labels have no category for: {}",
+            read.data.absent.join(", ")
+        ));
     }
     if read.data.problems.total() > 0 {
-        say(&format!("{}; see shuffledet-train check", read.data.problems));
+        say(&format!(
+            "{}; see shuffledet-train check",
+            read.data.problems
+        ));
     }
 }
 
@@ -286,8 +320,16 @@ mod tests {
 
     #[test]
     fn training_sizes_have_about_the_same_pixels() {
-        let sizes = around(Resolution { width: 416, height: 416 });
+        let sizes = around(Resolution {
+            width: 416,
+            height: 416,
+        });
         assert_eq!(sizes.last().unwrap().to_string(), "832x224");
-        assert!(sizes.iter().all(|size| (0.8..1.2).contains(&(size.pixels() as f64 / 173_056.0))), "{sizes:?}");
+        assert!(
+            sizes
+                .iter()
+                .all(|size| (0.8..1.2).contains(&(size.pixels() as f64 / 173_056.0))),
+            "{sizes:?}"
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! The command line: one file for each subcommand.
 
 mod check;
+mod classify;
 mod data;
 mod detect;
-
+mod export;
 
 use std::process::ExitCode;
 
@@ -20,14 +21,18 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Options),
+    Classify(classify::Options),
     Detect(Box<detect::Options>),
+    Export(export::Options),
 }
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check(options) => check::run(&options),
+        Command::Classify(options) => classify::run(&options),
         Command::Detect(options) => detect::run(*options),
+        Command::Export(options) => export::run(&options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("shuffledet-train: {error:#}");

@@ -58,22 +58,55 @@ pub struct Findings(BTreeMap<Kind, Vec<String>>);
 impl Kind {
     /// Whether a training should not start with it.
     pub fn is_error(self) -> bool {
-        matches!(self, Kind::Unreadable | Kind::Size | Kind::Leak | Kind::NoObjects)
+        matches!(
+            self,
+            Kind::Unreadable | Kind::Size | Kind::Leak | Kind::NoObjects
+        )
     }
 
     /// Returns what is wrong in general, and what to do.
     fn advice(self) -> (&'static str, &'static str) {
         match self {
-            Kind::Unreadable => ("pictures cannot be read", "fetch or convert them again, or remove them from the labels"),
-            Kind::Size => ("pictures have another size than annotated", "export the labels for these very files; boxes are scaled to the file's size here, which is right only if the picture was scaled"),
-            Kind::Outside => ("boxes reach beyond their picture", "check that they are pixels of this picture; they are cut at its border here"),
-            Kind::Labels => ("labels were left out or are doubtful", "correct them in the annotations, or export in COCO's, YOLO's or KITTI's format"),
-            Kind::Leak => ("pictures are on both sides of the split", "remove one of each pair; else the AP is that of pictures seen in training"),
-            Kind::Duplicate => ("pictures are there twice", "remove one of each pair; they count twice now"),
-            Kind::FewObjects => ("classes have few objects", "label more pictures, join classes, or leave the class out with --classes"),
-            Kind::NoObjects => ("classes have no objects to learn from", "label some, name a teacher's boxes with --pseudo, or leave the class out with --classes"),
-            Kind::Unused => ("categories are not among the classes", "add them to --classes, or ignore this: their objects are background"),
-            Kind::Unannotated => ("pictures are annotated for none of the classes", "name a teacher's boxes with --pseudo; they are left out otherwise"),
+            Kind::Unreadable => (
+                "pictures cannot be read",
+                "fetch or convert them again, or remove them from the labels",
+            ),
+            Kind::Size => (
+                "pictures have another size than annotated",
+                "export the labels for these very files; boxes are scaled to the file's size here, which is right only if the picture was scaled",
+            ),
+            Kind::Outside => (
+                "boxes reach beyond their picture",
+                "check that they are pixels of this picture; they are cut at its border here",
+            ),
+            Kind::Labels => (
+                "labels were left out or are doubtful",
+                "correct them in the annotations, or export in COCO's, YOLO's or KITTI's format",
+            ),
+            Kind::Leak => (
+                "pictures are on both sides of the split",
+                "remove one of each pair; else the AP is that of pictures seen in training",
+            ),
+            Kind::Duplicate => (
+                "pictures are there twice",
+                "remove one of each pair; they count twice now",
+            ),
+            Kind::FewObjects => (
+                "classes have few objects",
+                "label more pictures, join classes, or leave the class out with --classes",
+            ),
+            Kind::NoObjects => (
+                "classes have no objects to learn from",
+                "label some, name a teacher's boxes with --pseudo, or leave the class out with --classes",
+            ),
+            Kind::Unused => (
+                "categories are not among the classes",
+                "add them to --classes, or ignore this: their objects are background",
+            ),
+            Kind::Unannotated => (
+                "pictures are annotated for none of the classes",
+                "name a teacher's boxes with --pseudo; they are left out otherwise",
+            ),
         }
     }
 }
@@ -131,7 +164,10 @@ pub fn check(data: &DataSet, split: &Split) -> Findings {
                 true => Kind::Duplicate,
                 false => Kind::Leak,
             };
-            let text = format!("{} and {} have the same bytes", data.samples[first].file_name, sample.file_name);
+            let text = format!(
+                "{} and {} have the same bytes",
+                data.samples[first].file_name, sample.file_name
+            );
             findings.add(kind, text);
         }
     }
@@ -139,12 +175,19 @@ pub fn check(data: &DataSet, split: &Split) -> Findings {
 }
 
 /// Checks a picture and its boxes. Returns the bytes of its file.
-fn picture(sample: &Sample, decoder: &mut ImageDecoder, findings: &mut Findings) -> Option<Vec<u8>> {
+fn picture(
+    sample: &Sample,
+    decoder: &mut ImageDecoder,
+    findings: &mut Findings,
+) -> Option<Vec<u8>> {
     let name = &sample.file_name;
     let bytes = match fs::read(&sample.path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            findings.add(Kind::Unreadable, format!("{}: {error}", sample.path.display()));
+            findings.add(
+                Kind::Unreadable,
+                format!("{}: {error}", sample.path.display()),
+            );
             return None;
         }
     };
@@ -154,16 +197,24 @@ fn picture(sample: &Sample, decoder: &mut ImageDecoder, findings: &mut Findings)
             let (width, height) = view.image_size();
             let (said_width, said_height) = sample.size;
             if sample.size != (0, 0) && sample.size != (width, height) {
-                let text = format!("{name}: {width}x{height}, annotated as {said_width}x{said_height}");
+                let text =
+                    format!("{name}: {width}x{height}, annotated as {said_width}x{said_height}");
                 findings.add(Kind::Size, text);
             }
-            let size = if sample.size == (0, 0) { (width, height) } else { sample.size };
+            let size = if sample.size == (0, 0) {
+                (width, height)
+            } else {
+                sample.size
+            };
             for object in &sample.objects {
                 let b = object.bbox;
                 let bbox = [b.x1, b.y1, b.width(), b.height()].map(f64::from);
                 if reaches_beyond(bbox, size) {
                     let [x, y, w, h] = bbox;
-                    findings.add(Kind::Outside, format!("{name}: [{x}, {y}, {w}, {h}] in {}x{}", size.0, size.1));
+                    findings.add(
+                        Kind::Outside,
+                        format!("{name}: [{x}, {y}, {w}, {h}] in {}x{}", size.0, size.1),
+                    );
                 }
             }
         }
@@ -176,7 +227,11 @@ fn labels(data: &DataSet, findings: &mut Findings) {
     for (problem, occurrences) in data.problems.iter() {
         // each box is checked with its picture
         if !matches!(problem, Problem::BoxOutside | Problem::NoObjects) {
-            let text = format!("{}: {}", problem.counted(occurrences.count), occurrences.first.join("; "));
+            let text = format!(
+                "{}: {}",
+                problem.counted(occurrences.count),
+                occurrences.first.join("; ")
+            );
             findings.add(Kind::Labels, text);
         }
     }
@@ -194,17 +249,27 @@ fn labels(data: &DataSet, findings: &mut Findings) {
 fn objects(data: &DataSet, split: &Split, findings: &mut Findings) {
     let count = |side: &[usize], class: usize| {
         let objects = side.iter().flat_map(|&at| &data.samples[at].objects);
-        objects.filter(|object| object.class == class && !object.ignored).count()
+        objects
+            .filter(|object| object.class == class && !object.ignored)
+            .count()
     };
     for (class, name) in data.classes.iter().enumerate() {
         let (train, val) = (count(&split.train, class), count(&split.val, class));
         match (train, val) {
             (0, _) => findings.add(Kind::NoObjects, format!("{name}: none to learn from")),
             (train, _) if train < FEW_OBJECTS => {
-                findings.add(Kind::FewObjects, format!("{name}: {train} to learn from, expected at least {FEW_OBJECTS}"));
+                findings.add(
+                    Kind::FewObjects,
+                    format!("{name}: {train} to learn from, expected at least {FEW_OBJECTS}"),
+                );
             }
             (_, val) if val < FEW_HELD_OUT => {
-                findings.add(Kind::FewObjects, format!("{name}: {val} held out, expected at least {FEW_HELD_OUT} to measure it"));
+                findings.add(
+                    Kind::FewObjects,
+                    format!(
+                        "{name}: {val} held out, expected at least {FEW_HELD_OUT} to measure it"
+                    ),
+                );
             }
             _ => {}
         }

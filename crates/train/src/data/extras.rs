@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn keys_are_read_where_they_are() {
-        let json = br#"{"images": [{"id": 1, "annotated_classes": ["car"], "scene": "s"}, {"id": 2}],
+        let json =
+            br#"{"images": [{"id": 1, "annotated_classes": ["car"], "scene": "s"}, {"id": 2}],
             "annotations": [{"id": 5, "score": 0.5}, {"id": 6}]}"#;
         let extras = Extras::parse(json).unwrap();
         assert_eq!(extras.images[&1].scene.as_deref(), Some("s"));

@@ -2,6 +2,7 @@
 
 pub mod check;
 mod extras;
+pub mod folders;
 pub mod location;
 pub mod picture;
 pub mod pseudo;

@@ -89,7 +89,9 @@ impl PseudoBoxes {
                 fills.get(object.class) == Some(&true)
                     && f64::from(object.weight) * CERTAIN >= LEAST - 1e-6
             });
-            sample.objects.extend(boxes.map(|object| scaled(object, scale)));
+            sample
+                .objects
+                .extend(boxes.map(|object| scaled(object, scale)));
             for (annotated, fills) in sample.annotated.iter_mut().zip(fills) {
                 *annotated |= fills;
             }
@@ -97,7 +99,8 @@ impl PseudoBoxes {
         if pictures == 0 {
             return Err(DataError::Boxes {
                 path: self.path.clone(),
-                problem: "has boxes of none of the pictures; expected the same file names".to_owned(),
+                problem: "has boxes of none of the pictures; expected the same file names"
+                    .to_owned(),
             });
         }
         Ok(share(&data.samples, pictures))
@@ -186,7 +189,12 @@ mod tests {
         let share = boxes.add_to(&mut data).unwrap();
         assert_eq!(
             share,
-            Share { people: 1, teacher: 1, unsure: 1, pictures: 1 }
+            Share {
+                people: 1,
+                teacher: 1,
+                unsure: 1,
+                pictures: 1
+            }
         );
         let sample = &data.samples[0];
         assert_eq!(sample.annotated, [true, true]);

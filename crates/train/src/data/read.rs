@@ -82,10 +82,7 @@ pub fn read(location: &DataLocation, classes: &[String]) -> Result<DataSet, Data
     });
     Ok(DataSet {
         samples: samples.collect(),
-        absent: absent
-            .iter()
-            .map(|&class| classes[class].clone())
-            .collect(),
+        absent: absent.iter().map(|&class| classes[class].clone()).collect(),
         classes,
         unused,
         problems,
@@ -232,6 +229,9 @@ mod tests {
         let one = data(&["car"]).unwrap();
         assert_eq!(one.unused, [("Van".to_owned(), 1)].into());
         let error = data(&["tram"]).unwrap_err().to_string();
-        assert!(error.contains("none of its categories (car, Van)"), "{error}");
+        assert!(
+            error.contains("none of its categories (car, Van)"),
+            "{error}"
+        );
     }
 }

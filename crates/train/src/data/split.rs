@@ -63,10 +63,10 @@ fn listed(samples: &[Sample], data: &Path, list: &Path) -> Result<BTreeSet<usize
             example: samples
                 .first()
                 .map_or_else(String::new, |s| s.file_name.clone()),
-            found: names.iter().find(|name| !name.is_empty()).map_or_else(
-                || "no line".to_owned(),
-                |name| format!("{name:?}"),
-            ),
+            found: names
+                .iter()
+                .find(|name| !name.is_empty())
+                .map_or_else(|| "no line".to_owned(), |name| format!("{name:?}")),
         }),
     }
 }

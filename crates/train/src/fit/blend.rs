@@ -9,7 +9,12 @@ use crate::net::{Network, NetworkError};
 ///
 /// # Errors
 /// Those of [`Network::new`].
-pub fn blend(start: &Network, trained: &Network, share: f64, device: Device) -> Result<Network, NetworkError> {
+pub fn blend(
+    start: &Network,
+    trained: &Network,
+    share: f64,
+    device: Device,
+) -> Result<Network, NetworkError> {
     let blended = Network::new(&trained.description, device)?;
     mix(&blended, start, 1.0);
     mix(&blended, trained, share);

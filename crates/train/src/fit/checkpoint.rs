@@ -1,6 +1,5 @@
-//! Weights in files. A file is there whole or not at all.
-//!
-//! The format is safetensors. The description of the network, and the state of a run, are JSON in tensors of bytes.
+//! The state of a run in a file of safetensors, which is there whole or not at all. What are no tensors is JSON in a
+//! tensor of bytes. The weights alone are in files of [`crate::weights`].
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +10,8 @@ use shuffledet_core::whole_file::{beside, keep};
 use tch::{Device, Kind, Tensor, no_grad};
 use thiserror::Error;
 
-use crate::net::{Description, Network};
-
-const DESCRIPTION: &str = "json/description";
-const NETWORK: &str = "network/";
+use crate::net::Network;
+use crate::weights::{Origin, WeightsError};
 
 /// A file of weights cannot be used.
 #[derive(Debug, Error)]
@@ -25,7 +22,10 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     #[error("{}: expected weights that shuffledet-train wrote, in the format safetensors: {source}", path.display())]
-    Format { path: PathBuf, source: tch::TchError },
+    Format {
+        path: PathBuf,
+        source: tch::TchError,
+    },
     #[error("{}: {name}: expected {expected}, found {found}; the file is of another network or of another version", path.display())]
     Content {
         path: PathBuf,
@@ -84,16 +84,6 @@ pub fn json(name: &str, value: &impl Serialize) -> (String, Tensor) {
     (format!("json/{name}"), Tensor::from_slice(&bytes))
 }
 
-/// Writes the weights of a network with its description.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_network(path: &Path, network: &Network) -> Result<(), CheckpointError> {
-    let mut all = tensors(network, NETWORK);
-    all.push(json("description", &network.description));
-    write(path, &all)
-}
-
 impl Tensors {
     /// Reads a file.
     ///
@@ -127,7 +117,10 @@ impl Tensors {
     pub fn value<T: DeserializeOwned>(&self, name: &str) -> Result<T, CheckpointError> {
         let name = format!("json/{name}");
         let wrong = |found: String| self.wrong(&name, "JSON of this version".to_owned(), found);
-        let tensor = self.by_name.get(&name).ok_or_else(|| wrong("nothing".to_owned()))?;
+        let tensor = self
+            .by_name
+            .get(&name)
+            .ok_or_else(|| wrong("nothing".to_owned()))?;
         if tensor.kind() != Kind::Uint8 {
             return Err(wrong(format!("{:?}", tensor.kind())));
         }
@@ -167,17 +160,11 @@ impl Tensors {
     }
 }
 
-/// Reads a network that [`write_network`] wrote.
+/// Reads the weights of a network that a run wrote.
 ///
 /// # Errors
 /// The file cannot be read, or is of another version.
-pub fn read_network(path: &Path, device: Device) -> Result<Network, CheckpointError> {
-    let tensors = Tensors::read(path)?;
-    let name = DESCRIPTION.trim_start_matches("json/");
-    let description: Description = tensors.value(name)?;
-    let network = Network::new(&description, device).map_err(|error| {
-        tensors.wrong(name, "a network that can be made".to_owned(), error.to_string())
-    })?;
-    tensors.copy_into(&network, NETWORK)?;
-    Ok(network)
+pub fn read_network(path: &Path, device: Device) -> Result<Network, WeightsError> {
+    let origin = Origin::read(&path.display().to_string())?;
+    Ok(origin.start(&origin.description, device)?.network)
 }

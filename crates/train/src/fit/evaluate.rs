@@ -8,19 +8,21 @@ use shuffledet_core::{BBox, Detection};
 use shuffledet_detector::detect::{ObjectGroups, nms::Suppressor};
 use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
 use shuffledet_eval::{
-    Accuracy, AccuracySettings, Category, DetectionResult, Figure, ImageRecord, ImageSource, Object, TruthImage, accuracy,
+    Accuracy, AccuracySettings, Category, DetectionResult, Figure, ImageRecord, ImageSource,
+    Object, TruthImage, accuracy,
 };
-use shuffledet_image::{ImageDecoder, Letterbox, TensorBuilder};
-use tch::{Kind, Tensor};
+use shuffledet_image::{BgrView, ImageDecoder, Letterbox, TensorBuilder};
+use tch::Tensor;
 
 use crate::data::{Origin, Picture, Sample};
+use crate::export::probabilities;
 use crate::net::{Description, Head, Network};
 
 /// Pictures that go through the network together.
 const TOGETHER: usize = 8;
 /// As `shuffledet eval` has them.
-const LEAST_SCORE: f32 = 0.001;
-const MOST_DETECTIONS: usize = 100;
+pub(super) const LEAST_SCORE: f32 = 0.001;
+pub(super) const MOST_DETECTIONS: usize = 100;
 
 /// What a network reached on a set of pictures.
 #[derive(Debug, Clone)]
@@ -58,7 +60,10 @@ impl Evaluator {
             description: description.clone(),
             model: product_description(description)?,
             categories: categories
-                .map(|(id, name)| Category { id, name: name.clone() })
+                .map(|(id, name)| Category {
+                    id,
+                    name: name.clone(),
+                })
                 .collect(),
         })
     }
@@ -71,6 +76,11 @@ impl Evaluator {
     /// Returns the samples in the order of the records.
     pub fn samples(&self) -> &[Sample] {
         &self.samples
+    }
+
+    /// Returns the IoU threshold of suppression.
+    pub fn nms_iou_threshold(&self) -> f32 {
+        self.model.nms_iou_threshold
     }
 
     pub fn categories(&self) -> &[Category] {
@@ -96,30 +106,86 @@ impl Evaluator {
                 values.extend_from_slice(builder.tensor());
                 placed.push(letterbox);
             }
-            let shape = [samples.len() as i64, 3, i64::from(spec.height), i64::from(spec.width)];
-            let images = Tensor::from_slice(&values).view(shape).to_device(network.vs.device());
-            let outputs = probabilities(&self.description, &network.forward(&images, false).main);
+            let shape = [
+                samples.len() as i64,
+                3,
+                i64::from(spec.height),
+                i64::from(spec.width),
+            ];
+            let images = Tensor::from_slice(&values)
+                .view(shape)
+                .to_device(network.vs.device());
+            let outputs = probabilities(network, &images);
             let outputs = flat(&outputs);
             let length = outputs.len() / samples.len();
             let shapes = output_shapes(&self.description, length);
-            let (output_decoder, _) = OutputDecoder::for_model(&self.model, spec.resolution().sides(), &[shapes])
-                .map_err(|error| anyhow!("{error}"))?;
-            for (at, ((sample, output), letterbox)) in samples.iter().zip(outputs.chunks_exact(length)).zip(&placed).enumerate() {
+            let (output_decoder, _) =
+                OutputDecoder::for_model(&self.model, spec.resolution().sides(), &[shapes])
+                    .map_err(|error| anyhow!("{error}"))?;
+            for (at, ((sample, output), letterbox)) in samples
+                .iter()
+                .zip(outputs.chunks_exact(length))
+                .zip(&placed)
+                .enumerate()
+            {
                 let index = (chunk * TOGETHER + at) as u64;
                 let found = match letterbox {
-                    Some(letterbox) => self.detections(&output_decoder, output, letterbox)
+                    Some(letterbox) => self
+                        .detections(&output_decoder, output, letterbox)
                         .with_context(|| sample.file_name.clone())?,
                     None => Vec::new(),
                 };
-                records.push(record(index, sample, letterbox.map(|l| l.image_size()), found));
+                records.push(record(
+                    index,
+                    sample,
+                    letterbox.map(|l| l.image_size()),
+                    found,
+                ));
             }
         }
-        let all: Vec<&ImageRecord> = records.iter().collect();
-        let accuracy = accuracy(&self.categories, &all, &AccuracySettings::default());
-        Ok(Measured { accuracy, records })
+        Ok(self.judged(records))
     }
 
-    fn detections(&self, decoder: &OutputDecoder, output: &[f32], letterbox: &Letterbox) -> anyhow::Result<Vec<Detection>> {
+    /// Measures what `detect` finds in the pictures, one after another.
+    ///
+    /// # Errors
+    /// Those of `detect`.
+    pub fn measure_with(
+        &self,
+        mut detect: impl FnMut(&BgrView<'_>) -> anyhow::Result<Vec<Detection>>,
+    ) -> anyhow::Result<Measured> {
+        let mut decoder = ImageDecoder::new();
+        let mut records = Vec::with_capacity(self.samples.len());
+        for (index, sample) in (0..).zip(&self.samples) {
+            let picture = Picture::read(&sample.path, &mut decoder).ok();
+            let found = match &picture {
+                Some(picture) => {
+                    detect(&picture.view()).with_context(|| sample.file_name.clone())?
+                }
+                None => Vec::new(),
+            };
+            records.push(record(
+                index,
+                sample,
+                picture.map(|picture| picture.size()),
+                found,
+            ));
+        }
+        Ok(self.judged(records))
+    }
+
+    fn judged(&self, records: Vec<ImageRecord>) -> Measured {
+        let all: Vec<&ImageRecord> = records.iter().collect();
+        let accuracy = accuracy(&self.categories, &all, &AccuracySettings::default());
+        Measured { accuracy, records }
+    }
+
+    fn detections(
+        &self,
+        decoder: &OutputDecoder,
+        output: &[f32],
+        letterbox: &Letterbox,
+    ) -> anyhow::Result<Vec<Detection>> {
         let mut found = Vec::new();
         decoder.decode(&[output], LEAST_SCORE, |_| LEAST_SCORE, &mut found)?;
         let (width, height) = letterbox.image_size();
@@ -132,7 +198,11 @@ impl Evaluator {
                 detection.bbox = clip(detection.bbox);
             }
         }
-        Suppressor::default().suppress(&mut found, self.model.nms_iou_threshold, &ObjectGroups::default());
+        Suppressor::default().suppress(
+            &mut found,
+            self.model.nms_iou_threshold,
+            &ObjectGroups::default(),
+        );
         found.retain_mut(|detection| {
             detection.bbox = clip(detection.bbox);
             detection.bbox.area() > 0.0
@@ -153,15 +223,29 @@ impl Measured {
             ap: self.ap(),
             ap50: self.accuracy.figures[Figure::Ap50].unwrap_or(0.0),
             classes: classes
-                .map(|class| (class.name.clone(), class.figures[Figure::Ap], class.instances))
+                .map(|class| {
+                    (
+                        class.name.clone(),
+                        class.figures[Figure::Ap],
+                        class.instances,
+                    )
+                })
                 .collect(),
         }
     }
 }
 
-fn record(index: u64, sample: &Sample, size: Option<(u32, u32)>, found: Vec<Detection>) -> ImageRecord {
+fn record(
+    index: u64,
+    sample: &Sample,
+    size: Option<(u32, u32)>,
+    found: Vec<Detection>,
+) -> ImageRecord {
     let (width, height) = size.unwrap_or(sample.size);
-    let by_people = sample.objects.iter().filter(|object| object.origin == Origin::Person);
+    let by_people = sample
+        .objects
+        .iter()
+        .filter(|object| object.origin == Origin::Person);
     let objects = (1..).zip(by_people).map(|(id, object)| {
         let b = object.bbox;
         let bbox = [b.x1, b.y1, b.width(), b.height()].map(f64::from);
@@ -173,12 +257,16 @@ fn record(index: u64, sample: &Sample, size: Option<(u32, u32)>, found: Vec<Dete
     });
     let image = TruthImage {
         id: index + 1,
-        source: ImageSource::File { file_name: sample.file_name.clone() },
+        source: ImageSource::File {
+            file_name: sample.file_name.clone(),
+        },
         width,
         height,
         objects: objects.collect(),
     };
-    let counted = found.iter().filter(|d| sample.annotated.get(d.class_id) == Some(&true));
+    let counted = found
+        .iter()
+        .filter(|d| sample.annotated.get(d.class_id) == Some(&true));
     let detections = counted.map(|d| DetectionResult {
         category_id: d.class_id as u64 + 1,
         bbox: [d.bbox.x1, d.bbox.y1, d.bbox.width(), d.bbox.height()].map(f64::from),
@@ -205,26 +293,6 @@ pub fn product_description(description: &Description) -> anyhow::Result<ModelDes
     });
     let manifest = Manifest::shipped()?;
     Ok(manifest.describe_sidecar(&sidecar.to_string(), "model.yaml".as_ref())?)
-}
-
-/// Returns the output with probabilities where the exported graph has them.
-pub fn probabilities(description: &Description, output: &Tensor) -> Tensor {
-    let classes = description.classes.len() as i64;
-    match description.head {
-        Head::NanoDetPlus => {
-            let rest = output.size()[2] - classes;
-            Tensor::cat(&[output.narrow(2, 0, classes).sigmoid(), output.narrow(2, classes, rest)], 2)
-        }
-        Head::FastestDet => Tensor::cat(
-            &[
-                output.narrow(1, 0, 1).sigmoid(),
-                output.narrow(1, 1, 4),
-                output.narrow(1, 5, classes).softmax(1, Kind::Float),
-            ],
-            1,
-        ),
-        Head::Classifier => output.softmax(-1, Kind::Float),
-    }
 }
 
 fn output_shapes(description: &Description, length: usize) -> Vec<i64> {

@@ -3,10 +3,12 @@
 pub mod average;
 pub mod blend;
 pub mod checkpoint;
+pub mod classifier;
 pub mod evaluate;
 pub mod files;
 pub mod optimiser;
 pub mod plan;
+pub mod product;
 pub mod progress;
 pub mod run;
 pub mod settings;

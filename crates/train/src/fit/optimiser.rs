@@ -39,7 +39,12 @@ impl AdamW {
             let tensors = names.into_iter().filter_map(|name| {
                 let tensor = variables.get(&name)?.shallow_clone();
                 let moments = [tensor.zeros_like(), tensor.zeros_like()].map(|t| t.detach());
-                Some(Variable { name, tensor, is_backbone, moments })
+                Some(Variable {
+                    name,
+                    tensor,
+                    is_backbone,
+                    moments,
+                })
             });
             tensors.collect::<Vec<_>>()
         };
@@ -68,7 +73,10 @@ impl AdamW {
                 .collect();
             let norm = match squares.is_empty() {
                 true => 0.0,
-                false => Tensor::stack(&squares, 0).sum(Kind::Float).double_value(&[]).sqrt(),
+                false => Tensor::stack(&squares, 0)
+                    .sum(Kind::Float)
+                    .double_value(&[])
+                    .sqrt(),
             };
             if !norm.is_finite() {
                 return norm;
@@ -82,13 +90,19 @@ impl AdamW {
                     continue;
                 }
                 let gradient = gradient * scale;
-                let rate = if variable.is_backbone { rates.backbone } else { rates.head };
+                let rate = if variable.is_backbone {
+                    rates.backbone
+                } else {
+                    rates.head
+                };
                 let [mean, square] = &mut variable.moments;
                 let _ = mean.lerp_(&gradient, 1.0 - BETA1);
                 let _ = square.lerp_(&gradient.square(), 1.0 - BETA2);
                 // norms and biases do not decay
                 if variable.tensor.dim() > 1 {
-                    let _ = variable.tensor.g_mul_scalar_(1.0 - rate * self.weight_decay);
+                    let _ = variable
+                        .tensor
+                        .g_mul_scalar_(1.0 - rate * self.weight_decay);
                 }
                 let update = &*mean * (rate / first) / ((&*square / second).sqrt() + EPSILON);
                 let _ = variable.tensor.g_sub_(&update);

@@ -43,9 +43,11 @@ impl Plan {
     pub fn new(length: Length, samples: usize, batch_size: usize) -> Self {
         let steps = match length {
             Length::Minutes(_) => None,
-            Length::Epochs(epochs) => {
-                Some((epochs * samples as f64 / batch_size as f64).ceil().max(1.0) as u64)
-            }
+            Length::Epochs(epochs) => Some(
+                (epochs * samples as f64 / batch_size as f64)
+                    .ceil()
+                    .max(1.0) as u64,
+            ),
             Length::Steps(steps) => Some(steps.max(1)),
         };
         let epoch = (samples as u64).div_ceil(batch_size as u64);
@@ -58,7 +60,14 @@ impl Plan {
 
     /// Plans the steps that fit into `left`, after `done` steps. `step` is the time of a step, `evaluation` that of an
     /// evaluation, of which the end of a run has `last`.
-    pub fn fit(&mut self, done: u64, left: Duration, step: Duration, evaluation: Duration, last: u32) {
+    pub fn fit(
+        &mut self,
+        done: u64,
+        left: Duration,
+        step: Duration,
+        evaluation: Duration,
+        last: u32,
+    ) {
         let for_steps = left.saturating_sub(evaluation * last).as_secs_f64();
         let evaluation = evaluation.as_secs_f64().max(1e-3);
         let evaluations = (EVALUATION_SHARE * for_steps / evaluation) as u64;

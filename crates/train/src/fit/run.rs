@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use shuffledet_core::whole_file;
+use shuffledet_image::ImageDecoder;
 use tch::{Device, Tensor};
 
 use super::average::{Average, mix};
@@ -22,6 +23,7 @@ use crate::data::Sample;
 use crate::log::{History, Row, RunLog};
 use crate::losses;
 use crate::net::Network;
+use crate::weights::save;
 
 /// Batches on which the norms of a start are measured.
 const NORM_BATCHES: u64 = 8;
@@ -122,7 +124,6 @@ impl<'a> Run<'a> {
         say: &dyn Fn(&str),
     ) -> anyhow::Result<Self> {
         let pace = Pace::start(0.0);
-        let device = network.vs.device();
         let begun = Instant::now();
         let measured = data.val.measure(&network)?;
         let evaluation = begun.elapsed().as_secs_f64();
@@ -134,18 +135,13 @@ impl<'a> Run<'a> {
             in_words(evaluation)
         ));
         if settings.batch_norms {
-            let source = source(settings, data);
-            let mut decoder = shuffledet_image::ImageDecoder::new();
-            for step in 0..NORM_BATCHES {
-                let batch = source.batch(step, &mut decoder);
-                network.measure_norms(&images(&batch, device), 1.0 / (step + 1) as f64);
-            }
+            measure_norms(&network, &source(settings, data));
         }
         if settings.frozen_backbone {
             network.freeze_backbone();
         }
-        checkpoint::write_network(&files.start(), &network)?;
-        checkpoint::write_network(&files.best(), &network)?;
+        save(&network, &files.start())?;
+        save(&network, &files.best())?;
         let summary = measured.summary();
         let state = State {
             step: 0,
@@ -167,7 +163,8 @@ impl<'a> Run<'a> {
         data: &'a TrainingData,
         mut network: Network,
     ) -> anyhow::Result<Self> {
-        let tensors = Tensors::read(&files.last()).context("nothing to resume; start without --resume")?;
+        let tensors =
+            Tensors::read(&files.last()).context("nothing to resume; start without --resume")?;
         let state: State = tensors.value("state")?;
         tensors.copy_into(&network, "network/")?;
         if settings.frozen_backbone {
@@ -179,7 +176,13 @@ impl<'a> Run<'a> {
         run.optimiser.steps = run.state.step;
         run.optimiser
             .set_moments(|name| tensors.get(name))
-            .map_err(|name| tensors.wrong(&name, "a moment of this network".to_owned(), "none".to_owned()))?;
+            .map_err(|name| {
+                tensors.wrong(
+                    &name,
+                    "a moment of this network".to_owned(),
+                    "none".to_owned(),
+                )
+            })?;
         Ok(run)
     }
 
@@ -218,7 +221,9 @@ impl<'a> Run<'a> {
         while !self.is_over() {
             let begun = Instant::now();
             let Some(batch) = loader.next_batch() else {
-                bail!("the threads that prepare pictures have ended; this is a bug in shuffledet-train");
+                bail!(
+                    "the threads that prepare pictures have ended; this is a bug in shuffledet-train"
+                );
             };
             for (file, reason) in &batch.unreadable {
                 say(&format!("{file}: left out: {reason}"));
@@ -292,12 +297,16 @@ impl<'a> Run<'a> {
         let parts = loss.parts.iter();
         Ok(Row {
             step: self.state.step,
-            epoch: self.state.step as f64 * self.settings.batch_size as f64 / self.data.train.len() as f64,
+            epoch: self.state.step as f64 * self.settings.batch_size as f64
+                / self.data.train.len() as f64,
             learning_rate: rates.head,
             loss: total,
-            parts: parts.map(|(name, part)| ((*name).to_owned(), part.double_value(&[]))).collect(),
+            parts: parts
+                .map(|(name, part)| ((*name).to_owned(), part.double_value(&[])))
+                .collect(),
             gradient: norm,
-            pictures_per_s: self.settings.batch_size as f64 / self.pace.step().as_secs_f64().max(1e-9),
+            pictures_per_s: self.settings.batch_size as f64
+                / self.pace.step().as_secs_f64().max(1e-9),
         })
     }
 
@@ -319,7 +328,7 @@ impl<'a> Run<'a> {
             self.state.best = summary.ap;
             self.state.best_step = self.state.step;
             self.state.since_best = 0;
-            checkpoint::write_network(&self.files.best(), &self.average.network)?;
+            save(&self.average.network, &self.files.best())?;
         } else {
             self.state.since_best += 1;
         }
@@ -330,7 +339,8 @@ impl<'a> Run<'a> {
 
     /// Whether the plan's steps are done, or the AP has not risen for too long.
     fn is_over(&self) -> bool {
-        self.state.plan.ends_after(self.state.step) || self.state.since_best >= self.settings.patience
+        self.state.plan.ends_after(self.state.step)
+            || self.state.since_best >= self.settings.patience
     }
 
     /// Plans the steps that fit into the time that is left, for a run of a given time.
@@ -347,11 +357,17 @@ impl<'a> Run<'a> {
         // at the end: the trained and the blended weights, and all three on the general set
         let last = 2 + (3 * keep).div_ceil(pictures(&self.data.val).max(1)) as u32;
         let evaluation = Duration::from_secs_f64(self.state.evaluation);
-        self.state.plan.fit(self.state.step, left, self.pace.step(), evaluation, last);
+        self.state
+            .plan
+            .fit(self.state.step, left, self.pace.step(), evaluation, last);
     }
 
     fn line(&self, row: &Row) -> String {
-        let parts: Vec<String> = row.parts.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
+        let parts: Vec<String> = row
+            .parts
+            .iter()
+            .map(|(name, value)| format!("{name} {value:.3}"))
+            .collect();
         let (of, left) = match self.state.plan.steps {
             Some(steps) => {
                 let left = steps.saturating_sub(row.step) as f64 * self.pace.step().as_secs_f64();
@@ -375,7 +391,6 @@ impl<'a> Run<'a> {
         tensors.extend(checkpoint::tensors(&self.average.network, "average/"));
         tensors.extend(self.optimiser.moments());
         tensors.push(checkpoint::json("state", &self.state));
-        tensors.push(checkpoint::json("description", &self.network.description));
         checkpoint::write(&self.files.last(), &tensors)?;
         self.log.write(&self.state.history)?;
         Ok(())
@@ -386,12 +401,15 @@ impl<'a> Run<'a> {
         let start = checkpoint::read_network(&self.files.start(), self.device)?;
         // a start that no evaluation surpassed is compared with the last weights all the same
         let trained = match self.state.best_step {
-            0 => std::mem::replace(&mut self.average.network, Network::new(&start.description, self.device)?),
+            0 => std::mem::replace(
+                &mut self.average.network,
+                Network::new(&start.description, self.device)?,
+            ),
             _ => checkpoint::read_network(&self.files.best(), self.device)?,
         };
         let share = self.settings.blend;
         let blended = blend(&start, &trained, share, self.device)?;
-        checkpoint::write_network(&self.files.result(), &blended)?;
+        save(&blended, &self.files.result())?;
         let trained_summary = self.data.val.measure(&trained)?.summary();
         let measured = self.data.val.measure(&blended)?;
         let val = Compared {
@@ -428,9 +446,19 @@ impl<'a> Run<'a> {
     }
 
     fn page(&self, figures: &Figures, measured: &Measured) -> anyhow::Result<()> {
-        let page = crate::log::page::render(&self.state.history, figures, measured, &self.data.val)?;
+        let page =
+            crate::log::page::render(&self.state.history, figures, measured, &self.data.val)?;
         whole_file::write(&self.files.page(), page)
             .with_context(|| self.files.page().display().to_string())
+    }
+}
+
+/// Measures the norms of weights that a file has folded, on the first batches.
+pub(super) fn measure_norms(network: &Network, source: &Source) {
+    let mut decoder = ImageDecoder::new();
+    for step in 0..NORM_BATCHES {
+        let images = images(&source.batch(step, &mut decoder), network.vs.device());
+        network.measure_norms(&images, 1.0 / (step + 1) as f64);
     }
 }
 
@@ -446,10 +474,18 @@ fn source(settings: &Settings, data: &TrainingData) -> Source {
     }
 }
 
-fn images(batch: &Batch, device: Device) -> Tensor {
+/// Returns the pictures of a batch, N x 3 x height x width.
+pub(super) fn images(batch: &Batch, device: Device) -> Tensor {
     let (width, height) = batch.size.sides();
-    let shape = [batch.targets.len() as i64, 3, i64::from(height), i64::from(width)];
-    Tensor::from_slice(&batch.images).view(shape).to_device(device)
+    let shape = [
+        batch.targets.len() as i64,
+        3,
+        i64::from(height),
+        i64::from(width),
+    ];
+    Tensor::from_slice(&batch.images)
+        .view(shape)
+        .to_device(device)
 }
 
 impl Figures {
@@ -457,7 +493,8 @@ impl Figures {
     /// general set.
     pub fn start_is_better(&self) -> bool {
         let keep = self.keep.as_ref();
-        self.val.start.ap > self.val.blended.ap || keep.is_some_and(|keep| keep.start.ap > keep.blended.ap + 0.005)
+        self.val.start.ap > self.val.blended.ap
+            || keep.is_some_and(|keep| keep.start.ap > keep.blended.ap + 0.005)
     }
 }
 
@@ -475,9 +512,16 @@ impl std::fmt::Display for Figures {
             writeln!(f, "  {}", row("general ", keep))?;
         }
         writeln!(f, "AP by class, held out: objects, start, trained, blended")?;
-        let classes = self.val.start.classes.iter().zip(&self.val.trained.classes).zip(&self.val.blended.classes);
+        let classes = self
+            .val
+            .start
+            .classes
+            .iter()
+            .zip(&self.val.trained.classes)
+            .zip(&self.val.blended.classes);
         for (((name, start, objects), (_, trained, _)), (_, blended, _)) in classes {
-            let [a, b, c] = [start, trained, blended].map(|ap| ap.map_or("-".to_owned(), |ap| format!("{ap:.4}")));
+            let [a, b, c] = [start, trained, blended]
+                .map(|ap| ap.map_or("-".to_owned(), |ap| format!("{ap:.4}")));
             writeln!(f, "  {name:16} {objects:5}  {a:>7} {b:>7} {c:>7}")?;
         }
         match self.start_is_better() {
@@ -485,7 +529,12 @@ impl std::fmt::Display for Figures {
                 f,
                 "The start is better than the result: use the start, or train with more pictures, longer or with a lower learning rate."
             ),
-            false => write!(f, "The result is {} trained and {} start.", self.blend, 1.0 - self.blend),
+            false => write!(
+                f,
+                "The result is {} trained and {} start.",
+                self.blend,
+                1.0 - self.blend
+            ),
         }
     }
 }

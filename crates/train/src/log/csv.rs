@@ -34,7 +34,11 @@ fn table(history: &History) -> String {
     };
     for row in &history.rows {
         evaluated_before(row.step, &mut table);
-        let _ = write!(table, "{},{:.4},{:e},{:.6}", row.step, row.epoch, row.learning_rate, row.loss);
+        let _ = write!(
+            table,
+            "{},{:.4},{:e},{:.6}",
+            row.step, row.epoch, row.learning_rate, row.loss
+        );
         for (_, value) in &row.parts {
             let _ = write!(table, ",{value:.6}");
         }
@@ -52,7 +56,11 @@ mod tests {
 
     #[test]
     fn every_line_has_every_column() {
-        let summary = Summary { ap: 0.25, ap50: 0.5, classes: Vec::new() };
+        let summary = Summary {
+            ap: 0.25,
+            ap50: 0.5,
+            classes: Vec::new(),
+        };
         let mut history = History::new(&summary);
         for step in [5, 10] {
             history.rows.push(Row {

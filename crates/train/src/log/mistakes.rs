@@ -24,13 +24,24 @@ pub struct MistakePicture {
 /// Returns the false detections with the highest scores, and the largest missed objects.
 pub fn worst(measured: &Measured, evaluator: &Evaluator) -> [Vec<MistakePicture>; 2] {
     let records: Vec<&ImageRecord> = measured.records.iter().collect();
-    let found = mistakes(evaluator.categories(), &records, &AccuracySettings::default());
+    let found = mistakes(
+        evaluator.categories(),
+        &records,
+        &AccuracySettings::default(),
+    );
     // both lists have the worst first
     let false_positives = found.false_positives.iter().filter_map(|mistake| {
         let record = records.get(mistake.image as usize)?;
         let detection = record.detections.get(mistake.detection)?;
-        let caption = |name: &str| format!("{name} {:.2} in {}", mistake.score, record.source.title());
-        picture(evaluator, record, detection.category_id, detection.bbox, caption)
+        let caption =
+            |name: &str| format!("{name} {:.2} in {}", mistake.score, record.source.title());
+        picture(
+            evaluator,
+            record,
+            detection.category_id,
+            detection.bbox,
+            caption,
+        )
     });
     let misses = found.misses.iter().filter_map(|miss| {
         let record = records.get(miss.image as usize)?;
@@ -38,7 +49,10 @@ pub fn worst(measured: &Measured, evaluator: &Evaluator) -> [Vec<MistakePicture>
         let caption = |name: &str| format!("{name}, missed, in {}", record.source.title());
         picture(evaluator, record, object.category_id, object.bbox, caption)
     });
-    [false_positives.take(MOST).collect(), misses.take(MOST).collect()]
+    [
+        false_positives.take(MOST).collect(),
+        misses.take(MOST).collect(),
+    ]
 }
 
 /// Draws a box with its surroundings; `None` if the picture cannot be read.
@@ -56,7 +70,9 @@ fn picture(
     let (across, down) = picture.size();
     let margin = width.max(height).max(24.0);
     let from = |at: f64, most: u32| (at - margin).clamp(0.0, f64::from(most - 1)) as u32;
-    let to = |at: f64, least: u32, most: u32| (at + margin).clamp(f64::from(least + 1), f64::from(most)) as u32;
+    let to = |at: f64, least: u32, most: u32| {
+        (at + margin).clamp(f64::from(least + 1), f64::from(most)) as u32
+    };
     let (left, top) = (from(x, across), from(y, down));
     let part = PixelRect {
         left,
@@ -71,9 +87,19 @@ fn picture(
         x2: (x + width) as f32 - left as f32,
         y2: (y + height) as f32 - top as f32,
     };
-    let labels = Labels::new(vec![Label { name: name.clone(), category_id: 1 }]).ok()?;
+    let labels = Labels::new(vec![Label {
+        name: name.clone(),
+        category_id: 1,
+    }])
+    .ok()?;
     let detection = Detection::new(0, 1.0, bbox);
     let drawn = shuffledet_image::draw::annotate(&view, &[detection], &labels, SIDE).ok()?;
-    let jpeg = JpegEncoder::new(80).ok()?.encode(&BgrView::from_mat(&drawn)?).ok()?;
-    Some(MistakePicture { caption: caption(name), jpeg })
+    let jpeg = JpegEncoder::new(80)
+        .ok()?
+        .encode(&BgrView::from_mat(&drawn)?)
+        .ok()?;
+    Some(MistakePicture {
+        caption: caption(name),
+        jpeg,
+    })
 }

@@ -69,7 +69,10 @@ impl RunLog {
 
     /// Adds a row to the events.
     pub fn add(&mut self, row: &Row) -> anyhow::Result<()> {
-        let parts = row.parts.iter().map(|(name, value)| (format!("loss/{name}"), *value));
+        let parts = row
+            .parts
+            .iter()
+            .map(|(name, value)| (format!("loss/{name}"), *value));
         let mut values: Vec<(String, f64)> = parts.collect();
         values.push(("loss/total".to_owned(), row.loss));
         values.push(("learning_rate".to_owned(), row.learning_rate));
@@ -80,7 +83,10 @@ impl RunLog {
 
     /// Adds an evaluation to the events.
     pub fn evaluated(&mut self, step: u64, summary: &Summary) -> anyhow::Result<()> {
-        let mut values = vec![("AP/all".to_owned(), summary.ap), ("AP50/all".to_owned(), summary.ap50)];
+        let mut values = vec![
+            ("AP/all".to_owned(), summary.ap),
+            ("AP50/all".to_owned(), summary.ap50),
+        ];
         for (class, ap, _) in &summary.classes {
             values.extend(ap.map(|ap| (format!("AP/{class}"), ap)));
         }

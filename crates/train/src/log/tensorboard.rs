@@ -50,7 +50,9 @@ impl Events {
 }
 
 fn seconds(now: SystemTime) -> f64 {
-    now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    now.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }
 
 fn record(message: &[u8]) -> Vec<u8> {
@@ -66,7 +68,9 @@ fn record(message: &[u8]) -> Vec<u8> {
 
 /// Returns CRC-32C, rotated and shifted as the format has it.
 fn masked_checksum(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+    crc32c::crc32c(bytes)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
 }
 
 const VARINT: u8 = 0;
@@ -108,7 +112,10 @@ mod tests {
         // the example of RFC 3720, B.4: 32 bytes of zeros
         assert_eq!(crc32c::crc32c(&[0; 32]), 0x8a91_36aa);
         let record = record(b"abc");
-        assert_eq!((record.len(), &record[..8]), (8 + 4 + 3 + 4, [3, 0, 0, 0, 0, 0, 0, 0].as_slice()));
+        assert_eq!(
+            (record.len(), &record[..8]),
+            (8 + 4 + 3 + 4, [3, 0, 0, 0, 0, 0, 0, 0].as_slice())
+        );
         assert_eq!(&record[12..15], b"abc");
         let mut long = Vec::new();
         varint(&mut long, 300);

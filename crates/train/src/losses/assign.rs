@@ -30,7 +30,11 @@ pub fn assign(cells: &[Cell], logits: &[f32], boxes: &[BBox], targets: &Targets)
         .filter(|(_, object)| !object.ignored && object.bbox.area() > 0.0)
         .collect();
     let inside: Vec<usize> = (0..cells.len())
-        .filter(|&cell| objects.iter().any(|(_, object)| contains(&object.bbox, cells[cell])))
+        .filter(|&cell| {
+            objects
+                .iter()
+                .any(|(_, object)| contains(&object.bbox, cells[cell]))
+        })
         .collect();
     // by object, of all cells within any object, as the source has it
     let candidates: Vec<Vec<Candidate>> = (objects.iter())

@@ -9,9 +9,11 @@ pub fn giou(found: &Tensor, wanted: &Tensor) -> Tensor {
     let [a, b] = [found, wanted].map(|boxes| boxes.unbind(1));
     let side = |low: &Tensor, high: &Tensor| (high - low).clamp_min(0.0);
     let area = |sides: &[Tensor]| side(&sides[0], &sides[2]) * side(&sides[1], &sides[3]);
-    let overlap = side(&a[0].maximum(&b[0]), &a[2].minimum(&b[2])) * side(&a[1].maximum(&b[1]), &a[3].minimum(&b[3]));
+    let overlap = side(&a[0].maximum(&b[0]), &a[2].minimum(&b[2]))
+        * side(&a[1].maximum(&b[1]), &a[3].minimum(&b[3]));
     let union = area(&a) + area(&b) - &overlap;
-    let hull = side(&a[0].minimum(&b[0]), &a[2].maximum(&b[2])) * side(&a[1].minimum(&b[1]), &a[3].maximum(&b[3]));
+    let hull = side(&a[0].minimum(&b[0]), &a[2].maximum(&b[2]))
+        * side(&a[1].minimum(&b[1]), &a[3].maximum(&b[3]));
     overlap / (&union + EPSILON) - (&hull - &union) / (hull + EPSILON)
 }
 
@@ -21,7 +23,12 @@ pub fn siou(found: &Tensor, wanted: &Tensor) -> Tensor {
     let [a, b] = [found, wanted].map(|boxes| boxes.unbind(1));
     let corners = |of: &[Tensor]| {
         let (half_width, half_height) = (&of[2] / 2.0, &of[3] / 2.0);
-        [&of[0] - &half_width, &of[1] - &half_height, &of[0] + half_width, &of[1] + half_height]
+        [
+            &of[0] - &half_width,
+            &of[1] - &half_height,
+            &of[0] + half_width,
+            &of[1] + half_height,
+        ]
     };
     let (p, q) = (corners(&a), corners(&b));
     let overlap = (p[2].minimum(&q[2]) - p[0].maximum(&q[0])).clamp_min(0.0)

@@ -42,28 +42,50 @@ pub fn loss(output: &Tensor, targets: &[Targets], size: Resolution, native: Reso
     let (mut bbox, mut class) = (none.shallow_clone(), none);
     if !places.is_empty() {
         let stride = FASTESTDET_STRIDE as f32;
-        let position = |place: &Place<'_>| place.picture * cells + place.row * grid.1 + place.column;
+        let position =
+            |place: &Place<'_>| place.picture * cells + place.row * grid.1 + place.column;
         let positions: Vec<i64> = places.iter().map(|place| position(place) as i64).collect();
         let positions = Tensor::from_slice(&positions).to_device(output.device());
         let at = flat.index_select(0, &positions);
         let count = places.len() as i64;
-        let corner: Vec<f32> = places.iter().flat_map(|p| [p.column as f32, p.row as f32]).collect();
+        let corner: Vec<f32> = places
+            .iter()
+            .flat_map(|p| [p.column as f32, p.row as f32])
+            .collect();
         let corner = beside(output, &corner, &[count, 2]);
         let longest = [native.width as f32 / stride, native.height as f32 / stride];
         let longest = beside(output, &longest, &[1, 2]);
-        let found = Tensor::cat(&[at.i((.., 1..3)).tanh() + corner, at.i((.., 3..5)).sigmoid() * longest], 1);
-        let objects: Vec<f32> = places.iter().flat_map(|place| {
-            let b = place.object.bbox;
-            [(b.x1 + b.x2) / 2.0, (b.y1 + b.y2) / 2.0, b.width(), b.height()].map(|value| value / stride)
-        }).collect();
+        let found = Tensor::cat(
+            &[
+                at.i((.., 1..3)).tanh() + corner,
+                at.i((.., 3..5)).sigmoid() * longest,
+            ],
+            1,
+        );
+        let objects: Vec<f32> = places
+            .iter()
+            .flat_map(|place| {
+                let b = place.object.bbox;
+                [
+                    (b.x1 + b.x2) / 2.0,
+                    (b.y1 + b.y2) / 2.0,
+                    b.width(),
+                    b.height(),
+                ]
+                .map(|value| value / stride)
+            })
+            .collect();
         let overlap = boxes::siou(&found, &beside(output, &objects, &[count, 4]));
         let overlaps = values(&overlap);
         let mean = overlaps.iter().sum::<f32>() / overlaps.len() as f32;
         // the mean may round above the greatest
         let least = mean.min(overlaps.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        let best: Vec<usize> = (0..places.len()).filter(|&at| overlaps[at] >= least).collect();
+        let best: Vec<usize> = (0..places.len())
+            .filter(|&at| overlaps[at] >= least)
+            .collect();
         let mut by_picture = vec![0usize; targets.len()];
-        best.iter().for_each(|&at| by_picture[places[at].picture] += 1);
+        best.iter()
+            .for_each(|&at| by_picture[places[at].picture] += 1);
         for &at in &best {
             let place = &places[at];
             let cell = position(place);
@@ -77,9 +99,17 @@ pub fn loss(output: &Tensor, targets: &[Targets], size: Resolution, native: Reso
         let sure = beside(output, &sure, &[best.len() as i64]);
         let overlap = overlap.index_select(0, &best_positions);
         bbox = ((1.0 - overlap) * &sure).sum(Kind::Float) / total * BOX_WEIGHT;
-        let logs = at.index_select(0, &best_positions).i((.., 5..)).log_softmax(-1, Kind::Float);
-        let classes: Vec<i64> = best.iter().map(|&at| places[at].object.class as i64).collect();
-        let classes = Tensor::from_slice(&classes).to_device(output.device()).unsqueeze(1);
+        let logs = at
+            .index_select(0, &best_positions)
+            .i((.., 5..))
+            .log_softmax(-1, Kind::Float);
+        let classes: Vec<i64> = best
+            .iter()
+            .map(|&at| places[at].object.class as i64)
+            .collect();
+        let classes = Tensor::from_slice(&classes)
+            .to_device(output.device())
+            .unsqueeze(1);
         class = -(logs.gather(1, &classes, false).squeeze_dim(1) * sure).sum(Kind::Float) / total;
     }
     let length = [wanted.len() as i64];
@@ -101,15 +131,29 @@ pub fn loss(output: &Tensor, targets: &[Targets], size: Resolution, native: Reso
 fn places<'a>(targets: &'a [Targets], (rows, columns): (usize, usize)) -> Vec<Place<'a>> {
     let mut places = Vec::new();
     for (picture, targets) in targets.iter().enumerate() {
-        for object in targets.objects.iter().filter(|object| !object.ignored && object.bbox.area() > 0.0) {
+        for object in targets
+            .objects
+            .iter()
+            .filter(|object| !object.ignored && object.bbox.area() > 0.0)
+        {
             let stride = FASTESTDET_STRIDE as f32;
             let b = object.bbox;
             // targets lie within the input
             let column = ((b.x1 + b.x2) / 2.0 / stride) as usize;
             let row = ((b.y1 + b.y2) / 2.0 / stride) as usize;
-            for (column, row) in [(column, row), (column + 1, row), (column, row + 1), (column + 1, row + 1)] {
+            for (column, row) in [
+                (column, row),
+                (column + 1, row),
+                (column, row + 1),
+                (column + 1, row + 1),
+            ] {
                 if column < columns && row < rows {
-                    places.push(Place { picture, column, row, object });
+                    places.push(Place {
+                        picture,
+                        column,
+                        row,
+                        object,
+                    });
                 }
             }
         }
@@ -135,7 +179,10 @@ fn background(flat: &Tensor, targets: &[Targets], (rows, columns): (usize, usize
         for object in targets.objects.iter().filter(|object| object.ignored) {
             for (cell, weight) in weights.iter_mut().enumerate() {
                 let stride = FASTESTDET_STRIDE as f32;
-                let (x, y) = (((cell % columns) as f32 + 0.5) * stride, ((cell / columns) as f32 + 0.5) * stride);
+                let (x, y) = (
+                    ((cell % columns) as f32 + 0.5) * stride,
+                    ((cell / columns) as f32 + 0.5) * stride,
+                );
                 let b = object.bbox;
                 if b.x1 < x && x < b.x2 && b.y1 < y && y < b.y2 {
                     *weight = 0.0;

@@ -46,7 +46,8 @@ pub fn detection(
 /// Computes the cross entropy of a classifier's logits, N x classes, with the classes of the pictures.
 pub fn classification(logits: &Tensor, classes: &[i64]) -> Loss {
     let targets = Tensor::from_slice(classes).to_device(logits.device());
-    let total = logits.cross_entropy_loss::<Tensor>(&targets, None, tch::Reduction::Mean, -100, 0.0);
+    let total =
+        logits.cross_entropy_loss::<Tensor>(&targets, None, tch::Reduction::Mean, -100, 0.0);
     Loss {
         parts: vec![("class", total.detach())],
         total,
@@ -55,7 +56,11 @@ pub fn classification(logits: &Tensor, classes: &[i64]) -> Loss {
 
 /// Copies a tensor to a vector of f32.
 fn values(tensor: &Tensor) -> Vec<f32> {
-    let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous();
+    let tensor = tensor
+        .detach()
+        .to_device(tch::Device::Cpu)
+        .to_kind(Kind::Float)
+        .contiguous();
     let mut values = vec![0.0; tensor.numel()];
     let count = values.len();
     tensor.copy_data(&mut values, count);
@@ -64,5 +69,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 
 /// Makes a tensor of `shape` beside another.
 fn beside(tensor: &Tensor, values: &[f32], shape: &[i64]) -> Tensor {
-    Tensor::from_slice(values).view(shape).to_device(tensor.device())
+    Tensor::from_slice(values)
+        .view(shape)
+        .to_device(tensor.device())
 }

@@ -17,7 +17,12 @@ const MOST_DISTANCE: f32 = DISTANCES as f32 - 1.0 - 0.1;
 
 /// Computes the loss of an output, N x cells x (classes + 32), for images of `size`. The auxiliary output, while there is
 /// one, decides which cells are assigned, and has a loss of its own.
-pub fn loss(main: &Tensor, auxiliary: Option<&Tensor>, targets: &[Targets], size: Resolution) -> Loss {
+pub fn loss(
+    main: &Tensor,
+    auxiliary: Option<&Tensor>,
+    targets: &[Targets],
+    size: Resolution,
+) -> Loss {
     let cells = cells(size);
     let classes = main.size()[2] - 4 * DISTANCES;
     let guide = auxiliary.unwrap_or(main);
@@ -30,7 +35,10 @@ pub fn loss(main: &Tensor, auxiliary: Option<&Tensor>, targets: &[Targets], size
         total += auxiliary.sum();
         named.extend(auxiliary.named(["auxiliary class", "auxiliary box", "auxiliary sides"]));
     }
-    Loss { total, parts: named }
+    Loss {
+        total,
+        parts: named,
+    }
 }
 
 /// What the cells of a batch shall find.
@@ -69,18 +77,31 @@ impl Goals {
         let mut counts = vec![1.0f32; scores.len()];
         let (mut positions, mut boxes, mut sides) = (Vec::new(), Vec::new(), Vec::new());
         let (mut weights, mut points, mut strides) = (Vec::new(), Vec::new(), Vec::new());
-        let pictures = predicted.chunks_exact(width * cells.len()).zip(targets).enumerate();
+        let pictures = predicted
+            .chunks_exact(width * cells.len())
+            .zip(targets)
+            .enumerate();
         for (picture, (predicted, targets)) in pictures {
             let first = picture * cells.len() * classes;
             let counts = &mut counts[first..first + cells.len() * classes];
             let scores = &mut scores[first..first + cells.len() * classes];
             ignore(cells, targets, classes, counts);
-            let finds: Vec<BBox> = predicted.chunks_exact(width).zip(cells)
+            let finds: Vec<BBox> = predicted
+                .chunks_exact(width)
+                .zip(cells)
                 .map(|(values, &cell)| found_box(&values[classes..], cell))
                 .collect();
-            let logits: Vec<f32> = predicted.chunks_exact(width)
-                .flat_map(|values| &values[..classes]).copied().collect();
-            for Assigned { cell, object, overlap } in assign(cells, &logits, &finds, targets) {
+            let logits: Vec<f32> = predicted
+                .chunks_exact(width)
+                .flat_map(|values| &values[..classes])
+                .copied()
+                .collect();
+            for Assigned {
+                cell,
+                object,
+                overlap,
+            } in assign(cells, &logits, &finds, targets)
+            {
                 let object = &targets.objects[object];
                 scores[cell * classes + object.class] = overlap * object.weight;
                 counts[cell * classes + object.class] = 1.0;
@@ -88,7 +109,10 @@ impl Goals {
                 let BBox { x1, y1, x2, y2 } = object.bbox;
                 let Cell { x, y, stride } = cells[cell];
                 boxes.extend([x1, y1, x2, y2]);
-                sides.extend([x - x1, y - y1, x2 - x, y2 - y].map(|d| (d / stride).clamp(0.0, MOST_DISTANCE)));
+                sides.extend(
+                    [x - x1, y - y1, x2 - x, y2 - y]
+                        .map(|d| (d / stride).clamp(0.0, MOST_DISTANCE)),
+                );
                 weights.push(object.weight);
                 points.extend([x, y]);
                 strides.push(stride);
@@ -117,7 +141,11 @@ impl Goals {
 fn ignore(cells: &[Cell], targets: &Targets, classes: usize, counts: &mut [f32]) {
     for (class, annotated) in targets.annotated.iter().enumerate() {
         if !annotated {
-            counts.iter_mut().skip(class).step_by(classes).for_each(|count| *count = 0.0);
+            counts
+                .iter_mut()
+                .skip(class)
+                .step_by(classes)
+                .for_each(|count| *count = 0.0);
         }
     }
     for object in targets.objects.iter().filter(|object| object.ignored) {
@@ -130,9 +158,12 @@ fn ignore(cells: &[Cell], targets: &Targets, classes: usize, counts: &mut [f32])
 }
 
 /// Returns the box of a cell: each side is the mean of its distribution over 8 distances.
-fn found_box(sides: &[f32], cell: Cell) -> BBox {
+pub(super) fn found_box(sides: &[f32], cell: Cell) -> BBox {
     let mut distances = [0.0; 4];
-    for (distance, logits) in distances.iter_mut().zip(sides.chunks_exact(DISTANCES as usize)) {
+    for (distance, logits) in distances
+        .iter_mut()
+        .zip(sides.chunks_exact(DISTANCES as usize))
+    {
         let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let (mut sum, mut mean) = (0.0, 0.0);
         for (at, logit) in logits.iter().enumerate() {
@@ -176,19 +207,29 @@ fn parts(output: &Tensor, classes: i64, goals: &Goals) -> Parts {
     let Some(assigned) = &goals.assigned else {
         // keeps the graph whole: all gradients are 0
         let none = output.narrow(2, classes, 4 * DISTANCES).sum(Kind::Float) * 0.0;
-        return Parts { class, bbox: none.shallow_clone(), sides: none };
+        return Parts {
+            class,
+            bbox: none.shallow_clone(),
+            sides: none,
+        };
     };
-    let flat = output.reshape([-1, output.size()[2]]).index_select(0, &assigned.positions);
+    let flat = output
+        .reshape([-1, output.size()[2]])
+        .index_select(0, &assigned.positions);
     let (logits, sides) = (flat.narrow(1, 0, classes), flat.i((.., classes..)));
     let sides = sides.reshape([-1, DISTANCES]);
     // cells that are sure of their class count more, as the source has it
     let weights = logits.detach().sigmoid().amax([1], false) * &assigned.weights;
     let total = weights.sum(Kind::Float).clamp_min(1.0);
     let steps = Tensor::arange(DISTANCES, (Kind::Float, output.device()));
-    let distances = (sides.softmax(-1, Kind::Float) * steps).sum_dim_intlist(-1, false, Kind::Float);
+    let distances =
+        (sides.softmax(-1, Kind::Float) * steps).sum_dim_intlist(-1, false, Kind::Float);
     let distances = distances.reshape([-1, 4]) * &assigned.strides;
     let corners = Tensor::cat(
-        &[&assigned.points - distances.narrow(1, 0, 2), &assigned.points + distances.narrow(1, 2, 2)],
+        &[
+            &assigned.points - distances.narrow(1, 0, 2),
+            &assigned.points + distances.narrow(1, 2, 2),
+        ],
         1,
     );
     let overlap = boxes::giou(&corners, &assigned.boxes);
@@ -202,7 +243,8 @@ fn parts(output: &Tensor, classes: i64, goals: &Goals) -> Parts {
 /// Sums the quality focal loss with an exponent of 2: the cross entropy of each logit with the wanted quality, weighted
 /// by the square of their difference.
 fn quality_focal(logits: &Tensor, wanted: &Tensor, counts: &Tensor) -> Tensor {
-    let entropy = logits.binary_cross_entropy_with_logits::<Tensor>(wanted, None, None, tch::Reduction::None);
+    let entropy =
+        logits.binary_cross_entropy_with_logits::<Tensor>(wanted, None, None, tch::Reduction::None);
     let difference = (wanted - logits.sigmoid()).square();
     (entropy * difference * counts).sum(Kind::Float)
 }
