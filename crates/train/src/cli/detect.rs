@@ -106,7 +106,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let device = Device::cuda_if_available();
     if options.resume {
         let settings = Settings::read(&files.settings())?;
-        let data = training_data(&settings, &say)?.data;
+        let data = training_data(&settings, &say)?;
         let network = crate::fit::checkpoint::read_network(&files.start(), device)?;
         train(&settings, &files, &data, network, true, &say)?;
         return Ok(ExitCode::SUCCESS);
@@ -120,7 +120,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let origin = Origin::read(&options.from)?;
     let (settings, start) = prepare(options, &origin, device)?;
     say_start(&start, &settings, &say);
-    let Prepared { settings, data } = training_data(&settings, &say)?;
+    let data = training_data(&settings, &say)?;
     settings.write(&files.settings())?;
     train(&settings, &files, &data, start.network, false, &say)?;
     say(&format!(
@@ -229,12 +229,7 @@ fn around(native: Resolution) -> Vec<Resolution> {
     sizes
 }
 
-struct Prepared {
-    settings: Settings,
-    data: TrainingData,
-}
-
-fn training_data(settings: &Settings, say: &dyn Fn(&str)) -> anyhow::Result<Prepared> {
+fn training_data(settings: &Settings, say: &dyn Fn(&str)) -> anyhow::Result<TrainingData> {
     let options = DataOptions {
         images: settings.images.clone(),
         val: settings.val.clone(),
@@ -258,13 +253,10 @@ fn training_data(settings: &Settings, say: &dyn Fn(&str)) -> anyhow::Result<Prep
             settings.data.display()
         );
     }
-    Ok(Prepared {
-        data: TrainingData {
-            train,
-            val: Evaluator::new(read.val(), description)?,
-            keep,
-        },
-        settings: settings.clone(),
+    Ok(TrainingData {
+        train,
+        val: Evaluator::new(read.val(), description)?,
+        keep,
     })
 }
 

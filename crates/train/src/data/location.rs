@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use super::DataError;
 
 /// Files of annotations that a folder of a data set may have, the first that exists is taken.
-const ANNOTATIONS: [&str; 3] = ["labels.json", "annotations.json", "instances.json"];
+const ANNOTATIONS: [&str; 3] = [
+    "labels.json",
+    "annotations.json",
+    // as `shuffledet label export` and CVAT write them
+    "annotations/instances_default.json",
+];
 
 /// The labels and the pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub fn read(location: &DataLocation, classes: &[String]) -> Result<DataSet, Data
             classes: names(classes.iter().map(String::as_str)),
         });
     }
-    let mut unused = BTreeMap::new();
+    let mut unused: BTreeMap<String, usize> = BTreeMap::new();
     for object in truth.images.iter().flat_map(|image| &image.objects) {
         if by_category.get(&object.category_id) == Some(&None) {
             let category = truth.categories.iter().find(|c| c.id == object.category_id);

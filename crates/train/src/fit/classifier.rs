@@ -139,7 +139,7 @@ pub fn accuracy(network: &Network, samples: &[(Sample, i64)]) -> f64 {
     for (sample, class) in samples {
         let read = Picture::read(&sample.path, &mut decoder).ok();
         if read
-            .and_then(|picture| builder.fill(picture.view()).ok())
+            .and_then(|picture| builder.fill(&picture.view()).ok())
             .is_none()
         {
             continue;

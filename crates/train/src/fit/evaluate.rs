@@ -102,7 +102,7 @@ impl Evaluator {
             let mut placed: Vec<Option<Letterbox>> = Vec::new();
             for sample in samples {
                 let read = Picture::read(&sample.path, &mut decoder).ok();
-                let letterbox = read.and_then(|picture| builder.fill(picture.view()).ok());
+                let letterbox = read.and_then(|picture| builder.fill(&picture.view()).ok());
                 values.extend_from_slice(builder.tensor());
                 placed.push(letterbox);
             }

@@ -32,7 +32,7 @@ pub fn loss(
     let mut named = main.named(["class", "box", "sides"]);
     if let Some(auxiliary) = auxiliary {
         let auxiliary = parts(auxiliary, classes, &goals);
-        total += auxiliary.sum();
+        total = total + auxiliary.sum();
         named.extend(auxiliary.named(["auxiliary class", "auxiliary box", "auxiliary sides"]));
     }
     Loss {
@@ -219,12 +219,12 @@ fn parts(output: &Tensor, classes: i64, goals: &Goals) -> Parts {
     let (logits, sides) = (flat.narrow(1, 0, classes), flat.i((.., classes..)));
     let sides = sides.reshape([-1, DISTANCES]);
     // cells that are sure of their class count more, as the source has it
-    let weights = logits.detach().sigmoid().amax([1], false) * &assigned.weights;
+    let weights = logits.detach().sigmoid().amax([1i64], false) * &assigned.weights;
     let total = weights.sum(Kind::Float).clamp_min(1.0);
     let steps = Tensor::arange(DISTANCES, (Kind::Float, output.device()));
     let distances =
         (sides.softmax(-1, Kind::Float) * steps).sum_dim_intlist(-1, false, Kind::Float);
-    let distances = distances.reshape([-1, 4]) * &assigned.strides;
+    let distances = distances.reshape([-1i64, 4]) * &assigned.strides;
     let corners = Tensor::cat(
         &[
             &assigned.points - distances.narrow(1, 0, 2),
@@ -234,8 +234,11 @@ fn parts(output: &Tensor, classes: i64, goals: &Goals) -> Parts {
     );
     let overlap = boxes::giou(&corners, &assigned.boxes);
     let bbox = ((1.0 - overlap) * &weights).sum(Kind::Float) / &total * BOX_WEIGHT;
-    let side_weights = weights.unsqueeze(1).expand([-1, 4], false).reshape([-1]);
-    let sides = distribution_focal(&sides, &assigned.sides.reshape([-1]));
+    let side_weights = weights
+        .unsqueeze(1)
+        .expand([-1i64, 4], false)
+        .reshape([-1i64]);
+    let sides = distribution_focal(&sides, &assigned.sides.reshape([-1i64]));
     let sides = (sides * side_weights).sum(Kind::Float) / (total * 4.0) * SIDES_WEIGHT;
     Parts { class, bbox, sides }
 }
@@ -256,5 +259,5 @@ fn distribution_focal(logits: &Tensor, wanted: &Tensor) -> Tensor {
     let below = below.to_kind(Kind::Int64).unsqueeze(1);
     let logs = logits.log_softmax(-1, Kind::Float);
     let at = |positions: &Tensor| logs.gather(1, positions, false).squeeze_dim(1);
-    -(at(&below) * (1.0 - &share_above) + at(&(&below + 1)) * share_above)
+    -(at(&below) * (1.0 - &share_above) + at(&(&below + 1i64)) * share_above)
 }
