@@ -43,14 +43,6 @@ pub enum Kind {
     Unannotated,
 }
 
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    pub kind: Kind,
-    /// The file, the box or the class, and what was expected and found.
-    pub text: String,
-}
-
 /// All findings of a data set, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings(BTreeMap<Kind, Vec<String>>);

@@ -117,7 +117,7 @@ pub fn train(
         if said.elapsed() >= PROGRESS_EVERY {
             let left =
                 plan.steps.unwrap_or(step).saturating_sub(step) as f64 * pace.step().as_secs_f64();
-            let speed = settings.batch_size as f64 / pace.step().as_secs_f64().max(1e-9);
+            let speed = pace.per_second(settings.batch_size);
             say(&format!(
                 "step {step}: loss {value:.3}, {speed:.1} pictures/s, {} left",
                 in_words(left)

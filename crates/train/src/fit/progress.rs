@@ -41,6 +41,14 @@ impl Pace {
         self.steps.iter().sum::<Duration>() / count
     }
 
+    /// Returns how many pictures a second the steps had; 0 before the first.
+    pub fn per_second(&self, batch_size: usize) -> f64 {
+        match self.step().as_secs_f64() {
+            0.0 => 0.0,
+            step => batch_size as f64 / step,
+        }
+    }
+
     /// Returns the seconds of the whole run so far.
     pub fn elapsed(&self) -> f64 {
         self.before + self.begun.elapsed().as_secs_f64()

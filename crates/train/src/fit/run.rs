@@ -305,8 +305,7 @@ impl<'a> Run<'a> {
                 .map(|(name, part)| ((*name).to_owned(), part.double_value(&[])))
                 .collect(),
             gradient: norm,
-            pictures_per_s: self.settings.batch_size as f64
-                / self.pace.step().as_secs_f64().max(1e-9),
+            pictures_per_s: self.pace.per_second(self.settings.batch_size),
         })
     }
 
