@@ -4,6 +4,7 @@
 //! used, and ONNX Runtime computes what the network computes.
 
 mod graph;
+mod node;
 pub mod parity;
 mod sidecar;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use thiserror::Error;
 use crate::net::Network;
 pub(crate) use graph::to_vec;
 pub use graph::write as onnx;
+pub use node::NodePath;
 pub use parity::{ParityError, probabilities};
 pub use sidecar::{Settings, SidecarError};
 

@@ -1,5 +1,6 @@
 use shuffledet_core::Resolution;
 use shuffledet_detector::model::Model;
+use shuffledet_image::BgrView;
 use shuffledet_onnx::input_size;
 use shuffledet_onnx::inspect::{ChannelLayout, inspect};
 use tch::{Device, Kind, Tensor};
@@ -77,6 +78,11 @@ fn exported_models_load_resize_and_lose_their_shuffles() {
                 "{head:?} {split:?}: {:?}",
                 inspection.channel_layout
             );
+            let mut node = NodePath::open(&path, 0.001).unwrap();
+            let grey = BgrView::new(160, 120, 3 * 160, &[114; 3 * 160 * 120]).unwrap();
+            let found = node.detect(&grey).unwrap();
+            assert!(!found.is_empty() && found.len() <= 100);
+            assert!(found.iter().all(|detection| detection.class_id < 3));
             let resized = input_size::resize(&model.onnx, 160, 64).unwrap();
             let input = description.input.at(Resolution {
                 width: 160,
