@@ -94,7 +94,7 @@ fn ap_text(ap: f64) -> String {
 fn pictures(of: &[MistakePicture]) -> Vec<minijinja::Value> {
     let uri = |jpeg: &[u8]| format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg));
     of.iter()
-        .map(|mistake| context! { caption => mistake.caption, uri => uri(&mistake.jpeg) })
+        .map(|mistake| context! { caption => &mistake.caption, uri => uri(&mistake.jpeg) })
         .collect()
 }
 

@@ -27,9 +27,9 @@ struct Place<'a> {
     object: &'a Target,
 }
 
-/// Computes the loss of an output, N x (5 + classes) x rows x columns, for images of `size`. Sides are shares of
-/// `native`, the size of the input that the description has.
-pub fn loss(output: &Tensor, targets: &[Targets], size: Resolution, native: Resolution) -> Loss {
+/// Computes the loss of an output, N x (5 + classes) x rows x columns. Sides are shares of `native`,
+/// the size of the input that the description has.
+pub fn loss(output: &Tensor, targets: &[Targets], native: Resolution) -> Loss {
     let [pictures, channels, rows, columns] = <[i64; 4]>::try_from(output.size()).unwrap_or([0; 4]);
     let grid = (rows as usize, columns as usize);
     let places = places(targets, grid);

@@ -35,7 +35,7 @@ pub fn detection(
     native: Resolution,
 ) -> Loss {
     match head {
-        Head::FastestDet => fastestdet::loss(&output.main, targets, size, native),
+        Head::FastestDet => fastestdet::loss(&output.main, targets, native),
         Head::NanoDetPlus => {
             nanodet_plus::loss(&output.main, output.auxiliary.as_ref(), targets, size)
         }

@@ -132,7 +132,7 @@ fn cells_are_assigned_as_by_the_reference() {
 fn fastestdet_has_the_loss_of_the_reference() {
     let golden = golden().fastestdet;
     let output = sequence(&[2, 5 + CLASSES, 4, 4], 4.0, -2.0);
-    let loss = fastestdet::loss(&output, &pictures(), SIZE, SIZE);
+    let loss = fastestdet::loss(&output, &pictures(), SIZE);
     close(part(&loss, "box"), golden.bbox);
     close(part(&loss, "class"), golden.class);
     close(part(&loss, "objectness"), golden.objectness);
@@ -223,7 +223,7 @@ proptest! {
         let auxiliary = &nanodet * 0.5;
         let losses = [
             nanodet_plus::loss(&nanodet, Some(&auxiliary), &targets, size),
-            fastestdet::loss(&fastest, &targets, size, SIZE),
+            fastestdet::loss(&fastest, &targets, SIZE),
         ];
         for (loss, output) in losses.iter().zip([&nanodet, &fastest]) {
             prop_assert!(loss.total.double_value(&[]).is_finite());
