@@ -168,3 +168,38 @@ pub fn read_network(path: &Path, device: Device) -> Result<Network, WeightsError
     let origin = Origin::read(&path.display().to_string())?;
     Ok(origin.start(&origin.description, device)?.network)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_tensors_are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/state.safetensors");
+        let tensor = Tensor::from_slice(&[1.5f32, -2.0]);
+        let value = vec![("a".to_owned(), 0.1f64)];
+        let written = [
+            ("mean/x".to_owned(), tensor.shallow_clone()),
+            json("state", &value),
+        ];
+        write(&path, &written).unwrap();
+        let read = Tensors::read(&path).unwrap();
+        assert_eq!(read.get("mean/x"), Some(tensor));
+        assert_eq!(read.value::<Vec<(String, f64)>>("state").unwrap(), value);
+        let error = read.value::<u8>("state").unwrap_err().to_string();
+        assert!(error.contains("json/state: expected JSON"), "{error}");
+        let error = read.value::<u8>("other").unwrap_err().to_string();
+        assert!(error.contains("found nothing"), "{error}");
+        std::fs::write(&path, "nonsense").unwrap();
+        assert!(matches!(
+            Tensors::read(&path),
+            Err(CheckpointError::Format { .. })
+        ));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(
+            Tensors::read(&path),
+            Err(CheckpointError::Io { .. })
+        ));
+    }
+}

@@ -140,3 +140,92 @@ impl AdamW {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Description, Head, Width};
+    use shuffledet_core::Resolution;
+    use tch::Device;
+    use tch::nn::OptimizerConfig;
+
+    fn network() -> Network {
+        let classes = vec!["a".to_owned(), "b".to_owned()];
+        let side = Resolution {
+            width: 32,
+            height: 32,
+        };
+        tch::manual_seed(5);
+        let description = Description::new(Head::Classifier, Width::X0_5, classes, side);
+        Network::new(&description, Device::Cpu).unwrap()
+    }
+
+    fn loss(network: &Network) -> Tensor {
+        let image = Tensor::arange(3 * 32 * 32, (Kind::Float, Device::Cpu)).view([1, 3, 32, 32]);
+        let output = network.forward_with_fixed_norms(&(image / 3072.0)).main;
+        output
+            .log_softmax(-1, Kind::Float)
+            .narrow(1, 0, 1)
+            .sum(Kind::Float)
+            * -1.0
+    }
+
+    #[test]
+    fn steps_are_those_of_libtorch() {
+        let (ours, theirs) = (network(), network());
+        let mut adamw = AdamW::new(&ours, 0.0);
+        let config = tch::nn::AdamW {
+            wd: 0.0,
+            ..Default::default()
+        };
+        let mut reference = config.build(&theirs.vs, 1e-3).unwrap();
+        let rates = Rates {
+            head: 1e-3,
+            backbone: 1e-3,
+        };
+        for _ in 0..3 {
+            adamw.zero_gradients();
+            loss(&ours).backward();
+            adamw.step(rates, f64::INFINITY);
+            reference.backward_step(&loss(&theirs));
+        }
+        let theirs = theirs.vs.variables();
+        for (name, ours) in ours.vs.variables() {
+            let difference = (ours - &theirs[&name]).abs().max().double_value(&[]);
+            assert!(difference < 1e-5, "{name} {difference}");
+        }
+    }
+
+    #[test]
+    fn gradients_are_limited_and_moments_are_kept() {
+        let network = network();
+        let mut adamw = AdamW::new(&network, 0.05);
+        loss(&network).backward();
+        let rates = Rates {
+            head: 1e-3,
+            backbone: 0.0,
+        };
+        let norm = adamw.step(rates, 1e-3);
+        assert!(norm > 1e-3);
+        let moments: std::collections::HashMap<String, Tensor> =
+            adamw.moments().into_iter().collect();
+        let total = moments.iter().filter(|(name, _)| name.starts_with("mean/"));
+        let total: f64 = total
+            .map(|(_, mean)| mean.square().sum(Kind::Double).double_value(&[]))
+            .sum();
+        // a tenth of a gradient of that norm
+        assert!((total.sqrt() - 1e-4).abs() < 1e-6, "{total}");
+        let mut other = AdamW::new(&network, 0.05);
+        let of = |name: &str| moments.get(name).map(Tensor::shallow_clone);
+        other.set_moments(of).unwrap();
+        for (name, moment) in other.moments() {
+            assert_eq!(moment, moments[&name]);
+        }
+        assert!(
+            other
+                .set_moments(|_| None)
+                .unwrap_err()
+                .starts_with("mean/")
+        );
+    }
+}
