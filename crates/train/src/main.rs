@@ -1,4 +1,7 @@
-fn main() {
-    let t = tch::Tensor::arange(6, (tch::Kind::Float, tch::Device::Cpu));
-    println!("{}", t.sum(tch::Kind::Float).double_value(&[]));
+//! `shuffledet-train`: trains detectors that shuffledet runs.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shuffledet_train::cli::main()
 }

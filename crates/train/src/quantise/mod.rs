@@ -4,9 +4,8 @@
 //! weights have a scale for each row. Stem and outputs stay in floats. Whether that is faster depends
 //! on the processor and the provider, so both are measured.
 
-mod accuracy;
+pub(crate) mod accuracy;
 mod calibrate;
-mod command;
 mod graph;
 mod plan;
 mod scale;
@@ -22,7 +21,6 @@ use shuffledet_onnx::{OnnxError, OnnxModel, layout, remove_initializer_inputs};
 use thiserror::Error;
 
 use crate::export::session::{self, OpenError};
-pub use command::{Options, run};
 use scale::Scale;
 
 /// A model cannot be quantised.

@@ -9,8 +9,8 @@ use shuffledet_core::{InputSpec, whole_file};
 use shuffledet_detector::model::Model;
 use shuffledet_image::{ImageDecoder, TensorBuilder, folder};
 
-use super::{Quantised, Speed, accuracy, quantise, speeds};
 use crate::export::{self, Settings};
+use crate::quantise::{Quantised, Speed, accuracy, quantise, speeds};
 use crate::weights;
 
 /// The pictures on which ranges are measured; more change little.
