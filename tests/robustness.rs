@@ -160,7 +160,7 @@ proptest! {
         if let Some(cut) = cut {
             message.truncate(cut.index(message.len()));
         }
-        let Carries::Images(form) = Carries::of(type_name, serialization) else {
+        let Carries::Images(form) = Carries::by_type(type_name, serialization) else {
             panic!("{type_name} is an image");
         };
         let mut cdr = Vec::new();
@@ -222,7 +222,7 @@ fn foreign(which: usize) -> (&'static str, &'static str, Vec<u8>) {
 fn the_images_of_other_tools_that_are_changed_here_are_right() {
     for which in 0..FOREIGN.len() {
         let (type_name, serialization, message) = foreign(which);
-        let Carries::Images(form) = Carries::of(type_name, serialization) else {
+        let Carries::Images(form) = Carries::by_type(type_name, serialization) else {
             panic!("{type_name} is an image");
         };
         let mut cdr = Vec::new();

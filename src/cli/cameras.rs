@@ -30,7 +30,7 @@ const SURVEYED: usize = 100;
 impl CameraSelection {
     /// Selects the recording's image topics, or the `wanted` ones among them.
     pub fn new(recording: &Recording, wanted: &[String], path: &Path) -> anyhow::Result<Self> {
-        let all = ImageTopics::of(recording);
+        let all = ImageTopics::list(recording);
         let path = path.display();
         let unreadable = |topic: &str| all.unreadable.iter().find(|t| t.topic == topic);
         if let Some(unreadable) = wanted.iter().find_map(|topic| unreadable(topic)) {

@@ -15,7 +15,7 @@ use shuffledet_core::{Detection, Labels, Regions, Resolution};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::detect::Detector;
 use shuffledet_image::jpeg::JpegEncoder;
-use shuffledet_image::{BgrView, ImageDecoder, draw};
+use shuffledet_image::{BgrView, Damage, ImageDecoder, draw};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -56,6 +56,7 @@ struct ImageResult<'a> {
 struct DetectedImage<'a> {
     /// Width and height.
     size: (u32, u32),
+    damage: Option<Damage>,
     inputs: Vec<Resolution>,
     detections: &'a [Detection],
 }
@@ -113,6 +114,9 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
                 continue;
             }
         };
+        if let Some(damage) = detected.damage {
+            tracing::warn!("{}: {damage}", path.display());
+        }
         print(args, &loaded, path, &detected)?;
         if let Some(target) = targets.as_ref().map(|targets| &targets[index]) {
             let image = decoder.decode_file(&file)?;
@@ -134,6 +138,7 @@ fn detect<'a>(
     let inputs = detector.inputs().map(|input| input.used).collect();
     Ok(DetectedImage {
         size: image.image_size(),
+        damage: image.damage(),
         inputs,
         detections: detector.detections(),
     })

@@ -272,11 +272,13 @@ fn process(
     collected: &mut EvaluatedImages,
 ) -> anyhow::Result<()> {
     let tuning = Arc::new(loaded.lossless_tuning(images.cameras()));
-    let make = |detector| {
-        let labels = loaded.labels.clone();
-        Worker::new(detector, labels, tuning.clone(), Annotate::None)
-    };
-    let workers: Result<Vec<Worker>, _> = detectors.into_iter().map(make).collect();
+    let workers: Result<Vec<Worker>, _> = detectors
+        .into_iter()
+        .map(|detector| {
+            let labels = loaded.labels.clone();
+            Worker::new(detector, labels, tuning.clone(), Annotate::None)
+        })
+        .collect();
     let task = Task {
         images: &data.ground_truth.truth.images,
         categories: &data.ground_truth.categories,

@@ -15,8 +15,7 @@ use shuffledet_core::text;
 use shuffledet_detector::pipeline::{Camera, Transport};
 use shuffledet_detector::sink::camera::info_topic;
 use shuffledet_detector::sink::{CameraRecording, CameraSpec};
-use shuffledet_image::folder::{IMAGE_EXTENSIONS, ImageFileError, is_image};
-use shuffledet_image::{FrameRate, FrameTimes, ImageFolder, Picture, VideoFile};
+use shuffledet_image::{FrameRate, Picture, PictureSource, PictureTimes};
 use shuffledet_msg::CameraInfo;
 use shuffledet_report::format;
 
@@ -86,19 +85,17 @@ pub struct ImportArgs {
     limit: Option<u64>,
 }
 
-/// Default frame rate of a folder of images in frames per second.
-const FOLDER_FPS: f64 = 10.0;
 const NS_PER_S: u64 = 1_000_000_000;
 
 pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     let spec = args.spec()?;
-    let mut input = Input::open(&args.input)?;
-    let rate = match args.fps {
-        Some(rate) => rate,
-        None => input.rate().with_context(|| {
+    let mut input = PictureSource::open(&args.input)?;
+    let times = match args.fps {
+        Some(rate) => PictureTimes::at_rate(rate),
+        None => input.times(input.frame_rate().with_context(|| {
             let path = args.input.display();
             format!("{path}: the video states no frame rate; set it with --fps")
-        })?,
+        })?),
     };
     let start_ns = args.start_stamp.map_or_else(now_ns, Ok)?;
     let stop = interrupt::listen().context("listening for signals")?;
@@ -110,10 +107,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
         spec,
         recording: None,
         first_last_ns: None,
-        times: match (&input, args.fps) {
-            (Input::Video(video), None) => Times::Own(FrameTimes::new(rate, video.times_ns())),
-            _ => Times::Given { rate, frames: 0 },
-        },
+        times,
         written: 0,
         left_out: 0,
         bar: progress::bar(total, args.quiet),
@@ -126,8 +120,9 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     let interrupted = stop.load(Ordering::Relaxed);
     match finished.transpose()? {
         Some(finished) => {
-            if let (Input::Video(video), false) = (&input, interrupted) {
-                import.warn_of_missing_frames(video);
+            let is_complete = !interrupted && args.limit != Some(import.written);
+            if let Some(shortfall) = input.shortfall(import.written).filter(|_| is_complete) {
+                tracing::warn!("{}: {shortfall}", args.input.display());
             }
             if !args.quiet {
                 import.print(&finished)?;
@@ -175,102 +170,6 @@ pub(super) fn read_calibration(path: &Path) -> anyhow::Result<CameraInfo> {
     Ok(CameraInfo::from_calibration_yaml(&text::read(path)?)?)
 }
 
-type ReadPicture<'a> = Result<Picture<'a>, ImageFileError>;
-
-/// The source of the pictures.
-enum Input {
-    Video(VideoFile),
-    Folder(ImageFolder),
-}
-
-impl Input {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        if path.is_dir() {
-            let folder = ImageFolder::open(path)?;
-            if folder.remaining() == 0 {
-                let endings = IMAGE_EXTENSIONS.join(", ");
-                bail!(
-                    "{}: no images in this folder: expected files with the extensions {endings}",
-                    path.display()
-                );
-            }
-            return Ok(Self::Folder(folder));
-        }
-        // a GIF may also be a video
-        let is_gif = path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("gif"));
-        if is_image(path) && !is_gif && path.exists() {
-            bail!(
-                "{}: expected a video or a folder of images, found a single image",
-                path.display()
-            );
-        }
-        Ok(Self::Video(VideoFile::open(path)?))
-    }
-
-    fn rate(&self) -> Option<FrameRate> {
-        match self {
-            Self::Video(video) => video.frame_rate(),
-            Self::Folder(_) => FrameRate::from_fps(FOLDER_FPS),
-        }
-    }
-
-    fn expected_frames(&self) -> Option<u64> {
-        match self {
-            Self::Video(video) => video.expected_frames(),
-            Self::Folder(folder) => Some(folder.remaining() as u64),
-        }
-    }
-
-    /// Reads the next picture and its position in the file. The outer error concerns the whole
-    /// input, the inner one only this picture.
-    fn next_picture(&mut self) -> anyhow::Result<Option<(ReadPicture<'_>, Option<f64>)>> {
-        Ok(match self {
-            Self::Video(video) => {
-                let frame = video.next_frame()?;
-                frame.map(|frame| (Ok(frame.picture), frame.position_ms))
-            }
-            Self::Folder(folder) => folder.next_picture().map(|picture| (picture, None)),
-        })
-    }
-
-    fn why_empty(&self) -> &'static str {
-        match self {
-            Self::Video(_) => "OpenCV can open this video but cannot decode any frame",
-            Self::Folder(_) => "cannot read any image in this folder",
-        }
-    }
-}
-
-/// The times of the frames.
-enum Times {
-    /// A fixed rate: from `--fps`, or the default of a folder.
-    Given { rate: FrameRate, frames: u64 },
-    /// The times in the video.
-    Own(FrameTimes),
-}
-
-impl Times {
-    fn next_ns(&mut self, position_ms: Option<f64>) -> u64 {
-        match self {
-            Times::Given { rate, frames } => {
-                *frames += 1;
-                rate.time_ns(*frames - 1)
-            }
-            Times::Own(times) => times.next_ns(position_ms),
-        }
-    }
-
-    /// Returns the rate of the frames so far; `None` if it varies.
-    fn rate(&self) -> Option<FrameRate> {
-        match self {
-            Times::Given { rate, .. } => Some(*rate),
-            Times::Own(times) => times.constant_rate(),
-        }
-    }
-}
-
 /// The state of an import.
 struct Import<'a> {
     args: &'a ImportArgs,
@@ -278,7 +177,7 @@ struct Import<'a> {
     /// Created at the first picture, so that an input without pictures leaves no files.
     recording: Option<CameraRecording>,
     first_last_ns: Option<(u64, u64)>,
-    times: Times,
+    times: PictureTimes,
     written: u64,
     left_out: u64,
     bar: ProgressBar,
@@ -286,14 +185,25 @@ struct Import<'a> {
 
 impl Import<'_> {
     /// Writes all pictures, the first with the stamp `start_ns`.
-    fn copy(&mut self, input: &mut Input, start_ns: u64, stop: &AtomicBool) -> anyhow::Result<()> {
+    fn copy(
+        &mut self,
+        input: &mut PictureSource,
+        start_ns: u64,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
         while !stop.load(Ordering::Relaxed) && self.args.limit != Some(self.written) {
-            let Some((read, position_ms)) = input.next_picture()? else {
+            let Some(read) = input.next_picture()? else {
                 break;
             };
-            let stamp_ns = start_ns.saturating_add(self.times.next_ns(position_ms));
-            match read {
-                Ok(picture) => self.write(stamp_ns, &picture)?,
+            let stamp_ns = start_ns.saturating_add(self.times.next_ns(read.position_ms));
+            match read.picture {
+                Ok(picture) => {
+                    if let Some(damage) = picture.pixels.damage() {
+                        let path = picture.path.display();
+                        self.bar.suspend(|| tracing::warn!("{path}: {damage}"));
+                    }
+                    self.write(stamp_ns, &picture)?;
+                }
                 Err(error) => {
                     self.left_out += 1;
                     self.bar.suspend(|| tracing::warn!("left out: {error}"));
@@ -335,23 +245,6 @@ impl Import<'_> {
             );
         }
         Ok(())
-    }
-
-    /// Warns if frames are missing: OpenCV reports damage as the end of the video.
-    fn warn_of_missing_frames(&self, video: &VideoFile) {
-        let (path, written) = (self.args.input.display(), self.written);
-        if self.args.limit == Some(written) {
-            return;
-        }
-        if let Some(stated) = video.stated_frames().filter(|&stated| written < stated) {
-            tracing::warn!(
-                "{path}: decoded only {written} of the {stated} frames that the file states"
-            );
-        } else if let Some((stated, there)) = video.cut_short() {
-            tracing::warn!(
-                "{path}: truncated: the file has {there} of the {stated} bytes that it states; frames decoded: {written}"
-            );
-        }
     }
 
     fn print(&self, finished: &WrittenRecording) -> io::Result<()> {

@@ -130,7 +130,12 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         detections: tally.detections(&loaded.labels),
         recording: args.recording.display().to_string(),
         topics: cameras.iter().map(|camera| camera.topic.clone()).collect(),
-        warnings: [&selected.left_out, source.warnings()].concat(),
+        warnings: [
+            &selected.left_out,
+            source.warnings(),
+            &tally.damage_warnings(),
+        ]
+        .concat(),
         failures: tally.failures.clone(),
         versions: versions(&loaded)?,
     };

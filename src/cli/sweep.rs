@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use clap::{Args, value_parser};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::cameras::NothingRead;
 use super::colour::shows_colour;
@@ -17,15 +17,13 @@ use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
 use super::{Status, interrupt, progress, values};
 use shuffledet_core::whole_file;
-use shuffledet_detector::config::{Config, tree};
-use shuffledet_detector::pipeline::Frame;
-use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
+use shuffledet_detector::config::Config;
 use shuffledet_eval::sweep::Detections;
 use shuffledet_eval::sweep::outcome::{judge, outcomes};
 use shuffledet_eval::sweep::{Grid, Objective, SweepOutcome};
-use shuffledet_eval::{Failure, Problem, Problems};
-use shuffledet_harness::images::{ImageReader, Images, NextImage};
-use shuffledet_harness::sweep::{Group, Message, detect, measure};
+use shuffledet_eval::{Failure, Problem, Problems, TruthImage};
+use shuffledet_harness::images::{ImageReader, Images};
+use shuffledet_harness::sweep::{Group, detect, measure, sample};
 use shuffledet_report::sweep::{SweepReport, render};
 use shuffledet_report::sweep_table::SweepTable;
 
@@ -92,7 +90,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let grid = Grid::parse(&args.set)?;
     let load = |setting: &Vec<String>| Config::load(args.config.as_deref(), None, setting);
     let configs: Vec<Config> = grid.settings().iter().map(load).collect::<Result<_, _>>()?;
-    let groups = group(&configs)?;
+    let groups = Group::for_settings(&configs)?;
     // categories and images are the same for all
     let (groups, data) = with_truth(args, groups)?;
     let stop = interrupt::listen().context("listening for signals")?;
@@ -123,7 +121,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     {
         return Err(NothingRead::of_annotated(args.truth.input()).into());
     }
-    let sample = sample(&data, &found, args.latency_images)?;
+    let sample = sample(&data.images, images, &found, args.latency_images)?;
     let times = measure(&groups, configs.len(), &sample, &stop)?;
     if stop.load(Ordering::Relaxed) {
         eprintln!("interrupted: no results, because a sweep needs a complete run");
@@ -149,48 +147,18 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
         best,
         settings,
     };
+    let varying: Vec<&str> = grid.varying().map(|axis| axis.key.as_str()).collect();
     let yaml = best
-        .map(|best| best_yaml(&grid, &configs[best]))
+        .map(|best| configs[best].differing_yaml(&varying))
         .transpose()?;
     write_outputs(args, &outcome, yaml.as_deref())?;
     print(args, &outcome)?;
-    warn(&data.ground_truth.problems, &found);
+    warn(&data.ground_truth.problems, &found, images);
     Ok(match best {
         None => Status::NotGoodEnough,
         Some(_) if !found.failures.is_empty() => Status::SomeFailed,
         Some(_) => Status::Success,
     })
-}
-
-/// Groups the settings that share a model, its sessions and its runs. Positions refer to `configs`.
-fn group(configs: &[Config]) -> anyhow::Result<Vec<Group>> {
-    let mut groups: Vec<Group> = Vec::new();
-    for (at, config) in configs.iter().enumerate() {
-        let same = |group: &&mut Group| {
-            let other = &group.loaded.config;
-            other.model == config.model
-                && other.session == config.session
-                && other.input_size == config.input_size
-                && other.input_budget == config.input_budget
-                && other.input.regions == config.input.regions
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => {
-                let model = &group.loaded.model.description;
-                let settings = DetectorSettings::new(&config.thresholds, model)?;
-                group.settings.push((at, settings));
-            }
-            None => {
-                let loaded = LoadedModel::new(config.clone())?;
-                groups.push(Group {
-                    settings: vec![(at, loaded.settings().clone())],
-                    categories: Vec::new(),
-                    loaded,
-                });
-            }
-        }
-    }
-    Ok(groups)
 }
 
 /// Reads the ground truth and maps the classes of each model to categories.
@@ -212,29 +180,6 @@ fn with_truth(args: &SweepArgs, mut groups: Vec<Group>) -> anyhow::Result<(Vec<G
     Ok((groups, data))
 }
 
-/// Selects images of the data set evenly from those that were processed successfully.
-fn sample(data: &DataSet, found: &Detections, most: u64) -> anyhow::Result<Vec<Message>> {
-    let usable = (0..data.ground_truth.truth.images.len() as u64)
-        .filter(|i| !found.failures.contains_key(i));
-    let usable: Vec<u64> = usable.collect();
-    let step = usable.len().div_ceil(most as usize).max(1);
-    let chosen: Vec<u64> = usable.into_iter().step_by(step).collect();
-    let mut reader = ImageReader::new(&data.images, &data.ground_truth.truth.images, &chosen)?;
-    let (mut frame, mut messages) = (Frame::new(), Vec::new());
-    loop {
-        match reader.next_image(&mut frame)? {
-            NextImage::Read => messages.push(Message {
-                transport: frame.transport,
-                bytes: std::mem::take(&mut frame.message),
-            }),
-            // the first pass has told of it
-            NextImage::Missing(_) => {}
-            NextImage::End => return Ok(messages),
-        }
-        frame.reset();
-    }
-}
-
 /// Returns the effective values of the varying parameters.
 fn shown(grid: &Grid, config: &Config) -> BTreeMap<String, Value> {
     let tree = config.to_tree();
@@ -242,37 +187,6 @@ fn shown(grid: &Grid, config: &Config) -> BTreeMap<String, Value> {
     grid.varying()
         .map(|axis| (axis.key.clone(), value(&axis.key)))
         .collect()
-}
-
-/// Returns a parameter file with the varying parameters and those that differ from the default.
-fn best_yaml(grid: &Grid, config: &Config) -> anyhow::Result<String> {
-    let mut tree = config.to_tree();
-    let model = Path::new(&config.model);
-    if model.is_file() {
-        // the node has another working folder
-        tree["model"]["name"] = json!(model.canonicalize()?);
-    }
-    let defaults = Config::load(None, None, &[])?.to_tree();
-    let varying: Vec<&str> = grid.varying().map(|axis| axis.key.as_str()).collect();
-    let parameters = told("", &tree, &defaults, &varying).unwrap_or(json!({}));
-    Ok(tree::to_ros_yaml(parameters)?)
-}
-
-/// Returns the part of `tree` that differs from `defaults` or is named in `keys`.
-fn told(path: &str, tree: &Value, defaults: &Value, keys: &[&str]) -> Option<Value> {
-    let Value::Object(entries) = tree else {
-        return (tree != defaults || keys.contains(&path)).then(|| tree.clone());
-    };
-    let told = entries.iter().filter_map(|(key, value)| {
-        let path = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        Some((key.clone(), told(&path, value, &defaults[key], keys)?))
-    });
-    let told: Map<String, Value> = told.collect();
-    (!told.is_empty()).then_some(Value::Object(told))
 }
 
 fn write_outputs(
@@ -311,7 +225,7 @@ fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
 }
 
 /// Logs the problems of the annotations and the images.
-fn warn(problems: &Problems, found: &Detections) {
+fn warn(problems: &Problems, found: &Detections, images: &[TruthImage]) {
     for (problem, occurrences) in problems.iter().filter(|(p, _)| !p.is_ordinary()) {
         let first = occurrences.first.join("; ");
         tracing::warn!("{}: {first}", problem.counted(occurrences.count));
@@ -319,5 +233,12 @@ fn warn(problems: &Problems, found: &Detections) {
     if let Some(failure) = found.failures.values().next() {
         let text = Problem::ImageFailed.counted(found.failures.len() as u64);
         tracing::warn!("{text}: {failure}");
+    }
+    if let Some((index, damage)) = found.damage.iter().next() {
+        let text = Problem::ImageDamaged.counted(found.damage.len() as u64);
+        tracing::warn!(
+            "{text}: {}: {damage}",
+            images[*index as usize].source.title()
+        );
     }
 }

@@ -10,11 +10,13 @@ use super::error::said;
 
 /// Converts the program's arguments to text.
 pub fn collect(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Vec<String>> {
-    let text = |argument: OsString| {
-        let wrong = |argument| anyhow!("argument {argument:?}: expected UTF-8 text");
-        argument.into_string().map_err(wrong)
-    };
-    arguments.into_iter().map(text).collect()
+    arguments
+        .into_iter()
+        .map(|argument| {
+            let wrong = |argument| anyhow!("argument {argument:?}: expected UTF-8 text");
+            argument.into_string().map_err(wrong)
+        })
+        .collect()
 }
 
 /// Fails if rcl cannot read `arguments` (with the program's name first) or does not know one of the
@@ -52,8 +54,10 @@ pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
         rcl::rcl_arguments_get_unparsed,
     );
     let named = |indices: Vec<usize>| {
-        let at = |index: usize| arguments.get(index).cloned();
-        indices.into_iter().filter_map(at).collect::<Vec<_>>()
+        indices
+            .into_iter()
+            .filter_map(|index| arguments.get(index).cloned())
+            .collect::<Vec<_>>()
     };
     let unknown = named(unknown);
     if !unknown.is_empty() {

@@ -17,7 +17,9 @@ use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::model::ModelDescription;
 use shuffledet_detector::pipeline::{Annotate, Frame, Pace, Worker, run as run_pipeline};
+use shuffledet_image::Damage;
 use shuffledet_node::arguments::Names;
+use shuffledet_node::failures::FrameProblem;
 use shuffledet_node::lifecycle::{CallbackResult, Managed};
 
 /// The managed node.
@@ -101,15 +103,17 @@ impl Engine {
         let annotate = Annotate::Watched {
             max_width: ANNOTATED_WIDTH,
         };
-        let make = |detector| {
-            Worker::new(
-                detector,
-                loaded.labels.clone(),
-                self.shared.tuning.clone(),
-                annotate,
-            )
-        };
-        let workers = detectors.into_iter().map(make).collect::<Result<_, _>>()?;
+        let workers = detectors
+            .into_iter()
+            .map(|detector| {
+                Worker::new(
+                    detector,
+                    loaded.labels.clone(),
+                    self.shared.tuning.clone(),
+                    annotate,
+                )
+            })
+            .collect::<Result<_, _>>()?;
         let (results, label_info) = Results::create(
             &self.executor,
             &self.names,
@@ -202,26 +206,31 @@ fn take_frames(
     ready
 }
 
-/// Counts the frame and logs its outcome: failures at the rate of
+/// Counts the frame and logs its outcome: failures and damage at the rate of
 /// [`FailureLog`](shuffledet_node::failures::FailureLog), everything at debug level.
 fn record(shared: &Shared, frame: &Frame, outcome: &Outcome) {
     let (sec, nanosec) = (frame.stamp.sec, frame.stamp.nanosec);
-    let (failed, topic) = {
+    let (line, topic) = {
         let mut camera = shared.camera(frame.camera);
         camera.window.record(frame, outcome);
-        let failed = match outcome {
-            Outcome::Failed(failure) => {
-                let (reason, text) = (failure.reason, &failure.message);
+        let line = match (outcome, frame.damage) {
+            (Outcome::Failed(failure), _) => {
+                let problem = (FrameProblem::Failed, failure.reason);
                 let failures = &mut camera.failures;
-                failures.note(Instant::now(), reason, frame.stamp, text)
+                failures.note(Instant::now(), problem, frame.stamp, &failure.message)
+            }
+            (Outcome::Published, Some(damage)) => {
+                let problem = (FrameProblem::Damaged, Damage::REASON);
+                let failures = &mut camera.failures;
+                failures.note(Instant::now(), problem, frame.stamp, &damage.to_string())
             }
             _ => None,
         };
-        let debugged = tracing::enabled!(tracing::Level::DEBUG) || failed.is_some();
-        (failed, debugged.then(|| camera.topic().to_owned()))
+        let debugged = tracing::enabled!(tracing::Level::DEBUG) || line.is_some();
+        (line, debugged.then(|| camera.topic().to_owned()))
     };
     let topic = topic.unwrap_or_default();
-    if let Some(line) = failed {
+    if let Some(line) = line {
         tracing::warn!("{topic}: {line}");
     }
     match outcome {

@@ -155,8 +155,10 @@ impl Listener {
     fn needs_subscription(&self) -> bool {
         let silence = self.shared.silence(self.camera);
         let state = self.lock();
-        let deeper = |s: &Subscription| s.stream.is_some() && s.depth > s.most;
-        state.subscriptions.iter().any(deeper)
+        state
+            .subscriptions
+            .iter()
+            .any(|s| s.stream.is_some() && s.depth > s.most)
             || (state.choice.silent_for(Instant::now()) > Some(silence)
                 && state
                     .subscriptions

@@ -6,11 +6,13 @@ use shuffledet_detector::config::schema::{Definition, Range};
 use shuffledet_node::parameters::{NamedValues, ParameterType, ParameterValue};
 
 pub(super) fn parameters(named: NamedValues) -> Vec<msg::Parameter> {
-    let parameter = |(name, value)| msg::Parameter {
-        name,
-        value: message(value),
-    };
-    named.into_iter().map(parameter).collect()
+    named
+        .into_iter()
+        .map(|(name, value)| msg::Parameter {
+            name,
+            value: message(value),
+        })
+        .collect()
 }
 
 pub(super) fn message(value: ParameterValue) -> msg::ParameterValue {

@@ -43,26 +43,28 @@ pub fn image_topics(
         TransportChoice::Compressed => &[Transport::Compressed],
         TransportChoice::Auto => &[Transport::Raw, Transport::Compressed],
     };
-    let topic = |&transport: &Transport| {
-        let name = match transport {
-            Transport::Raw => base.clone(),
-            Transport::Compressed => names.resolve(&format!("{base}/compressed")),
-        };
-        let overrides = config.qos_overrides.get(&name);
-        let given = overrides.and_then(|o| o.subscription.as_ref());
-        let depth_given = given.is_some_and(|given| given.depth.is_some());
-        match Qos::images(of.reliability).overridden(overrides, End::Subscription) {
-            Ok(qos) => Ok(ImageTopic {
-                camera,
-                transport,
-                name,
-                qos,
-                depth_given,
-            }),
-            Err(problem) => Err((name, problem)),
-        }
-    };
-    transports.iter().map(topic).collect()
+    transports
+        .iter()
+        .map(|&transport| {
+            let name = match transport {
+                Transport::Raw => base.clone(),
+                Transport::Compressed => names.resolve(&format!("{base}/compressed")),
+            };
+            let overrides = config.qos_overrides.get(&name);
+            let given = overrides.and_then(|o| o.subscription.as_ref());
+            let depth_given = given.is_some_and(|given| given.depth.is_some());
+            match Qos::images(of.reliability).overridden(overrides, End::Subscription) {
+                Ok(qos) => Ok(ImageTopic {
+                    camera,
+                    transport,
+                    name,
+                    qos,
+                    depth_given,
+                }),
+                Err(problem) => Err((name, problem)),
+            }
+        })
+        .collect()
 }
 
 /// Subscribes to a topic. r2r ends the subscription at the first message after the stream is dropped.

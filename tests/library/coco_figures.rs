@@ -38,6 +38,7 @@ fn record(index: usize, id: u64) -> ImageRecord {
         annotated_size: None,
         input_sizes: Vec::new(),
         stages_ms: BTreeMap::new(),
+        damage: None,
         failure: None,
     }
 }

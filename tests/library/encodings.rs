@@ -32,7 +32,7 @@ struct Picture {
 }
 
 impl Picture {
-    fn of(view: &BgrView<'_>) -> Self {
+    fn copy(view: &BgrView<'_>) -> Self {
         let (width, height) = (view.width(), view.height());
         let rows = view.data().chunks(view.step()).take(height as usize);
         let bgr = rows
@@ -79,7 +79,7 @@ impl Picture {
             step,
             data,
         };
-        Picture::of(&ImageDecoder::new().decode_raw(&image).unwrap())
+        Picture::copy(&ImageDecoder::new().decode_raw(&image).unwrap())
     }
 }
 
@@ -90,7 +90,7 @@ fn decode(name: &str, message: &[u8]) -> Picture {
     } else {
         decoder.decode_raw(&ImageView::parse(message).unwrap())
     };
-    Picture::of(&picture.unwrap())
+    Picture::copy(&picture.unwrap())
 }
 
 fn detect(detector: &mut Detector, picture: &Picture) -> Vec<Detection> {
@@ -315,7 +315,7 @@ fn yuv_goes_by_either_of_its_names() {
             ..image
         };
         let mut decoder = ImageDecoder::new();
-        let renamed = Picture::of(&decoder.decode_raw(&renamed).unwrap());
+        let renamed = Picture::copy(&decoder.decode_raw(&renamed).unwrap());
         assert!(renamed == decode(ours, &messages[ours]), "{theirs}");
     }
     assert!(

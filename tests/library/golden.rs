@@ -182,14 +182,16 @@ fn unpack(python: &mut Command, npz: &Path) -> Vec<(String, Vec<f32>)> {
         String::from_utf8_lossy(&output.stderr)
     );
     let names = String::from_utf8(output.stdout).unwrap();
-    let read = |name: &str| {
-        let bytes = fs::read(folder.path().join(name)).unwrap();
-        let values = bytes
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
-        (name.to_owned(), values.collect())
-    };
-    names.lines().map(read).collect()
+    names
+        .lines()
+        .map(|name| {
+            let bytes = fs::read(folder.path().join(name)).unwrap();
+            let values = bytes
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+            (name.to_owned(), values.collect())
+        })
+        .collect()
 }
 
 fn assert_close(name: &str, ours: &[f32], golden: &[f32], tolerance: f32) {

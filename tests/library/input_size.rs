@@ -262,9 +262,9 @@ fn the_sessions_of_the_eight_resolutions_used_last_are_kept() {
     assert!(kept.contains(&sizes[0]) && !kept.contains(&sizes[1]) && !kept.contains(&sizes[2]));
     let created = |resolution| {
         let log = log.lock().unwrap();
-        let of =
-            |(what, at, _): &&(&str, Resolution, String)| *what == "created" && *at == resolution;
-        log.iter().filter(of).count()
+        log.iter()
+            .filter(|(what, at, _)| *what == "created" && *at == resolution)
+            .count()
     };
     grey(&mut detector, pictures[9], &Regions::WHOLE);
     grey(&mut detector, pictures[1], &Regions::WHOLE);

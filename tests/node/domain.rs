@@ -14,14 +14,15 @@ impl Domain {
     pub fn take() -> Self {
         let folder = std::env::temp_dir().join("shuffledet-test-domains");
         fs::create_dir_all(&folder).unwrap();
-        let take = |number: usize| {
-            let lock = File::create(folder.join(number.to_string())).unwrap();
-            lock.try_lock().ok().map(|()| Self {
-                number,
-                _lock: lock,
+        (1..=101)
+            .find_map(|number| {
+                let lock = File::create(folder.join(number.to_string())).unwrap();
+                lock.try_lock().ok().map(|()| Self {
+                    number,
+                    _lock: lock,
+                })
             })
-        };
-        (1..=101).find_map(take).expect("a free ROS domain")
+            .expect("a free ROS domain")
     }
 
     /// Makes `command` part of the domain; it reaches no other computer.

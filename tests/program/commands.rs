@@ -273,9 +273,9 @@ fn bench_prints_what_its_format_says() {
         .collect();
     assert_eq!(cameras, [1, 2, 4, 8].map(|cameras| [cameras; 9]).concat());
     for row in load {
-        let of = |key: &str| row[key].as_f64().unwrap();
-        assert!(of("published_fps") <= of("offered_fps"), "{row}");
-        assert!(of("age_p50_ms") <= of("age_p99_ms"), "{row}");
+        let number = |key: &str| row[key].as_f64().unwrap();
+        assert!(number("published_fps") <= number("offered_fps"), "{row}");
+        assert!(number("age_p50_ms") <= number("age_p99_ms"), "{row}");
     }
     // how much of it is really offered in so short a time is up to the machine
     for cameras in load.chunks(9) {

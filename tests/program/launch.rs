@@ -216,6 +216,11 @@ fn the_package_is_described_alike_to_cargo_and_colcon() {
         colcon["cargo-args"],
         json!(["--release", "--features", "ros"])
     );
+    let cargo = fs::read_to_string(repository("Cargo.toml")).unwrap();
+    assert!(
+        !cargo.contains("\nmembers = "),
+        "colcon would build each member by itself"
+    );
     // cargo-ament-build copies whole folders
     for folder in ["config", "launch", "models"] {
         let weights = fs::read_dir(repository(folder))

@@ -66,7 +66,7 @@ mod tests {
     fn files_are_known_by_their_first_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("any.name");
-        let of = |content: &[u8]| {
+        let found = |content: &[u8]| {
             std::fs::write(&path, content).unwrap();
             Magic::read(&path).unwrap()
         };
@@ -76,19 +76,19 @@ mod tests {
         };
         let mcap = Some(Kind::Storage(Storage::Mcap));
         let sqlite = Some(Kind::Storage(Storage::Sqlite3));
-        assert_eq!(of(b""), plain(None));
-        assert_eq!(of(b"#ROSBAG V2.0\n"), plain(Some(Kind::Ros1)));
-        assert_eq!(of(mcap::MAGIC), plain(mcap));
-        assert_eq!(of(SQLITE3), plain(sqlite));
+        assert_eq!(found(b""), plain(None));
+        assert_eq!(found(b"#ROSBAG V2.0\n"), plain(Some(Kind::Ros1)));
+        assert_eq!(found(mcap::MAGIC), plain(mcap));
+        assert_eq!(found(SQLITE3), plain(sqlite));
         let packed = |kind| Magic {
             is_packed: true,
             kind,
         };
         let pack = |content: &[u8]| zstd::encode_all(content, 0).unwrap();
-        assert_eq!(of(&pack(mcap::MAGIC)), packed(mcap));
-        assert_eq!(of(&pack(SQLITE3)), packed(sqlite));
-        assert_eq!(of(&pack(b"#ROSBAG V2.0\n")), packed(Some(Kind::Ros1)));
-        assert_eq!(of(&pack(b"text")), packed(None));
-        assert_eq!(of(&ZSTD), packed(None));
+        assert_eq!(found(&pack(mcap::MAGIC)), packed(mcap));
+        assert_eq!(found(&pack(SQLITE3)), packed(sqlite));
+        assert_eq!(found(&pack(b"#ROSBAG V2.0\n")), packed(Some(Kind::Ros1)));
+        assert_eq!(found(&pack(b"text")), packed(None));
+        assert_eq!(found(&ZSTD), packed(None));
     }
 }

@@ -176,11 +176,10 @@ fn file_names(raw: &Value) -> Vec<String> {
 
 /// Returns the log time of the first message in the file of this name; `None` if it is unknown.
 fn start_of(raw: &Value, name: &str) -> Option<u64> {
-    let same = |file: &&Value| {
+    let file = list(raw, "files").into_iter().find(|file| {
         let path = file.get("path").and_then(Value::as_str);
         path.is_some_and(|path| super::listed_file::same_file(path, name))
-    };
-    let file = list(raw, "files").into_iter().find(same)?;
+    })?;
     // The time of an empty file is meaningless.
     let count = file.get("message_count").and_then(integer)?;
     let start = integer(file.get("starting_time")?.get("nanoseconds_since_epoch")?)?;

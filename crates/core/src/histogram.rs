@@ -150,7 +150,7 @@ mod tests {
         trace
     }
 
-    fn of(durations_ns: &[u64]) -> StageHistograms {
+    fn recorded(durations_ns: &[u64]) -> StageHistograms {
         let mut histograms = StageHistograms::default();
         for &ns in durations_ns {
             histograms.record(&decoded_in(ns));
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn only_completed_stages_have_quantiles() {
         assert_eq!(StageHistograms::default().quantiles(), []);
-        let quantiles = of(&[1_000_000, 2_000_000, 9_000_000]).quantiles();
+        let quantiles = recorded(&[1_000_000, 2_000_000, 9_000_000]).quantiles();
         assert_eq!(quantiles.len(), 1);
         let (stage, q) = quantiles[0];
         assert_eq!(stage, Stage::Decode);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_longer_than_a_minute_counts_as_a_minute() {
-        let q = of(&[7_200_000_000_000]).quantiles()[0].1;
+        let q = recorded(&[7_200_000_000_000]).quantiles()[0].1;
         assert!((q.max / 60_000.0 - 1.0).abs() < 1e-3, "{}", q.max);
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn the_slowest_frames_are_in_a_marked_bin() {
         let mut durations = vec![5_000_000; 999];
         durations.extend([6_000_000, 80_000_000]);
-        let bins = of(&durations).bins(Stage::Decode, 20);
+        let bins = recorded(&durations).bins(Stage::Decode, 20);
         let last = bins.last().unwrap();
         assert!(last.overflow && last.count == 2, "{last:?}");
         assert!((last.high_ms - 80.0).abs() < 0.1);
@@ -196,11 +196,11 @@ mod tests {
 
     #[test]
     fn frames_of_one_duration_fill_one_bin() {
-        let bins = of(&[0; 3]).bins(Stage::Decode, 20);
+        let bins = recorded(&[0; 3]).bins(Stage::Decode, 20);
         assert_eq!(bins.len(), 1);
         assert_eq!((bins[0].count, bins[0].overflow), (3, false));
-        assert_eq!(of(&[5]).bins(Stage::Infer, 20), []);
-        assert_eq!(of(&[5]).bins(Stage::Decode, 0), []);
+        assert_eq!(recorded(&[5]).bins(Stage::Infer, 20), []);
+        assert_eq!(recorded(&[5]).bins(Stage::Decode, 0), []);
     }
 
     proptest! {
@@ -209,7 +209,7 @@ mod tests {
             durations in prop::collection::vec(0u64..200_000_000_000, 1..200),
             most in 1usize..64,
         ) {
-            let histograms = of(&durations);
+            let histograms = recorded(&durations);
             let bins = histograms.bins(Stage::Decode, most);
             prop_assert!(bins.len() <= most + 1);
             prop_assert_eq!(bins.iter().map(|b| b.count).sum::<u64>(), durations.len() as u64);

@@ -17,8 +17,9 @@ pub fn level(x: u32, y: u32, channel: u32) -> u8 {
 
 /// Returns BGR pixels, row by row without padding.
 pub fn pixels(width: u32, height: u32) -> Vec<u8> {
-    let at = |y| (0..width).flat_map(move |x| (0..3).map(move |channel| level(x, y, channel)));
-    (0..height).flat_map(at).collect()
+    (0..height)
+        .flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |channel| level(x, y, channel))))
+        .collect()
 }
 
 #[cfg(test)]

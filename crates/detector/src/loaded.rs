@@ -61,10 +61,11 @@ impl LoadedModel {
     /// Loads the model and ONNX Runtime for `config`. Sessions are created with the detectors.
     pub fn new(config: Config) -> Result<Self, LoadError> {
         let model = Model::load(&config.model)?;
-        let settings = DetectorSettings::new(&config.thresholds, &model.description)?;
         let description = &model.description;
-        ClassSelection::new(&config.thresholds.classes, description)?.log_absent(&description.name);
-        let class_ids = ClassIds::new(&model.description.labels, config.class_id)?;
+        let selection = ClassSelection::new(&config.thresholds.classes, description)?;
+        let settings = DetectorSettings::for_classes(&config.thresholds, &selection, description)?;
+        selection.log_absent(&description.name);
+        let class_ids = ClassIds::new(&description.labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // frames are processed in parallel: OpenCV threads within one frame would only compete with
         // them

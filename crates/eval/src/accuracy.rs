@@ -47,8 +47,9 @@ pub struct Accuracy {
     pub confusion: Confusion,
 }
 
-/// How right the detections of `images` are. The order of the images does not matter: they are taken by their ids, as
-/// pycocotools does. Objects and detections of categories that are not in `categories` do not count.
+/// Returns the accuracy of the detections of `images`. The order of the images does not matter,
+/// because they are sorted by id, as in pycocotools. Objects and detections of categories that are
+/// not in `categories` do not count.
 pub fn accuracy(
     categories: &[Category],
     images: &[&ImageRecord],
@@ -74,13 +75,13 @@ pub fn accuracy(
     }
 }
 
-/// `None` where there are no values.
+/// Returns the mean; `None` if there are no values.
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), v| (sum + v, count + 1));
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// The twelve of one class.
+/// Returns the twelve figures of one class.
 fn figures_of_class(class: &CategoryMatches, max_detections: [usize; 3]) -> Figures {
     let areas: [_; AREAS.len()] = std::array::from_fn(|area| average_precisions(class, area));
     Figures::new(|figure| match figure.measure() {
@@ -91,7 +92,7 @@ fn figures_of_class(class: &CategoryMatches, max_detections: [usize; 3]) -> Figu
     })
 }
 
-/// The precision at one threshold, or the mean over all.
+/// Returns the mean precision at one IoU threshold, or over all of them.
 pub(super) fn at_threshold(
     precisions: [f64; IOU_THRESHOLDS],
     threshold: Option<usize>,
@@ -102,7 +103,7 @@ pub(super) fn at_threshold(
     }
 }
 
-/// Each figure's mean over the classes that have it.
+/// Returns the mean of each figure over the classes that have it.
 pub(super) fn mean_figures(classes: &[Figures]) -> Figures {
     Figures::new(|figure| mean(classes.iter().filter_map(|class| class[figure])))
 }

@@ -20,7 +20,7 @@ pub(super) struct Recalls {
 }
 
 impl Recalls {
-    /// For `objects` that count, at least one.
+    /// Prepares for `objects` that count, at least one.
     pub fn new(objects: u32) -> Self {
         let mut found = 1;
         let needed = std::array::from_fn(|step| {
@@ -33,7 +33,7 @@ impl Recalls {
         Self { needed }
     }
 
-    /// The best precision at each recall or a higher one; 0 where no point has it.
+    /// Returns the best precision at each recall or a higher one; 0 if no point has such a recall.
     pub fn curve(&self, points: &[Point]) -> [f64; RECALLS] {
         let mut curve = [0.0; RECALLS];
         let mut best = 0.0_f64;
@@ -50,13 +50,13 @@ impl Recalls {
         curve
     }
 
-    /// The mean of that curve.
+    /// Returns the mean of that curve.
     pub fn average_precision(&self, points: &[Point]) -> f64 {
         self.curve(points).iter().sum::<f64>() / RECALLS as f64
     }
 }
 
-/// The points of a class in a range of areas at a threshold.
+/// Returns the points of a class in a range of areas at a threshold.
 fn points(detections: &[RankedDetection], area: usize, threshold: usize) -> Vec<Point> {
     let (mut found, mut wrong) = (0_u32, 0_u32);
     let mut points = Vec::new();
@@ -72,7 +72,7 @@ fn points(detections: &[RankedDetection], area: usize, threshold: usize) -> Vec<
     points
 }
 
-/// Average precision at each of COCO's thresholds; `None` where no object counts.
+/// Returns the average precision at each of COCO's thresholds; `None` if no object counts.
 pub(super) fn average_precisions(
     class: &CategoryMatches,
     area: usize,
@@ -83,7 +83,7 @@ pub(super) fn average_precisions(
     Some(std::array::from_fn(at))
 }
 
-/// Precision at the 101 recalls at the operating IoU; empty where no object counts.
+/// Returns the precision at the 101 recalls at the operating IoU; empty if no object counts.
 pub(super) fn operating_curve(class: &CategoryMatches) -> Vec<f64> {
     match class.counting(0) {
         0 => Vec::new(),
@@ -93,7 +93,8 @@ pub(super) fn operating_curve(class: &CategoryMatches) -> Vec<f64> {
     }
 }
 
-/// Recall with the best `max_detections` of each image, averaged over COCO's thresholds; `None` where no object counts.
+/// Returns the recall with the best `max_detections` of each image, averaged over COCO's
+/// thresholds; `None` if no object counts.
 pub(super) fn average_recall(
     class: &CategoryMatches,
     area: usize,
@@ -118,10 +119,11 @@ pub(super) struct AtThreshold {
     pub f1: f64,
 }
 
-/// The score threshold with the best F1 at the operating IoU; of equal ones the highest. All 0 where nothing is found.
-/// `None` where no object counts.
+/// Returns the score threshold with the best F1 at the operating IoU, the highest of equal ones.
+/// All values are 0 if nothing is found. Returns `None` if no object counts.
 ///
-/// It lies halfway to the next score below, so that it cuts the same whether or not the score itself is taken.
+/// The threshold is halfway to the next score below, so that it selects the same detections whether
+/// or not it includes the score itself.
 pub(super) fn best_threshold(class: &CategoryMatches) -> Option<AtThreshold> {
     let objects = class.counting(0);
     let mut best = (objects > 0).then(AtThreshold::default)?;

@@ -79,17 +79,18 @@ impl ClassMap {
         }
     }
 
-    /// What the data set's own name stands for; `None` where it is left out.
+    /// Returns the category that a name of the data set stands for; `None` if it is left out.
     pub fn category_of_truth<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         lookup(&self.truth, name).map_or(Some(name), Option::as_deref)
     }
 
-    /// What a number of the data set stands for, where the map says: the category, or `None` where it is left out.
+    /// Returns the category that a number of the data set stands for, or `None` if it is left out;
+    /// the outer `None` if the map does not name it.
     pub fn category_of_number(&self, number: usize) -> Option<Option<&str>> {
         self.truth.get(&number.to_string()).map(Option::as_deref)
     }
 
-    /// Every number of the data set that the map names.
+    /// Returns every number of the data set that the map names.
     pub fn numbers(&self) -> impl Iterator<Item = usize> {
         self.truth.keys().filter_map(|key| key.parse().ok())
     }
@@ -99,7 +100,7 @@ impl ClassMap {
         !self.truth.is_empty()
     }
 
-    /// By class of the model, the id of the category that its detections are of; what does not fit is counted.
+    /// Returns the id of the category of each class of the model, and counts what does not fit.
     pub fn resolve(
         &self,
         labels: &Labels,
@@ -107,8 +108,9 @@ impl ClassMap {
         problems: &mut Problems,
     ) -> Vec<Option<u64>> {
         let named = |name: &str| {
-            let same = |category: &&Category| same_name(&category.name, name);
-            categories.iter().find(same)
+            categories
+                .iter()
+                .find(|category| same_name(&category.name, name))
         };
         let by_id = numbered_alike(labels, categories);
         let mut resolved = Vec::with_capacity(labels.count());
@@ -160,11 +162,13 @@ pub fn numbered<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Category> {
         .collect()
 }
 
-/// The entry of `name`, in its own case before any other.
+/// Returns the entry of `name`; prefers an entry with the same case.
 fn lookup<'a>(names: &'a Names, name: &str) -> Option<&'a Option<String>> {
     names.get(name).or_else(|| {
-        let same = |entry: &(&String, &Option<String>)| same_name(entry.0, name);
-        names.iter().find(same).map(|(_, target)| target)
+        names
+            .iter()
+            .find(|entry| same_name(entry.0, name))
+            .map(|(_, target)| target)
     })
 }
 
@@ -182,7 +186,7 @@ fn numbered_alike(labels: &Labels, categories: &[Category]) -> bool {
     other == 0 && 2 * alike > categories.len()
 }
 
-/// The sections of a file, or what is wrong with it.
+/// Returns the sections of a file, or what is wrong with it.
 fn sections(file: Value) -> Result<ClassMap, String> {
     let Value::Mapping(file) = file else {
         return Err("no names at all".to_owned());
@@ -211,22 +215,24 @@ fn sections(file: Value) -> Result<ClassMap, String> {
 }
 
 fn names(entries: &Mapping) -> Result<Names, String> {
-    let entry = |(key, value): (&Value, &Value)| {
-        let name = match key {
-            Value::String(name) => text::name(name).into_owned(),
-            Value::Number(number) => number.to_string(),
-            other => return Err(format!("{} as a name", shown(other))),
-        };
-        match value {
-            Value::Null => Ok((name, None)),
-            Value::String(target) => Ok((name, Some(text::name(target).into_owned()))),
-            other => Err(format!("{name}: {}", shown(other))),
-        }
-    };
-    entries.iter().map(entry).collect()
+    entries
+        .iter()
+        .map(|(key, value)| {
+            let name = match key {
+                Value::String(name) => text::name(name).into_owned(),
+                Value::Number(number) => number.to_string(),
+                other => return Err(format!("{} as a name", shown(other))),
+            };
+            match value {
+                Value::Null => Ok((name, None)),
+                Value::String(target) => Ok((name, Some(text::name(target).into_owned()))),
+                other => Err(format!("{name}: {}", shown(other))),
+            }
+        })
+        .collect()
 }
 
-/// A piece of YAML in a line.
+/// Writes a YAML value in one line.
 fn shown(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| format!("{value:?}"))
 }
@@ -253,11 +259,14 @@ pub(super) mod tests {
     }
 
     pub fn categories(names: &[&str]) -> Vec<Category> {
-        let category = |(name, id): (&&str, u64)| Category {
-            id,
-            name: (*name).to_owned(),
-        };
-        names.iter().zip(10..).map(category).collect()
+        names
+            .iter()
+            .zip(10..)
+            .map(|(name, id)| Category {
+                id,
+                name: (*name).to_owned(),
+            })
+            .collect()
     }
 
     #[test]
@@ -299,11 +308,12 @@ pub(super) mod tests {
         };
         let from = |first: u64, names: [&str; 3]| -> Vec<Category> {
             let names = names.into_iter().zip(first..);
-            let category = |(name, id): (&str, u64)| Category {
-                id,
-                name: name.to_owned(),
-            };
-            names.map(category).collect()
+            names
+                .map(|(name, id)| Category {
+                    id,
+                    name: name.to_owned(),
+                })
+                .collect()
         };
         let spelled = from(1, ["car", "bus", "motorbike"]);
         assert_eq!(resolve(&spelled), (vec![Some(1), Some(2), Some(3)], 1));

@@ -85,8 +85,9 @@ pub struct Mistakes {
     pub misses: Vec<Miss>,
 }
 
-/// The confusion matrix. A detection, best score first, takes the object that it overlaps most, of its own class before
-/// any other; crowds and ignored objects of its class excuse it.
+/// Returns the confusion matrix. Each detection, the best score first, matches the object that it
+/// overlaps most; an object of its own class takes precedence. Crowds and ignored objects of its
+/// class excuse it.
 pub fn confusion(
     categories: &[Category],
     images: &[&ImageRecord],
@@ -116,7 +117,8 @@ pub fn confusion(
     }
 }
 
-/// Every false positive and every miss, the worst first. Objects and detections of unknown categories are neither.
+/// Returns every false positive and every miss, the worst first. Objects and detections of unknown
+/// categories are neither.
 pub fn mistakes(
     categories: &[Category],
     images: &[&ImageRecord],
@@ -157,7 +159,8 @@ pub fn mistakes(
     }
 }
 
-/// The reason, and the object that it is about; `None` for a detection that is not wrong.
+/// Returns the reason why a detection is wrong, and the object concerned; `None` if the detection
+/// is not wrong.
 fn why_wrong(
     record: &ImageRecord,
     judged: &JudgedImage,
@@ -190,7 +193,7 @@ fn why_wrong(
     Some(first.unwrap_or((FalsePositiveReason::Background, None)))
 }
 
-/// The reason, and the detection that it is about.
+/// Returns the reason why an object is missed, and the detection concerned.
 fn why_missed(
     record: &ImageRecord,
     judged: &JudgedImage,

@@ -102,7 +102,8 @@ mod tests {
     use crate::fixtures::{category, found, image, object};
     use shuffledet_msg::camera_info::CameraInfo;
 
-    /// 1.5 m above the ground, the horizon at row 300: row 300 + 1500 / m is m metres ahead.
+    /// Returns a camera 1.5 m above the ground with the horizon at row 300: row 300 + 1500 / m is m
+    /// metres ahead.
     fn camera() -> GroundPlane {
         let info = CameraInfo {
             k: [1000.0, 0.0, 500.0, 0.0, 1000.0, 300.0, 0.0, 0.0, 1.0],
@@ -111,7 +112,7 @@ mod tests {
         GroundPlane::new(Intrinsics::raw(&info).unwrap(), 1.5, 0.0).unwrap()
     }
 
-    /// A box in the middle whose lower edge is at `row`.
+    /// Returns a box in the middle of the image whose lower edge is at `row`.
     fn at_row(row: f64) -> [f64; 4] {
         [450.0, row - 100.0, 100.0, 100.0]
     }

@@ -67,8 +67,10 @@ pub enum EvaluationError {
 }
 
 impl Evaluation {
-    /// What `images` come to, in whichever order they are; `problems` are those of the annotations. Fails where the
-    /// subject's camera sees no ground.
+    /// Evaluates `images`, in any order; `problems` are those of the annotations.
+    ///
+    /// # Errors
+    /// The subject's camera sees no ground.
     pub fn new(
         subject: Subject,
         mut problems: Problems,
@@ -147,7 +149,7 @@ impl Evaluation {
         })
     }
 
-    /// The same to wherever it goes.
+    /// Writes the evaluation as lines of JSON to `out`.
     pub fn write_lines(&self, out: &mut impl Write) -> io::Result<()> {
         let head = serde_json::to_value(self)?;
         writeln!(out, "{{")?;
@@ -193,7 +195,7 @@ impl Evaluation {
         )
     }
 
-    /// The durations of every stage over all images.
+    /// Returns the durations of every stage over all images.
     pub fn histograms(&self) -> StageHistograms {
         histograms(&self.images)
     }
@@ -204,13 +206,16 @@ impl Evaluation {
     }
 }
 
-/// What is wrong with an image, by kind.
+/// Counts the problems of an image by kind.
 pub fn add_problems(image: &ImageRecord, problems: &mut Problems) {
     let title = image.source.title();
     if let Some([width, height]) = image.annotated_size {
         let found = format!("{}x{}", image.width, image.height);
         let place = format!("{title}: {found}, annotated as {width}x{height}");
         problems.add(Problem::ImageSize, place);
+    }
+    if let Some(damage) = &image.damage {
+        problems.add(Problem::ImageDamaged, format!("{title}: {damage}"));
     }
     if let Some(failure) = &image.failure {
         let problem = if failure.is_missing() {
@@ -222,7 +227,7 @@ pub fn add_problems(image: &ImageRecord, problems: &mut Problems) {
     }
 }
 
-/// Every image has one outcome: lossless runs drop none.
+/// Counts the outcomes. Every image has one; lossless runs drop none.
 fn frames(images: &[ImageRecord]) -> FrameCounts {
     let mut frames = FrameCounts::default();
     for image in images {

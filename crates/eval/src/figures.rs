@@ -73,7 +73,7 @@ impl Figure {
         Figure::Ar100,
     ];
 
-    /// Its key in JSON and its name in tables, such as `AP50`.
+    /// Returns the key in JSON and the name in tables, such as `AP50`.
     pub const fn name(self) -> &'static str {
         match self {
             Figure::Ap => "AP",

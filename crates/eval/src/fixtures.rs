@@ -53,7 +53,7 @@ pub fn subject() -> Subject {
     }
 }
 
-/// Of five: one whose file is gone, and four in which the only object is found.
+/// Returns five images: the file of one is missing; in each of the others the only object is found.
 pub fn images() -> Vec<ImageRecord> {
     let mut images: Vec<ImageRecord> = (0..5)
         .map(|index| {
@@ -83,7 +83,7 @@ pub fn category(id: u64) -> Category {
     Category { id, name }
 }
 
-/// One that counts, as large as its box.
+/// Returns an object that counts, as large as its box.
 pub fn object(category_id: u64, bbox: [f64; 4]) -> Object {
     Object::in_box(1, category_id, bbox)
 }
@@ -110,6 +110,7 @@ pub fn image(id: u64, objects: Vec<Object>, detections: Vec<DetectionResult>) ->
         detections,
         input_sizes: Vec::new(),
         stages_ms: BTreeMap::new(),
+        damage: None,
         failure: None,
     }
 }
@@ -132,8 +133,8 @@ pub const COMPARE_SETTINGS: CompareSettings = CompareSettings {
     allow_different_truth: false,
 };
 
-/// Images with an object of each class, which is found with boxes that are off by `shift` px; frames take `infer_ms`,
-/// give or take what follows on `seed`, slowly changing from frame to frame.
+/// Returns images with one object of each class. The boxes of the detections are shifted by `shift`
+/// px. Inference takes about `infer_ms`, and varies slowly from frame to frame with `seed`.
 pub fn noisy_images(count: u64, shift: f64, infer_ms: f64, seed: u64) -> Vec<ImageRecord> {
     let mut noise = fastrand::Rng::with_seed(seed);
     let mut load = 0.0;
@@ -173,12 +174,14 @@ pub struct StandIns {
     files: Vec<PathBuf>,
 }
 
-/// The .png and .jpg files of a folder. A file with a text such as `200x100` is a picture of that size; others are none.
+/// Returns the .png and .jpg files of a folder. A file with a text such as `200x100` stands for an
+/// image of that size; other files have no image.
 pub fn image_files(folder: &Path) -> StandIns {
     let entries = fs::read_dir(folder).expect("the test has made the folder");
     let paths = entries.map(|entry| entry.expect("the test has made the file").path());
-    let is_image = |path: &PathBuf| path.extension().is_some_and(|e| e == "png" || e == "jpg");
-    let mut files: Vec<PathBuf> = paths.filter(is_image).collect();
+    let mut files: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|e| e == "png" || e == "jpg"))
+        .collect();
     files.sort();
     StandIns {
         folder: folder.to_owned(),

@@ -136,7 +136,7 @@ mod tests {
         problems
     }
 
-    /// Shard `index` of `count`, after `change`.
+    /// Returns shard `index` of `count`, after `change`.
     fn shard(index: u64, count: u64, change: impl Fn(&mut Subject)) -> (PathBuf, Evaluation) {
         let shard = Shard { index, count };
         let mut subject = Subject {

@@ -77,14 +77,16 @@ struct LineRef<'a> {
 }
 
 impl Journal {
-    /// An empty journal at `path`, in place of what is there, of a run that is known by `identity` and its share.
+    /// Creates an empty journal at `path` for a run, which `identity` and its share identify.
+    /// Replaces an existing file.
     pub fn begin(path: &Path, identity: Value, shard: Option<Shard>) -> Result<Self, JournalError> {
         let mut journal = Self::open(path)?;
         journal.start(identity, shard)?;
         Ok(journal)
     }
 
-    /// The journal at `path`, or an empty one, and what it holds. A last line that was not written whole is left out.
+    /// Opens the journal at `path`, or an empty one, and returns its content. Leaves out a last
+    /// line that was not written completely.
     pub fn resume(
         path: &Path,
         identity: Value,
@@ -114,12 +116,15 @@ impl Journal {
             let problem = format!("expected version {VERSION} of the format, found {found}");
             return Err(damaged(1, problem));
         }
-        let of = |identity: &Value, shard: Option<Shard>| {
+        let with_shard = |identity: &Value, shard: Option<Shard>| {
             let mut identity = identity.clone();
             identity["shard"] = shard.map_or(Value::Null, |shard| shard.to_string().into());
             identity
         };
-        let differences = differences(&of(&header.identity, header.shard), &of(&identity, shard));
+        let differences = differences(
+            &with_shard(&header.identity, header.shard),
+            &with_shard(&identity, shard),
+        );
         if !differences.is_empty() {
             let path = path.to_owned();
             return Err(JournalError::Foreign { path, differences });
@@ -199,7 +204,7 @@ impl Journal {
         written.map_err(|source| self.io(source))
     }
 
-    /// In one write, so that a process that is killed leaves whole lines.
+    /// Writes a line at once, so that a process that is killed leaves whole lines.
     fn write(&mut self, line: &impl Serialize) -> Result<(), JournalError> {
         let written = serde_json::to_vec(line)
             .map_err(io::Error::from)
@@ -241,6 +246,7 @@ mod tests {
             detections: Vec::new(),
             input_sizes: Vec::new(),
             stages_ms: [("infer".to_owned(), 0.1 + index as f64)].into(),
+            damage: None,
             failure: None,
         }
     }

@@ -38,6 +38,7 @@ pub mod figures;
 pub mod ground_truth;
 pub mod join;
 pub mod journal;
+pub mod pre_annotations;
 pub mod problems;
 pub mod record;
 pub mod regions;

@@ -32,17 +32,17 @@ pub(super) struct MatchFlags {
 }
 
 impl MatchFlags {
-    /// It found an object that counts.
+    /// Whether it found an object that counts.
     pub fn is_hit(self, threshold: usize) -> bool {
         (self.matched & !self.ignored) >> threshold & 1 == 1
     }
 
-    /// At how many of COCO's thresholds it is a hit.
+    /// Returns the number of COCO's thresholds at which it is a hit.
     pub fn hits(self) -> u32 {
         (self.matched & !self.ignored & ((1 << IOU_THRESHOLDS) - 1)).count_ones()
     }
 
-    /// It counts neither way.
+    /// Whether it is neither right nor wrong.
     pub fn is_ignored(self, threshold: usize) -> bool {
         self.ignored >> threshold & 1 == 1
     }
@@ -85,7 +85,8 @@ impl CategoryMatches {
     }
 }
 
-/// Intersection over union of two boxes (left, top, width, height), over the detection's own area for a crowd.
+/// Returns the intersection over union of two boxes (left, top, width, height); for a crowd, the
+/// intersection over the detection's area.
 pub(super) fn iou(detection: &[f64; 4], object: &[f64; 4], crowd: bool) -> f64 {
     let overlap = |at: usize| {
         let end = (detection[at] + detection[at + 2]).min(object[at] + object[at + 2]);
@@ -107,7 +108,8 @@ pub(super) fn iou(detection: &[f64; 4], object: &[f64; 4], crowd: bool) -> f64 {
     if iou.is_finite() { iou } else { 0.0 }
 }
 
-/// What decides whether a detection is on an object: their IoU, or the share of the detection that lies in a crowd.
+/// Returns the overlap by which a detection matches an object: their IoU, or the share of the
+/// detection inside a crowd.
 pub(super) fn overlap(detection: &[f64; 4], object: &Object) -> f64 {
     match &object.outline {
         Some(outline) => share_inside(detection, outline),
@@ -115,19 +117,19 @@ pub(super) fn overlap(detection: &[f64; 4], object: &Object) -> f64 {
     }
 }
 
-/// Best first; what is not a number comes last.
+/// Orders scores, the best first and NaN last.
 pub(super) fn by_score(a: f64, b: f64) -> std::cmp::Ordering {
     b.partial_cmp(&a)
         .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
-/// Position of each category; of two with one id the first.
+/// Returns the position of each category; the first if two have the same id.
 pub(super) fn positions(categories: &[Category]) -> HashMap<u64, usize> {
     let pairs = categories.iter().enumerate().rev();
     pairs.map(|(at, category)| (category.id, at)).collect()
 }
 
-/// By id, the order in which pycocotools takes them.
+/// Sorts images by id, the order of pycocotools.
 pub(super) fn sorted_by_id<'a>(images: &[&'a ImageRecord]) -> Vec<&'a ImageRecord> {
     let mut images = images.to_vec();
     images.sort_by_key(|image| image.id);
@@ -218,7 +220,7 @@ impl Matcher {
         }
     }
 
-    /// `detections` best first; adds to `class`.
+    /// Matches `detections`, the best first, and adds the results to `class`.
     fn match_class(
         &mut self,
         image: u32,

@@ -43,7 +43,7 @@ pub(super) struct JudgedObject {
 }
 
 impl JudgedObject {
-    /// Found as what it is.
+    /// Whether the object was found with its own class.
     pub fn is_hit(&self) -> bool {
         self.found_by.is_some_and(|(_, class)| class == self.class)
     }
@@ -72,8 +72,9 @@ impl OperatingPoint {
         }
     }
 
-    /// Best score first, each detection takes the object of its class that it overlaps most and enough; where there is
-    /// none, it is ignored if it is on what does not count; else it takes an object of another class.
+    /// Matches detections to objects, the best score first. A detection takes the object of its
+    /// class that it overlaps most, if it overlaps enough. If there is none, it is ignored if it is
+    /// on something that does not count. Otherwise it takes an object of another class.
     pub fn judge(&self, record: &ImageRecord) -> JudgedImage {
         let class_of = |id: u64| self.positions.get(&id).copied();
         let objects = record.objects.iter().enumerate();

@@ -6,7 +6,7 @@ use hotcoco::{Annotation, COCO, COCOeval, Dataset, Image, IouType};
 use crate::fixtures::{category, found, image, object};
 use crate::{AccuracySettings, Category, Figure, ImageRecord, accuracy};
 
-/// Its twelve figures, in COCO's order; -1 where there are no objects.
+/// Returns hotcoco's twelve figures in COCO's order; -1 if there are no objects.
 fn figures_of_hotcoco(categories: &[Category], images: &[ImageRecord]) -> Vec<f64> {
     let objects = images.iter().flat_map(|image| {
         let objects = image.objects.iter();
@@ -57,8 +57,8 @@ fn figures_of_hotcoco(categories: &[Category], images: &[ImageRecord]) -> Vec<f6
     evaluation.stats().unwrap().to_vec()
 }
 
-/// Few different scores, crowds, all sizes, images in no order of their ids, a class that is never there, and one that
-/// is never found.
+/// Returns images with few different scores, crowds, objects of all sizes, ids in no order, a class
+/// without objects, and a class that is never found.
 fn random_images(rng: &mut Rng) -> Vec<ImageRecord> {
     let mut ids: Vec<u64> = (1..=rng.u64(2..15)).collect();
     rng.shuffle(&mut ids);

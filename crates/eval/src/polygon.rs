@@ -1,7 +1,7 @@
 //! How much of a box lies in an outline.
 
-/// The share of a box (left, top, width, height) that lies in a polygon, in [0, 1]. The polygon may be concave, and goes
-/// either way round; of one that crosses itself the share is none in particular.
+/// Returns the share of a box (left, top, width, height) inside a polygon, in [0, 1]. The polygon
+/// may be concave and have either direction. The share is arbitrary if the polygon crosses itself.
 pub(super) fn share_inside(bbox: &[f64; 4], polygon: &[[f64; 2]]) -> f64 {
     let [left, top, width, height] = *bbox;
     let sides = [
@@ -39,7 +39,7 @@ pub(super) fn share_inside(bbox: &[f64; 4], polygon: &[[f64; 2]]) -> f64 {
     }
 }
 
-/// Of a polygon, whichever way round it goes.
+/// Returns the area of a polygon with either direction.
 pub(super) fn area(polygon: &[[f64; 2]]) -> f64 {
     let next = polygon.iter().cycle().skip(1);
     let twice: f64 = (polygon.iter().zip(next))

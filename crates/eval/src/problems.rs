@@ -19,6 +19,8 @@ pub enum Problem {
     ImageSize,
     /// An image could not be processed; it counts as an image in which nothing was found.
     ImageFailed,
+    /// An image is damaged and was decoded nevertheless; its detections count.
+    ImageDamaged,
     /// Two images have one id, file or stamp; the first counts.
     DuplicateImage,
     /// Two annotations have one id; both count.
@@ -54,12 +56,13 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Returns `n` of them in words, such as `2 images not found`.
+    /// Returns a count in words, such as `2 images not found`.
     pub fn counted(self, n: u64) -> String {
         let (noun, which) = match self {
             Problem::ImageMissing => ("image", "not found"),
             Problem::ImageSize => ("image", "of another size than annotated"),
             Problem::ImageFailed => ("image", "that could not be processed"),
+            Problem::ImageDamaged => ("image", "decoded from damaged data"),
             Problem::DuplicateImage => ("image", "listed twice"),
             Problem::DuplicateAnnotation => ("annotation", "with an id that another has"),
             Problem::DuplicateCategory => ("category", "with an id that another has"),
@@ -80,15 +83,18 @@ impl Problem {
         format!("{} {which}", count::counted(n, noun))
     }
 
-    /// Whether only the images tell.
+    /// Whether it is a problem of the images, not of the annotations.
     fn is_of_images(self) -> bool {
         matches!(
             self,
-            Problem::ImageMissing | Problem::ImageSize | Problem::ImageFailed
+            Problem::ImageMissing
+                | Problem::ImageSize
+                | Problem::ImageFailed
+                | Problem::ImageDamaged
         )
     }
 
-    /// Whether an annotation, or an image with its annotations, is left out for it.
+    /// Whether an annotation, or an image with its annotations, is left out because of it.
     fn leaves_out(self) -> bool {
         matches!(
             self,
@@ -100,7 +106,7 @@ impl Problem {
         )
     }
 
-    /// Whether it is as expected where a data set has other classes than the model. `--strict` passes over it.
+    /// Whether it is usual if the classes of data set and model differ. `--strict` ignores it.
     pub fn is_ordinary(self) -> bool {
         matches!(self, Problem::UnmappedClass)
     }
@@ -120,7 +126,7 @@ pub struct Occurrences {
 pub struct Problems(BTreeMap<Problem, Occurrences>);
 
 impl Problems {
-    /// Counts one at `place`.
+    /// Counts a problem at `place`.
     pub fn add(&mut self, problem: Problem, place: impl Into<String>) {
         let occurrences = self.0.entry(problem).or_default();
         occurrences.count += 1;
@@ -129,7 +135,7 @@ impl Problems {
         }
     }
 
-    /// Those of others, too.
+    /// Adds the problems of `others`.
     pub fn extend(&mut self, others: &Problems) {
         for (&problem, more) in &others.0 {
             let occurrences = self.0.entry(problem).or_default();
@@ -141,12 +147,12 @@ impl Problems {
         }
     }
 
-    /// Forgets those of one kind, for who does not mind them.
+    /// Removes the problems of one kind.
     pub fn forget(&mut self, problem: Problem) {
         self.0.remove(&problem);
     }
 
-    /// By kind.
+    /// Returns the problems by kind.
     pub fn iter(&self) -> impl Iterator<Item = (Problem, &Occurrences)> {
         self.0
             .iter()
@@ -159,27 +165,27 @@ impl Problems {
             .map_or(0, |occurrences| occurrences.count)
     }
 
-    /// Those of the annotations alone, without those of the images themselves.
+    /// Returns the problems of the annotations, without those of the images.
     pub fn of_annotations(&self) -> Problems {
         let mut problems = self.clone();
         problems.0.retain(|problem, _| !problem.is_of_images());
         problems
     }
 
-    /// Those for which an annotation was left out.
+    /// Returns the problems for which an annotation was left out.
     pub fn left_out(&self) -> Problems {
         let mut problems = self.clone();
         problems.0.retain(|problem, _| problem.leaves_out());
         problems
     }
 
-    /// Of all kinds together that `--strict` does not let pass.
+    /// Returns the number of problems that `--strict` refuses.
     pub fn total(&self) -> u64 {
         let counted = self.iter().filter(|(problem, _)| !problem.is_ordinary());
         counted.map(|(_, occurrences)| occurrences.count).sum()
     }
 
-    /// The first kind that `--strict` does not let pass, in words.
+    /// Fails with a description of the first kind that `--strict` refuses.
     pub fn strictly(&self) -> Result<(), String> {
         let worst = self.iter().find(|(problem, _)| !problem.is_ordinary());
         worst.map_or(Ok(()), |(problem, occurrences)| {
@@ -189,7 +195,7 @@ impl Problems {
 }
 
 impl fmt::Display for Problems {
-    /// Each kind with its first places.
+    /// Writes each kind with its first places.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = self
             .iter()

@@ -67,8 +67,8 @@ fn median(sorted: &[f64]) -> Option<f64> {
     })
 }
 
-/// The sum of the ranks of `b` in both together, equal values sharing their mean rank; and the sum of t^3 - t over the
-/// sizes t of groups of equal values.
+/// Returns the sum of the ranks of `b` among both, where equal values share their mean rank, and
+/// the sum of t^3 - t over the sizes t of groups of equal values.
 fn rank_sum(a: &[f64], b: &[f64]) -> (f64, f64) {
     let (mut a, mut b) = (a, b);
     let (mut sum, mut ties, mut below) = (0.0, 0.0, 0.0);

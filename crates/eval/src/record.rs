@@ -27,8 +27,8 @@ pub enum ImageSource {
     File { file_name: String },
 }
 
-/// Where the file is in its folder. A name that is not there as it is may be one of Windows, with backslashes, or one in
-/// another Unicode normal form than the folder has it.
+/// Returns the path of an image in its folder. A name that does not exist may have the backslashes
+/// of Windows, or a Unicode normal form that differs from the folder's.
 pub fn image_path(folder: &Path, file_name: &str) -> PathBuf {
     let plain = folder.join(file_name);
     if plain.exists() {
@@ -62,7 +62,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// One that counts, as large as its box.
+    /// Returns an object that counts, as large as its box.
     pub fn in_box(id: u64, category_id: u64, bbox: [f64; 4]) -> Self {
         Object {
             id,
@@ -111,13 +111,16 @@ pub struct ImageRecord {
     pub input_sizes: Vec<Resolution>,
     /// Milliseconds by stage.
     pub stages_ms: BTreeMap<String, f64>,
+    /// The damage of an image that was decoded nevertheless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// Why it could not be processed; it counts as an image in which nothing was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
 impl ImageSource {
-    /// For people: the file's name, or the message's topic and stamp.
+    /// Returns a text for people: the file's name, or the message's topic and stamp.
     pub fn title(&self) -> String {
         match self {
             ImageSource::Message { topic, stamp_ns } => format!("{topic} at {}", stamp(*stamp_ns)),
@@ -139,7 +142,7 @@ pub struct Failure {
 impl Failure {
     const MISSING: &str = "image_missing";
 
-    /// The failure of an image that is not there.
+    /// Returns the failure of an image that is absent.
     pub fn missing(text: String) -> Self {
         Failure {
             reason: Self::MISSING.to_owned(),
@@ -178,7 +181,7 @@ impl From<Failure> for String {
 }
 
 impl From<String> for Failure {
-    /// A text without a colon is all reason.
+    /// Parses `REASON: TEXT`. A text without a colon is the reason.
     fn from(text: String) -> Self {
         let (reason, text) = text.split_once(": ").unwrap_or((&text, ""));
         Failure {
@@ -188,7 +191,8 @@ impl From<String> for Failure {
     }
 }
 
-/// The number that the shortest decimal of a 32-bit float means: what everybody reads who reads it as text.
+/// Returns the value of the shortest decimal of a 32-bit float, which is the value that a reader of
+/// the text gets.
 pub fn as_written(value: f32) -> f64 {
     // the text of a float is one
     value.to_string().parse().unwrap_or(f64::from(value))

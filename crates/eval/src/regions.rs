@@ -65,7 +65,7 @@ pub enum RegionsError {
     },
 }
 
-/// The regions of a file.
+/// Reads the regions of a file.
 pub fn read(path: &Path) -> Result<Vec<Region>, RegionsError> {
     let text = text::read(path).map_err(|source| RegionsError::Io {
         path: path.to_owned(),
@@ -133,7 +133,7 @@ impl Region {
         }
     }
 
-    /// As something that nobody needs to find.
+    /// Returns the region as an ignored object.
     fn object(&self) -> Object {
         Object {
             id: 0,
@@ -231,6 +231,7 @@ mod tests {
                 ],
                 input_sizes: Vec::new(),
                 stages_ms: Default::default(),
+                damage: None,
                 failure: None,
             };
             let settings = AccuracySettings::default();

@@ -91,7 +91,7 @@ pub struct EvaluationSettings {
 }
 
 impl EvaluationSettings {
-    /// Which detections are counted, for people.
+    /// Describes for people which detections are counted.
     pub fn counted(&self) -> String {
         format!(
             "score > {}, at most {} detections an image, NMS IoU {}{}",
@@ -102,7 +102,7 @@ impl EvaluationSettings {
         )
     }
 
-    /// What counts, and where.
+    /// Returns the settings that decide what counts, and where.
     pub fn accuracy(&self) -> AccuracySettings {
         let defaults = AccuracySettings::default();
         let [one, ten, _] = defaults.max_detections;
@@ -129,7 +129,7 @@ pub struct CameraPlacement {
 }
 
 impl CameraPlacement {
-    /// The camera of a calibration, as it looks at the ground.
+    /// Places the camera of a calibration above the ground.
     pub fn new(info: CameraInfo, height_m: f64, pitch_deg: f64) -> Self {
         CameraPlacement {
             height_m,
@@ -142,9 +142,10 @@ impl CameraPlacement {
         }
     }
 
-    /// Where on the ground its pixels look: those of raw images, not of rectified ones.
+    /// Returns the ground plane that its raw images see; rectified images differ.
     ///
-    /// Errors: the camera is not calibrated, or does not stand above the ground.
+    /// # Errors
+    /// The camera is not calibrated, or is not above the ground.
     pub fn ground(&self) -> Result<GroundPlane, CameraError> {
         let info = CameraInfo {
             width: self.width,
@@ -160,7 +161,7 @@ impl CameraPlacement {
 }
 
 impl Machine {
-    /// This one; `unknown` where the system does not say.
+    /// Returns this machine; `unknown` if the system does not say.
     pub fn this() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let known = |text: &str| match text.trim() {
@@ -182,8 +183,9 @@ impl Machine {
 }
 
 impl Subject {
-    /// What decides the results: two evaluations with the same are of one run. Left out is what may differ from
-    /// machine to machine: paths, the number of workers, and the share.
+    /// Returns everything that decides the results. Two evaluations with equal identities belong to
+    /// the same run. It leaves out what may differ between machines: paths, the number of workers,
+    /// and the share.
     pub fn identity(&self) -> Value {
         let mut parameters = self.parameters.clone();
         for (group, key) in [("model", "name"), ("runtime", "workers")] {
@@ -218,26 +220,28 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Both values, shortened, for people; `none` for null.
+    /// Returns both values, shortened for people; `none` for null.
     pub fn values(&self) -> [String; 2] {
         [&self.a, &self.b].map(shortened)
     }
 }
 
-/// Where two identities differ.
+/// Returns the differences between two identities.
 pub fn differing(a: &Value, b: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("", a, b, &mut found);
     found
 }
 
-/// The same in words, as `parameters.detector.classes: ["car"] there, [] here`.
+/// Describes the differences, such as `parameters.detector.classes: ["car"] there, [] here`.
 pub fn differences(there: &Value, here: &Value) -> Vec<String> {
-    let told = |difference: &Difference| {
-        let [there, here] = difference.values();
-        format!("{}: {there} there, {here} here", difference.key)
-    };
-    differing(there, here).iter().map(told).collect()
+    differing(there, here)
+        .iter()
+        .map(|difference| {
+            let [there, here] = difference.values();
+            format!("{}: {there} there, {here} here", difference.key)
+        })
+        .collect()
 }
 
 fn compare(path: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {

@@ -171,7 +171,7 @@ impl MessageReader {
             }
         }
         let (mut annotated, mut stamps) = (Vec::new(), Vec::new());
-        for camera in ImageTopics::of(recording).cameras {
+        for camera in ImageTopics::list(recording).cameras {
             if let Some(pending) = by_topic.remove(camera.topic.as_str()) {
                 annotated.push(camera);
                 stamps.push(pending);

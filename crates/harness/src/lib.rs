@@ -1,4 +1,5 @@
-//! Runs the detector over a data set: the records of an evaluation, the settings of a sweep, pictures for reports.
+//! Runs the detector over a data set: records of an evaluation, settings of a sweep, pictures for
+//! reports, frames for labelling.
 //!
 //! What `eval` and `report` must not know is here: images, models and the pipeline.
 //!
@@ -16,6 +17,7 @@
 mod feed;
 
 pub mod images;
+pub mod labelling;
 pub mod pictures;
 pub mod run;
 pub mod sweep;

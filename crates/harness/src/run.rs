@@ -134,6 +134,7 @@ impl Task<'_> {
                 .collect(),
             input_sizes: frame.inputs.iter().map(|input| input.used).collect(),
             stages_ms: stages.collect(),
+            damage: frame.damage.map(|damage| damage.to_string()),
             failure,
             ..image
         }

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
 use super::feed::{Feed, MissingImages};
-use super::images::{ImageReader, MissingImage};
+use super::images::{ImageReader, Images, MissingImage, NextImage};
 use super::run::Task;
 use shuffledet_bag::BagError;
 use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::config::Config;
 use shuffledet_detector::detect::{Detector, DetectorSettings, OutputReader};
 use shuffledet_detector::pipeline::variants::{DetectorVariants, VariantWorker};
 use shuffledet_detector::pipeline::{Frame, FrameWorker, Pace, RunError, Transport, run};
@@ -52,6 +53,7 @@ pub fn detect(
     let mut all = Detections {
         found: vec![BTreeMap::new(); count],
         failures: BTreeMap::new(),
+        damage: BTreeMap::new(),
         images: 0,
     };
     let Some(first) = groups.first() else {
@@ -72,6 +74,9 @@ pub fn detect(
             all.images += 1;
             if let (Some(index), Outcome::Failed(failure)) = (frame.image, outcome) {
                 all.failures.insert(index, failure.into());
+            }
+            if let (Some(index), Some(damage)) = (frame.image, frame.damage) {
+                all.damage.insert(index, damage.to_string());
             }
             done();
             Ok(())
@@ -112,13 +117,15 @@ fn sweep_workers<'a>(
             detectors.push(group.variants(detector));
         }
     }
-    let worker = |detectors| SweepWorker {
-        worker: variant_worker(groups, detectors),
-        groups,
-        truth,
-        found: vec![BTreeMap::new(); count],
-    };
-    Ok(detectors.into_iter().map(worker).collect())
+    Ok(detectors
+        .into_iter()
+        .map(|detectors| SweepWorker {
+            worker: variant_worker(groups, detectors),
+            groups,
+            truth,
+            found: vec![BTreeMap::new(); count],
+        })
+        .collect())
 }
 
 /// One that decodes as the parameters say, which are the same for all groups but for what the grid changes.
@@ -129,6 +136,41 @@ fn variant_worker(groups: &[Group], detectors: Vec<DetectorVariants>) -> Variant
 }
 
 impl Group {
+    /// Groups the settings that share a model, its sessions and its runs, and loads the models. The
+    /// positions are those in `configs`; no class has a category yet.
+    ///
+    /// # Errors
+    /// A model cannot be loaded, or lacks a class that a setting names.
+    pub fn for_settings(configs: &[Config]) -> Result<Vec<Self>, LoadError> {
+        let mut groups: Vec<Group> = Vec::new();
+        for (position, config) in configs.iter().enumerate() {
+            let group = groups.iter_mut().find(|group| {
+                let other = &group.loaded.config;
+                other.model == config.model
+                    && other.session == config.session
+                    && other.input_size == config.input_size
+                    && other.input_budget == config.input_budget
+                    && other.input.regions == config.input.regions
+            });
+            match group {
+                Some(group) => {
+                    let model = &group.loaded.model.description;
+                    let settings = DetectorSettings::new(&config.thresholds, model)?;
+                    group.settings.push((position, settings));
+                }
+                None => {
+                    let loaded = LoadedModel::new(config.clone())?;
+                    groups.push(Group {
+                        settings: vec![(position, loaded.settings().clone())],
+                        categories: Vec::new(),
+                        loaded,
+                    });
+                }
+            }
+        }
+        Ok(groups)
+    }
+
     fn variants(&self, detector: Detector) -> DetectorVariants {
         let settings = self.settings.iter();
         DetectorVariants {
@@ -176,6 +218,37 @@ impl FrameWorker for SweepWorker<'_> {
 pub struct Message {
     pub transport: Transport,
     pub bytes: Vec<u8>,
+}
+
+/// Reads at most `most` of the images of `truth`, which are in `images`, evenly from those that did
+/// not fail in the first pass.
+///
+/// # Errors
+/// The recording cannot be read.
+pub fn sample(
+    images: &Images,
+    truth: &[TruthImage],
+    found: &Detections,
+    most: u64,
+) -> Result<Vec<Message>, BagError> {
+    let usable = (0..truth.len() as u64).filter(|index| !found.failures.contains_key(index));
+    let usable: Vec<u64> = usable.collect();
+    let step = usable.len().div_ceil(most as usize).max(1);
+    let chosen: Vec<u64> = usable.into_iter().step_by(step).collect();
+    let mut reader = ImageReader::new(images, truth, &chosen)?;
+    let (mut frame, mut messages) = (Frame::new(), Vec::new());
+    loop {
+        match reader.next_image(&mut frame)? {
+            NextImage::Read => messages.push(Message {
+                transport: frame.transport,
+                bytes: std::mem::take(&mut frame.message),
+            }),
+            // the first pass has told of it
+            NextImage::Missing(_) => {}
+            NextImage::End => return Ok(messages),
+        }
+        frame.reset();
+    }
 }
 
 /// Measures the milliseconds from a message's bytes to its detections: by position in the grid, then by message. One

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use super::Damage;
 use opencv::core::{CV_8UC3, Mat, MatTraitConst, MatTraitConstManual};
 use shuffledet_core::PixelRect;
 
@@ -16,6 +17,7 @@ pub struct BgrView<'a> {
     data: &'a [u8],
     /// The width and height of the image before any reduction.
     image: (u32, u32),
+    damage: Option<Damage>,
 }
 
 impl<'a> BgrView<'a> {
@@ -30,12 +32,23 @@ impl<'a> BgrView<'a> {
             step,
             data,
             image: (width, height),
+            damage: None,
         })
     }
 
     /// Returns the same pixels as a reduced decoding of an image of `image` (width, height).
     pub fn reduced_from(self, image: (u32, u32)) -> Self {
         Self { image, ..self }
+    }
+
+    /// Returns the same pixels as of a damaged image.
+    pub fn with_damage(self, damage: Option<Damage>) -> Self {
+        Self { damage, ..self }
+    }
+
+    /// Returns the damage of the image, if any. A part of an image has none.
+    pub fn damage(&self) -> Option<Damage> {
+        self.damage
     }
 
     /// Returns the part of the pixels in `rect`, without a copy; `None` if they do not have it. It is

@@ -216,7 +216,7 @@ impl ImageDecoder {
         stated_format: Option<&str>,
         in_input: impl FnOnce((u32, u32)) -> (u32, u32),
     ) -> Result<Pixels<'_>, DecodeError> {
-        let is_jpeg = FileFormat::of(file) == Some(FileFormat::Jpeg);
+        let is_jpeg = FileFormat::recognise(file) == Some(FileFormat::Jpeg);
         if is_jpeg && self.jpeg_scale == JpegScale::Auto {
             return self.jpeg.decode_for(file, in_input);
         }
@@ -234,7 +234,7 @@ impl ImageDecoder {
         file: &[u8],
         stated_format: Option<&str>,
     ) -> Result<BgrView<'_>, DecodeError> {
-        match FileFormat::of(file) {
+        match FileFormat::recognise(file) {
             Some(FileFormat::Jpeg) => self.jpeg.decode(file, self.jpeg_scale),
             Some(FileFormat::Png) => {
                 let header = PngHeader::read(file).ok_or_else(|| DecodeError::Damaged {
@@ -282,7 +282,7 @@ impl ImageDecoder {
         }
         // OpenCV would cut floats in [0, 1] off to whole numbers
         let is_float = matches!(
-            FileFormat::of(file),
+            FileFormat::recognise(file),
             Some(FileFormat::OpenExr | FileFormat::Pfm)
         );
         let flags = match is_float {

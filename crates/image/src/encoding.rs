@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_format_says_what_was_compressed() {
-        let of = |format, data| {
+        let measured = |format, data| {
             let header = HeaderView::default();
             let image = CompressedImageView {
                 header,
@@ -108,24 +108,27 @@ mod tests {
         };
         let png = b"\x89PNG\r\n\x1a\n".as_slice();
         let depth = [&[0; 12], png].concat();
-        assert_eq!(of("16UC1; png compressed ", png), Some("16UC1"));
+        assert_eq!(measured("16UC1; png compressed ", png), Some("16UC1"));
         assert_eq!(
-            of("16UC1; jpeg compressed mono8", b"\xff\xd8"),
+            measured("16UC1; jpeg compressed mono8", b"\xff\xd8"),
             Some("16UC1")
         );
-        assert_eq!(of("32FC1; compressedDepth png", &depth), Some("32FC1"));
         assert_eq!(
-            of("mono16; compressedDepth rvl", b""),
+            measured("32FC1; compressedDepth png", &depth),
+            Some("32FC1")
+        );
+        assert_eq!(
+            measured("mono16; compressedDepth rvl", b""),
             Some("compressedDepth")
         );
-        assert_eq!(of("png", &depth), Some("compressedDepth"));
+        assert_eq!(measured("png", &depth), Some("compressedDepth"));
         for picture in [
             "png",
             "",
             "bgr8; jpeg compressed bgr8",
             "mono16; png compressed ",
         ] {
-            assert_eq!(of(picture, png), None, "{picture}");
+            assert_eq!(measured(picture, png), None, "{picture}");
         }
     }
 }

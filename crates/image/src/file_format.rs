@@ -55,7 +55,7 @@ file_formats! {
 
 impl FileFormat {
     /// Detects the format of a file with these bytes; `None` if it is unknown.
-    pub fn of(file: &[u8]) -> Option<Self> {
+    pub fn recognise(file: &[u8]) -> Option<Self> {
         Some(match file {
             [0xff, 0xd8, ..] => Jpeg,
             [0x89, b'P', b'N', b'G', ..] => Png,
@@ -192,7 +192,7 @@ mod tests {
             let mut file = Vector::new();
             // some only write floats
             if imgcodecs::imencode_def(format.extension(), &picture, &mut file).is_ok() {
-                assert_eq!(FileFormat::of(file.as_slice()), Some(*format));
+                assert_eq!(FileFormat::recognise(file.as_slice()), Some(*format));
             }
         }
         let names = readable_names();
@@ -209,11 +209,11 @@ mod tests {
             b"car 0.00 0",
             b"",
         ] {
-            assert_eq!(FileFormat::of(bytes), None);
+            assert_eq!(FileFormat::recognise(bytes), None);
         }
         let avif = b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf";
-        assert_eq!(FileFormat::of(avif), Some(Avif));
+        assert_eq!(FileFormat::recognise(avif), Some(Avif));
         let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
-        assert_eq!(FileFormat::of(heic), Some(Heif));
+        assert_eq!(FileFormat::recognise(heic), Some(Heif));
     }
 }

@@ -103,7 +103,7 @@ impl ImageFolder {
                 }));
             }
         };
-        let format = match FileFormat::of(&self.bytes) {
+        let format = match FileFormat::recognise(&self.bytes) {
             Some(FileFormat::Jpeg) => Some("jpeg"),
             Some(FileFormat::Png) => Some("png"),
             _ => None,
@@ -137,7 +137,7 @@ fn begins_as_image(path: &Path) -> bool {
     let mut first = [0; 64];
     let mut read = || File::open(path)?.read(&mut first);
     path.extension().is_none()
-        && read().is_ok_and(|count| FileFormat::of(&first[..count]).is_some())
+        && read().is_ok_and(|count| FileFormat::recognise(&first[..count]).is_some())
 }
 
 fn name(path: &Path) -> &[u8] {

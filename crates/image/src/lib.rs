@@ -14,6 +14,7 @@
 
 pub mod bgr;
 pub mod container;
+pub mod damage;
 pub mod decode;
 pub mod draw;
 pub mod encoding;
@@ -24,6 +25,7 @@ pub mod frame_rate;
 pub mod frame_times;
 pub mod jpeg;
 pub mod letterbox;
+pub mod picture_source;
 pub mod pixels;
 mod planes;
 mod plausible;
@@ -35,6 +37,7 @@ pub mod video;
 pub mod yuv;
 
 pub use bgr::BgrView;
+pub use damage::Damage;
 pub use decode::ImageDecoder;
 pub use error::DecodeError;
 pub use file_format::FileFormat;
@@ -43,6 +46,7 @@ pub use frame_rate::FrameRate;
 pub use frame_times::FrameTimes;
 pub use jpeg::JpegScale;
 pub use letterbox::Letterbox;
+pub use picture_source::{PictureSource, PictureTimes};
 pub use pixels::Pixels;
 pub use tensor::TensorBuilder;
 pub use video::VideoFile;

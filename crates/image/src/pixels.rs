@@ -2,7 +2,7 @@
 
 use shuffledet_core::PixelRect;
 
-use super::{BgrView, YuvView};
+use super::{BgrView, Damage, YuvView};
 
 /// A decoded image: BGR, or luma and chroma.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,14 @@ impl<'a> Pixels<'a> {
         match self {
             Pixels::Bgr(view) => Pixels::Bgr(view.reduced_from(image)),
             Pixels::Yuv(view) => Pixels::Yuv(view.reduced_from(image)),
+        }
+    }
+
+    /// Returns the damage of the image, if any. A part of an image has none.
+    pub fn damage(&self) -> Option<Damage> {
+        match self {
+            Pixels::Bgr(view) => view.damage(),
+            Pixels::Yuv(view) => view.damage(),
         }
     }
 

@@ -21,7 +21,7 @@ pub fn image_size(path: &Path) -> Result<(u32, u32), ImageFileError> {
 
 /// Returns the width and height in pixels of the image in a file's bytes.
 pub fn size_of(file: &[u8]) -> Result<(u32, u32), DecodeError> {
-    match FileFormat::of(file) {
+    match FileFormat::recognise(file) {
         Some(FileFormat::Jpeg) => return Ok(jpeg::size(file)?),
         Some(FileFormat::Png) if !has_exif_chunk(file) => {
             if let Some(header) = PngHeader::read(file) {

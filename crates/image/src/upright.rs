@@ -29,7 +29,7 @@ impl Turn {
     ///
     /// # Errors
     /// The matrix turns by an angle other than quarter turns: the angle in degrees, clockwise.
-    pub fn of(matrix: &DisplayMatrix) -> Result<Option<Self>, f64> {
+    pub fn from_matrix(matrix: &DisplayMatrix) -> Result<Option<Self>, f64> {
         let DisplayMatrix { a, b, c, d } = *matrix;
         // a file's numbers are rounded to 1/65536
         let none = |value: f64, beside: f64| value.abs() < 1e-3 * beside.abs();
@@ -98,7 +98,7 @@ mod tests {
         ] {
             let [a, b, c, d] = numbers;
             let mut upright = frame.clone();
-            if let Some(turn) = Turn::of(&matrix(numbers)).unwrap() {
+            if let Some(turn) = Turn::from_matrix(&matrix(numbers)).unwrap() {
                 turn.apply(&frame, &mut upright).unwrap();
             }
             // the matrix turns about the corner; the shown part begins at its least x and y
@@ -121,15 +121,15 @@ mod tests {
 
     #[test]
     fn what_only_scales_or_says_nothing_turns_nothing() {
-        assert_eq!(Turn::of(&matrix([2.0, 0.0, 0.0, 1.0])), Ok(None));
-        assert_eq!(Turn::of(&matrix([0.0; 4])), Ok(None));
+        assert_eq!(Turn::from_matrix(&matrix([2.0, 0.0, 0.0, 1.0])), Ok(None));
+        assert_eq!(Turn::from_matrix(&matrix([0.0; 4])), Ok(None));
         assert_eq!(
-            Turn::of(&matrix([1e-5, 1.0, -1.0, 0.0])),
+            Turn::from_matrix(&matrix([1e-5, 1.0, -1.0, 0.0])),
             Ok(Some(Turn::Quarter))
         );
         let half = std::f64::consts::FRAC_1_SQRT_2;
-        let angle = Turn::of(&matrix([half, half, -half, half])).unwrap_err();
+        let angle = Turn::from_matrix(&matrix([half, half, -half, half])).unwrap_err();
         assert!((angle - 45.0).abs() < 1e-9);
-        assert!(Turn::of(&matrix([f64::NAN; 4])).is_err());
+        assert!(Turn::from_matrix(&matrix([f64::NAN; 4])).is_err());
     }
 }

@@ -178,7 +178,7 @@ impl VideoFile {
 
 /// Returns how to turn the frames of `capture`, and switches off OpenCV's own rotation.
 fn turn(container: &Container, capture: &mut VideoCapture, path: &Path) -> Option<Turn> {
-    let turn = Turn::of(container.matrix.as_ref()?).unwrap_or_else(|degrees| {
+    let turn = Turn::from_matrix(container.matrix.as_ref()?).unwrap_or_else(|degrees| {
         let path = path.display();
         tracing::warn!(
             "{path}: its rotation of {degrees:.0} degrees is ignored; frames keep their stored orientation"

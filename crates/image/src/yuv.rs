@@ -1,5 +1,6 @@
 //! A borrowed 8-bit image of luma and chroma, as cameras and JPEG files have it.
 
+use super::Damage;
 use shuffledet_core::PixelRect;
 
 /// The samples of one component, in rows `step` bytes apart and `stride` bytes from one sample to
@@ -37,6 +38,7 @@ pub struct YuvView<'a> {
     pub(crate) coding: Coding,
     /// The width and height of the image before any reduction.
     image: (u32, u32),
+    damage: Option<Damage>,
 }
 
 impl<'a> YuvView<'a> {
@@ -65,12 +67,23 @@ impl<'a> YuvView<'a> {
             sharing,
             coding,
             image: size,
+            damage: None,
         })
     }
 
     /// Returns the same samples as a reduced decoding of an image of `image` (width, height).
     pub fn reduced_from(self, image: (u32, u32)) -> Self {
         Self { image, ..self }
+    }
+
+    /// Returns the same samples as of a damaged image.
+    pub fn with_damage(self, damage: Option<Damage>) -> Self {
+        Self { damage, ..self }
+    }
+
+    /// Returns the damage of the image, if any. A part of an image has none.
+    pub fn damage(&self) -> Option<Damage> {
+        self.damage
     }
 
     /// Returns the width and height of the image, in which detections are located. They equal those

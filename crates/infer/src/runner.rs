@@ -102,8 +102,11 @@ pub(super) struct OrtRunner {
 
 impl OrtRunner {
     pub(super) fn new(session: OrtSession, provider: Provider) -> Self {
-        let describe = |outlet: &Outlet| format!("{}: {}", outlet.name(), outlet.dtype());
-        let described: Vec<_> = session.inputs().iter().map(describe).collect();
+        let described: Vec<_> = session
+            .inputs()
+            .iter()
+            .map(|outlet| format!("{}: {}", outlet.name(), outlet.dtype()))
+            .collect();
         let signature = Signature {
             inputs: session.inputs().iter().map(float_shape).collect(),
             described: described.join(", "),

@@ -142,33 +142,39 @@ impl ProviderSelection {
 
     /// Returns the state of each provider. `placement` is the placement of the serving session.
     pub(super) fn statuses(&self, placement: &[NodePlacement]) -> Vec<ProviderStatus> {
-        let status = |(index, rung): (usize, &Rung)| {
-            let used = index == self.current && rung.problem.is_none();
-            let not_needed = || {
-                let better = self.current().name();
-                let text = format!("{better} is preferred and works");
-                ProviderError::new(Cause::NotNeeded, text)
-            };
-            let problem = (!used).then(|| rung.problem.clone().unwrap_or_else(not_needed));
-            ProviderStatus {
-                provider: rung.provider.name().to_owned(),
-                used,
-                reason: problem.as_ref().map(ToString::to_string),
-                cause: problem.map(|problem| problem.cause),
-                failures: rung.failures,
-                placement: if used { placement.to_vec() } else { Vec::new() },
-            }
-        };
-        self.rungs.iter().enumerate().map(status).collect()
+        self.rungs
+            .iter()
+            .enumerate()
+            .map(|(index, rung)| {
+                let used = index == self.current && rung.problem.is_none();
+                let not_needed = || {
+                    let better = self.current().name();
+                    let text = format!("{better} is preferred and works");
+                    ProviderError::new(Cause::NotNeeded, text)
+                };
+                let problem = (!used).then(|| rung.problem.clone().unwrap_or_else(not_needed));
+                ProviderStatus {
+                    provider: rung.provider.name().to_owned(),
+                    used,
+                    reason: problem.as_ref().map(ToString::to_string),
+                    cause: problem.map(|problem| problem.cause),
+                    failures: rung.failures,
+                    placement: if used { placement.to_vec() } else { Vec::new() },
+                }
+            })
+            .collect()
     }
 
     /// Returns as one text why each provider does not serve.
     pub(super) fn reasons(&self) -> String {
-        let reason = |rung: &Rung| {
-            let problem = rung.problem.as_ref()?;
-            Some(format!("{}: {problem}", rung.provider.name()))
-        };
-        let reasons: Vec<_> = self.rungs.iter().filter_map(reason).collect();
+        let reasons: Vec<_> = self
+            .rungs
+            .iter()
+            .filter_map(|rung| {
+                let problem = rung.problem.as_ref()?;
+                Some(format!("{}: {problem}", rung.provider.name()))
+            })
+            .collect();
         reasons.join("; ")
     }
 

@@ -51,7 +51,7 @@ pub enum ImageFormError {
 impl Carries {
     /// Returns the content of messages of `type_name` with `serialization`. If the serialization is
     /// unknown, the usual one of the type applies.
-    pub fn of(type_name: &str, serialization: &str) -> Self {
+    pub fn by_type(type_name: &str, serialization: &str) -> Self {
         let serialization = match serialization {
             "" if type_name.contains("/msg/") => "cdr",
             "" if type_name.contains('/') => "ros1",
@@ -191,7 +191,7 @@ mod tests {
             "foxglove_msgs/msg/CompressedImage",
         ] {
             for serialization in ["cdr", "ros1", "protobuf", "json"] {
-                if let Carries::Images(form) = Carries::of(type_name, serialization) {
+                if let Carries::Images(form) = Carries::by_type(type_name, serialization) {
                     forms.push(form);
                 }
             }
@@ -202,18 +202,20 @@ mod tests {
     #[test]
     fn types_are_known_by_their_names_and_serializations() {
         assert_eq!(forms().len(), 12);
-        let of = Carries::of;
-        assert!(matches!(of("sensor_msgs/msg/Image", "cdr"), Carries::Images(f) if f.is_cdr()));
-        let Carries::Unreadable(why) = of("foxglove.CompressedVideo", "protobuf") else {
+        let carried = Carries::by_type;
+        assert!(
+            matches!(carried("sensor_msgs/msg/Image", "cdr"), Carries::Images(f) if f.is_cdr())
+        );
+        let Carries::Unreadable(why) = carried("foxglove.CompressedVideo", "protobuf") else {
             panic!("a video is no image");
         };
         assert!(why.contains("video stream") && why.contains("shuffledet import"));
-        let Carries::Unreadable(why) = of("foxglove.RawImage", "flatbuffer") else {
+        let Carries::Unreadable(why) = carried("foxglove.RawImage", "flatbuffer") else {
             panic!("flatbuffers are not read");
         };
         assert!(why.contains("flatbuffer") && why.contains("protobuf"));
         for other in ["", "std_msgs/msg/String", "sensor_msgs/msg/CameraInfo"] {
-            assert_eq!(of(other, "cdr"), Carries::Other);
+            assert_eq!(carried(other, "cdr"), Carries::Other);
         }
     }
 

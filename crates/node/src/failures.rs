@@ -1,5 +1,5 @@
-//! Limits log lines about failed frames: the first of each reason in full, then counts at
-//! intervals.
+//! Limits log lines about failed and damaged frames: the first of each reason in full, then counts
+//! at intervals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,35 @@ use shuffledet_msg::Stamp;
 /// The minimum time between two lines for one camera and one reason.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// The failed frames of one camera that the log has to report.
+/// A problem of a frame that the log reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FrameProblem {
+    /// It has no detections.
+    Failed,
+    /// It was processed although its image is damaged.
+    Damaged,
+}
+
+impl fmt::Display for FrameProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FrameProblem::Failed => "failed",
+            FrameProblem::Damaged => "arrived damaged",
+        })
+    }
+}
+
+/// The failed and damaged frames of one camera that the log has to report.
 #[derive(Debug, Default)]
 pub struct FailureLog {
-    by_reason: BTreeMap<&'static str, Told>,
+    by_reason: BTreeMap<(FrameProblem, &'static str), Told>,
 }
 
 #[derive(Debug)]
 struct Told {
     /// When the last line was written.
     at: Instant,
-    /// Number of frames that failed since then.
+    /// Number of frames with the problem since then.
     more: u64,
     /// The last of these frames.
     last: Option<(Stamp, String)>,
@@ -29,27 +47,33 @@ struct Told {
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureLine {
+    pub problem: FrameProblem,
     pub reason: &'static str,
     /// Stamp of the reported frame: the first one, or the last of `more`.
     pub stamp: Stamp,
     pub text: String,
-    /// Number of frames that failed for this reason since the previous line; `None` for a frame
+    /// Number of frames with this problem and reason since the previous line; `None` for a frame
     /// that is reported at once.
     pub more: Option<(u64, Duration)>,
 }
 
 impl fmt::Display for FailureLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reason, text, .. } = self;
+        let Self {
+            problem,
+            reason,
+            text,
+            ..
+        } = self;
         let (sec, nanosec) = (self.stamp.sec, self.stamp.nanosec);
         match self.more {
             None => write!(
                 f,
-                "frame with stamp {sec}.{nanosec:09} failed: {reason}: {text}"
+                "frame with stamp {sec}.{nanosec:09} {problem}: {reason}: {text}"
             ),
             Some((more, within)) => write!(
                 f,
-                "{more} more frames failed within {} s: {reason}; the last one has stamp {sec}.{nanosec:09}: {text}",
+                "{more} more frames {problem} within {} s: {reason}; the last one has stamp {sec}.{nanosec:09}: {text}",
                 within.as_secs()
             ),
         }
@@ -57,16 +81,16 @@ impl fmt::Display for FailureLine {
 }
 
 impl FailureLog {
-    /// Notes a frame that failed at `now`. Returns a line if the frame is reported at once, because
-    /// its reason was not reported for ten seconds.
+    /// Notes a frame that has a problem at `now`. Returns a line if the frame is reported at once,
+    /// because its reason was not reported for ten seconds.
     pub fn note(
         &mut self,
         now: Instant,
-        reason: &'static str,
+        (problem, reason): (FrameProblem, &'static str),
         stamp: Stamp,
         text: &str,
     ) -> Option<FailureLine> {
-        if let Some(told) = self.by_reason.get_mut(reason)
+        if let Some(told) = self.by_reason.get_mut(&(problem, reason))
             && (told.more > 0 || now.saturating_duration_since(told.at) < PAUSE)
         {
             told.more += 1;
@@ -81,8 +105,9 @@ impl FailureLog {
             more: 0,
             last: None,
         };
-        self.by_reason.insert(reason, told);
+        self.by_reason.insert((problem, reason), told);
         Some(FailureLine {
+            problem,
             reason,
             stamp,
             text: text.to_owned(),
@@ -93,27 +118,31 @@ impl FailureLog {
     /// Returns the lines that are due at `now` about frames that were only counted. The caller asks
     /// at intervals, even if no frames arrive.
     pub fn due(&mut self, now: Instant) -> Vec<FailureLine> {
-        let due = |(&reason, told): (&&'static str, &mut Told)| {
-            let within = now.saturating_duration_since(told.at);
-            if within < PAUSE {
-                return None;
-            }
-            let (stamp, text) = told.last.take()?;
-            let more = std::mem::take(&mut told.more);
-            told.at = now;
-            Some(FailureLine {
-                reason,
-                stamp,
-                text,
-                more: Some((more, within)),
+        self.by_reason
+            .iter_mut()
+            .filter_map(|(&(problem, reason), told)| {
+                let within = now.saturating_duration_since(told.at);
+                if within < PAUSE {
+                    return None;
+                }
+                let (stamp, text) = told.last.take()?;
+                let more = std::mem::take(&mut told.more);
+                told.at = now;
+                Some(FailureLine {
+                    problem,
+                    reason,
+                    stamp,
+                    text,
+                    more: Some((more, within)),
+                })
             })
-        };
-        self.by_reason.iter_mut().filter_map(due).collect()
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::FrameProblem::{Damaged, Failed};
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -125,14 +154,14 @@ mod tests {
     #[test]
     fn the_log_had_no_details_of_failed_frames() {
         let (mut log, start) = (FailureLog::default(), Instant::now());
-        let first = log.note(start, "decode_failed", stamp(7), "no JPEG");
+        let first = log.note(start, (Failed, "decode_failed"), stamp(7), "no JPEG");
         assert_eq!(
             first.unwrap().to_string(),
             "frame with stamp 7.000000005 failed: decode_failed: no JPEG"
         );
         for i in 1..250 {
             let at = start + i * SECOND / 30;
-            let counted = log.note(at, "decode_failed", stamp(i as i32), "cut off");
+            let counted = log.note(at, (Failed, "decode_failed"), stamp(i as i32), "cut off");
             assert_eq!(counted, None);
             assert_eq!(log.due(at), []);
         }
@@ -148,8 +177,8 @@ mod tests {
     fn reasons_do_not_hide_each_other() {
         let (mut log, start) = (FailureLog::default(), Instant::now());
         for reason in ["decode_failed", "bad_output"] {
-            assert!(log.note(start, reason, stamp(1), "a").is_some());
-            assert!(log.note(start, reason, stamp(2), "b").is_none());
+            assert!(log.note(start, (Failed, reason), stamp(1), "a").is_some());
+            assert!(log.note(start, (Failed, reason), stamp(2), "b").is_none());
         }
         assert_eq!(log.due(start + 10 * SECOND).len(), 2);
     }
@@ -162,7 +191,7 @@ mod tests {
             let now = start + tenth * SECOND / 10;
             // a frame now and then, and long pauses
             if tenth % 7 == 0 && tenth % 300 < 150 {
-                told.extend(log.note(now, "panic", stamp(0), "").map(|_| now));
+                told.extend(log.note(now, (Failed, "panic"), stamp(0), "").map(|_| now));
             }
             told.extend(log.due(now).iter().map(|_| now));
         }
@@ -173,9 +202,30 @@ mod tests {
     #[test]
     fn after_a_quiet_time_a_frame_is_told_in_full() {
         let (mut log, start) = (FailureLog::default(), Instant::now());
-        assert!(log.note(start, "panic", stamp(1), "a").is_some());
+        assert!(log.note(start, (Failed, "panic"), stamp(1), "a").is_some());
         assert_eq!(log.due(start + 60 * SECOND), []);
-        let again = log.note(start + 60 * SECOND, "panic", stamp(2), "b");
+        let again = log.note(start + 60 * SECOND, (Failed, "panic"), stamp(2), "b");
         assert_eq!(again.unwrap().more, None);
+    }
+
+    #[test]
+    fn damaged_frames_are_not_called_failed() {
+        let (mut log, start) = (FailureLog::default(), Instant::now());
+        let damaged = (Damaged, "damaged_image");
+        assert!(
+            log.note(start, (Failed, "damaged_image"), stamp(1), "cut")
+                .is_some()
+        );
+        let first = log.note(start, damaged, stamp(2), "bad code");
+        assert_eq!(
+            first.unwrap().to_string(),
+            "frame with stamp 2.000000005 arrived damaged: damaged_image: bad code"
+        );
+        assert_eq!(log.note(start, damaged, stamp(3), "bad code"), None);
+        let [line] = log.due(start + 10 * SECOND).try_into().unwrap();
+        assert_eq!(
+            line.to_string(),
+            "1 more frames arrived damaged within 10 s: damaged_image; the last one has stamp 3.000000005: bad code"
+        );
     }
 }

@@ -122,10 +122,12 @@ mod tests {
     /// The verdicts on images as (milliseconds, transport, stamp).
     fn verdicts(images: &[(u32, Transport, i64)]) -> Vec<Verdict> {
         let (start, mut choice) = (Instant::now(), Choice::default());
-        let verdict = |&(ms, transport, stamp): &(u32, Transport, i64)| {
-            choice.arrived(transport, stamp, start + ms * MS, SILENCE)
-        };
-        images.iter().map(verdict).collect()
+        images
+            .iter()
+            .map(|&(ms, transport, stamp)| {
+                choice.arrived(transport, stamp, start + ms * MS, SILENCE)
+            })
+            .collect()
     }
 
     #[test]

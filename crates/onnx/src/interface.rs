@@ -81,8 +81,10 @@ impl Interface {
 /// Fills in the dimensions that the file leaves open and the graph determines.
 fn completed(declared: Option<Vec<i64>>, inferred: Option<&Vec<Option<u64>>>) -> Option<Vec<i64>> {
     let inferred = inferred.map(|shape| {
-        let known = |dim: &Option<u64>| dim.and_then(|d| i64::try_from(d).ok()).unwrap_or(-1);
-        shape.iter().map(known).collect::<Vec<_>>()
+        shape
+            .iter()
+            .map(|dim| dim.and_then(|d| i64::try_from(d).ok()).unwrap_or(-1))
+            .collect::<Vec<_>>()
     });
     match (declared, inferred) {
         (Some(declared), Some(inferred)) if declared.len() == inferred.len() => {

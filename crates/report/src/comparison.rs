@@ -228,7 +228,7 @@ impl LatencyView {
 
 impl ChangedView {
     fn new(image: &ChangedImage) -> Self {
-        let of = |kind| {
+        let count = |kind| {
             image
                 .changes
                 .iter()
@@ -237,9 +237,9 @@ impl ChangedView {
         };
         ChangedView {
             image: image.source.title(),
-            appeared: of(ChangeKind::Appeared),
-            vanished: of(ChangeKind::Vanished),
-            moved: of(ChangeKind::Moved),
+            appeared: count(ChangeKind::Appeared),
+            vanished: count(ChangeKind::Vanished),
+            moved: count(ChangeKind::Moved),
         }
     }
 }

@@ -64,12 +64,13 @@ impl ComparisonTable<'_> {
             self.interval(f, &row.name, &row.interval, row.verdict)?;
         }
         let classes = &self.comparison.per_class;
-        let of = |verdict: Verdict| classes.iter().filter(move |class| class.verdict == verdict);
-        for class in of(Verdict::Worse).chain(of(Verdict::Better)) {
+        let having =
+            |verdict: Verdict| classes.iter().filter(move |class| class.verdict == verdict);
+        for class in having(Verdict::Worse).chain(having(Verdict::Better)) {
             self.interval(f, &class.name, &class.ap, class.verdict)?;
         }
         for verdict in [Verdict::NoDifference, Verdict::TooFewImages] {
-            let count = of(verdict).count();
+            let count = having(verdict).count();
             if count > 0 {
                 let text = verdict.text();
                 writeln!(f, "AP of {}: {text}", plural(count, "class"))?;

@@ -262,12 +262,12 @@ fn key_figures(
     quantiles: &[(Stage, Quantiles)],
     detections: u64,
 ) -> Vec<(String, &'static str)> {
-    let of = |wanted| quantiles.iter().find(|(stage, _)| *stage == wanted);
+    let stage = |wanted| quantiles.iter().find(|(stage, _)| *stage == wanted);
     let mut figures = vec![(figure(summary.fps), "frames per second")];
-    if let Some((_, infer)) = of(Stage::Infer) {
+    if let Some((_, infer)) = stage(Stage::Infer) {
         figures.push((figure(infer.p50), "ms of inference, median"));
     }
-    if let Some((_, total)) = of(Stage::Total) {
+    if let Some((_, total)) = stage(Stage::Total) {
         figures.push((figure(total.p50), "ms of processing per frame, median"));
         figures.push((figure(total.p99), "ms of processing per frame, p99"));
     }

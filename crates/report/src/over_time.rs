@@ -22,7 +22,7 @@ const MARK_ROW: f64 = 15.0;
 pub fn latency_over_time(timeline: &Timeline, width: f64) -> String {
     let timeline = fitted(timeline, width / 7.0);
     let time = TimeAxis::new(&timeline, width);
-    let of_bins = |of: fn(&TimeBin) -> u64| time.bins.iter().map(of).collect();
+    let of_bins = |count: fn(&TimeBin) -> u64| time.bins.iter().map(count).collect();
     let marks: [(&str, Vec<u64>); 2] = [
         ("dropped", of_bins(|bin| bin.dropped)),
         ("failed", of_bins(|bin| bin.failed)),
@@ -97,12 +97,12 @@ fn panel(
     top: f64,
     class: &str,
     name: &str,
-    of: impl Fn(&TimeBin) -> &Spread,
+    spread: impl Fn(&TimeBin) -> &Spread,
 ) {
     let maxima: Vec<f64> = time
         .bins
         .iter()
-        .filter_map(|bin| of(bin).max_ms())
+        .filter_map(|bin| spread(bin).max_ms())
         .collect();
     let y = Axis {
         low: 0.0,
@@ -118,7 +118,7 @@ fn panel(
         .enumerate()
         .map(|(i, bin)| {
             let (x, w) = time.column(i);
-            Some((x + w / 2.0, of(bin).mean_ms()?, of(bin).max_ms()?))
+            Some((x + w / 2.0, spread(bin).mean_ms()?, spread(bin).max_ms()?))
         })
         .collect();
     let px = |ms: f64| y.px(ms.min(y.high));

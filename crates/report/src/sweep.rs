@@ -157,18 +157,21 @@ mod tests {
     const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&\u{1b}[2J";
 
     fn outcome(times: &[Option<f64>]) -> SweepOutcome {
-        let setting = |(at, p50): (usize, &Option<f64>)| SettingOutcome {
-            parameters: [(format!("model.{HOSTILE}"), json!(HOSTILE))].into(),
-            f1: Some(at as f64 / 10.0),
-            precision: Some(0.5),
-            recall: Some(0.5),
-            ap: None,
-            ap50: None,
-            detections: 3,
-            latency_ms: p50.map(|p50| Latency { p50, p99: p50 }),
-            pareto: false,
-        };
-        let mut settings: Vec<_> = times.iter().enumerate().map(setting).collect();
+        let mut settings: Vec<_> = times
+            .iter()
+            .enumerate()
+            .map(|(at, p50)| SettingOutcome {
+                parameters: [(format!("model.{HOSTILE}"), json!(HOSTILE))].into(),
+                f1: Some(at as f64 / 10.0),
+                precision: Some(0.5),
+                recall: Some(0.5),
+                ap: None,
+                ap50: None,
+                detections: 3,
+                latency_ms: p50.map(|p50| Latency { p50, p99: p50 }),
+                pareto: false,
+            })
+            .collect();
         SweepOutcome {
             objective: Objective::F1,
             max_latency_ms: Some(8.0),

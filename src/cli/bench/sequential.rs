@@ -87,13 +87,13 @@ pub fn measure(
         }
     }
     let stages = histograms.quantiles();
-    let of = |wanted| {
+    let stage = |wanted| {
         let found = stages.iter().find(|(stage, _)| *stage == wanted);
         found
             .map(|(_, quantiles)| *quantiles)
             .context("the input has no frame to measure")
     };
-    let (frame_ms, decode_ms) = (of(Stage::Total)?, of(Stage::Decode)?);
+    let (frame_ms, decode_ms) = (stage(Stage::Total)?, stage(Stage::Decode)?);
     let session_run_ms = quantiles_of(&runs);
     let sequential = Sequential {
         frame_ms,

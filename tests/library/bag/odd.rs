@@ -339,8 +339,10 @@ fn a_journal_that_cannot_be_replayed_is_named_with_what_to_do() {
             .map(|e| e.unwrap().path())
             .collect();
         files.sort();
-        let read = |path: PathBuf| (fs::read(&path).unwrap(), path);
-        files.into_iter().map(read).collect::<Vec<_>>()
+        files
+            .into_iter()
+            .map(|path| (fs::read(&path).unwrap(), path))
+            .collect::<Vec<_>>()
     };
     let before = content(temp.path());
     assert_eq!(read(&path).unwrap().0.len(), 1);

@@ -1,6 +1,6 @@
 //! `shuffledet eval` and `merge` from end to end: the program on real images and recordings.
 
-mod program;
+pub mod program;
 
 mod budget;
 mod figures;

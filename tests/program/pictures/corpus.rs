@@ -102,6 +102,20 @@ pub fn turned(jpeg: &[u8], orientation: u8, big_endian: bool) -> Vec<u8> {
     file
 }
 
+/// The file with another length of one of its Huffman codes, so that its data has another meaning.
+pub fn with_damaged_table(file: &[u8]) -> Vec<u8> {
+    // the marker and length of a table, and its class and number: the first of AC coefficients
+    let is_ac_table = |bytes: &[u8]| bytes[..2] == [0xff, 0xc4] && bytes[4] == 0x10;
+    let at = file.windows(5).position(is_ac_table).unwrap();
+    let mut damaged = file.to_vec();
+    // how many codes have 1, 2, 3, ... bits
+    let counts = &mut damaged[at + 5..][..16];
+    let moved = (1..16).find(|&bits| counts[bits] > 1).unwrap();
+    counts[moved] -= 1;
+    counts[15] += 1;
+    damaged
+}
+
 pub fn grey(picture: &Mat) -> Mat {
     let mut grey = Mat::default();
     imgproc::cvt_color_def(picture, &mut grey, imgproc::COLOR_BGR2GRAY).unwrap();
@@ -126,7 +140,7 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
         let mut add = |kind: &str, file: Option<Vec<u8>>| {
             files.extend(file.map(|file| (format!("{kind} {width}x{height}"), file)));
         };
-        let mut of = |change: &dyn Fn(&mut Compressor)| {
+        let mut made = |change: &dyn Fn(&mut Compressor)| {
             seed += 1;
             jpeg(width, height, seed, change)
         };
@@ -137,16 +151,16 @@ pub fn files() -> Vec<(String, Vec<u8>)> {
             ("4:4:0", Subsamp::Sub1x2),
             ("grey", Subsamp::Gray),
         ] {
-            add(kind, Some(of(&|c| c.set_subsamp(subsamp).unwrap())));
+            add(kind, Some(made(&|c| c.set_subsamp(subsamp).unwrap())));
         }
-        let rough = of(&|c| c.set_quality(5).unwrap());
+        let rough = made(&|c| c.set_quality(5).unwrap());
         for orientation in [1, 3, 6, 8] {
             let file = turned(&rough, orientation, orientation == 3);
             add(&format!("EXIF {orientation}"), Some(file));
         }
         add(
             "colours of the screen",
-            Some(of(&|c| c.set_colorspace(Colorspace::RGB).unwrap())),
+            Some(made(&|c| c.set_colorspace(Colorspace::RGB).unwrap())),
         );
         add("rough", Some(rough));
         add("printed", Some(printed_jpeg(width, height, seed)));

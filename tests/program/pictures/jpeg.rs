@@ -28,13 +28,13 @@ fn opencv(file: &[u8]) -> Mat {
 /// JPEGs of every process, each with its name.
 fn kinds() -> Vec<(&'static str, Vec<u8>)> {
     let (width, height) = SIZE;
-    let of = |subsamp| jpeg(width, height, 3, |c| c.set_subsamp(subsamp).unwrap());
+    let subsampled = |subsamp| jpeg(width, height, 3, |c| c.set_subsamp(subsamp).unwrap());
     let picture = mat(width, height, 3);
     let written = |parameters: &[i32]| encoded(".jpg", &picture, parameters).unwrap();
     vec![
-        ("4:2:0", of(Subsamp::Sub2x2)),
-        ("4:4:4", of(Subsamp::None)),
-        ("grey", of(Subsamp::Gray)),
+        ("4:2:0", subsampled(Subsamp::Sub2x2)),
+        ("4:4:4", subsampled(Subsamp::None)),
+        ("grey", subsampled(Subsamp::Gray)),
         ("progressive", written(&PROGRESSIVE)),
         ("optimized", written(&OPTIMIZED)),
         ("restarts", written(&RESTARTS)),
@@ -43,7 +43,7 @@ fn kinds() -> Vec<(&'static str, Vec<u8>)> {
             encoded(".jpg", &grey(&picture), &PROGRESSIVE).unwrap(),
         ),
         ("printed", printed_jpeg(width, height, 3)),
-        ("EXIF", turned(&of(Subsamp::Sub2x2), 6, false)),
+        ("EXIF", turned(&subsampled(Subsamp::Sub2x2), 6, false)),
     ]
 }
 
@@ -185,6 +185,22 @@ fn a_lost_restart_interval_is_missing_data() {
     lost.drain(at(1)..at(2));
     let told = decode(&lost).unwrap_err();
     assert!(told.contains("found marker 0xd2 instead of RST1"), "{told}");
+}
+
+#[test]
+fn padding_is_no_damage() {
+    for (kind, file) in kinds() {
+        for end in [
+            &b"\0\0\0\0\0\xff\xd9"[..],
+            b"\xff\xff\xff\xd9",
+            b"\xff\xd9 and what a buffer held before",
+        ] {
+            let mut decoder = ImageDecoder::new();
+            let file = with_end(&file, end);
+            let damage = decoder.decode_file(&file).unwrap().damage();
+            assert_eq!(damage, None, "{kind}, {end:02x?}");
+        }
+    }
 }
 
 #[test]

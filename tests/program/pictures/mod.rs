@@ -3,6 +3,7 @@
 mod bad_output;
 mod corpus;
 mod damage;
+mod damaged_table;
 mod formats;
 mod jpeg;
 mod pipeline;

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use shuffledet_core::NodePlacement;
 use shuffledet_detector::detect::Detector;
 use shuffledet_detector::model::{Manifest, ModelDescription, OutputDecoder};
 use shuffledet_detector::pipeline::{Annotate, SharedSettings, Worker};
-use shuffledet_infer::runner::{Signature, Tensors};
-use shuffledet_infer::{
-    Backend, Backoff, Opening, Provider, ProviderError, Runner, SessionOptions, WhileBuilding,
-};
+use shuffledet_infer::runner::Signature;
+use shuffledet_infer::{Backoff, Opening, Provider, SessionOptions, WhileBuilding};
+use shuffledet_testing::computed::ComputedBackend;
 
 /// Of its input, which is as wide as high.
 const SIDE: u32 = 32;
@@ -28,57 +26,29 @@ pub fn model() -> ModelDescription {
     model
 }
 
-pub struct Tiny(pub Change);
-
-struct Session {
-    provider: Provider,
-    change: Change,
-    signature: Signature,
-    outputs: Vec<Vec<f32>>,
-}
-
-impl Backend for Tiny {
-    fn build(&self, provider: Provider) -> Result<Box<dyn Runner>, ProviderError> {
-        let cells = i64::from(SIDE / 16);
-        let shape = vec![1, 85, cells, cells];
-        Ok(Box::new(Session {
-            provider,
-            change: self.0,
-            outputs: vec![vec![0.0; (85 * cells * cells) as usize]],
-            signature: Signature {
-                inputs: vec![vec![1, 3, i64::from(SIDE), i64::from(SIDE)]],
-                described: "tiny".to_owned(),
-                outputs: vec![shape],
-            },
-        }))
-    }
-
-    fn tolerance(&self, _: Provider) -> f64 {
-        0.01
-    }
-}
-
-impl Runner for Session {
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn placement(&self) -> &[NodePlacement] {
-        &[]
-    }
-
-    fn run(&mut self, _: [usize; 4], tensor: &[f32]) -> Result<Tensors<'_>, ProviderError> {
-        let output = &mut self.outputs[0];
-        output.fill(0.0);
-        let count = output.len();
-        for (index, value) in tensor.iter().enumerate() {
-            output[index % count] += value * (index % 7 + 1) as f32;
-        }
-        output
-            .iter_mut()
-            .for_each(|value| *value = value.abs().fract());
-        (self.change)(self.provider, output);
-        Ok(Tensors::Plain(&self.outputs))
+/// Returns a backend of the small model whose outputs go through `change`.
+fn backend(change: Change) -> ComputedBackend {
+    let cells = i64::from(SIDE / 16);
+    ComputedBackend {
+        signature: Signature {
+            inputs: vec![vec![1, 3, i64::from(SIDE), i64::from(SIDE)]],
+            described: "tiny".to_owned(),
+            outputs: vec![vec![1, 85, cells, cells]],
+        },
+        outputs: vec![vec![0.0; (85 * cells * cells) as usize]],
+        compute: Arc::new(move |provider, tensor, outputs| {
+            let output = &mut outputs[0];
+            output.fill(0.0);
+            let count = output.len();
+            for (index, value) in tensor.iter().enumerate() {
+                output[index % count] += value * (index % 7 + 1) as f32;
+            }
+            output
+                .iter_mut()
+                .for_each(|value| *value = value.abs().fract());
+            change(provider, output);
+        }),
+        tolerance: 0.01,
     }
 }
 
@@ -90,7 +60,7 @@ pub fn detector(change: Change, providers: &[Provider], tuning: &SharedSettings)
         ..SessionOptions::default()
     };
     let opening = Opening {
-        backend: Arc::new(Tiny(change)),
+        backend: Arc::new(backend(change)),
         model: "tiny",
         input: &model.input,
         options: &options,

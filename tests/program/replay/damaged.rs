@@ -71,13 +71,16 @@ fn bad_frames_fail_by_name_and_the_others_are_published() {
         }
         let written = recordings::read(&output);
         for (message, reason) in &cases {
-            let of = |kind: &str| {
+            let results_on = |kind: &str| {
                 let mut results = on(&written, &format!("{}/{kind}", message.topic));
                 results.retain(|result| result.log_time_ns == message.log_time_ns);
                 results
             };
-            assert_eq!(of("detections").len(), usize::from(reason.is_none()));
-            let latency = of("latency");
+            assert_eq!(
+                results_on("detections").len(),
+                usize::from(reason.is_none())
+            );
+            let latency = results_on("latency");
             assert_eq!(latency.len(), 1);
             let latency = DiagnosticArray::parse(&latency[0].data).unwrap();
             let told = latency.status[0].message;

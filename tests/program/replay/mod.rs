@@ -1,7 +1,7 @@
 //! `shuffledet replay` from end to end: the program, real recordings, and what it leaves behind.
 
-mod program;
-mod recordings;
+pub mod program;
+pub mod recordings;
 
 mod class_ids;
 mod damaged;

@@ -72,21 +72,25 @@ fn assert_joined(bag: &Path, output: &Path, frames: u64) {
 type Row = (i64, String, String, u32, [i64; 4]);
 
 fn rows_of_json(detections: &Value, topic: &str) -> Vec<Row> {
-    let row = |row: &Value| {
-        assert_eq!(row["topic"], topic);
-        let text = |key: &str| row[key].as_str().unwrap().to_owned();
-        let bbox: [f64; 4] = serde_json::from_value(row["bbox"].clone()).unwrap();
-        let score = row["score"].as_f64().unwrap() as f32;
-        let stamp = row["stamp_ns"].as_i64().unwrap();
-        (
-            stamp,
-            text("frame_id"),
-            text("label"),
-            score.to_bits(),
-            bbox.map(hundredths),
-        )
-    };
-    detections.as_array().unwrap().iter().map(row).collect()
+    detections
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            assert_eq!(row["topic"], topic);
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            let bbox: [f64; 4] = serde_json::from_value(row["bbox"].clone()).unwrap();
+            let score = row["score"].as_f64().unwrap() as f32;
+            let stamp = row["stamp_ns"].as_i64().unwrap();
+            (
+                stamp,
+                text("frame_id"),
+                text("label"),
+                score.to_bits(),
+                bbox.map(hundredths),
+            )
+        })
+        .collect()
 }
 
 fn rows_of_python(topics: &Value, topic: &str) -> Vec<Row> {

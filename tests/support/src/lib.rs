@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: where their material is, and how a test without it is skipped.
 
 pub mod browser;
+pub mod computed;
 pub mod detector;
 pub mod ended;
 pub mod process;

@@ -4,87 +4,54 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use shuffledet_core::{InputSize, NodePlacement, Resolution};
+use crate::computed::ComputedBackend;
+use shuffledet_core::{InputSize, Resolution};
 use shuffledet_detector::detect::opener::SizedBackends;
 use shuffledet_detector::detect::{Detector, InputChoice, NetworkOpener};
 use shuffledet_detector::model::Family;
 use shuffledet_detector::model::ModelDescription;
 use shuffledet_detector::pipeline::{Annotate, SharedSettings, Worker};
-use shuffledet_infer::runner::{Signature, Tensors};
-use shuffledet_infer::{
-    Backend, Backoff, InferError, Provider, ProviderError, Runner, SessionOptions, WhileBuilding,
-};
+use shuffledet_infer::runner::Signature;
+use shuffledet_infer::{Backend, Backoff, InferError, Provider, SessionOptions, WhileBuilding};
 
-/// Gives the same outputs for every frame.
-#[derive(Clone)]
-struct Written {
-    outputs: Vec<Vec<f32>>,
-    signature: Signature,
-    pause: Duration,
-}
-
-impl Written {
-    /// Outputs of a shipped model at `input` in which every seventh value is high: hundreds of boxes, most of them
-    /// suppressed.
-    fn new(model: &ModelDescription, input: Resolution, pause: Duration) -> Self {
-        let sides = [input.height, input.width].map(i64::from);
-        let cells = |stride: i64| sides.map(|side| (side + stride - 1) / stride);
-        let shapes = match model.family {
-            Family::FastestDet => vec![[&[1, 85], &cells(16)[..]].concat()],
-            Family::NanoDetPlus { .. } => {
-                let anchors = [8, 16, 32, 64].map(|stride| cells(stride).iter().product::<i64>());
-                vec![vec![1, anchors.iter().sum(), 112]]
+/// Returns a backend whose outputs are those of a shipped model at `input`, with a high value in
+/// every seventh place: hundreds of boxes, most of them suppressed. Each run takes `pause`.
+fn written(model: &ModelDescription, input: Resolution, pause: Duration) -> ComputedBackend {
+    let sides = [input.height, input.width].map(i64::from);
+    let cells = |stride: i64| sides.map(|side| (side + stride - 1) / stride);
+    let shapes = match model.family {
+        Family::FastestDet => vec![[&[1, 85], &cells(16)[..]].concat()],
+        Family::NanoDetPlus { .. } => {
+            let anchors = [8, 16, 32, 64].map(|stride| cells(stride).iter().product::<i64>());
+            vec![vec![1, anchors.iter().sum(), 112]]
+        }
+        Family::NanoDet { .. } => [80, 32]
+            .iter()
+            .flat_map(|&width| {
+                [8, 16, 32].map(|stride| vec![1, cells(stride).iter().product(), width])
+            })
+            .collect(),
+        Family::YoloFastestV2 { .. } | Family::Boxes(_) => unreachable!("not shipped"),
+    };
+    let outputs = shapes.iter().map(|shape| {
+        let count = shape.iter().product::<i64>() as usize;
+        (0..count)
+            .map(|i| if i % 7 == 0 { 0.9 } else { 0.1 })
+            .collect::<Vec<f32>>()
+    });
+    ComputedBackend {
+        outputs: outputs.collect(),
+        signature: Signature {
+            inputs: vec![[&[1, 3], &sides[..]].concat()],
+            described: "written beforehand".to_owned(),
+            outputs: shapes.clone(),
+        },
+        compute: Arc::new(move |_, _, _| {
+            if !pause.is_zero() {
+                thread::sleep(pause);
             }
-            Family::NanoDet { .. } => [80, 32]
-                .iter()
-                .flat_map(|&width| {
-                    [8, 16, 32].map(|stride| vec![1, cells(stride).iter().product(), width])
-                })
-                .collect(),
-            Family::YoloFastestV2 { .. } | Family::Boxes(_) => unreachable!("not shipped"),
-        };
-        let written = |shape: &Vec<i64>| {
-            let count = shape.iter().product::<i64>() as usize;
-            (0..count)
-                .map(|i| if i % 7 == 0 { 0.9 } else { 0.1 })
-                .collect()
-        };
-        Self {
-            outputs: shapes.iter().map(written).collect(),
-            signature: Signature {
-                inputs: vec![[&[1, 3], &sides[..]].concat()],
-                described: "written beforehand".to_owned(),
-                outputs: shapes,
-            },
-            pause,
-        }
-    }
-}
-
-impl Backend for Written {
-    fn build(&self, _: Provider) -> Result<Box<dyn Runner>, ProviderError> {
-        Ok(Box::new(self.clone()))
-    }
-
-    fn tolerance(&self, _: Provider) -> f64 {
-        0.0
-    }
-}
-
-impl Runner for Written {
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn placement(&self) -> &[NodePlacement] {
-        &[]
-    }
-
-    fn run(&mut self, _: [usize; 4], _: &[f32]) -> Result<Tensors<'_>, ProviderError> {
-        if !self.pause.is_zero() {
-            thread::sleep(self.pause);
-        }
-        Ok(Tensors::Plain(&self.outputs))
+        }),
+        tolerance: 0.0,
     }
 }
 
@@ -96,7 +63,7 @@ struct WrittenAtAnySize {
 
 impl SizedBackends for WrittenAtAnySize {
     fn backend(&self, resolution: Resolution) -> Result<Arc<dyn Backend>, InferError> {
-        Ok(Arc::new(Written::new(&self.model, resolution, self.pause)))
+        Ok(Arc::new(written(&self.model, resolution, self.pause)))
     }
 }
 

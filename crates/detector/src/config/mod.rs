@@ -1,6 +1,7 @@
 //! The parameters: raw values from YAML, checked once against the schema, then typed values that
 //! need no further check.
 
+mod difference;
 #[cfg(test)]
 mod document;
 pub mod node;
@@ -187,12 +188,11 @@ impl Config {
 /// Splits each group at its commas. Empty names and groups are left out: a ROS parameter file cannot
 /// give an empty list, but a list of an empty text.
 fn split_groups(groups: &[String]) -> Vec<Vec<String>> {
-    let names = |group: &String| {
+    let groups = groups.iter().map(|group| {
         let names = group.split(',').map(str::trim);
         let names = names.filter(|name| !name.is_empty());
         names.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let groups = groups.iter().map(names);
+    });
     groups.filter(|group| !group.is_empty()).collect()
 }
 

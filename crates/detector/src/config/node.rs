@@ -113,24 +113,26 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             tuning: tuning(&raw.input, None)?,
         }]);
     }
-    let named = |name: &String| {
-        let camera = raw.camera.get(name).cloned().unwrap_or_default();
-        Ok(CameraConfig {
-            name: Some(name.clone()),
-            transport: camera.transport.unwrap_or(raw.input.transport),
-            expected_hz: above_zero(
-                camera
-                    .expected_rate_hz
-                    .unwrap_or(raw.input.expected_rate_hz),
-            ),
-            reliability: camera.reliability.unwrap_or(raw.input.reliability),
-            tuning: tuning(&raw.input, Some((name, &camera)))?,
-            image_topic: camera
-                .image_topic
-                .unwrap_or_else(|| format!("{name}/image_raw")),
+    raw.cameras
+        .iter()
+        .map(|name| {
+            let camera = raw.camera.get(name).cloned().unwrap_or_default();
+            Ok(CameraConfig {
+                name: Some(name.clone()),
+                transport: camera.transport.unwrap_or(raw.input.transport),
+                expected_hz: above_zero(
+                    camera
+                        .expected_rate_hz
+                        .unwrap_or(raw.input.expected_rate_hz),
+                ),
+                reliability: camera.reliability.unwrap_or(raw.input.reliability),
+                tuning: tuning(&raw.input, Some((name, &camera)))?,
+                image_topic: camera
+                    .image_topic
+                    .unwrap_or_else(|| format!("{name}/image_raw")),
+            })
         })
-    };
-    raw.cameras.iter().map(named).collect()
+        .collect()
 }
 
 /// Returns how the frames of a camera are selected and searched; `input` gives the values that

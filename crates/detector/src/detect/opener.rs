@@ -50,8 +50,10 @@ impl RefusedResolutions {
     /// Returns each resolution that cannot be used, with the reason.
     pub fn texts(&self) -> Vec<String> {
         let reasons = self.lock();
-        let text = |(resolution, reason)| format!("{resolution}: {reason}");
-        reasons.iter().map(text).collect()
+        reasons
+            .iter()
+            .map(|(resolution, reason)| format!("{resolution}: {reason}"))
+            .collect()
     }
 
     fn contain(&self, resolution: Resolution) -> bool {

@@ -174,11 +174,11 @@ mod tests {
                 .map(|&(class, score, x, cut)| (cut, detection(class.into(), score, [x, 0.0, x + 20.0, 20.0])))
                 .collect();
             sorted.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
-            let of = |wanted: bool| {
+            let boxes = |wanted: bool| {
                 let chosen = sorted.iter().filter(|(cut, _)| *cut == wanted);
                 chosen.map(|&(_, detection)| detection).collect::<Vec<_>>()
             };
-            let (whole, cut) = (of(false), of(true));
+            let (whole, cut) = (boxes(false), boxes(true));
             let all = joined(&whole, &cut);
             prop_assert!(all.is_sorted_by(|a, b| a.score >= b.score));
             prop_assert!(whole.iter().all(|one| all.contains(one)));

@@ -116,6 +116,15 @@ impl DetectorSettings {
     /// given.
     pub fn new(parameters: &Thresholds, model: &ModelDescription) -> Result<Self, SettingsError> {
         let selection = ClassSelection::new(&parameters.classes, model)?;
+        Self::for_classes(parameters, &selection, model)
+    }
+
+    /// Returns the settings for the classes that `parameters` selects among those of `model`.
+    pub(crate) fn for_classes(
+        parameters: &Thresholds,
+        selection: &ClassSelection,
+        model: &ModelDescription,
+    ) -> Result<Self, SettingsError> {
         let class_id = |key, class: &String| {
             let found = model.labels.class_id(class);
             found.ok_or_else(|| SettingsError::UnknownClass {
@@ -148,7 +157,7 @@ impl DetectorSettings {
         };
         let nms_across = match &parameters.nms_across {
             Some(groups) => groups.iter().map(class_ids).collect::<Result<_, _>>()?,
-            None => selection.nms_across,
+            None => selection.nms_across.clone(),
         };
         Ok(Self {
             least: thresholds.iter().copied().fold(f32::INFINITY, f32::min),

@@ -111,8 +111,11 @@ impl Rhythm {
         sorted.sort_unstable();
         // missing frames only make intervals longer: the short ones tell the period
         let short = sorted[sorted.len() / 5];
-        let single = |&&interval: &&i64| interval <= short + short / 2 + short / 4;
-        let singles: Vec<i64> = sorted.iter().take_while(single).copied().collect();
+        let singles: Vec<i64> = sorted
+            .iter()
+            .take_while(|&&interval| interval <= short + short / 2 + short / 4)
+            .copied()
+            .collect();
         let period = singles[singles.len() / 2];
         let covered: i64 = singles.iter().sum();
         if period < SHORTEST_PERIOD_NS || (covered as f64) < COVERED * self.span_ns as f64 {
@@ -135,11 +138,14 @@ impl Rhythm {
     /// Counts periods and frames: a late image and an early one after it are two in two periods.
     fn count(&mut self, interval_ns: i64, period_ns: i64) {
         let periods = |interval: i64| interval as f64 / period_ns as f64;
-        let is_whole = |&&interval: &&i64| {
-            let periods = periods(interval);
-            periods > 0.5 && (periods - periods.round()).abs() <= JITTER
-        };
-        let whole = self.intervals_ns.iter().filter(is_whole).count();
+        let whole = self
+            .intervals_ns
+            .iter()
+            .filter(|&&interval| {
+                let periods = periods(interval);
+                periods > 0.5 && (periods - periods.round()).abs() <= JITTER
+            })
+            .count();
         let enough = self.intervals_ns.len() >= LEAST_INTERVALS;
         let steady = enough && whole as f64 >= STEADY * self.intervals_ns.len() as f64;
         let missing = periods(interval_ns) - 1.0;

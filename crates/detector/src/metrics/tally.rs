@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::pipeline::Frame;
-use shuffledet_core::Labels;
+use shuffledet_core::count::counted;
 use shuffledet_core::timeline::OutcomeKind;
 use shuffledet_core::{FailureNote, FrameCounts, StageHistograms, Summary, Timeline};
-use shuffledet_core::{Outcome, Resolution};
+use shuffledet_core::{Labels, Outcome, Resolution};
+use shuffledet_image::Damage;
 
 /// Counters, histograms and the timeline of a run. Its size does not grow with the number of
 /// frames.
@@ -18,8 +19,17 @@ pub struct Tally {
     /// Published detections by class id.
     detections: Vec<u64>,
     pub failures: Vec<FailureNote>,
+    /// By topic: the frames that were decoded although they are damaged.
+    damaged: BTreeMap<String, DamagedFrames>,
     /// By topic: the runs of the model by the size of their input.
     pub input_sizes: BTreeMap<String, BTreeMap<Resolution, u64>>,
+}
+
+/// The damaged frames of a topic.
+struct DamagedFrames {
+    count: u64,
+    first_stamp_ns: i64,
+    first_damage: Damage,
 }
 
 impl Tally {
@@ -47,6 +57,7 @@ impl Tally {
                 OutcomeKind::Failed
             }
         };
+        self.count_damage(frame, topic);
         self.count_inputs(frame, topic);
         self.detections.resize(labels.count(), 0);
         for detection in &frame.detections {
@@ -60,6 +71,32 @@ impl Tally {
             .map(|d| (labels.name(d.class_id), 1));
         self.timeline
             .record(log_time_ns, kind, &frame.trace, detections);
+    }
+
+    fn count_damage(&mut self, frame: &Frame, topic: &str) {
+        let Some(damage) = frame.damage else { return };
+        let damaged = self.damaged.entry(topic.to_owned());
+        let damaged = damaged.or_insert(DamagedFrames {
+            count: 0,
+            first_stamp_ns: frame.stamp.to_ns(),
+            first_damage: damage,
+        });
+        damaged.count += 1;
+    }
+
+    /// Returns a warning for each topic with frames that were decoded although they are damaged.
+    pub fn damage_warnings(&self) -> Vec<String> {
+        self.damaged.iter().map(|(topic, damaged)| {
+            let DamagedFrames {
+                count,
+                first_stamp_ns,
+                first_damage,
+            } = damaged;
+            let frames = counted(*count, "frame");
+            format!(
+                "{topic}: {frames} decoded from damaged data; the first has stamp {first_stamp_ns} ns: {first_damage}"
+            )
+        }).collect()
     }
 
     fn count_inputs(&mut self, frame: &Frame, topic: &str) {
@@ -98,5 +135,39 @@ pub(super) fn count(counts: &mut BTreeMap<String, u64>, reason: &str) {
         None => {
             counts.insert(reason.to_owned(), 1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shuffledet_core::labels::Label;
+    use shuffledet_msg::Stamp;
+
+    #[test]
+    fn damaged_frames_have_one_warning_per_topic() {
+        let label = Label {
+            name: "car".to_owned(),
+            category_id: 1,
+        };
+        let labels = Labels::new(vec![label]).unwrap();
+        let mut tally = Tally::default();
+        let mut frame = Frame::new();
+        for (sec, damage) in [
+            (1, None),
+            (2, Some(Damage::UndefinedCode)),
+            (3, Some(Damage::SkippedData)),
+        ] {
+            frame.stamp = Stamp { sec, nanosec: 5 };
+            frame.damage = damage;
+            tally.record(&frame, &Outcome::Published, "/front", &labels);
+        }
+        frame.damage = None;
+        tally.record(&frame, &Outcome::Published, "/rear", &labels);
+        let expected = format!(
+            "/front: 2 frames decoded from damaged data; the first has stamp 2000000005 ns: {}",
+            Damage::UndefinedCode
+        );
+        assert_eq!(tally.damage_warnings(), [expected]);
     }
 }

@@ -30,7 +30,7 @@ pub struct ImageTopics {
 
 impl ImageTopics {
     /// Returns the image topics of `recording` by their types. Reads no messages.
-    pub fn of(recording: &Recording) -> Self {
+    pub fn list(recording: &Recording) -> Self {
         let mut by_name = BTreeMap::<&str, Vec<&Topic>>::new();
         for topic in recording.topics() {
             by_name.entry(&topic.name).or_default().push(topic);
@@ -56,7 +56,7 @@ impl ImageTopics {
 
 /// Classifies the messages of a topic.
 pub(super) fn carries(topic: &Topic) -> Carries {
-    Carries::of(&topic.type_name, &topic.serialization_format)
+    Carries::by_type(&topic.type_name, &topic.serialization_format)
 }
 
 fn transport(carries: &Carries) -> Option<Transport> {

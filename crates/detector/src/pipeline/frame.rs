@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::detect::InputUse;
 use shuffledet_core::Detection;
 use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
+use shuffledet_image::Damage;
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
 
 /// The type of the image message.
@@ -59,6 +60,8 @@ pub struct Frame {
     pub frame_id: String,
     /// The width and height of the decoded image, in pixels.
     pub size: Option<(u32, u32)>,
+    /// The damage of an image that was decoded nevertheless.
+    pub damage: Option<Damage>,
     /// The input size of each run of the model, in the order of the regions.
     pub inputs: Vec<InputUse>,
     /// In pixels of the image, the highest score first.
@@ -93,6 +96,7 @@ impl Frame {
             anomaly: None,
             frame_id: String::new(),
             size: None,
+            damage: None,
             inputs: Vec::new(),
             detections: Vec::new(),
             annotated: None,
@@ -112,6 +116,7 @@ impl Frame {
         self.anomaly = None;
         self.frame_id.clear();
         self.size = None;
+        self.damage = None;
         self.inputs.clear();
         self.detections.clear();
         self.annotated = None;

@@ -79,6 +79,7 @@ impl VariantWorker {
                 let decoding = began.elapsed();
                 frame.trace.mark(Mark::Decoded);
                 frame.size = Some(image.image_size());
+                frame.damage = image.damage();
                 variants.detect(&image, &mut frame.trace, times)?;
                 variants.suppress(at, decoding, times, &mut each);
                 began = Instant::now();
@@ -88,6 +89,7 @@ impl VariantWorker {
             let decoding = began.elapsed();
             frame.trace.mark(Mark::Decoded);
             frame.size = Some(image.image_size());
+            frame.damage = image.damage();
             for (at, variants) in detectors {
                 variants.detect(&image, &mut frame.trace, times)?;
                 variants.suppress(at, decoding, times, &mut each);

@@ -131,6 +131,7 @@ impl Worker {
         let image = decode_pixels(&mut self.decoder, frame.transport, &frame.message, in_input)?;
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());
+        frame.damage = image.damage();
         let detector = &mut self.detector;
         begin(detector, image.image_size(), regions, &mut frame.trace);
         frame.inputs.extend(detector.inputs());

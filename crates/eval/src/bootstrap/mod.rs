@@ -206,7 +206,7 @@ pub fn paired_bootstrap(
     })
 }
 
-/// Both sorted by id.
+/// Checks that the two lists, sorted by id, have the same images.
 fn pair(a: &[&ImageRecord], b: &[&ImageRecord]) -> Result<(), PairingError> {
     for (a, b) in a.iter().zip(b) {
         if a.id != b.id {
@@ -222,13 +222,14 @@ fn pair(a: &[&ImageRecord], b: &[&ImageRecord]) -> Result<(), PairingError> {
     }
 }
 
-/// `b - a` where both are defined.
+/// Returns `b - a` if both are defined.
 fn difference([a, b]: [Option<f64>; 2]) -> Option<f64> {
     Some(b? - a?)
 }
 
 impl Interval {
-    /// `drawn` are the differences of the resamples; `tail` is what the interval leaves out at either end.
+    /// Creates an interval from the differences `drawn` of the resamples. It leaves out the share
+    /// `tail` at either end.
     fn new(values: [Option<f64>; 2], drawn: Vec<f64>, tail: f64) -> Self {
         let [a, b] = values;
         Self {
@@ -255,7 +256,7 @@ impl DifferenceInterval {
     }
 }
 
-/// Between the two values nearest to it, in proportion.
+/// Interpolates linearly between the two nearest values.
 fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = share * sorted.len().checked_sub(1)? as f64;
     let below = place.floor() as usize;
@@ -269,7 +270,7 @@ struct Draw {
     classes: Vec<[Figures; 2]>,
 }
 
-/// One for each resample, in an order that does not depend on the threads.
+/// Returns one draw per resample, in an order that does not depend on the threads.
 fn draw(runs: &[Run; 2], images: usize, settings: &BootstrapSettings) -> Vec<Draw> {
     let mut seeds = fastrand::Rng::with_seed(settings.seed);
     let seeds: Vec<u64> = std::iter::repeat_with(|| seeds.u64(..))
@@ -281,8 +282,10 @@ fn draw(runs: &[Run; 2], images: usize, settings: &BootstrapSettings) -> Vec<Dra
             .chunks(share)
             .map(|seeds| {
                 scope.spawn(move || -> Vec<Draw> {
-                    let draw = |&seed| differences(runs, &weights(images, seed));
-                    seeds.iter().map(draw).collect()
+                    seeds
+                        .iter()
+                        .map(|&seed| differences(runs, &weights(images, seed)))
+                        .collect()
                 })
             })
             .collect();
@@ -294,7 +297,7 @@ fn draw(runs: &[Run; 2], images: usize, settings: &BootstrapSettings) -> Vec<Dra
     })
 }
 
-/// How often each image is drawn.
+/// Returns how often each image is drawn.
 fn weights(images: usize, seed: u64) -> Vec<u32> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut weights = vec![0; images];
@@ -370,7 +373,7 @@ impl Class {
         }
     }
 
-    /// With each image as often as its weight says.
+    /// Returns the figures of the images, each counted as often as its weight says.
     fn figures(&self, weights: &[u32], buffers: &mut Buffers) -> Figures {
         let areas = self.areas.each_ref().map(|area| {
             let objects = weighted(&area.objects, weights);
@@ -395,7 +398,7 @@ impl Class {
     }
 }
 
-/// With the best `most` detections of each image.
+/// Counts the hits of each image among its best `most` detections.
 fn hits_by_image(class: &CategoryMatches, area: usize, most: u32) -> Vec<(u32, u32)> {
     let mut hits = BTreeMap::new();
     for detection in class.detections.iter().filter(|d| d.rank < most) {
@@ -404,13 +407,13 @@ fn hits_by_image(class: &CategoryMatches, area: usize, most: u32) -> Vec<(u32, u
     hits.into_iter().filter(|&(_, hits)| hits > 0).collect()
 }
 
-/// The sum over the images drawn.
+/// Returns the sum over the images drawn.
 fn weighted(counts: &[(u32, u32)], weights: &[u32]) -> u32 {
     let counts = counts.iter();
     counts.map(|&(image, n)| weights[image as usize] * n).sum()
 }
 
-/// Over COCO's thresholds, for `objects` that count, at least one.
+/// Returns the recall averaged over COCO's thresholds, for `objects` that count, at least one.
 fn average_recall(hits: &[(u32, u32)], objects: u32, weights: &[u32]) -> f64 {
     f64::from(weighted(hits, weights)) / f64::from(objects) / IOU_THRESHOLDS as f64
 }
@@ -440,7 +443,7 @@ impl ClassArea {
         }
     }
 
-    /// At each threshold, for `objects` that count, at least one.
+    /// Returns the average precision at each threshold, for `objects` that count, at least one.
     fn average_precisions(
         &self,
         objects: u32,

@@ -10,7 +10,7 @@ fn classes() -> Vec<Category> {
     (1..=CLASSES).map(category).collect()
 }
 
-/// The more `noise`, in pixels, the worse the boxes fit; the objects are those of `seed`.
+/// Returns images with the objects of `seed`. The boxes fit worse with more `noise`, in pixels.
 fn run(seed: u64, images: u64, noise: f64) -> Vec<ImageRecord> {
     (1..=images)
         .map(|id| {
@@ -140,7 +140,7 @@ fn one_image_is_no_evidence() {
     assert!(!ap.is_significant());
 }
 
-/// `images`, each as often as its weight says, under ids of their own.
+/// Repeats each image as often as its weight says, with ids of their own.
 fn repeated(images: &[ImageRecord], weights: &[u32]) -> Vec<ImageRecord> {
     let copies = images
         .iter()

@@ -108,7 +108,7 @@ impl Comparison {
         Comparison::NotEqual,
     ];
 
-    /// As it is written.
+    /// Returns the operator as a text.
     pub const fn sign(self) -> &'static str {
         match self {
             Comparison::AtLeast => ">=",

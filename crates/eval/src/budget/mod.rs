@@ -110,14 +110,17 @@ impl Budget {
         Ok(())
     }
 
-    /// What becomes of each condition.
+    /// Returns the verdict on each condition.
     pub fn judge(&self, evaluation: &Evaluation) -> Vec<Verdict> {
-        let judge = |condition: &Condition| condition.judge(evaluation);
-        self.0.iter().map(judge).collect()
+        self.0
+            .iter()
+            .map(|condition| condition.judge(evaluation))
+            .collect()
     }
 }
 
-/// `line 3` where each condition begins a line of its own with a dash; which one it is, otherwise.
+/// Returns the place of a condition: `line 3` if each condition begins a line with a dash, its
+/// number otherwise.
 fn place(yaml: &str, index: usize) -> String {
     let dashes = yaml.lines().zip(1..);
     let mut dashes = dashes.filter(|(line, _)| line.trim_start().starts_with("- "));

@@ -23,16 +23,18 @@ pub struct GroundPoint {
 }
 
 impl GroundPoint {
-    /// In metres, along the ground.
+    /// Returns the distance along the ground in metres.
     pub fn distance_m(&self) -> f64 {
         self.forward_m.hypot(self.left_m)
     }
 }
 
 impl GroundPlane {
-    /// A camera at `height_m` metres; `pitch_rad` is REP 103's, positive when it looks down.
+    /// Creates the ground plane of a camera at `height_m` metres. `pitch_rad` follows REP 103: it
+    /// is positive if the camera looks down.
     ///
-    /// Errors: a height that is not positive, a pitch that is not within a quarter turn.
+    /// # Errors
+    /// The height is not positive, or the pitch is not within a quarter turn.
     pub fn new(intrinsics: Intrinsics, height_m: f64, pitch_rad: f64) -> Result<Self, CameraError> {
         if !(height_m > 0.0 && height_m.is_finite()) {
             return Err(CameraError::Height { found: height_m });
@@ -51,8 +53,8 @@ impl GroundPlane {
         })
     }
 
-    /// Where the ray through a pixel meets the ground; `None` at or above the horizon, and where the lens model has no
-    /// ray.
+    /// Returns the point where the ray through a pixel meets the ground; `None` at or above the
+    /// horizon, and if the lens model has no ray.
     pub fn point(&self, x_px: f64, y_px: f64) -> Option<GroundPoint> {
         let ray = self.to_level * self.intrinsics.ray(Point2::new(x_px, y_px))?;
         let point = ray * (self.height_m / -ray.z);
@@ -62,7 +64,8 @@ impl GroundPlane {
         })
     }
 
-    /// Where an object stands whose box is left, top, width, height: below the middle of its lower edge.
+    /// Returns the point on the ground where an object stands: below the middle of the lower edge
+    /// of its box (left, top, width, height).
     pub fn foot(&self, bbox: [f64; 4]) -> Option<GroundPoint> {
         self.point(bbox[0] + bbox[2] / 2.0, bbox[1] + bbox[3])
     }

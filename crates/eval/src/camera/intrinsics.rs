@@ -72,7 +72,7 @@ impl Lens {
         })
     }
 
-    /// What a point of the plane z = 1 is scaled by, and then shifted by.
+    /// Returns the factor and the shift that distort a point of the plane z = 1.
     fn bend(&self, point: Point2<f64>) -> (f64, Vector2<f64>) {
         let (x, y) = (point.x, point.y);
         let r2 = x * x + y * y;
@@ -90,7 +90,8 @@ impl Lens {
         point * scale + shift
     }
 
-    /// The point that is seen at `seen`, by iteration. `None` where the model has none, as far outside the image it may.
+    /// Returns the undistorted point that is seen at `seen`, by iteration; `None` if the model has
+    /// none, which happens far outside the image.
     fn undistort(&self, seen: Point2<f64>) -> Option<Point2<f64>> {
         const STEPS: usize = 100;
         /// On the plane z = 1: a thousandth of a pixel at a focal length of 1,000.
@@ -114,23 +115,25 @@ fn finite(numbers: &[f64]) -> Result<(), CameraError> {
 }
 
 impl Intrinsics {
-    /// Of the camera's own images: matrix `K` and the distortion.
+    /// Returns the intrinsics of the camera's own images: matrix `K` and the distortion.
     ///
-    /// Errors: not calibrated, not finite, or another distortion model.
+    /// # Errors
+    /// The camera is not calibrated, a value is not finite, or the distortion model is another.
     pub fn raw(info: &CameraInfo) -> Result<Self, CameraError> {
         let [fx, _, cx, _, fy, cy, ..] = info.k;
         Self::new(info, [fx, fy], [cx, cy], Lens::new(info)?)
     }
 
-    /// Of rectified images (`image_rect`): matrix `P`, without distortion.
+    /// Returns the intrinsics of rectified images (`image_rect`): matrix `P`, without distortion.
     ///
-    /// Errors: not calibrated or not finite.
+    /// # Errors
+    /// The camera is not calibrated, or a value is not finite.
     pub fn rectified(info: &CameraInfo) -> Result<Self, CameraError> {
         let [fx, _, cx, _, _, fy, cy, ..] = info.p;
         Self::new(info, [fx, fy], [cx, cy], Lens::default())
     }
 
-    /// The matrices are of the whole sensor; the image may be a region of it, and binned.
+    /// Adapts a matrix of the whole sensor to the image, which may be a region of it, and binned.
     fn new(
         info: &CameraInfo,
         [fx, fy]: [f64; 2],
@@ -153,8 +156,8 @@ impl Intrinsics {
         })
     }
 
-    /// The direction in the optical frame in which a pixel looks, with z = 1; `None` where the lens model has no
-    /// direction for it.
+    /// Returns the direction in the optical frame in which a pixel looks, with z = 1; `None` if the
+    /// lens model has no direction for it.
     pub fn ray(&self, pixel: Point2<f64>) -> Option<Vector3<f64>> {
         let offset = pixel - self.centre;
         let seen = Point2::new(offset.x / self.focal[0], offset.y / self.focal[1]);
@@ -170,7 +173,7 @@ pub(super) mod tests {
     use super::*;
     use shuffledet_msg::camera_info::RegionOfInterest;
 
-    /// 960x540, looking through `d`.
+    /// Returns a camera of 960x540 pixels with the distortion `d`.
     pub fn camera(model: &str, d: &[f64]) -> CameraInfo {
         CameraInfo {
             width: 960,

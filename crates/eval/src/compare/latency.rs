@@ -56,7 +56,8 @@ impl LatencyRule {
     }
 }
 
-/// Waiting says nothing of what is compared, and reading tells what the machine had in its cache.
+/// Whether a stage is judged. Waiting does not depend on what is compared, and reading depends on
+/// the machine's cache.
 fn is_judged(stage: Stage) -> bool {
     match stage {
         Stage::Decode | Stage::Letterbox | Stage::Infer | Stage::Boxes | Stage::Nms => true,
@@ -71,32 +72,34 @@ pub(super) fn rows(
     rule: &LatencyRule,
     same_machine: bool,
 ) -> Vec<LatencyRow> {
-    let row = |&stage: &Stage| {
-        let times = |image: &ImageRecord| image.stages_ms.get(stage.name()).copied();
-        let pairs = a
-            .iter()
-            .zip(b)
-            .filter_map(|(a, b)| Some((times(a)?, times(b)?)));
-        let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
-        let test = rank_test(&a, &b)?;
-        let verdict = if same_machine && is_judged(stage) {
-            rule.verdict(&test)
-        } else {
-            Verdict::NotJudged
-        };
-        Some(LatencyRow {
-            stage,
-            images: a.len(),
-            p99_a: p99(a),
-            p99_b: p99(b),
-            test,
-            verdict,
+    Stage::ALL
+        .iter()
+        .filter_map(|&stage| {
+            let times = |image: &ImageRecord| image.stages_ms.get(stage.name()).copied();
+            let pairs = a
+                .iter()
+                .zip(b)
+                .filter_map(|(a, b)| Some((times(a)?, times(b)?)));
+            let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
+            let test = rank_test(&a, &b)?;
+            let verdict = if same_machine && is_judged(stage) {
+                rule.verdict(&test)
+            } else {
+                Verdict::NotJudged
+            };
+            Some(LatencyRow {
+                stage,
+                images: a.len(),
+                p99_a: p99(a),
+                p99_b: p99(b),
+                test,
+                verdict,
+            })
         })
-    };
-    Stage::ALL.iter().filter_map(row).collect()
+        .collect()
 }
 
-/// The value that 99 of 100 do not exceed; `values` are not empty.
+/// Returns the value that 99 of 100 do not exceed; `values` is not empty.
 fn p99(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() as f64 * 0.99).ceil() as usize;

@@ -47,7 +47,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// For people.
+    /// Returns the verdict as a text for people.
     pub fn text(self) -> &'static str {
         match self {
             Verdict::Better => "better",
@@ -58,7 +58,8 @@ impl Verdict {
         }
     }
 
-    /// `images` have objects that count; `chance` is what the interval leaves out.
+    /// Judges a difference whose `images` have objects that count. The interval leaves out the
+    /// share `chance`.
     fn from_interval(interval: &Interval, images: usize, chance: f64) -> Self {
         // as likely as that many coins all fall on one side
         let agreement = 0.5_f64.powi(images.saturating_sub(1).min(1000) as i32);
@@ -165,10 +166,12 @@ pub fn compare(
         ..settings.bootstrap
     };
     let differences = paired_bootstrap(categories, &records_a, &records_b, &bootstrap)?;
-    let counting = |of: &dyn Fn(u64) -> bool| {
+    let counting = |is_counted: &dyn Fn(u64) -> bool| {
         let objects = records_b.iter().map(|record| {
             let objects = record.objects.iter().filter(|o| !o.iscrowd && !o.ignore);
-            objects.filter(|object| of(object.category_id)).count()
+            objects
+                .filter(|object| is_counted(object.category_id))
+                .count()
         });
         let objects: Vec<usize> = objects.filter(|&count| count > 0).collect();
         (objects.len(), objects.iter().sum::<usize>())
@@ -247,7 +250,7 @@ impl FailureRow {
 }
 
 impl Comparison {
-    /// Of every row.
+    /// Returns the verdicts of all rows.
     fn verdicts(&self) -> Vec<Verdict> {
         let figures = self.figures.iter().map(|row| row.verdict);
         let classes = self.per_class.iter().map(|row| row.verdict);
@@ -259,7 +262,7 @@ impl Comparison {
             .collect()
     }
 
-    /// The rows that are worse, each in a few words.
+    /// Describes each row that is worse in a few words.
     pub fn regressions(&self) -> Vec<String> {
         let worse = |verdict: Verdict| verdict == Verdict::Worse;
         let accuracy = |name: &str, interval: &Interval| {

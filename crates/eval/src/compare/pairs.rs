@@ -138,7 +138,7 @@ impl Pairs {
     }
 }
 
-/// Whatever their ids are.
+/// Whether the objects are the same, apart from their ids.
 fn same_truth(a: &[Object], b: &[Object]) -> bool {
     let same = |(a, b): (&Object, &Object)| {
         *a == Object {
@@ -149,7 +149,7 @@ fn same_truth(a: &[Object], b: &[Object]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
-/// The first that one has and the other has not.
+/// Returns the first category that only one of the two has.
 fn other_categories(a: &[Category], b: &[Category]) -> Option<String> {
     let missing = |of: &[Category], among: &[Category], which: &str| {
         let lacking = of.iter().find(|category| !among.contains(category))?;

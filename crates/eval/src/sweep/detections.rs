@@ -11,18 +11,21 @@ pub struct Detections {
     pub found: Vec<BTreeMap<u64, Vec<DetectionResult>>>,
     /// By index of the image, why it could not be processed.
     pub failures: BTreeMap<u64, Failure>,
+    /// By index of the image, the damage of an image that was decoded nevertheless.
+    pub damage: BTreeMap<u64, String>,
     /// How many images there were.
     pub images: usize,
 }
 
 impl Detections {
-    /// What one setting makes of the images, for the figures.
+    /// Returns the records of one setting, for the figures.
     pub fn records(&self, setting: usize, images: &[TruthImage]) -> Vec<ImageRecord> {
-        let record = |index: u64| ImageRecord {
-            detections: self.found[setting].get(&index).cloned().unwrap_or_default(),
-            failure: self.failures.get(&index).cloned(),
-            ..images[index as usize].record(index)
-        };
-        (0..images.len() as u64).map(record).collect()
+        (0..images.len() as u64)
+            .map(|index| ImageRecord {
+                detections: self.found[setting].get(&index).cloned().unwrap_or_default(),
+                failure: self.failures.get(&index).cloned(),
+                ..images[index as usize].record(index)
+            })
+            .collect()
     }
 }

@@ -80,12 +80,12 @@ impl Grid {
         }
     }
 
-    /// The parameters with several values.
+    /// Returns the parameters with several values.
     pub fn varying(&self) -> impl Iterator<Item = &Axis> {
         self.axes.iter().filter(|axis| axis.varies())
     }
 
-    /// The assignments of each setting.
+    /// Returns the assignments of each setting.
     pub fn settings(&self) -> Vec<Vec<String>> {
         let mut settings = vec![Vec::new()];
         for axis in &self.axes {
@@ -144,7 +144,7 @@ impl Axis {
     }
 }
 
-/// The values between commas that are in no brackets and no quotes.
+/// Splits at commas outside of brackets and quotes.
 fn list(text: &str) -> Vec<String> {
     let (mut depth, mut quote) = (0_i32, None);
     let mut values = vec![String::new()];
@@ -167,7 +167,8 @@ fn list(text: &str) -> Vec<String> {
     values.iter().map(|value| value.trim().to_owned()).collect()
 }
 
-/// `FROM..TO:STEP`, both ends included; `None` where it does not begin as a range of numbers.
+/// Parses `FROM..TO:STEP`, both ends included; `None` if the text does not begin as a range of
+/// numbers.
 fn range(text: &str) -> Option<Result<Vec<String>, String>> {
     let (from, rest) = text.split_once("..")?;
     let from = Decimal::parse(from)?;

@@ -79,7 +79,7 @@ pub struct SweepOutcome {
 }
 
 impl Objective {
-    /// As on the command line.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Objective::F1 => "F1",
@@ -90,7 +90,7 @@ impl Objective {
 }
 
 impl SettingOutcome {
-    /// `None` where there are no objects.
+    /// Returns the figure of the objective; `None` if there are no objects.
     pub fn value(&self, objective: Objective) -> Option<f64> {
         match objective {
             Objective::F1 => self.f1,
@@ -100,7 +100,7 @@ impl SettingOutcome {
     }
 }
 
-/// The figures of every setting. `parameters`, `max_detections` and `times` are by setting.
+/// Returns the figures of every setting. `parameters`, `max_detections` and `times` are by setting.
 pub fn outcomes(
     categories: &[Category],
     images: &[TruthImage],
@@ -160,7 +160,7 @@ struct Overall {
     f1: f64,
 }
 
-/// `None` where there are no objects.
+/// Returns precision, recall and F1 over all classes; `None` if there are no objects.
 fn overall(confusion: &Confusion) -> Option<Overall> {
     let background = confusion.counts.len().saturating_sub(1);
     let (mut hits, mut found, mut objects) = (0, 0, 0);

@@ -127,7 +127,8 @@ pub fn read(
     truth.checked_for_objects(Path::new(topic), seen, problems)
 }
 
-/// The class of the best hypothesis, of equal ones the first: what it says, or the name that `names` has for that.
+/// Returns the class of the best hypothesis, the first of equal ones: its id, or the name that
+/// `names` has for the id.
 fn class_of<'a>(object: &'a Detection2D, names: &'a ClassNames) -> Option<Cow<'a, str>> {
     let best = object.results.iter().rev();
     let best = best.max_by(|a, b| a.score.total_cmp(&b.score))?;
@@ -139,8 +140,8 @@ fn class_of<'a>(object: &'a Detection2D, names: &'a ClassNames) -> Option<Cow<'a
 /// By the text of a number.
 type ClassNames = HashMap<String, String>;
 
-/// The class map that belongs to `topic`: that of the nearest namespace. Empty where none is recorded. A number that is the
-/// name of a class stands for itself.
+/// Returns the class table for `topic`: the one in the nearest namespace. It is empty if none is
+/// recorded. A number that is the name of a class stands for itself.
 fn class_names(
     recording: &Recording,
     topic: &str,
@@ -182,7 +183,7 @@ fn class_names(
     Ok(names)
 }
 
-/// Left, top, width and height of what encloses a box, turned or not.
+/// Returns left, top, width and height of the upright box around a box, which may be rotated.
 fn upright(bbox: &BoundingBox2D) -> [f64; 4] {
     let (sin, cos) = (bbox.theta.sin().abs(), bbox.theta.cos().abs());
     let width = bbox.size_x * cos + bbox.size_y * sin;
@@ -241,7 +242,7 @@ mod tests {
         assert_eq!(class(&[]), None);
     }
 
-    /// A recording of the class tables on `tables`, each with the classes that it has.
+    /// Records the class tables `tables`, each with its classes.
     fn recorded(tables: &[(&str, &[(u16, &str)])]) -> (tempfile::TempDir, Recording) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bag");
@@ -291,8 +292,10 @@ mod tests {
             names
         };
         let own = |names: &[(&str, &str)]| -> Vec<_> {
-            let owned = |&(a, b): &(&str, &str)| (a.to_owned(), b.to_owned());
-            names.iter().map(owned).collect()
+            names
+                .iter()
+                .map(|&(a, b)| (a.to_owned(), b.to_owned()))
+                .collect()
         };
         assert_eq!(names("/eye/detections"), own(&[("2", "car"), ("5", "bus")]));
         assert_eq!(

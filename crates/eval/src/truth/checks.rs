@@ -6,7 +6,7 @@ use crate::problems::{Problem, Problems};
 /// How far a box may reach beyond its image for rounding.
 const SLACK_PX: f64 = 1.0;
 
-/// The object as it counts, if it does. `place` says where it stands; a size of 0 is not known.
+/// Returns the object if it counts. `place` names its place; a size of 0 means unknown.
 pub(super) fn checked(
     object: Object,
     (width, height): (u32, u32),

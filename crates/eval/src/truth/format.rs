@@ -19,7 +19,7 @@ pub enum Format {
 impl Format {
     pub const ALL: [Format; 3] = [Format::Coco, Format::Kitti, Format::Yolo];
 
-    /// As on the command line.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Format::Coco => "coco",
@@ -28,10 +28,11 @@ impl Format {
         }
     }
 
-    /// A file or a pipe is COCO's. In a folder of text files the first line that is one of KITTI's or YOLO's tells which they are.
+    /// Guesses the format. A file or a pipe is COCO's. In a folder of text files, the first line in
+    /// the form of KITTI or YOLO decides.
     ///
     /// # Errors
-    /// There are no lines, none is of either form, or the folder cannot be read.
+    /// There are no lines, no line has either form, or the folder cannot be read.
     pub fn guess(path: &Path) -> Result<Self, TruthError> {
         // a pipe is no regular file
         if path.exists() && !path.is_dir() {
@@ -65,7 +66,8 @@ impl Format {
         })
     }
 
-    /// The form that a line has. One of 15 numbers is a polygon of YOLO's where all of them are shares of an image.
+    /// Returns the form of a line. A line of 15 numbers is a polygon of YOLO if all of them are
+    /// shares of an image.
     fn of_line(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let kitti = kitti::object(&fields).is_ok();

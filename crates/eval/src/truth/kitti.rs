@@ -96,10 +96,14 @@ pub fn read(
     truth.checked_for_objects(folder, seen, problems)
 }
 
-/// A line's type, and its box as left, top, width, height. Other tools than KITTI's write types of several words.
+/// Returns the type of a line, and its box as left, top, width, height. Types may have several
+/// words, which tools other than KITTI's write.
 pub(super) fn object(fields: &[&str]) -> Result<(String, [f64; 4]), String> {
-    let is_word = |field: &&&str| field.parse::<f64>().is_err();
-    let words = fields.iter().take_while(is_word).count().max(1);
+    let words = fields
+        .iter()
+        .take_while(|field| field.parse::<f64>().is_err())
+        .count()
+        .max(1);
     let (kind, rest) = fields.split_at(words.min(fields.len()));
     let numbers: Result<Vec<f64>, String> = (rest.iter())
         .map(|field| {
@@ -181,7 +185,7 @@ mod tests {
         assert!(matches!(nothing, Err(TruthError::NoObjects { .. })));
     }
 
-    /// The labels `text` of one image.
+    /// Reads the labels `text` of one image.
     fn labelled(text: &[u8]) -> Result<(Truth, Problems), TruthError> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("0.png"), "").unwrap();

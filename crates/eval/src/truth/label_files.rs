@@ -43,7 +43,7 @@ pub(super) struct Line<'a> {
 }
 
 impl LabelledFile {
-    /// The lines that are not empty.
+    /// Returns the lines that are not empty.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let lines = lines_of(self.text.as_deref().unwrap_or_default());
         lines.map(|(number, line)| Line {
@@ -55,13 +55,14 @@ impl LabelledFile {
     }
 }
 
-/// The lines that are not empty with their numbers. Files that were joined have a byte order mark at any line.
+/// Returns the lines that are not empty with their numbers. Any line may begin with a byte order
+/// mark, because files may have been joined.
 pub(super) fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().map(|line| line.trim_start_matches('\u{feff}'));
     (1..).zip(lines).filter(|(_, line)| !line.trim().is_empty())
 }
 
-/// The images with their labels in `folder`. Files of labels without an image are counted.
+/// Reads the images in `folder` with their labels. Counts label files without an image.
 pub(super) fn read(
     folder: &Path,
     images: ImageFiles<'_>,
@@ -117,7 +118,7 @@ pub(super) fn read(
     Ok(labelled)
 }
 
-/// What a folder holds whose files of labels, `files`, are those of no image.
+/// Describes a folder whose label files `files` belong to no image.
 fn none_of_an_image(
     folder: &Path,
     files: &BTreeMap<OsString, PathBuf>,
@@ -136,7 +137,7 @@ fn none_of_an_image(
     }
 }
 
-/// What is in a folder without files of labels.
+/// Describes the content of a folder without label files.
 pub(super) fn what_else(folder: &Path) -> String {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -152,7 +153,7 @@ pub(super) fn what_else(folder: &Path) -> String {
     }
 }
 
-/// The stem as it is compared: in one normal form, where it is text.
+/// Returns the stem for comparison: in one normal form if it is text.
 fn key(stem: &OsStr) -> OsString {
     stem.to_str().map_or_else(
         || stem.to_owned(),
@@ -160,7 +161,7 @@ fn key(stem: &OsStr) -> OsString {
     )
 }
 
-/// The files of labels in a folder by the [`key`] of their stems.
+/// Returns the label files in a folder by the [`key`] of their stems.
 pub(super) fn text_files(folder: &Path) -> Result<BTreeMap<OsString, PathBuf>, TruthError> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(TruthError::io(folder))? {

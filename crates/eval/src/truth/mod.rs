@@ -45,12 +45,12 @@ pub struct AnnotatedIds {
 }
 
 impl AnnotatedIds {
-    /// The id of an image as it stands in the annotations.
+    /// Returns the id of an image as in the annotations.
     pub fn image(&self, id: u64) -> Value {
         self.images.get(&id).cloned().unwrap_or_else(|| id.into())
     }
 
-    /// The id of a category as it stands in the annotations.
+    /// Returns the id of a category as in the annotations.
     pub fn category(&self, id: u64) -> Value {
         self.categories
             .get(&id)
@@ -71,7 +71,7 @@ pub struct TruthImage {
 }
 
 impl TruthImage {
-    /// The image as it is annotated, with nothing found; `index` is its position in the data set.
+    /// Returns the annotated image without detections; `index` is its position in the data set.
     pub fn record(&self, index: u64) -> ImageRecord {
         ImageRecord {
             index,
@@ -84,6 +84,7 @@ impl TruthImage {
             detections: Vec::new(),
             input_sizes: Vec::new(),
             stages_ms: Default::default(),
+            damage: None,
             failure: None,
         }
     }
@@ -173,7 +174,7 @@ struct ReadCounts {
     files: u64,
 }
 
-/// The end of a sentence: what was left out, if anything was.
+/// Returns the end of a sentence that names what was left out, if anything was.
 fn reasons(left_out: &Problems) -> String {
     match left_out.total() {
         0 => String::new(),
@@ -268,7 +269,8 @@ impl Truth {
     }
 }
 
-/// `region` once for each category, so that it excuses whatever is found in it: a place that nobody annotated.
+/// Repeats `region` for each category, so that it excuses every detection in it. Nobody annotated
+/// that place.
 pub(super) fn excuse(categories: &[Category], region: &Object) -> impl Iterator<Item = Object> {
     categories.iter().map(|category| Object {
         category_id: category.id,

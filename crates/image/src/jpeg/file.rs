@@ -115,6 +115,16 @@ impl<'a> JpegFile<'a> {
         }
     }
 
+    /// Returns the length of the run of equal bytes with which the image's data ends.
+    pub fn padding(&self) -> usize {
+        let data = &self.bytes[..self.end().at()];
+        let mut backwards = data.iter().rev();
+        let Some(last) = backwards.next() else {
+            return 0;
+        };
+        1 + backwards.take_while(|&byte| byte == last).count()
+    }
+
     /// Writes the file up to `end` into `whole`: without stray bytes in its header, with `filling`
     /// in place of missing data, and with an end marker.
     pub fn write_whole(&self, end: usize, filling: &[u8], whole: &mut Vec<u8>) {

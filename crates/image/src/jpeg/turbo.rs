@@ -8,6 +8,7 @@ use std::ffi::{CStr, c_int};
 
 use turbojpeg::raw;
 
+use crate::Damage;
 use crate::error::JpegError;
 
 /// A JPEG after its header was read.
@@ -67,13 +68,28 @@ pub type PlaneSizes = ((u32, u32), Option<(u32, u32)>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Whole,
-    /// Bytes remain before the end marker: more than the image needs, or fewer, if it has restart
-    /// markers.
-    Left,
+    /// That many bytes remain before the end marker: more than the image needs, or fewer, if it has
+    /// restart markers.
+    Left(usize),
     /// Image data is missing.
     Missing(String),
-    /// Another warning; libjpeg may hide more warnings after it.
+    /// Another warning about the image data; libjpeg may hide more warnings after it.
+    Damaged(Damage),
+    /// A warning about something else; libjpeg may hide more warnings after it.
     Warned,
+}
+
+impl Verdict {
+    /// Returns the damage of an image that is decoded nevertheless, if its data ends with `padding`
+    /// bytes that carry nothing.
+    pub fn damage(&self, padding: impl FnOnce() -> usize) -> Option<Damage> {
+        match self {
+            Verdict::Damaged(damage) => Some(*damage),
+            // with a wrong table, a decoder takes fewer bytes for the image
+            Verdict::Left(bytes) if *bytes > padding() => Some(Damage::SkippedData),
+            _ => None,
+        }
+    }
 }
 
 /// More scans than any encoder writes. Each takes a pass over the image, even with few bytes.
@@ -245,7 +261,8 @@ impl Handle {
     fn verdict(&self) -> Result<Verdict, JpegError> {
         let text = self.text().to_string_lossy();
         match weigh(&text) {
-            Some(Weight::Left) => Ok(Verdict::Left),
+            Some(Weight::Left(bytes)) => Ok(Verdict::Left(bytes)),
+            Some(Weight::Damaged(damage)) => Ok(Verdict::Damaged(damage)),
             Some(Weight::Other) => Ok(Verdict::Warned),
             Some(Weight::Missing) => Ok(Verdict::Missing(text.into_owned())),
             None => Err(self.error()),
@@ -262,8 +279,9 @@ impl Drop for Handle {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Weight {
-    Left,
+    Left(usize),
     Missing,
+    Damaged(Damage),
     Other,
 }
 
@@ -271,11 +289,11 @@ enum Weight {
 /// warnings (`JWRN_` in its `jerror.h`). libjpeg has codes for them, but drops the code if an error
 /// follows.
 fn weigh(text: &str) -> Option<Weight> {
-    const END_MARKER: &str = "bytes before marker 0xd9";
+    const LEFT: &str = " extraneous bytes before marker 0xd9";
     let text = text.strip_prefix("Corrupt JPEG data: ").unwrap_or(text);
     let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
-    if text.ends_with(END_MARKER) {
-        Some(Weight::Left)
+    if let Some(bytes) = text.strip_suffix(LEFT) {
+        Some(Weight::Left(bytes.parse().unwrap_or(usize::MAX)))
     } else if begins(&[
         "premature end of data segment",
         "Premature end of JPEG file",
@@ -283,16 +301,17 @@ fn weigh(text: &str) -> Option<Weight> {
         "Inconsistent progression sequence",
     ]) {
         Some(Weight::Missing)
+    } else if begins(&["bad Huffman code", "bad arithmetic code"]) {
+        Some(Weight::Damaged(Damage::UndefinedCode))
+    } else if text.contains(" extraneous bytes before marker ") {
+        Some(Weight::Damaged(Damage::SkippedData))
     } else if begins(&[
-        "bad Huffman code",
-        "bad arithmetic code",
         "bad ICC marker",
         "Unknown Adobe color transform code",
         "Warning: unknown JFIF revision number",
         "Invalid SOS parameters for sequential JPEG",
         "Application transferred too many scanlines",
-    ]) || text.contains(" extraneous bytes before marker ")
-    {
+    ]) {
         Some(Weight::Other)
     } else {
         None
@@ -336,18 +355,22 @@ mod tests {
         for (text, weight) in [
             (
                 "Corrupt JPEG data: 3 extraneous bytes before marker 0xd9",
-                Some(Weight::Left),
+                Some(Weight::Left(3)),
             ),
             (
                 "Corrupt JPEG data: 3 extraneous bytes before marker 0xd3",
-                Some(Weight::Other),
+                Some(Weight::Damaged(Damage::SkippedData)),
             ),
             ("Premature end of JPEG file", Some(Weight::Missing)),
             (
                 "Corrupt JPEG data: found marker 0xd2 instead of RST1",
                 Some(Weight::Missing),
             ),
-            ("Corrupt JPEG data: bad Huffman code", Some(Weight::Other)),
+            (
+                "Corrupt JPEG data: bad Huffman code",
+                Some(Weight::Damaged(Damage::UndefinedCode)),
+            ),
+            ("Corrupt JPEG data: bad ICC marker", Some(Weight::Other)),
             ("Invalid JPEG file structure: two SOI markers", None),
             ("Unsupported JPEG process: SOF type 0xc5", None),
             ("Bogus Huffman table definition", None),

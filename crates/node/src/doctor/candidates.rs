@@ -14,7 +14,7 @@ pub struct Likeness {
 }
 
 impl Likeness {
-    pub fn of(name: &str, wanted: &ExpectedTopic) -> Self {
+    pub fn between(name: &str, wanted: &ExpectedTopic) -> Self {
         Self {
             parts: shared_parts(name, &wanted.topic),
             letters: strsim::normalized_levenshtein(name, &wanted.topic),
@@ -30,7 +30,7 @@ impl Likeness {
 /// Sorts by similarity, then by name, so that findings stay the same from one check to the next.
 pub fn sort(found: &mut [(&ExpectedTopic, &str)]) {
     found.sort_by(|(a, a_name), (b, b_name)| {
-        let nearer = Likeness::of(b_name, b).total_cmp(&Likeness::of(a_name, a));
+        let nearer = Likeness::between(b_name, b).total_cmp(&Likeness::between(a_name, a));
         nearer.then(a_name.cmp(b_name))
     });
 }

@@ -201,7 +201,9 @@ fn nobody(
                 candidates::is_camera(topic, wanted)
                     && !candidates::is_of_another(&topic.name, wanted, &around.others)
             })
-            .max_by(|a, b| Likeness::of(&topic.name, a).total_cmp(&Likeness::of(&topic.name, b)));
+            .max_by(|a, b| {
+                Likeness::between(&topic.name, a).total_cmp(&Likeness::between(&topic.name, b))
+            });
         found.extend(best.map(|wanted| (wanted, topic.name.as_str())));
     }
     candidates::sort(&mut found);

@@ -233,10 +233,12 @@ impl ParameterSet {
 
 /// Returns the value in `tree` for each definition.
 fn values(definitions: &[Definition], tree: &Value) -> Vec<ParameterValue> {
-    let value = |definition: &Definition| {
-        ParameterValue::from_json(tree::at(tree, &definition.path), definition.kind)
-    };
-    definitions.iter().map(value).collect()
+    definitions
+        .iter()
+        .map(|definition| {
+            ParameterValue::from_json(tree::at(tree, &definition.path), definition.kind)
+        })
+        .collect()
 }
 
 #[cfg(test)]

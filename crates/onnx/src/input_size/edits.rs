@@ -57,8 +57,10 @@ fn apply_one(node: &mut NodeProto, edit: &Edit, int32: &HashSet<String>) -> Opti
     let old = std::mem::replace(node.input.get_mut(input)?, name.clone());
     let mut tensor = TensorProto::from_ints(name, &edit.to);
     if int32.contains(&old) {
-        let element = |&element: &i64| i32::try_from(element).unwrap_or(i32::MAX);
-        let elements = edit.to.iter().map(element);
+        let elements = edit
+            .to
+            .iter()
+            .map(|&element| i32::try_from(element).unwrap_or(i32::MAX));
         tensor.data_type = INT32;
         tensor.raw_data = elements.flat_map(i32::to_le_bytes).collect();
     }

@@ -98,12 +98,11 @@ impl<'a> Known<'a> {
             self.constants.insert(&node.output[0], tensor);
         }
         let inputs = || node.input.iter().map(String::as_str);
-        let is_spatial = |name: &str| {
+        let spatial = inputs().any(|name| {
             self.dims
                 .get(name)
                 .is_some_and(|dims| dim::any_spatial(dims))
-        };
-        let spatial = inputs().any(is_spatial);
+        });
         let computed = inputs().any(|name| self.computed.contains(name));
         if computed || (spatial && node.is("Shape")) {
             self.computed.extend(node.output.iter().map(String::as_str));

@@ -23,8 +23,9 @@ impl AxisSlice {
         let last = if self.step < 0 { count - 1 } else { count };
         let first = clamp_index(self.start, count, 0, last);
         let length = slice_length(count, self.start, self.end, self.step)?;
-        let index = |k: u64| usize::try_from(first + i128::from(k) * i128::from(self.step)).ok();
-        (0..length).map(index).collect()
+        (0..length)
+            .map(|k| usize::try_from(first + i128::from(k) * i128::from(self.step)).ok())
+            .collect()
     }
 }
 

@@ -118,11 +118,13 @@ fn cells(size: (u32, u32), stride: u32) -> (usize, usize) {
 
 /// Returns the number of cells of all `strides` together.
 fn all_cells(size: (u32, u32), strides: &[u32]) -> usize {
-    let count = |&stride: &u32| {
-        let (columns, rows) = cells(size, stride);
-        columns * rows
-    };
-    strides.iter().map(count).sum()
+    strides
+        .iter()
+        .map(|&stride| {
+            let (columns, rows) = cells(size, stride);
+            columns * rows
+        })
+        .sum()
 }
 
 /// Returns the box around (`x`, `y`) that reaches `half_width` and `half_height` to each side.

@@ -96,11 +96,10 @@ mod tests {
         fn every_order_is_recognised(
             order in Just([0usize, 1, 2, 3]).prop_shuffle(), batches in any::<[bool; 4]>(),
         ) {
-            let shape = |(&role, batch): (&usize, bool)| {
+            let found: Vec<_> = order.iter().zip(batches).map(|(&role, batch)| {
                 let shape = roles()[role].clone();
                 if batch { [&[1], &shape[..]].concat() } else { shape }
-            };
-            let found: Vec<_> = order.iter().zip(batches).map(shape).collect();
+            }).collect();
             let assigned = assign("any", 80, &roles(), &found).unwrap();
             for (role, output) in assigned.into_iter().enumerate() {
                 prop_assert_eq!(order[output], role);

@@ -112,8 +112,10 @@ pub fn input_entries(family: &Family, (width, height): (u32, u32), size: Basis) 
         "in the order of colour; 255 times those of a training that scales pixels to 0..1 first";
     entries.push(("input.mean", mean.to_owned(), usual(scale)));
     entries.push(("input.std", std.to_owned(), usual(scale)));
-    let entry = |(key, value, basis)| Entry { key, value, basis };
-    entries.into_iter().map(entry).collect()
+    entries
+        .into_iter()
+        .map(|(key, value, basis)| Entry { key, value, basis })
+        .collect()
 }
 
 /// Returns the thresholds.

@@ -169,8 +169,7 @@ mod tests {
 
         #[test]
         fn names_are_read_as_they_were_written(expected in prop::collection::vec("[a-z' ]{0,9}", 1..9)) {
-            let entry = |(index, name): (usize, &String)| format!("{index}: {name:?}");
-            let entries: Vec<_> = expected.iter().enumerate().map(entry).collect();
+            let entries: Vec<_> = expected.iter().enumerate().map(|(index, name)| format!("{index}: {name:?}")).collect();
             prop_assert_eq!(names(&format!("{{{}}}", entries.join(", "))).unwrap(), expected);
         }
     }

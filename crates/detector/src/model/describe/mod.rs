@@ -181,15 +181,17 @@ fn input_size(interface: &Interface) -> Result<((u32, u32), Basis), DescribeErro
 }
 
 fn shown(values: &[Value]) -> String {
-    let value = |value: &Value| {
-        let shape = match &value.shape {
-            Some(shape) => format!("{shape:?}"),
-            None => "of unknown rank".to_owned(),
-        };
-        let other = if value.is_f32 { "" } else { " (not f32)" };
-        format!("{} {shape}{other}", value.name)
-    };
-    let values: Vec<_> = values.iter().map(value).collect();
+    let values: Vec<_> = values
+        .iter()
+        .map(|value| {
+            let shape = match &value.shape {
+                Some(shape) => format!("{shape:?}"),
+                None => "of unknown rank".to_owned(),
+            };
+            let other = if value.is_f32 { "" } else { " (not f32)" };
+            format!("{} {shape}{other}", value.name)
+        })
+        .collect();
     if values.is_empty() {
         "none".to_owned()
     } else {

@@ -70,21 +70,21 @@ fn mistakes_are_named() {
 #[test]
 fn each_family_has_its_keys() {
     let family = |keys: &str| describe(&SIDECAR.replace("family: nanodet\n", keys));
-    let of = |keys: &str| family(keys).unwrap().family;
-    let logits = of("family: nanodet_plus\nclass_activation: sigmoid\n");
+    let parsed = |keys: &str| family(keys).unwrap().family;
+    let logits = parsed("family: nanodet_plus\nclass_activation: sigmoid\n");
     let class_activation = Activation::Sigmoid;
     assert_eq!(logits, Family::NanoDetPlus { class_activation });
     let anchors = "anchors: [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]\n";
-    let Family::YoloFastestV2 { anchors } = of(&format!("family: yolo_fastestv2\n{anchors}"))
+    let Family::YoloFastestV2 { anchors } = parsed(&format!("family: yolo_fastestv2\n{anchors}"))
     else {
         panic!("another family")
     };
     assert_eq!((anchors[0][1], anchors[1][2]), ([3.0, 4.0], [11.0, 12.0]));
     let preset = Family::Boxes(BoxLayout::YOLOV8);
-    assert_eq!(of("family: boxes\nboxes: yolov8\n"), preset);
+    assert_eq!(parsed("family: boxes\nboxes: yolov8\n"), preset);
     let keys =
         "{axes: [features, boxes], form: cxcywh, unit: pixels, classes_at: 4, boxes_per_cell: 1}";
-    assert_eq!(of(&format!("family: boxes\nboxes: {keys}\n")), preset);
+    assert_eq!(parsed(&format!("family: boxes\nboxes: {keys}\n")), preset);
     assert_eq!(
         family("family: boxes\nboxes: yolov8\n")
             .unwrap()

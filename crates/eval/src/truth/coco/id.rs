@@ -20,7 +20,8 @@ pub(super) enum Id {
 }
 
 impl Id {
-    /// `None` for what is no id: nothing, a list, an object, a number that is not finite.
+    /// Returns `None` for a value that is no id: null, a list, an object, a number that is not
+    /// finite.
     pub fn from_value(value: &Loose) -> Option<Self> {
         let (floor, fraction) = match value {
             Loose::Text(text) => return Some(Id::Text(text.clone())),
@@ -38,7 +39,7 @@ impl Id {
         })
     }
 
-    /// Where it is a whole number that the results can hold.
+    /// Returns the id if it is a whole number that the results can hold.
     pub fn whole(&self) -> Option<u64> {
         match self {
             Id::Number { floor, fraction: 0 } => u64::try_from(*floor).ok(),
@@ -46,7 +47,7 @@ impl Id {
         }
     }
 
-    /// As it is in JSON.
+    /// Returns the id as JSON.
     fn json(&self) -> Value {
         match self {
             Id::Text(text) => text.as_str().into(),
@@ -60,7 +61,7 @@ impl Id {
 }
 
 impl fmt::Display for Id {
-    /// As it stands in JSON: texts in quotes.
+    /// Writes the id as in JSON: texts in quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Id::Number { floor, fraction: 0 } => floor.fmt(f),
@@ -85,7 +86,7 @@ pub(super) fn numbered(ids: impl IntoIterator<Item = Id>) -> BTreeMap<Id, u64> {
     numbers
 }
 
-/// The ids that have another number, by that number.
+/// Returns the ids that have another number, by that number.
 pub(super) fn renamed(numbers: &BTreeMap<Id, u64>) -> BTreeMap<u64, Value> {
     let other = numbers
         .iter()

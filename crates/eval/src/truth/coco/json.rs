@@ -35,7 +35,7 @@ pub(super) enum Loose {
 }
 
 impl Loose {
-    /// The number that it is, or that Python's `float` makes of it.
+    /// Returns the number, or the number that Python's `float` returns for it.
     pub fn number(&self) -> Option<f64> {
         match self {
             Loose::Bool(set) => Some(f64::from(u8::from(*set))),
@@ -46,7 +46,7 @@ impl Loose {
         }
     }
 
-    /// The whole number that it is, or that Python's `int` makes of it.
+    /// Returns the whole number, or the one that Python's `int` returns for it.
     pub fn integer(&self) -> Option<i128> {
         match self {
             Loose::Text(text) => plain_digits(text.trim())?.parse().ok(),
@@ -56,7 +56,7 @@ impl Loose {
         }
     }
 
-    /// The text that it is; a number as it is written.
+    /// Returns the text, or a number as a text.
     pub fn text(&self) -> Option<String> {
         match self {
             Loose::Text(text) => Some(text.clone()),
@@ -68,7 +68,7 @@ impl Loose {
 }
 
 impl fmt::Display for Loose {
-    /// In short, for people.
+    /// Writes a short text for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Loose::Null => f.write_str("null"),
@@ -83,12 +83,13 @@ impl fmt::Display for Loose {
     }
 }
 
-/// As Python reads a number in a text: blanks around it and underscores between digits are passed over.
+/// Parses a number in a text as Python does: it ignores blanks around it and underscores between
+/// digits.
 fn python_float(text: &str) -> Option<f64> {
     plain_digits(text.trim())?.parse().ok()
 }
 
-/// The text without underscores; `None` where one is not between two digits.
+/// Removes underscores; `None` if one is not between two digits.
 fn plain_digits(text: &str) -> Option<String> {
     let mut digits = String::with_capacity(text.len());
     let parts: Vec<&str> = text.split('_').collect();
@@ -114,7 +115,7 @@ impl Entry {
         own.map(|(_, value)| value)
     }
 
-    /// The value, unless it is null.
+    /// Returns the value unless it is null.
     pub fn given(&self, key: &str) -> Option<&Loose> {
         self.get(key).filter(|value| **value != Loose::Null)
     }
@@ -156,7 +157,7 @@ impl<'de> Visitor<'de> for CocoVisitor {
         f.write_str("an object with images, annotations and categories")
     }
 
-    /// Of a list that stands twice the last counts, as in Python.
+    /// Takes the last list if one occurs twice, as Python does.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawCoco, A::Error> {
         let (mut images, mut annotations, mut categories) = (None, None, None);
         while let Some(key) = map.next_key::<String>()? {
@@ -257,7 +258,7 @@ impl<'de> Visitor<'de> for LooseVisitor {
     }
 }
 
-/// The text with `null` for NaN and Infinity outside strings; `None` where there are none.
+/// Replaces NaN and Infinity outside of strings with `null`; `None` if there are none.
 fn without_nan(json: &str) -> Option<String> {
     let json = json.as_bytes();
     const NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];

@@ -95,7 +95,7 @@ pub fn parse(file: &[u8], path: &Path) -> Result<(Truth, Problems), TruthError> 
     truth.checked_for_objects(path, seen, problems)
 }
 
-/// The entry, where it is an object.
+/// Returns the entry if it is an object.
 fn entry_of(entry: &Loose) -> Result<&Entry, String> {
     match entry {
         Loose::Object(entry) => Ok(entry),
@@ -103,7 +103,7 @@ fn entry_of(entry: &Loose) -> Result<&Entry, String> {
     }
 }
 
-/// What an entry is called: by its id, or by its position where it has none.
+/// Names an entry by its id, or by its position if it has none.
 fn title(entry: &Loose, index: usize) -> String {
     let id = match entry {
         Loose::Object(entry) => entry.get("id").and_then(Id::from_value),
@@ -112,14 +112,14 @@ fn title(entry: &Loose, index: usize) -> String {
     id.map_or_else(|| format!("number {}", index + 1), |id| id.to_string())
 }
 
-/// The value under `key` as an id.
+/// Returns the value under `key` as an id.
 fn id_of(entry: &Entry, key: &str) -> Result<Id, String> {
     let value = entry.get(key).ok_or_else(|| format!("has no {key}"))?;
     Id::from_value(value)
         .ok_or_else(|| format!("{key}: expected a number or a text, found {value}"))
 }
 
-/// The images, in the order of their ids, and their numbers by id.
+/// Returns the images in the order of their ids, and their numbers by id.
 fn images(entries: &[Loose], problems: &mut Problems) -> (Vec<TruthImage>, BTreeMap<Id, u64>) {
     let (mut images, mut sources) = (BTreeMap::new(), HashSet::new());
     for (index, entry) in entries.iter().enumerate() {
@@ -143,7 +143,7 @@ fn images(entries: &[Loose], problems: &mut Problems) -> (Vec<TruthImage>, BTree
     (images.collect(), numbers)
 }
 
-/// An image without its number.
+/// Returns an image without its number.
 fn image(entry: &Entry) -> Result<(Id, TruthImage), String> {
     let id = id_of(entry, "id")?;
     let stamp_ns = entry.given("stamp_ns").map(|stamp| {
@@ -175,7 +175,7 @@ fn image(entry: &Entry) -> Result<(Id, TruthImage), String> {
     Ok((id, image))
 }
 
-/// The categories, in their order in the file, and their numbers by id.
+/// Returns the categories in the order of the file, and their numbers by id.
 fn categories(entries: &[Loose], problems: &mut Problems) -> (Vec<Category>, BTreeMap<Id, u64>) {
     let (mut named, mut known) = (Vec::new(), HashSet::new());
     for (index, entry) in entries.iter().enumerate() {
@@ -245,7 +245,7 @@ impl Annotation {
     }
 }
 
-/// Four numbers; what is null is one that is not a number, as where the file has NaN.
+/// Returns four numbers. Null becomes NaN, because it replaced NaN in the file.
 fn bbox(value: Option<&Loose>) -> Result<[f64; 4], String> {
     let Some(Loose::List(values)) = value else {
         let found = value.map_or("nothing".to_owned(), Loose::to_string);
@@ -273,8 +273,9 @@ struct CrowdFlags {
 }
 
 impl CrowdFlags {
-    /// As pycocotools has it: what is true to Python is ignored, and of that a crowd what Python's `int` makes other
-    /// than 0 of. So "0", which is a text that is not empty, is ignored.
+    /// Reads `iscrowd` as pycocotools does. An object is ignored if the value is true in Python,
+    /// and it is a crowd if Python's `int` also gives another number than 0. So "0", a text that is
+    /// not empty, is ignored.
     fn new(value: &Loose) -> Result<Self, String> {
         let integer = value.integer().filter(|number| (0..=255).contains(number));
         let Some(integer) = integer else {

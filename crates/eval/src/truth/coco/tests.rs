@@ -70,7 +70,7 @@ fn messages_are_known_by_topic_and_stamp() {
     ));
 }
 
-/// Two images with an object each, and what `change` makes of them.
+/// Returns two images with one object each, after `change`.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<(Truth, Problems), TruthError> {
     let annotation = |id: u64, image: u64| json!({"id": id, "image_id": image, "category_id": 5, "bbox": [1, 2, 3, 4], "area": 12, "iscrowd": 0});
     let mut coco = json!({
@@ -82,7 +82,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<(Truth, Problems), TruthEr
     read_json(&coco.to_string())
 }
 
-/// What is told of one problem, which is of the kind `problem` and leaves one object.
+/// Returns the text about one problem of the kind `problem` that leaves one object.
 fn told(problem: Problem, change: impl FnOnce(&mut Value)) -> String {
     let (truth, problems) = changed(change).unwrap();
     let objects: usize = truth.images.iter().map(|image| image.objects.len()).sum();

@@ -24,11 +24,10 @@ pub(super) fn recognise<'a>(rows: impl Iterator<Item = &'a [f64]> + Clone) -> Op
         points: count.saturating_sub(4) / dimensions,
         dimensions,
     });
-    let fits = |form: &KeyPoints| {
+    let form = forms.into_iter().find(|form| {
         let mut rows = rows.clone();
         rows.all(|row| row.len() == count && form.fits(row))
-    };
-    let form = forms.into_iter().find(fits)?;
+    })?;
     let far = rows.clone().filter(|row| form.size_is_far(row)).count();
     (2 * far > rows.count()).then_some(form)
 }
@@ -118,11 +117,10 @@ mod tests {
         fn round_polygons_are_no_key_points(
             centre in (0.2..0.8_f64, 0.2..0.8_f64), radius in 0.01..0.2_f64, corners in 4_usize..20, turn in 0.0..6.3_f64,
         ) {
-            let corner = |index: usize| {
+            let row: Vec<f64> = (0..corners).flat_map(|index| {
                 let angle = turn + index as f64 * std::f64::consts::TAU / corners as f64;
                 [centre.0 + radius * angle.cos(), centre.1 + radius * angle.sin()]
-            };
-            let row: Vec<f64> = (0..corners).flat_map(corner).collect();
+            }).collect();
             prop_assert_eq!(found(&[&row]), None);
         }
 

@@ -183,7 +183,7 @@ mod tests {
         }
     }
 
-    /// The labels `text` of one image.
+    /// Reads the labels `text` of one image.
     fn labelled(text: &[u8]) -> Result<(Truth, Problems), TruthError> {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);

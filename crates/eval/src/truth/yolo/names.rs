@@ -61,13 +61,13 @@ impl Classes {
     }
 }
 
-/// The file of that name in the folder, or one or two folders above.
+/// Finds the file of that name in the folder, or one or two folders above.
 fn above(folder: &Path, name: &str) -> Option<PathBuf> {
     let mut above = folder.ancestors().take(3).map(|dir| dir.join(name));
     above.find(|file| file.is_file())
 }
 
-/// A name a line, from number 0; a line without a name keeps its number.
+/// Reads one name per line, from number 0. A line without a name keeps its number.
 fn names_of_lines(text: &str) -> BTreeMap<usize, String> {
     let names = text.lines().map(|line| text::name(line).into_owned());
     let numbered = names.enumerate().filter(|(_, name)| !name.is_empty());
@@ -143,7 +143,7 @@ impl DataYaml {
     }
 }
 
-/// How many numbers the points of a `kpt_shape` are.
+/// Returns the number of values of the points of a `kpt_shape`.
 fn key_points(shape: &Value) -> Option<usize> {
     let [points, each] = shape.as_sequence()?.as_slice() else {
         return None;
@@ -155,7 +155,7 @@ fn key_points(shape: &Value) -> Option<usize> {
     matches!(each, 2 | 3).then_some(points * each as usize)
 }
 
-/// A name: a text, or what YAML takes for a number or a truth value.
+/// Returns a name: a text, or a value that YAML takes for a number or a truth value.
 fn word(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -165,7 +165,7 @@ fn word(value: &Value) -> Option<String> {
     }
 }
 
-/// In short, for people.
+/// Writes a short text for people.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),

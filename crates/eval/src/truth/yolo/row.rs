@@ -6,14 +6,14 @@
 //!
 //! All of them are shares of the image's width and height.
 
-/// A class's number; some tools write it as a float.
+/// Returns the number of a class; some tools write it as a float.
 pub fn class(field: &str) -> Option<usize> {
     let class = field.parse::<f64>().ok()?;
     ((0.0..1e9).contains(&class) && class.fract() == 0.0).then_some(class as usize)
 }
 
-/// The class of a line and the upright box around what it describes: left, top, width and height. `key_points` is how
-/// many numbers of key points follow a box.
+/// Returns the class of a line and the upright box around what it describes: left, top, width and
+/// height. `key_points` is the number of values of key points after a box.
 pub fn row(fields: &[&str], key_points: Option<usize>) -> Result<(usize, [f64; 4]), String> {
     let Some((first, rest)) = fields.split_first() else {
         return Err("expected a class and a box, found nothing".to_owned());
@@ -57,7 +57,7 @@ fn around_centre([x, y, w, h]: [f64; 4]) -> [f64; 4] {
     [x - w / 2.0, y - h / 2.0, w, h]
 }
 
-/// The box around corners, x and y in turn. It is not a number where one of them is not.
+/// Returns the box around corners, which are x and y in turn. It is NaN if one of them is.
 fn around(corners: &[f64]) -> [f64; 4] {
     let side = |axis: usize| {
         let values = corners.iter().skip(axis).step_by(2).copied();

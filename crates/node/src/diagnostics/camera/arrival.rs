@@ -31,8 +31,8 @@ pub(super) fn clock(
     let lag_ms = window.stamp_lag_ms?;
     let received = window.recent.frames.received - wanted_drops(window);
     let came_old = window.recent.came_old;
-    let of = |anomaly: StampAnomaly| window.recent.anomalies[anomaly as usize];
-    let (past, future) = (of(StampAnomaly::Past), of(StampAnomaly::Future));
+    let count = |anomaly: StampAnomaly| window.recent.anomalies[anomaly as usize];
+    let (past, future) = (count(StampAnomaly::Past), count(StampAnomaly::Future));
     if share(came_old, received) > config.warn_dropped {
         let limit = match facts.max_age {
             Some(max_age) => format!("max_age_ms allows {:.0} ms", ms(max_age)),

@@ -144,14 +144,16 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
 /// Returns the size of the network's input in each run of the model, and which one is meant if its
 /// session is not there.
 fn inputs(inputs: &[InputUse]) -> String {
-    let text = |input: &InputUse| {
-        let InputUse { used, wanted } = input;
-        if used == wanted {
-            used.to_string()
-        } else {
-            format!("{used} in place of {wanted}")
-        }
-    };
-    let texts: Vec<_> = inputs.iter().map(text).collect();
+    let texts: Vec<_> = inputs
+        .iter()
+        .map(|input| {
+            let InputUse { used, wanted } = input;
+            if used == wanted {
+                used.to_string()
+            } else {
+                format!("{used} in place of {wanted}")
+            }
+        })
+        .collect();
     texts.join(", ")
 }

@@ -97,8 +97,10 @@ impl<'k> Rule<'k, '_> {
         let Some(perm) = self.node.ints("perm") else {
             return Ok(input.iter().rev().cloned().collect());
         };
-        let at = |&axis: &i64| input.get(usize::try_from(axis).ok()?).cloned();
-        let dims: Option<Vec<Dim>> = perm.iter().map(at).collect();
+        let dims: Option<Vec<Dim>> = perm
+            .iter()
+            .map(|&axis| input.get(usize::try_from(axis).ok()?).cloned())
+            .collect();
         dims.ok_or(Obstacle::UnknownShape)
     }
 

@@ -54,14 +54,20 @@ impl Lists<'_, '_, '_> {
         let from = known.native.setting(node, "shape", 1);
         let from = from.ok_or(Obstacle::UnknownShape)?;
         let copies_zero = node.int("allowzero", 0) == 0;
-        let entry = |(axis, (&entry, dim)): (usize, (&i64, &Dim))| match entry {
-            // the rest
-            -1 => Some(-1),
-            // a copy of the input's
-            0 if copies_zero && input.get(axis).map(Dim::resized) == Some(dim.resized()) => Some(0),
-            _ => i64::try_from(dim.resized()).ok(),
-        };
-        let to: Option<Vec<i64>> = from.iter().zip(&dims).enumerate().map(entry).collect();
+        let to: Option<Vec<i64>> = from
+            .iter()
+            .zip(&dims)
+            .enumerate()
+            .map(|(axis, (&entry, dim))| match entry {
+                // the rest
+                -1 => Some(-1),
+                // a copy of the input's
+                0 if copies_zero && input.get(axis).map(Dim::resized) == Some(dim.resized()) => {
+                    Some(0)
+                }
+                _ => i64::try_from(dim.resized()).ok(),
+            })
+            .collect();
         self.edit("shape", 1, to.ok_or(Obstacle::UnknownShape)?);
         Ok(dims)
     }

@@ -313,15 +313,14 @@ impl<'a, 's> Follower<'a, 's> {
 
 /// Returns the inputs of all Concats along an axis that cannot hold channels.
 fn joined_pixels<'a>(model: &'a OnnxModel, shapes: &InferredShapes) -> HashSet<&'a str> {
-    let along_pixels = |node: &&NodeProto| {
+    let joins = model.graph.node.iter().filter(|node| {
         let rank = node
             .input_name(0)
             .and_then(|name| shapes.shape(name))
             .map(Vec::len);
         let axis = rank.and_then(|rank| axis_within(node.int("axis", 1), rank));
         node.is("Concat") && axis.is_some_and(|axis| axis > 1)
-    };
-    let joins = model.graph.node.iter().filter(along_pixels);
+    });
     joins
         .flat_map(|node| node.input.iter().map(String::as_str))
         .collect()

@@ -14,12 +14,14 @@ fn reads<'f>(flow: &'f ChannelFlow<'_>, operation: usize) -> &'f [Channel] {
 }
 
 fn kinds(flow: &ChannelFlow<'_>) -> Vec<&'static str> {
-    let kind = |operation: &Operation<'_>| match operation.kind {
-        OperationKind::DenseConv { .. } => "dense",
-        OperationKind::PerChannel { .. } => "per channel",
-        OperationKind::OrderDependent { .. } => "order",
-    };
-    flow.operations.iter().map(kind).collect()
+    flow.operations
+        .iter()
+        .map(|operation| match operation.kind {
+            OperationKind::DenseConv { .. } => "dense",
+            OperationKind::PerChannel { .. } => "per channel",
+            OperationKind::OrderDependent { .. } => "order",
+        })
+        .collect()
 }
 
 fn blocked(graph: &TestGraph) -> NotArranged {

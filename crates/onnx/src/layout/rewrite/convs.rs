@@ -112,8 +112,10 @@ impl GraphWriter<'_> {
             return Ok(None);
         }
         let (bias, old) = self.floats(node, 2)?;
-        let pick = |row: &Option<usize>| row.map_or(Some(0.0), |row| old.get(row).copied());
-        let new: Option<Vec<f32>> = rows.iter().map(pick).collect();
+        let new: Option<Vec<f32>> = rows
+            .iter()
+            .map(|row| row.map_or(Some(0.0), |row| old.get(row).copied()))
+            .collect();
         let new = new.ok_or_else(|| NotArranged::weights(node, bias))?;
         let name = format!("{output}/bias");
         self.initializers

@@ -122,8 +122,9 @@ fn listed_ranges(
     let axes: Vec<usize> = if axes.is_empty() {
         (0..rank).collect()
     } else {
-        let axis = |&axis: &i64| import.axis_within("parameter 11".to_owned(), axis, rank);
-        axes.iter().map(axis).collect::<Result<_, _>>()?
+        axes.iter()
+            .map(|&axis| import.axis_within("parameter 11".to_owned(), axis, rank))
+            .collect::<Result<_, _>>()?
     };
     let distinct = (1..axes.len()).all(|at| !axes[..at].contains(&axes[at]));
     if starts.len() != axes.len() || ends.len() != axes.len() || !distinct {
