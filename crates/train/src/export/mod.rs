@@ -47,7 +47,10 @@ pub enum ExportError {
     #[error("{}: expected a name that ends in .onnx; choose such a name", .0.display())]
     Name(PathBuf),
     #[error("{}: not written: {source}", path.display())]
-    Parity { path: PathBuf, source: ParityError },
+    Parity {
+        path: PathBuf,
+        source: Box<ParityError>,
+    },
     #[error("{}: not written: {source}", path.display())]
     Sidecar { path: PathBuf, source: SidecarError },
     #[error("{}: not written: {source}", path.display())]
@@ -92,7 +95,7 @@ pub fn export_if<E: From<ExportError>>(
     let input = &network.description.input;
     let parity = |source| ExportError::Parity {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     };
     let mut onnx = graph::write(network);
     let mut difference = parity::check(network, &onnx, input, TOLERANCE).map_err(parity)?;

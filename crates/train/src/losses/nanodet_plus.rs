@@ -32,7 +32,7 @@ pub fn loss(
     let mut named = main.named(["class", "box", "sides"]);
     if let Some(auxiliary) = auxiliary {
         let auxiliary = parts(auxiliary, classes, &goals);
-        total = total + auxiliary.sum();
+        total += auxiliary.sum();
         named.extend(auxiliary.named(["auxiliary class", "auxiliary box", "auxiliary sides"]));
     }
     Loss {

@@ -70,8 +70,8 @@ pub struct Network {
 
 #[derive(Debug)]
 enum HeadLayers {
-    FastestDet(FastestDet),
-    NanoDetPlus(NanoDetPlus, Option<Box<Auxiliary>>),
+    FastestDet(Box<FastestDet>),
+    NanoDetPlus(Box<NanoDetPlus>, Option<Box<Auxiliary>>),
     Classifier(Classifier),
 }
 
@@ -118,9 +118,11 @@ impl Network {
         let backbone = Backbone::new(&root.set_group(BACKBONE_GROUP), description);
         let root = root.set_group(HEAD_GROUP);
         let head = match description.head {
-            Head::FastestDet => HeadLayers::FastestDet(FastestDet::new(&root, description)),
+            Head::FastestDet => {
+                HeadLayers::FastestDet(Box::new(FastestDet::new(&root, description)))
+            }
             Head::NanoDetPlus => HeadLayers::NanoDetPlus(
-                NanoDetPlus::new(&root, description),
+                Box::new(NanoDetPlus::new(&root, description)),
                 description
                     .auxiliary
                     .then(|| Box::new(Auxiliary::new(&root, description))),

@@ -68,7 +68,10 @@ pub enum WeightsError {
         source: OnnxFileError,
     },
     #[error("{name}: the network made of its weights is another one: {source}")]
-    Parity { name: String, source: ParityError },
+    Parity {
+        name: String,
+        source: Box<ParityError>,
+    },
 }
 
 /// Weights, and the network that they are of.
@@ -211,7 +214,7 @@ impl Origin {
         parity::check(&network, &model.onnx, input, TOLERANCE).map_err(|source| {
             WeightsError::Parity {
                 name: name.to_owned(),
-                source,
+                source: Box::new(source),
             }
         })?;
         Ok(origin)

@@ -121,6 +121,9 @@ fn read_legacy(bytes: &[u8]) -> Result<Tensors, PthError> {
     })
 }
 
+/// The values of a storage, which tensors may share.
+type Floats = Rc<[f32]>;
+
 /// The type of a storage's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Element {
@@ -170,7 +173,7 @@ struct Stored {
 /// Makes the tensors of floats; `storage` returns the values of a storage.
 fn tensors(
     root: &Value,
-    storage: &mut dyn FnMut(&Storage) -> Result<Rc<[f32]>, PthError>,
+    storage: &mut dyn FnMut(&Storage) -> Result<Floats, PthError>,
 ) -> Result<Tensors, PthError> {
     let mut tensors = HashMap::new();
     each_tensor(root, &mut |name, stored| {
@@ -282,7 +285,7 @@ fn stored(value: &Value) -> Option<Stored> {
 }
 
 /// Returns the values as 32-bit floats; none of another type.
-fn floats(bytes: &[u8], element: Element) -> Rc<[f32]> {
+fn floats(bytes: &[u8], element: Element) -> Floats {
     match element {
         Element::Float => {
             let (chunks, _) = bytes.as_chunks::<4>();

@@ -34,11 +34,6 @@ pub enum PublishedError {
     },
 }
 
-/// Returns torchvision's names.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|(name, _)| *name)
-}
-
 /// Returns the path of the weights that torchvision calls `name`: in the cache, else copied from the
 /// mirror folder, else downloaded. None if torchvision has no such weights. Calls `contact` with an
 /// address before contacting it.
@@ -141,7 +136,6 @@ mod tests {
         // out of the cache
         assert_eq!(fetch_file(&right, &cache, None, &none).unwrap(), path);
         assert!(fetch("other", None, &none).is_none());
-        assert!(names().all(|name| name.starts_with("shufflenet_v2_x")));
         assert_eq!(digits("shufflenetv2_x1_5-3c479a10.pth"), "3c479a10");
     }
 }
