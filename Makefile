@@ -1,11 +1,11 @@
 # Every target runs a script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test build sample bench lint ci setup clean distclean
+.PHONY: help demo test test-train build train sample bench lint ci setup clean distclean
 
 help: ## list the targets
 	@echo 'usage: make TARGET   (SKIP_SYSTEM=1: install no system packages)'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: ## install what is missing, build, run replay on the sample recording and the live node
 	@scripts/demo.sh
@@ -13,8 +13,14 @@ demo: ## install what is missing, build, run replay on the sample recording and 
 test: ## install what is missing and run every test
 	@scripts/test.sh
 
+test-train: ## install what is missing and check the trainer
+	@scripts/test_train.sh
+
 build: ## install what is missing, build target/release/shuffledet, and the node if there is a ROS 2
 	@scripts/build.sh
+
+train: ## install what is missing and build the trainer, target/train/release/shuffledet-train
+	@scripts/train.sh
 
 sample: ## make the sample recording rosbags/sample
 	@scripts/build.sh

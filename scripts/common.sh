@@ -87,11 +87,20 @@ pip_python() {
     echo "$DEPS/pip/bin/python"
 }
 
+# use_libtorch: names the libtorch of setup_train.sh, unless LIBTORCH or LIBTORCH_USE_PYTORCH names another.
+use_libtorch() {
+    [ -n "${LIBTORCH_USE_PYTORCH:-}" ] || export LIBTORCH=${LIBTORCH:-$DEPS/libtorch}
+}
+
 # wheel PACKAGE VERSION SHA256 PLATFORM FOLDER PATTERN...: copies the wheel's files that match a pattern into FOLDER,
 # without their folders. Refuses a wheel with another sha256.
-wheel() {
-    local package=$1 version=$2 sha256=$3 platform=$4 folder=$5 python scratch found
-    shift 5
+wheel() { wheel_tree "${@:1:5}" '' "${@:6}"; }
+
+# wheel_tree PACKAGE VERSION SHA256 PLATFORM FOLDER PREFIX PATTERN...: does the same, but keeps the folders below PREFIX
+# if that is not empty.
+wheel_tree() {
+    local package=$1 version=$2 sha256=$3 platform=$4 folder=$5 prefix=$6 python scratch found
+    shift 6
     python=$(pip_python)
     scratch=$(mktemp -d "$DEPS/fetch.XXXXXX")
     # shellcheck disable=SC2064 # the folder's name now, not at exit
@@ -106,14 +115,16 @@ wheel() {
         exit 1
     fi
     mkdir -p "$folder"
-    "$python" - "$scratch"/*.whl "$folder" "$@" <<'PYTHON'
+    "$python" - "$scratch"/*.whl "$folder" "$prefix" "$@" <<'PYTHON'
 import fnmatch, os, pathlib, sys, zipfile
 
-wheel, folder, *patterns = sys.argv[1:]
+wheel, folder, prefix, *patterns = sys.argv[1:]
 with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
-        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
-            part = pathlib.Path(folder, pathlib.PurePath(name).name + ".part")
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns) and not name.endswith("/"):
+            below = name.removeprefix(prefix) if prefix else pathlib.PurePath(name).name
+            part = pathlib.Path(folder, below + ".part")
+            part.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(archive.read(name))
             part.chmod(0o755)
             os.replace(part, part.with_suffix(""))

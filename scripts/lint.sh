@@ -14,6 +14,8 @@ cd "$ROOT"
 
 say 'cargo fmt'
 cargo fmt --all --check
+# the trainer is a workspace of its own; `make test-train` runs its clippy, which needs libtorch
+cargo fmt --manifest-path crates/train/Cargo.toml --check
 
 say 'cargo clippy'
 cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -68,11 +70,14 @@ for file in sys.argv[1:]:
 PYTHON
 
 say 'cargo deny: licences, bans, sources'
+trainer=(--manifest-path crates/train/Cargo.toml)
 cargo deny --locked check --hide-inclusion-graph licenses bans sources
+cargo deny --locked "${trainer[@]}" --config deny.toml check --hide-inclusion-graph licenses bans sources
 
 say 'cargo deny: advisories'
 if timeout 120 cargo deny fetch db; then
     cargo deny --locked check --disable-fetch advisories
+    cargo deny --locked "${trainer[@]}" --config deny.toml check --disable-fetch advisories
 else
     say '  NOT CHECKED: the RustSec advisory database (on GitHub) cannot be fetched'
 fi
@@ -83,7 +88,8 @@ while read -r crate; do
         say "docs/dependencies.md lacks the crate $crate: add a line that says why it is needed"
         exit 1
     }
-done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ && !/^shuffledet-/ { print $1 }' Cargo.toml)
+done < <(awk '/^\[/ { listed = /dependencies\]$/ } listed && /^[a-z0-9_-]+ *=/ && !/^shuffledet-/ { print $1 }' \
+    Cargo.toml crates/train/Cargo.toml | sort -u)
 
 say 'README and CONTRIBUTING'
 cargo build --locked

@@ -1,0 +1,7 @@
+//! `shuffledet-train`: trains detectors that shuffledet runs.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shuffledet_train::cli::main()
+}
