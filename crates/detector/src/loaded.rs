@@ -77,7 +77,7 @@ pub enum LoadError {
         model: String,
         scale: f64,
         resolution: Resolution,
-        source: InferError,
+        source: Box<InferError>,
     },
     #[error("the test run of the model failed: {0}")]
     Trial(#[from] DetectError),
@@ -220,7 +220,7 @@ impl LoadedModel {
                     model,
                     scale,
                     resolution,
-                    source,
+                    source: Box::new(source),
                 });
             }
             let opener = self.opener(&self.config.session, WhileBuilding::Wait);

@@ -68,7 +68,7 @@ pub fn draw(
                 });
             let files: Vec<(u64, PathBuf)> = files.collect();
             for (index, path) in files {
-                let Ok(bytes) = bounded_file::read(path, PICTURE_LIMIT) else {
+                let Ok(bytes) = bounded_file::read(&path, PICTURE_LIMIT) else {
                     continue;
                 };
                 if let Ok(image) = decoder.decode_file(&bytes) {

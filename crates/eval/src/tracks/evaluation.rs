@@ -13,6 +13,7 @@ use super::parts::{self, TooManyTracks};
 use super::protocol::Protocol;
 use super::read::UNNAMED;
 use super::sequence::{ClassNames, Sequence};
+use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::text::{self, same_name};
 use shuffledet_core::whole_file;
 
@@ -176,7 +177,7 @@ impl TrackEvaluation {
 
     /// Reads what [`TrackEvaluation::write`] wrote.
     pub fn read(path: &Path) -> Result<Self, TrackEvaluationError> {
-        let text = text::read(path).map_err(|source| TrackEvaluationError::Io {
+        let text = text::read(path, DATA_LIMIT).map_err(|source| TrackEvaluationError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -188,7 +189,7 @@ impl TrackEvaluation {
 
     /// Returns whether a file is one of these, by its beginning.
     pub fn is_in(path: &Path) -> bool {
-        text::read(path).is_ok_and(|text| {
+        text::read(path, DATA_LIMIT).is_ok_and(|text| {
             let begin: String = text
                 .chars()
                 .filter(|c| !c.is_whitespace())

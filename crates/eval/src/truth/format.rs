@@ -1,6 +1,5 @@
 //! In which form annotations are, by how they look.
 
-use std::fs;
 use std::path::Path;
 
 use super::TruthError;
@@ -92,6 +91,8 @@ impl Format {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -128,6 +128,7 @@ impl JpegDecoder {
         file: &[u8],
         choose: impl FnOnce(&Opened<'_>, Orientation) -> (u32, Form),
     ) -> Result<Decoded, DecodeError> {
+        release_surplus(&mut self.whole);
         let parts = JpegFile::new(file);
         let orientation = parts
             .as_ref()
@@ -167,7 +168,6 @@ impl JpegDecoder {
         let restarts = parts.as_ref().is_some_and(JpegFile::has_restarts);
         let verdict = form.decode(opened, divisor, &mut self.pixels)?;
         release_surplus(&mut self.pixels);
-        release_surplus(&mut self.whole);
         decoded.damage = verdict.damage(|| parts.as_ref().map_or(0, JpegFile::padding));
         match verdict {
             Verdict::Whole => {}

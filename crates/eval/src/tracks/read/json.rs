@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::super::sequence::{ClassNames, Marks, Sequence, TrackBox};
 use super::lines::upright;
 use super::{Reading, TrackError};
+use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::text;
 
 /// An entry; keys that do not matter here are left out.
@@ -38,7 +39,7 @@ impl FrameList {
             topic: String,
             stamp_ns: i64,
         }
-        let text = text::read(path).map_err(TrackError::io(path))?;
+        let text = text::read(path, DATA_LIMIT).map_err(TrackError::io(path))?;
         let list: Vec<Frame> = serde_json::from_str(&text).map_err(|error| {
             let expected = r#"expected an array of {"topic": "/camera", "stamp_ns": 1}"#;
             TrackError::file(path, format!("{expected}: {error}"))
@@ -68,7 +69,7 @@ pub(super) fn read(
     rename: &dyn Fn(&str) -> Option<String>,
     names: &mut ClassNames,
 ) -> Result<Sequence, TrackError> {
-    let text = text::read(path).map_err(TrackError::io(path))?;
+    let text = text::read(path, DATA_LIMIT).map_err(TrackError::io(path))?;
     let entries: Vec<Entry> = serde_json::from_str(&text).map_err(|source| TrackError::Json {
         path: path.to_owned(),
         source,

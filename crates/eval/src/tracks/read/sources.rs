@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::TrackError;
+use shuffledet_core::bounded_file::{DATA_LIMIT, TEXT_LIMIT};
 use shuffledet_core::text;
 
 /// A sequence and the file of its truth.
@@ -84,7 +85,7 @@ fn sequence_of(path: &Path) -> Result<SequenceFiles, TrackError> {
 
 /// The frames that MOTChallenge's `seqinfo.ini` states.
 fn seq_length(path: &Path) -> Result<usize, TrackError> {
-    let text = text::read(path).map_err(TrackError::io(path))?;
+    let text = text::read(path, DATA_LIMIT).map_err(TrackError::io(path))?;
     let values = text.lines().filter_map(|line| line.split_once('='));
     let mut values = values.filter(|(key, _)| key.trim().eq_ignore_ascii_case("seqLength"));
     let length = values
@@ -107,7 +108,7 @@ fn seqmap(folder: &Path) -> Result<BTreeMap<String, usize>, TrackError> {
         {
             continue;
         }
-        let text = text::read(&entry.path()).map_err(TrackError::io(&entry.path()))?;
+        let text = text::read(&entry.path(), TEXT_LIMIT).map_err(TrackError::io(&entry.path()))?;
         for line in text.lines() {
             let fields: Vec<&str> = line.split_whitespace().collect();
             if let [name, _, _, length, ..] = fields[..]
