@@ -10,6 +10,7 @@ use shuffledet_core::Detection;
 
 use crate::assignment::Assignment;
 use crate::box_filter::CentreAndSides;
+use crate::calibration::Calibration;
 use crate::common_shift::CommonShift;
 use crate::place::{LIMIT, Place};
 use crate::score_evidence::{Proof, ScoreEvidence, log_odds};
@@ -40,6 +41,12 @@ const MISS: f64 = 1.0;
 const LATER_SCORES: f64 = 0.5;
 /// The highest logarithm of the odds, so that no track is believed for ever.
 const MOST_ODDS: f64 = 8.0;
+/// The odds, as logarithms, that the first box of a track takes, and that it takes more if it lies on
+/// an object that the frame shows already: then it is mostly a second box of it.
+const FIRST_DOUBT: f64 = 0.5;
+const SECOND_BOX: f64 = 3.0;
+/// The overlap from which a box lies on an object.
+const SECOND_OVERLAP: f32 = 0.4;
 /// The weight of a box of a known track, and of one that is ignored, in learning about scores.
 const LESSON: f64 = 0.1;
 /// How long a track that is not confirmed waits for a box, in times of `confirm_s`.
@@ -52,6 +59,7 @@ pub struct Tracker {
     /// In the order in which they began.
     tracks: Vec<Track>,
     evidence: ScoreEvidence,
+    calibration: Calibration,
     buffers: Buffers,
 }
 
@@ -76,6 +84,7 @@ impl Tracker {
             latest_ns: None,
             tracks: Vec::new(),
             evidence: ScoreEvidence::default(),
+            calibration: Calibration::USUAL,
             buffers: Buffers::default(),
         }
     }
@@ -91,6 +100,11 @@ impl Tracker {
     /// Replaces the settings, from the next frame on.
     pub fn set(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// Returns how far the noise of this camera differs from the usual.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
     }
 
     /// Takes the boxes of the next frame, the highest score first, and the motion of the picture
@@ -120,6 +134,7 @@ impl Tracker {
             Step::Restart => {
                 self.tracks.clear();
                 self.evidence = ScoreEvidence::default();
+                self.calibration = Calibration::USUAL;
                 0.0
             }
             Step::First => 0.0,
@@ -139,12 +154,7 @@ impl Tracker {
     /// Predicts all tracks.
     fn predict(&mut self, dt: f64, motion: Option<&CameraMotion>) {
         for track in &mut self.tracks {
-            track.age_s += dt;
-            track.unseen_s += dt;
-            track.filter.predict(dt);
-            if let Some(motion) = motion {
-                track.filter.follow(motion);
-            }
+            track.predict(dt, motion, &self.calibration);
         }
     }
 
@@ -217,6 +227,7 @@ impl Tracker {
             settings,
             tracks,
             buffers,
+            calibration,
             ..
         } = self;
         for (&row, &place) in buffers.rows.iter().zip(buffers.assignment.columns()) {
@@ -233,7 +244,7 @@ impl Tracker {
             let gain = HIT * share(track.unseen_s, settings.confirm_s);
             let score_odds = LATER_SCORES * log_odds(buffers.chance[column]);
             track.odds = (track.odds + gain + score_odds).min(MOST_ODDS);
-            track.see(column, detection, dt, errors);
+            track.see(column, detection, dt, errors, calibration);
         }
     }
 
@@ -243,6 +254,7 @@ impl Tracker {
             settings,
             tracks,
             buffers,
+            calibration,
             ..
         } = self;
         let Buffers {
@@ -254,7 +266,7 @@ impl Tracker {
         } = buffers;
         cost.clear();
         for &row in rows.iter() {
-            let place = Place::new(&tracks[row], dt);
+            let place = Place::new(&tracks[row], dt, calibration);
             let costs = columns
                 .iter()
                 .map(|&column| place.cost(&detections[column], least, settings));
@@ -284,10 +296,29 @@ impl Tracker {
                 self.evidence
                     .learn(f64::from(detection.score), Proof::Nothing, LESSON);
             } else if self.tracks.len() < MOST_OBJECTS {
+                let doubt = FIRST_DOUBT
+                    + if self.is_tracked(detection) {
+                        SECOND_BOX
+                    } else {
+                        0.0
+                    };
                 self.tracks
-                    .push(Track::new(index, detection, log_odds(chance)));
+                    .push(Track::new(index, detection, log_odds(chance) - doubt));
             }
         }
+    }
+
+    /// Returns whether a box lies on an object that this frame shows already.
+    fn is_tracked(&self, detection: &Detection) -> bool {
+        let shown = self
+            .tracks
+            .iter()
+            .filter(|track| track.is_confirmed() && track.detection.is_some());
+        let mut boxes = shown.map(|track| (track.class_id(), track.bbox()));
+        boxes.any(|(class_id, bbox)| {
+            self.settings.same_group(class_id, detection.class_id)
+                && bbox.iou(&detection.bbox) > SECOND_OVERLAP
+        })
     }
 
     /// Confirms the tracks whose odds are high enough, and learns from what is confirmed.
