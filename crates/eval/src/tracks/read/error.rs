@@ -29,7 +29,7 @@ pub enum TrackError {
     NoTracks { path: PathBuf, sequence: String },
     #[error("{}: one file, but the truth has {sequences} sequences; expected a folder with a file for each", path.display())]
     OneFile { path: PathBuf, sequences: usize },
-    #[error("{}: no line of the MOT format (frame,id,left,top,width,height,...) or of KITTI's (frame id type and 14 or 15 numbers), found {found:?}; name it with --format", path.display())]
+    #[error("{}: no line of the MOT format (frame,id,left,top,width,height,...) or of KITTI's (frame id type and 14 or 15 numbers), found {found:?}", path.display())]
     UnknownFormat { path: PathBuf, found: String },
 }
 

@@ -48,16 +48,18 @@ impl TrackFormat {
         }
     }
 
-    /// Returns the format of the first line that is of one. A file without lines is in either.
+    /// Returns the format that the first line has the shape of. A file without lines is in either.
     pub fn guess(path: &Path) -> Result<Self, TrackError> {
         let text = read_text(path)?;
         let Some((_, line)) = rows(&text).next() else {
             return Ok(TrackFormat::Mot);
         };
         let fields = fields(line);
-        if mot::row(&fields).is_ok() {
+        // by its shape: what is wrong with the line is told when it is read
+        let third_is_number = fields.get(2).map(|field| field.parse::<f64>().is_ok());
+        if line.contains(',') || (third_is_number == Some(true) && fields.len() >= 6) {
             Ok(TrackFormat::Mot)
-        } else if kitti::row(&fields).is_ok() {
+        } else if third_is_number == Some(false) && fields.len() >= 10 {
             Ok(TrackFormat::Kitti)
         } else {
             Err(TrackError::UnknownFormat {
