@@ -2,6 +2,25 @@
 //!
 //! The crate knows no images, no files, no ROS and no clock: time is the stamp of a frame.
 
+pub mod assignment;
+pub mod box_filter;
 pub mod camera_motion;
+mod class_votes;
+mod common_shift;
+pub mod ids;
+mod place;
+#[cfg(any(test, feature = "scenes"))]
+pub mod scenes;
+mod score_evidence;
+pub mod settings;
+pub mod stamps;
+pub mod track;
+pub mod tracker;
 
+pub use box_filter::BoxFilter;
 pub use camera_motion::CameraMotion;
+pub use ids::{TrackId, TrackIds};
+pub use settings::Settings;
+pub use stamps::Step;
+pub use track::{State, Track};
+pub use tracker::Tracker;

@@ -1,0 +1,121 @@
+//! One track.
+
+use shuffledet_core::{BBox, Detection};
+
+use crate::TrackId;
+use crate::box_filter::BoxFilter;
+use crate::class_votes::ClassVotes;
+
+/// Whether the latest frame shows the object of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The latest frame has a box of it.
+    Confirmed,
+    /// The latest frame has none; the box is a prediction.
+    Coasting,
+}
+
+impl State {
+    /// Returns the name in messages and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Confirmed => "confirmed",
+            State::Coasting => "coasting",
+        }
+    }
+}
+
+/// The time in which the votes for a class halve, in seconds.
+const VOTES_HALVE_S: f64 = 2.0;
+
+/// An object over time.
+#[derive(Debug, Clone)]
+pub struct Track {
+    /// `None` until the track is confirmed.
+    pub(crate) id: Option<TrackId>,
+    pub(crate) filter: BoxFilter,
+    pub(crate) votes: ClassVotes,
+    /// The logarithm of the odds that the object exists.
+    pub(crate) odds: f64,
+    pub(crate) first_score: f32,
+    pub(crate) score: f32,
+    pub(crate) age_s: f64,
+    /// Seconds since the latest box.
+    pub(crate) unseen_s: f64,
+    /// The index of the box in the latest frame.
+    pub(crate) detection: Option<usize>,
+}
+
+impl Track {
+    /// Begins at the detection `index` of the latest frame.
+    pub(crate) fn new(index: usize, detection: &Detection, odds: f64) -> Self {
+        Self {
+            id: None,
+            filter: BoxFilter::new(&detection.bbox),
+            votes: ClassVotes::new(detection.class_id, f64::from(detection.score)),
+            odds,
+            first_score: detection.score,
+            score: detection.score,
+            age_s: 0.0,
+            unseen_s: 0.0,
+            detection: Some(index),
+        }
+    }
+
+    /// Takes its box, the detection `index` of the latest frame, `dt` seconds after the frame before.
+    pub(crate) fn see(&mut self, index: usize, detection: &Detection, dt: f64, errors: f64) {
+        self.filter.correct(&detection.bbox, dt, errors);
+        let score = f64::from(detection.score);
+        self.votes
+            .add(detection.class_id, score, self.unseen_s, VOTES_HALVE_S);
+        self.score = detection.score;
+        self.detection = Some(index);
+        self.unseen_s = 0.0;
+    }
+
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Returns the class by votes over time.
+    pub fn class_id(&self) -> usize {
+        self.votes.winner()
+    }
+
+    /// Returns the score of the latest box.
+    pub fn score(&self) -> f32 {
+        self.score
+    }
+
+    /// Returns the seconds from the first box of the object to the latest frame.
+    pub fn age_s(&self) -> f64 {
+        self.age_s
+    }
+
+    /// Returns the seconds from the latest box to the latest frame.
+    pub fn unseen_s(&self) -> f64 {
+        self.unseen_s
+    }
+
+    /// Returns the index of its box among the detections of the latest frame.
+    pub fn detection(&self) -> Option<usize> {
+        self.detection
+    }
+
+    pub fn state(&self) -> State {
+        match self.detection {
+            Some(_) => State::Confirmed,
+            None => State::Coasting,
+        }
+    }
+
+    /// Returns the filtered box, predicted to the latest frame.
+    pub fn filter(&self) -> &BoxFilter {
+        &self.filter
+    }
+
+    /// Returns the filtered box, in pixels, not clipped.
+    pub fn bbox(&self) -> BBox {
+        self.filter.centre_and_sides().bbox(0.0, 0.0)
+    }
+}
