@@ -9,6 +9,7 @@ use nalgebra::{Matrix2, Vector2};
 use shuffledet_core::BBox;
 
 use crate::CameraMotion;
+use crate::calibration::Calibration;
 use crate::common_shift::Shift;
 
 /// How exact boxes are, and how objects move. Shares are of the box's side, or of the square root of
@@ -86,16 +87,18 @@ impl Coordinate {
 
     /// Takes a measurement with this standard deviation. One beyond three standard deviations of
     /// its prediction counts as less exact, so that it lies at three.
-    fn correct(&mut self, measured: f64, deviation: f64) {
+    /// Returns the error of the prediction in standard deviations.
+    fn correct(&mut self, measured: f64, deviation: f64) -> f64 {
         let error = measured - self.state.x;
-        let known = self.covariance.m11;
-        let innovation = (known + deviation * deviation).max(error * error / 9.0);
+        let expected = self.covariance.m11 + deviation * deviation;
+        let innovation = expected.max(error * error / 9.0);
         if innovation <= 0.0 {
-            return;
+            return 0.0;
         }
         let gain = self.covariance.column(0) / innovation;
         self.state += gain * error;
         self.covariance -= gain * gain.transpose() * innovation;
+        error / expected.max(f64::MIN_POSITIVE).sqrt()
     }
 }
 
@@ -163,15 +166,15 @@ impl BoxFilter {
     }
 
     /// Predicts over `dt` seconds, at least 0.
-    pub fn predict(&mut self, dt: f64) {
+    pub fn predict(&mut self, dt: f64, calibration: &Calibration) {
         let noise = &NOISE;
         let change = noise.acceleration * self.centre_and_sides().size();
-        self.x.predict(dt, noise.speed_lasts_s, change);
-        self.y.predict(dt, noise.speed_lasts_s, change);
-        self.width
-            .predict(dt, noise.growth_lasts_s, noise.growth_change);
-        self.height
-            .predict(dt, noise.growth_lasts_s, noise.growth_change);
+        let [x, y] = calibration.acceleration.map(|factor| factor * change);
+        self.x.predict(dt, noise.speed_lasts_s, x);
+        self.y.predict(dt, noise.speed_lasts_s, y);
+        let growth_change = calibration.growth * noise.growth_change;
+        self.width.predict(dt, noise.growth_lasts_s, growth_change);
+        self.height.predict(dt, noise.growth_lasts_s, growth_change);
     }
 
     /// Follows the motion of the picture. The covariance of a turned picture is approximated: it
@@ -196,16 +199,40 @@ impl BoxFilter {
     }
 
     /// Takes a box, detected `dt` seconds after the frame before, whose errors are `errors` times
-    /// the usual ones.
-    pub fn correct(&mut self, bbox: &BBox, dt: f64, errors: f64) {
+    /// the usual ones of the camera. Returns how far the prediction was from it, in standard
+    /// deviations: centre, width and height.
+    pub fn correct(
+        &mut self,
+        bbox: &BBox,
+        dt: f64,
+        errors: f64,
+        calibration: &Calibration,
+    ) -> [f64; 4] {
         let seen = CentreAndSides::from_bbox(bbox);
         let now = self.centre_and_sides();
         let errors = errors * (1.0 + ERRORS_LAST_S / dt.max(0.01)).sqrt();
-        let centre = NOISE.centre * errors;
-        self.x.correct(seen.x, centre * now.width);
-        self.y.correct(seen.y, centre * now.height);
-        self.width.correct(seen.width.ln(), NOISE.side * errors);
-        self.height.correct(seen.height.ln(), NOISE.side * errors);
+        let centre = NOISE.centre * errors * calibration.centre;
+        let side = NOISE.side * errors * calibration.side;
+        [
+            self.x.correct(seen.x, centre * now.width),
+            self.y.correct(seen.y, centre * now.height),
+            self.width.correct(seen.width.ln(), side),
+            self.height.correct(seen.height.ln(), side),
+        ]
+    }
+
+    /// Returns how far this prediction is from what a filter knows later, in standard deviations of
+    /// the prediction: centre, width and height.
+    pub fn errors(&self, later: &BoxFilter) -> [f64; 4] {
+        let error = |own: &Coordinate, later: &Coordinate| {
+            (later.state.x - own.state.x) / own.covariance.m11.max(1e-12).sqrt()
+        };
+        [
+            error(&self.x, &later.x),
+            error(&self.y, &later.y),
+            error(&self.width, &later.width),
+            error(&self.height, &later.height),
+        ]
     }
 
     /// Returns the centre and sides as they are `dt` seconds later, with the present rates;

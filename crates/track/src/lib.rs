@@ -4,6 +4,7 @@
 
 pub mod assignment;
 pub mod box_filter;
+pub mod calibration;
 pub mod camera_motion;
 mod class_votes;
 mod common_shift;

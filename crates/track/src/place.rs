@@ -9,6 +9,7 @@
 use shuffledet_core::{BBox, Detection};
 
 use crate::box_filter::{CentreAndSides, NOISE};
+use crate::calibration::Calibration;
 use crate::{Settings, Track};
 
 /// The buffer on each side, as a share of the side.
@@ -30,12 +31,15 @@ pub(crate) struct Place {
     deviations: CentreAndSides,
     wider: f64,
     higher: f64,
+    /// The standard deviations of a box, as shares of its sides.
+    centre: f64,
+    side: f64,
     buffered: BBox,
 }
 
 impl Place {
     /// Returns the place of a track `dt` seconds after the prediction; negative: before.
-    pub(crate) fn new(track: &Track, dt: f64) -> Self {
+    pub(crate) fn new(track: &Track, dt: f64, calibration: &Calibration) -> Self {
         let predicted = track.filter.centre_and_sides_after(dt);
         let deviations = track.filter.deviations();
         let wider = BUFFER * predicted.width + BUFFER_DEVIATIONS * deviations.x;
@@ -46,6 +50,8 @@ impl Place {
             deviations,
             wider,
             higher,
+            centre: NOISE.centre * calibration.centre,
+            side: NOISE.side * calibration.side,
             buffered: predicted.bbox(wider, higher),
         }
     }
@@ -75,13 +81,13 @@ impl Place {
         let square = |error: f64, predicted: f64, measured: f64| {
             error * error / (predicted * predicted + measured * measured)
         };
-        square(seen.x - p.x, d.x, NOISE.centre * p.width)
-            + square(seen.y - p.y, d.y, NOISE.centre * p.height)
-            + square((seen.width / p.width).ln(), d.width / p.width, NOISE.side)
+        square(seen.x - p.x, d.x, self.centre * p.width)
+            + square(seen.y - p.y, d.y, self.centre * p.height)
+            + square((seen.width / p.width).ln(), d.width / p.width, self.side)
             + square(
                 (seen.height / p.height).ln(),
                 d.height / p.height,
-                NOISE.side,
+                self.side,
             )
     }
 }

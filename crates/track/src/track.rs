@@ -2,9 +2,10 @@
 
 use shuffledet_core::{BBox, Detection};
 
-use crate::TrackId;
 use crate::box_filter::BoxFilter;
+use crate::calibration::{AHEAD_S, Calibration};
 use crate::class_votes::ClassVotes;
+use crate::{CameraMotion, TrackId};
 
 /// Whether the latest frame shows the object of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,9 @@ pub struct Track {
     /// `None` until the track is confirmed.
     pub(crate) id: Option<TrackId>,
     pub(crate) filter: BoxFilter,
+    /// A prediction of the filter from some time ago, and how many seconds it is ahead.
+    pub(crate) ahead: BoxFilter,
+    pub(crate) ahead_s: f64,
     pub(crate) votes: ClassVotes,
     /// The logarithm of the odds that the object exists.
     pub(crate) odds: f64,
@@ -52,6 +56,9 @@ impl Track {
         Self {
             id: None,
             filter: BoxFilter::new(&detection.bbox),
+            ahead: BoxFilter::new(&detection.bbox),
+            // not before the speed is known
+            ahead_s: -AHEAD_S,
             votes: ClassVotes::new(detection.class_id, f64::from(detection.score)),
             odds,
             first_score: detection.score,
@@ -63,14 +70,53 @@ impl Track {
     }
 
     /// Takes its box, the detection `index` of the latest frame, `dt` seconds after the frame before.
-    pub(crate) fn see(&mut self, index: usize, detection: &Detection, dt: f64, errors: f64) {
-        self.filter.correct(&detection.bbox, dt, errors);
+    pub(crate) fn see(
+        &mut self,
+        index: usize,
+        detection: &Detection,
+        dt: f64,
+        errors: f64,
+        calibration: &mut Calibration,
+    ) {
+        let was_seen = self.unseen_s <= dt;
+        let wrong_by = self
+            .filter
+            .correct(&detection.bbox, dt, errors, calibration);
+        if self.age_s >= AHEAD_S && was_seen && errors == 1.0 {
+            calibration.next(wrong_by);
+        }
+        if self.ahead_s >= AHEAD_S {
+            calibration.ahead(&self.ahead, &self.filter);
+        }
+        if self.ahead_s >= AHEAD_S || self.ahead_s < 0.0 && self.age_s >= AHEAD_S {
+            (self.ahead, self.ahead_s) = (self.filter, 0.0);
+        }
         let score = f64::from(detection.score);
         self.votes
             .add(detection.class_id, score, self.unseen_s, VOTES_HALVE_S);
         self.score = detection.score;
         self.detection = Some(index);
         self.unseen_s = 0.0;
+    }
+
+    /// Predicts over `dt` seconds, with the motion of the picture if it is known.
+    pub(crate) fn predict(
+        &mut self,
+        dt: f64,
+        motion: Option<&CameraMotion>,
+        calibration: &Calibration,
+    ) {
+        self.age_s += dt;
+        self.unseen_s += dt;
+        if self.ahead_s >= 0.0 {
+            self.ahead_s += dt;
+        }
+        for filter in [&mut self.filter, &mut self.ahead] {
+            filter.predict(dt, calibration);
+            if let Some(motion) = motion {
+                filter.follow(motion);
+            }
+        }
     }
 
     pub(crate) fn is_confirmed(&self) -> bool {

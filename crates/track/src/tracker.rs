@@ -10,6 +10,7 @@ use shuffledet_core::Detection;
 
 use crate::assignment::Assignment;
 use crate::box_filter::CentreAndSides;
+use crate::calibration::Calibration;
 use crate::common_shift::CommonShift;
 use crate::place::{LIMIT, Place};
 use crate::score_evidence::{Proof, ScoreEvidence, log_odds};
@@ -52,6 +53,7 @@ pub struct Tracker {
     /// In the order in which they began.
     tracks: Vec<Track>,
     evidence: ScoreEvidence,
+    calibration: Calibration,
     buffers: Buffers,
 }
 
@@ -76,6 +78,7 @@ impl Tracker {
             latest_ns: None,
             tracks: Vec::new(),
             evidence: ScoreEvidence::default(),
+            calibration: Calibration::USUAL,
             buffers: Buffers::default(),
         }
     }
@@ -91,6 +94,11 @@ impl Tracker {
     /// Replaces the settings, from the next frame on.
     pub fn set(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// Returns how far the noise of this camera differs from the usual.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
     }
 
     /// Takes the boxes of the next frame, the highest score first, and the motion of the picture
@@ -120,6 +128,7 @@ impl Tracker {
             Step::Restart => {
                 self.tracks.clear();
                 self.evidence = ScoreEvidence::default();
+                self.calibration = Calibration::USUAL;
                 0.0
             }
             Step::First => 0.0,
@@ -139,12 +148,7 @@ impl Tracker {
     /// Predicts all tracks.
     fn predict(&mut self, dt: f64, motion: Option<&CameraMotion>) {
         for track in &mut self.tracks {
-            track.age_s += dt;
-            track.unseen_s += dt;
-            track.filter.predict(dt);
-            if let Some(motion) = motion {
-                track.filter.follow(motion);
-            }
+            track.predict(dt, motion, &self.calibration);
         }
     }
 
@@ -217,6 +221,7 @@ impl Tracker {
             settings,
             tracks,
             buffers,
+            calibration,
             ..
         } = self;
         for (&row, &place) in buffers.rows.iter().zip(buffers.assignment.columns()) {
@@ -233,7 +238,7 @@ impl Tracker {
             let gain = HIT * share(track.unseen_s, settings.confirm_s);
             let score_odds = LATER_SCORES * log_odds(buffers.chance[column]);
             track.odds = (track.odds + gain + score_odds).min(MOST_ODDS);
-            track.see(column, detection, dt, errors);
+            track.see(column, detection, dt, errors, calibration);
         }
     }
 
@@ -243,6 +248,7 @@ impl Tracker {
             settings,
             tracks,
             buffers,
+            calibration,
             ..
         } = self;
         let Buffers {
@@ -254,7 +260,7 @@ impl Tracker {
         } = buffers;
         cost.clear();
         for &row in rows.iter() {
-            let place = Place::new(&tracks[row], dt);
+            let place = Place::new(&tracks[row], dt, calibration);
             let costs = columns
                 .iter()
                 .map(|&column| place.cost(&detections[column], least, settings));
