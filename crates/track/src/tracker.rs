@@ -41,6 +41,12 @@ const MISS: f64 = 1.0;
 const LATER_SCORES: f64 = 0.5;
 /// The highest logarithm of the odds, so that no track is believed for ever.
 const MOST_ODDS: f64 = 8.0;
+/// The odds, as logarithms, that the first box of a track takes, and that it takes more if it lies on
+/// an object that the frame shows already: then it is mostly a second box of it.
+const FIRST_DOUBT: f64 = 0.5;
+const SECOND_BOX: f64 = 3.0;
+/// The overlap from which a box lies on an object.
+const SECOND_OVERLAP: f32 = 0.4;
 /// The weight of a box of a known track, and of one that is ignored, in learning about scores.
 const LESSON: f64 = 0.1;
 /// How long a track that is not confirmed waits for a box, in times of `confirm_s`.
@@ -290,10 +296,29 @@ impl Tracker {
                 self.evidence
                     .learn(f64::from(detection.score), Proof::Nothing, LESSON);
             } else if self.tracks.len() < MOST_OBJECTS {
+                let doubt = FIRST_DOUBT
+                    + if self.is_tracked(detection) {
+                        SECOND_BOX
+                    } else {
+                        0.0
+                    };
                 self.tracks
-                    .push(Track::new(index, detection, log_odds(chance)));
+                    .push(Track::new(index, detection, log_odds(chance) - doubt));
             }
         }
+    }
+
+    /// Returns whether a box lies on an object that this frame shows already.
+    fn is_tracked(&self, detection: &Detection) -> bool {
+        let shown = self
+            .tracks
+            .iter()
+            .filter(|track| track.is_confirmed() && track.detection.is_some());
+        let mut boxes = shown.map(|track| (track.class_id(), track.bbox()));
+        boxes.any(|(class_id, bbox)| {
+            self.settings.same_group(class_id, detection.class_id)
+                && bbox.iou(&detection.bbox) > SECOND_OVERLAP
+        })
     }
 
     /// Confirms the tracks whose odds are high enough, and learns from what is confirmed.
