@@ -13,7 +13,8 @@ use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::model::Manifest;
 use shuffledet_detector::pipeline::{
-    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Transport, run,
+    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, TrackingSettings,
+    Transport, run,
 };
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_msg::{HeaderView, ImageView};
@@ -55,6 +56,7 @@ fn main() {
     };
     let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
         detector: DetectorSettings::new(&thresholds, &model).expect("no class is named"),
+        tracking: TrackingSettings::default(),
         cameras: vec![CameraSettings::EVERY_FRAME],
     }));
     let mut message = Vec::new();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures replay and its plain Python equivalent on one recording, in turn; the bare model in other engines; the live
-# node, if there is a ROS 2; then single stages with criterion.
+# Measures replay and its plain Python equivalent on one recording, in turn; the bare model in other engines; trackers on
+# scenes with truth; the live node, if there is a ROS 2; then single stages with criterion.
 #   BAG     another MCAP recording of compressed images
 #   RUNS    the number of runs of replay and Python (default 3; the best counts)
 set -euo pipefail
@@ -59,6 +59,36 @@ for model in fastestdet_352 nanodet_m_416; do
         --picture "$("$shuffledet" models path solid_white_right)" --shuffledet "$shuffledet"
     echo
 done
+
+scenes=$scratch/scenes tracks=$scratch/tracks
+say 'comparing trackers on scenes with truth'
+cargo run --release --locked --quiet -p shuffledet-track --features scenes --example write_scenes -- "$scenes" 100 103
+for group in supervision trackers; do
+    packages=$DEPS/$group requirements=benches/peers/$group.txt
+    if ! cmp -s "$requirements" "$packages/.installed-from"; then
+        say "installing the trackers of $requirements into .deps/$group"
+        rm -rf "$packages"
+        if "$python" -m pip --disable-pip-version-check install --quiet --only-binary=:all: --target "$packages" \
+            -r "$requirements" >&2; then
+            cp "$requirements" "$packages/.installed-from"
+        else
+            say '  they cannot be installed; continuing without them'
+            continue
+        fi
+    fi
+done
+peers() { PYTHONPATH=$DEPS/$1 "$python" benches/peers/tracking.py "${@:2}"; }
+for peer in "shuffledet:$shuffledet" "shuffledet+motion:$shuffledet"; do
+    peers supervision run "$peer" "$scenes" "$tracks"
+done
+if [ -e "$DEPS/supervision/.installed-from" ]; then
+    for peer in 'supervision ByteTrack' norfair; do peers supervision run "$peer" "$scenes" "$tracks"; done
+    if [ -e "$DEPS/trackers/.installed-from" ]; then
+        for peer in ByteTrack OC-SORT C-BIoU SORT; do peers trackers run "$peer" "$scenes" "$tracks"; done
+    fi
+    peers supervision score "$scenes" "$tracks"
+    echo
+fi
 
 if use_ros; then
     say 'measuring the live node, from publish to detections'

@@ -6,8 +6,6 @@
 //! quieter than assumed, and wilder otherwise. The errors of boxes follow in the same way from the
 //! prediction of the next frame.
 
-use crate::box_filter::BoxFilter;
-
 /// How far ahead a track predicts itself, in seconds.
 pub(crate) const AHEAD_S: f64 = 0.5;
 /// The share of errors beyond one standard deviation, if they are normally distributed.
@@ -39,9 +37,9 @@ impl Calibration {
         side: 1.0,
     };
 
-    /// Learns from a prediction over [`AHEAD_S`], by the filter that has seen the boxes since.
-    pub(crate) fn ahead(&mut self, predicted: &BoxFilter, seen: &BoxFilter) {
-        let [x, y, width, height] = predicted.errors(seen);
+    /// Learns from the errors of a prediction over [`AHEAD_S`], in standard deviations: centre, width
+    /// and height.
+    pub(crate) fn ahead(&mut self, [x, y, width, height]: [f64; 4]) {
         follow(&mut self.acceleration[0], x, AHEAD_RATE);
         follow(&mut self.acceleration[1], y, AHEAD_RATE);
         follow(&mut self.growth, width, AHEAD_RATE / 2.0);

@@ -86,7 +86,7 @@ impl Track {
             calibration.next(wrong_by);
         }
         if self.ahead_s >= AHEAD_S {
-            calibration.ahead(&self.ahead, &self.filter);
+            calibration.ahead(self.ahead.errors(&self.filter));
         }
         if self.ahead_s >= AHEAD_S || self.ahead_s < 0.0 && self.age_s >= AHEAD_S {
             (self.ahead, self.ahead_s) = (self.filter, 0.0);
