@@ -13,5 +13,6 @@ mod ncnn;
 mod pictures;
 mod replay;
 mod report_html;
+mod track;
 mod truth;
 mod videos;

@@ -27,6 +27,8 @@ pub enum Mark {
     Drawn,
     /// Every earlier frame is published: the sink starts with this one.
     Ordered,
+    /// The detections have their tracks, if objects are tracked.
+    Tracked,
     /// The detections message is built and written to the recording, if there is one.
     Published,
 }
@@ -53,6 +55,8 @@ pub enum Stage {
     Nms,
     /// Drawing the annotated image, if requested.
     Draw,
+    /// Finding the track of each detection, if objects are tracked.
+    Track,
     /// Building the detections message and passing it to the recording. Other sinks run after it
     /// and are not timed.
     Publish,
@@ -64,7 +68,7 @@ pub enum Stage {
 
 impl Stage {
     /// In the order of every table.
-    pub const ALL: [Stage; 11] = [
+    pub const ALL: [Stage; 12] = [
         Stage::Read,
         Stage::Queue,
         Stage::Decode,
@@ -73,6 +77,7 @@ impl Stage {
         Stage::Boxes,
         Stage::Nms,
         Stage::Draw,
+        Stage::Track,
         Stage::Publish,
         Stage::Total,
         Stage::Latency,
@@ -89,6 +94,7 @@ impl Stage {
             Stage::Boxes => "boxes",
             Stage::Nms => "nms",
             Stage::Draw => "draw",
+            Stage::Track => "track",
             Stage::Publish => "publish",
             Stage::Total => "total",
             Stage::Latency => "latency",
@@ -150,7 +156,15 @@ impl Trace {
             Stage::Boxes => self.between(Inferred, Boxed),
             Stage::Nms => self.between(Boxed, Suppressed),
             Stage::Draw => self.between(Suppressed, Drawn),
-            Stage::Publish => self.between(Ordered, Published),
+            Stage::Track => self.between(Ordered, Tracked),
+            Stage::Publish => {
+                let from = if self.at(Tracked).is_some() {
+                    Tracked
+                } else {
+                    Ordered
+                };
+                self.between(from, Published)
+            }
             Stage::Total => {
                 let read = self.between(ReadStarted, Received).unwrap_or_default();
                 let work = self.between(Dequeued, Suppressed)?;
@@ -191,15 +205,18 @@ mod tests {
             (Mark::Suppressed, 28),
             (Mark::Drawn, 33),
             (Mark::Ordered, 48),
-            (Mark::Published, 49),
+            (Mark::Tracked, 49),
+            (Mark::Published, 50),
         ]);
         let ms = |stage| trace.duration(stage).map(|d| d.as_millis());
         assert_eq!(ms(Stage::Queue), Some(25));
-        assert_eq!(ms(Stage::Total), Some(19));
-        assert_eq!(ms(Stage::Latency), Some(48));
+        assert_eq!(ms(Stage::Track), Some(1));
+        assert_eq!(ms(Stage::Publish), Some(1));
+        assert_eq!(ms(Stage::Total), Some(20));
+        assert_eq!(ms(Stage::Latency), Some(49));
         let aside = [Stage::Queue, Stage::Draw, Stage::Total, Stage::Latency];
         let working = Stage::ALL.iter().filter(|s| !aside.contains(s));
-        assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 19);
+        assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 20);
     }
 
     #[test]

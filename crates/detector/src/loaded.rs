@@ -111,6 +111,7 @@ impl LoadedModel {
         let cameras = vec![every_frame; cameras];
         SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
+            tracking: self.config.tracking.clone(),
             cameras,
         })
     }
@@ -120,6 +121,7 @@ impl LoadedModel {
         let cameras = vec![self.config.input; cameras];
         SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
+            tracking: self.config.tracking.clone(),
             cameras,
         })
     }
@@ -134,6 +136,7 @@ impl LoadedModel {
             .collect();
         RuntimeSettings {
             detector: self.settings.clone(),
+            tracking: self.config.tracking.clone(),
             cameras,
         }
     }

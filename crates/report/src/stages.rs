@@ -74,6 +74,7 @@ fn meaning(stage: Stage) -> &'static str {
         Stage::Boxes => "raw outputs to boxes",
         Stage::Nms => "non-maximum suppression",
         Stage::Draw => "annotated pictures",
+        Stage::Track => "tracks of objects",
         Stage::Publish => "messages to the sinks",
         Stage::Total => "all stages except queue and draw",
         Stage::Latency => "received to published",
