@@ -13,7 +13,8 @@ use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::metrics::{Tally, allocations};
 use shuffledet_detector::model::{Manifest, ModelDescription};
 use shuffledet_detector::pipeline::{
-    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Transport, run,
+    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, TrackingSettings,
+    Transport, run,
 };
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_image::jpeg::JpegEncoder;
@@ -162,6 +163,7 @@ fn a_frame_takes_nothing_from_the_heap() {
             };
             let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
                 detector: DetectorSettings::new(&thresholds, &model).unwrap(),
+                tracking: TrackingSettings::default(),
                 cameras: vec![camera; 2],
             }));
             let encoding = case.encoding;

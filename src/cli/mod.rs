@@ -23,6 +23,7 @@ pub mod parameters;
 pub mod progress;
 pub mod replay;
 pub mod sweep;
+pub mod track;
 mod values;
 
 use std::io;
@@ -62,6 +63,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Evaluate a grid of parameters and find the best setting
     Sweep(Box<sweep::SweepArgs>),
+    /// Track the objects of a file of detections
+    Track(Box<track::TrackArgs>),
     /// Convert a video or a folder of images to a rosbag2 recording
     Import(import::ImportArgs),
     /// Export frames and detections for a labelling tool, and import the corrected labels
@@ -119,6 +122,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
         Command::Merge(args) => merge::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Track(args) => track::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Label(command) => label::run(&command),
         Command::Models(command) => models::run(&command),

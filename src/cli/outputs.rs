@@ -147,7 +147,15 @@ impl OutputArgs {
         });
         let pictures = pictures.transpose()?;
         let recording = self.output.as_ref().map(|path| {
-            ResultRecording::create(path, self.force, cameras, self.with_images, label_info)
+            let tracks = loaded.config.tracking.enabled;
+            ResultRecording::create(
+                path,
+                self.force,
+                cameras,
+                self.with_images,
+                label_info,
+                tracks,
+            )
         });
         let recording = recording.transpose().inspect_err(|_| {
             // removes the folder, which is empty; the reported error matters more than a failure here
@@ -190,6 +198,7 @@ impl Outputs<'_> {
             let detections = self.messages.detections(frame, labels)?;
             if let Some(recording) = &mut self.recording {
                 recording.write_detections(frame, detections)?;
+                recording.write_tracks(frame, self.messages.tracks(frame, labels)?)?;
             }
             frame.trace.mark(Mark::Published);
         } else if let Some(recording) = &mut self.recording {

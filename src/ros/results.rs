@@ -14,7 +14,7 @@ use shuffledet_core::Labels;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{CameraConfig, Config};
-use shuffledet_detector::pipeline::{Frame, SharedSettings};
+use shuffledet_detector::pipeline::{Frame, SharedSettings, Tracking};
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
 use shuffledet_node::arguments::Names;
@@ -25,6 +25,7 @@ struct CameraResults {
     /// The full topic of its images, which identifies the camera in latency messages.
     title: String,
     detections: PublisherUntyped,
+    tracks: PublisherUntyped,
     latency: PublisherUntyped,
     processing_time: PublisherUntyped,
     pipeline_latency: PublisherUntyped,
@@ -38,6 +39,7 @@ pub struct Results {
     latched: Vec<PublisherUntyped>,
     labels: Arc<Labels>,
     tuning: Arc<SharedSettings>,
+    tracking: Tracking,
     messages: ResultMessages,
     buffer: Vec<u8>,
     last_published: Option<Instant>,
@@ -94,6 +96,7 @@ impl Results {
             Ok(CameraResults {
                 title: names.resolve(&camera.image_topic),
                 detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
+                tracks: make("tracks", "vision_msgs/msg/Detection2DArray")?,
                 latency: make("latency", "diagnostic_msgs/msg/DiagnosticArray")?,
                 processing_time: make("debug/processing_time_ms", "std_msgs/msg/Float64")?,
                 pipeline_latency: make("debug/pipeline_latency_ms", "std_msgs/msg/Float64")?,
@@ -132,6 +135,7 @@ impl Results {
         let results = Self {
             cameras,
             latched: vec![label_info, vision_info],
+            tracking: Tracking::new(Arc::clone(&tuning), Arc::clone(labels)),
             labels: Arc::clone(labels),
             tuning,
             messages: ResultMessages::new(class_ids.clone()),
@@ -144,16 +148,18 @@ impl Results {
     /// Waits until the subscribers have had time to receive the last messages, and removes the
     /// publishers from the graph.
     pub fn destroy(self, executor: &Executor) {
-        let is_expected = self
-            .cameras
-            .iter()
-            .any(|camera| is_heard(&camera.detections) || is_heard(&camera.latency));
+        let is_expected = self.cameras.iter().any(|camera| {
+            [&camera.detections, &camera.tracks, &camera.latency]
+                .into_iter()
+                .any(is_heard)
+        });
         if let Some(published) = self.last_published.filter(|_| is_expected) {
             thread::sleep(DELIVERY.saturating_sub(published.elapsed()));
         }
         let of_cameras = self.cameras.into_iter().flat_map(|camera| {
             let CameraResults {
                 detections,
+                tracks,
                 latency,
                 processing_time,
                 pipeline_latency,
@@ -162,6 +168,7 @@ impl Results {
             } = camera;
             [
                 detections,
+                tracks,
                 latency,
                 processing_time,
                 pipeline_latency,
@@ -178,17 +185,22 @@ impl Results {
         let _ = executor.call(destroy);
     }
 
-    /// Publishes a frame's detections and marks the time, then the other topics that have
-    /// subscriptions.
+    /// Finds the tracks of a frame, publishes its detections and marks the time, then the other
+    /// topics that have subscriptions.
     pub fn publish(&mut self, frame: &mut Frame, outcome: &Outcome) -> Result<(), CdrError> {
         let Some(camera) = self.cameras.get(frame.camera) else {
             return Ok(());
         };
         self.last_published = Some(Instant::now());
+        self.tracking.update(frame, outcome, &camera.title);
         if *outcome == Outcome::Published {
             let detections = self.messages.detections(frame, &self.labels)?;
             send(&camera.detections, &camera.title, detections);
             frame.trace.mark(Mark::Published);
+            if frame.trace.at(Mark::Tracked).is_some() && is_heard(&camera.tracks) {
+                let tracks = self.messages.tracks(frame, &self.labels)?;
+                send(&camera.tracks, &camera.title, tracks);
+            }
         }
         if is_heard(&camera.latency) {
             let latency = self.messages.latency(frame, outcome, &camera.title)?;

@@ -116,6 +116,7 @@ impl Shared {
         self.stale_after_ms.store(stale_after_ms, Ordering::Relaxed);
         self.tuning.set(RuntimeSettings {
             detector: detector.clone(),
+            tracking: config.tracking.clone(),
             cameras,
         });
         if let Some(topic) = &mut *lock(&self.label_info) {

@@ -17,5 +17,6 @@ mod ncnn;
 mod pictures;
 mod replay;
 mod report_html;
+mod track;
 mod truth;
 mod videos;

@@ -79,6 +79,11 @@ fn runs() -> Vec<Run> {
             ),
             &["best.yaml", "sweep.html"],
         ),
+        run(
+            "track",
+            "detections.json --output tracks.json --mot tracks.txt",
+            &["tracks.json", "tracks.txt"],
+        ),
         run("label export", "recording --output labels", &["labels"]),
         run(
             "label import",

@@ -29,6 +29,8 @@ pub enum Mark {
     Drawn,
     /// Every earlier frame is published: the sink starts with this one.
     Ordered,
+    /// The detections have their tracks, if objects are tracked.
+    Tracked,
     /// The detections message is built and written to the recording, if there is one.
     Published,
 }
@@ -57,6 +59,8 @@ pub enum Stage {
     Classify,
     /// Drawing the annotated image, if requested.
     Draw,
+    /// Finding the track of each detection, if objects are tracked.
+    Track,
     /// Building the detections message and passing it to the recording. Other sinks run after it
     /// and are not timed.
     Publish,
@@ -78,6 +82,7 @@ impl Stage {
         Stage::Nms,
         Stage::Classify,
         Stage::Draw,
+        Stage::Track,
         Stage::Publish,
         Stage::Total,
         Stage::Latency,
@@ -95,6 +100,7 @@ impl Stage {
             Stage::Nms => "nms",
             Stage::Classify => "classify",
             Stage::Draw => "draw",
+            Stage::Track => "track",
             Stage::Publish => "publish",
             Stage::Total => "total",
             Stage::Latency => "latency",
@@ -157,7 +163,15 @@ impl Trace {
             Stage::Nms => self.between(Boxed, Suppressed),
             Stage::Classify => self.between(Suppressed, Classified),
             Stage::Draw => self.between(self.detected(), Drawn),
-            Stage::Publish => self.between(Ordered, Published),
+            Stage::Track => self.between(Ordered, Tracked),
+            Stage::Publish => {
+                let from = if self.at(Tracked).is_some() {
+                    Tracked
+                } else {
+                    Ordered
+                };
+                self.between(from, Published)
+            }
             Stage::Total => {
                 let read = self.between(ReadStarted, Received).unwrap_or_default();
                 let work = self.between(Dequeued, self.detected())?;
@@ -206,15 +220,18 @@ mod tests {
             (Mark::Suppressed, 28),
             (Mark::Drawn, 33),
             (Mark::Ordered, 48),
-            (Mark::Published, 49),
+            (Mark::Tracked, 49),
+            (Mark::Published, 50),
         ]);
         let ms = |stage| trace.duration(stage).map(|d| d.as_millis());
         assert_eq!(ms(Stage::Queue), Some(25));
-        assert_eq!(ms(Stage::Total), Some(19));
-        assert_eq!(ms(Stage::Latency), Some(48));
+        assert_eq!(ms(Stage::Track), Some(1));
+        assert_eq!(ms(Stage::Publish), Some(1));
+        assert_eq!(ms(Stage::Total), Some(20));
+        assert_eq!(ms(Stage::Latency), Some(49));
         let aside = [Stage::Queue, Stage::Draw, Stage::Total, Stage::Latency];
         let working = Stage::ALL.iter().filter(|s| !aside.contains(s));
-        assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 19);
+        assert_eq!(working.filter_map(|&s| ms(s)).sum::<u128>(), 20);
     }
 
     #[test]

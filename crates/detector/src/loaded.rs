@@ -145,6 +145,7 @@ impl LoadedModel {
         let cameras = vec![every_frame; cameras];
         SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
+            tracking: self.config.tracking.clone(),
             cameras,
         })
     }
@@ -154,6 +155,7 @@ impl LoadedModel {
         let cameras = vec![self.config.input; cameras];
         SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
+            tracking: self.config.tracking.clone(),
             cameras,
         })
     }
@@ -168,6 +170,7 @@ impl LoadedModel {
             .collect();
         RuntimeSettings {
             detector: self.settings.clone(),
+            tracking: self.config.tracking.clone(),
             cameras,
         }
     }

@@ -24,10 +24,11 @@ pub struct HypothesisRef<'a> {
     pub class_id: &'a str,
     /// In [0, 1].
     pub score: f64,
+    pub pose: PoseWithCovariance,
 }
 
-/// Fills `out` with the array. Each detection has the array's header, hypotheses with an unknown
-/// pose (identity, zero covariance), and a box without rotation. Only allocates in `out`.
+/// Fills `out` with the array. Each detection has the array's header, hypotheses and a
+/// box without rotation. Only allocates in `out`.
 ///
 /// Errors: a part is too long for CDR.
 pub fn write_detections<'a, H: IntoIterator<Item = HypothesisRef<'a>>>(
@@ -42,7 +43,7 @@ pub fn write_detections<'a, H: IntoIterator<Item = HypothesisRef<'a>>>(
         w.sequence("results", detection.hypotheses, |w, hypothesis| {
             w.str("hypothesis.class_id", hypothesis.class_id)?;
             w.f64(hypothesis.score);
-            PoseWithCovariance::UNKNOWN.write(w);
+            hypothesis.pose.write(w);
             Ok(())
         })?;
         w.f64(detection.center_x);
@@ -83,7 +84,7 @@ pub struct ObjectHypothesisWithPose {
 }
 
 /// A pose in space, in metres.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PoseWithCovariance {
     /// x, y, z.
     pub position: [f64; 3],

@@ -75,6 +75,7 @@ fn meaning(stage: Stage) -> &'static str {
         Stage::Nms => "non-maximum suppression",
         Stage::Classify => "second stage on the boxes",
         Stage::Draw => "annotated pictures",
+        Stage::Track => "tracks of objects",
         Stage::Publish => "messages to the sinks",
         Stage::Total => "all stages except queue and draw",
         Stage::Latency => "received to published",

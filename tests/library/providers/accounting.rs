@@ -11,8 +11,8 @@ use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::detect::{Detector, DetectorSettings};
 use shuffledet_detector::metrics::Tally;
 use shuffledet_detector::pipeline::{
-    Annotate, CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Transport,
-    Worker, run,
+    Annotate, CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source,
+    TrackingSettings, Transport, Worker, run,
 };
 use shuffledet_image::BgrView;
 use shuffledet_image::jpeg::JpegEncoder;
@@ -75,6 +75,7 @@ fn every_frame_has_one_outcome_while_providers_come_and_go() {
     let settings = DetectorSettings::new(&Thresholds::default(), &model).unwrap();
     let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
         detector: settings.clone(),
+        tracking: TrackingSettings::default(),
         cameras: vec![CameraSettings::EVERY_FRAME],
     }));
     let labels = Arc::new(model.labels.clone());

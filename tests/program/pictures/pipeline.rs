@@ -13,7 +13,8 @@ use shuffledet_core::{Mark, Outcome};
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::pipeline::{
-    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Worker, run,
+    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, TrackingSettings, Worker,
+    run,
 };
 use shuffledet_infer::Provider;
 
@@ -32,6 +33,7 @@ pub fn tuning() -> Arc<SharedSettings> {
     };
     Arc::new(SharedSettings::new(RuntimeSettings {
         detector: DetectorSettings::new(&thresholds, &tiny::model()).unwrap(),
+        tracking: TrackingSettings::default(),
         cameras: SCALES.map(camera).to_vec(),
     }))
 }

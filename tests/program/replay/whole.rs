@@ -13,7 +13,7 @@ use crate::replay::recordings::{self, COMPRESSED_FRAMES, RAW_FRAMES, images, on}
 use shuffledet_testing as support;
 use shuffledet_testing::python::python;
 
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 11] = [
     "read",
     "queue",
     "decode",
@@ -21,6 +21,7 @@ const STAGES: [&str; 10] = [
     "infer",
     "boxes",
     "nms",
+    "track",
     "publish",
     "total",
     "latency",
@@ -54,10 +55,10 @@ fn assert_joined(bag: &Path, output: &Path, frames: u64) {
     let topic = &images[0].topic;
     assert_eq!(
         (images.len() as u64, written.len()),
-        (frames, 3 * images.len())
+        (frames, 4 * images.len())
     );
     assert!(on(&written, topic).into_iter().eq(&images));
-    for kind in ["detections", "latency"] {
+    for kind in ["detections", "tracks", "latency"] {
         let results = on(&written, &format!("{topic}/{kind}"));
         assert_eq!(results.len(), images.len());
         for (result, image) in results.iter().zip(&images) {
@@ -279,7 +280,10 @@ fn runs_with_other_numbers_of_workers_give_the_same_bytes() {
             .map(|m| (m.log_time_ns, m.data.clone()))
             .collect();
         assert_eq!(detections.len() as u64, COMPRESSED_FRAMES);
-        runs.insert((detections, fs::read(name(".json")).unwrap()));
+        let tracks = on(&written, "/tracks").into_iter();
+        let tracks: Vec<_> = tracks.map(|m| m.data.clone()).collect();
+        assert_eq!(tracks.len() as u64, COMPRESSED_FRAMES);
+        runs.insert((detections, tracks, fs::read(name(".json")).unwrap()));
     }
     assert_eq!(runs.len(), 1);
 }

@@ -8,6 +8,7 @@ pub mod node;
 pub mod raw;
 pub mod schema;
 pub mod threads;
+mod tracking;
 pub mod tree;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use thiserror::Error;
 use crate::classify::second_stage::SecondStageConfig;
 use crate::detect::settings::Thresholds;
 use crate::model::class_ids::ClassIdForm;
-use crate::pipeline::CameraSettings;
+use crate::pipeline::{CameraSettings, TrackingSettings};
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawClassifier, RawConfig, RawQosOverrides};
 use shuffledet_core::bounded_file::TEXT_LIMIT;
@@ -52,6 +53,7 @@ pub struct Config {
     pub wider_threads: Option<Threads>,
     /// The input settings of every camera in paced replay, and of a node's only camera.
     pub input: CameraSettings,
+    pub tracking: TrackingSettings,
     /// The cameras of a live node, at least one.
     pub cameras: Vec<CameraConfig>,
     pub diagnostics: DiagnosticsConfig,
@@ -174,6 +176,7 @@ impl Config {
             threads: chosen,
             wider_threads: (open && widest.intra_op > chosen.intra_op).then_some(widest),
             input: node::tuning(&raw.input, None)?,
+            tracking: tracking::tracking(&raw.tracking),
             cameras,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
             autostart: raw.autostart,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::tracked_object::TrackedObject;
 use crate::detect::InputUse;
 use shuffledet_core::Detection;
 use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
@@ -66,6 +67,8 @@ pub struct Frame {
     pub inputs: Vec<InputUse>,
     /// In pixels of the image, the highest score first.
     pub detections: Vec<Detection>,
+    /// The tracks that are shown, oldest first; empty if objects are not tracked.
+    pub tracks: Vec<TrackedObject>,
     /// The annotated image as JPEG, if requested.
     pub annotated: Option<Annotated>,
 }
@@ -99,6 +102,7 @@ impl Frame {
             damage: None,
             inputs: Vec::new(),
             detections: Vec::new(),
+            tracks: Vec::new(),
             annotated: None,
         }
     }
@@ -120,6 +124,7 @@ impl Frame {
         self.damage = None;
         self.inputs.clear();
         self.detections.clear();
+        self.tracks.clear();
         self.annotated = None;
     }
 

@@ -11,6 +11,9 @@ mod run_times;
 pub mod settings;
 pub mod source;
 pub mod stamps;
+mod tracked_object;
+mod tracking;
+mod tracking_settings;
 pub mod variants;
 pub mod worker;
 
@@ -20,4 +23,7 @@ pub use multi_scale::MultiScaleWorker;
 pub use run::{Pace, RunError, run};
 pub use settings::{CameraSettings, RuntimeSettings, SharedSettings};
 pub use source::Source;
+pub use tracked_object::TrackedObject;
+pub use tracking::Tracking;
+pub use tracking_settings::TrackingSettings;
 pub use worker::{Annotate, FrameWorker, Worker};

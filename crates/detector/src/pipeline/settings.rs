@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::TrackingSettings;
 use crate::detect::DetectorSettings;
 use shuffledet_core::Regions;
 use shuffledet_image::{ImageLimits, JpegScale};
@@ -12,6 +13,7 @@ use shuffledet_image::{ImageLimits, JpegScale};
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuntimeSettings {
     pub detector: DetectorSettings,
+    pub tracking: TrackingSettings,
     /// By camera.
     pub cameras: Vec<CameraSettings>,
 }
@@ -149,6 +151,7 @@ pub(super) mod tests {
         };
         RuntimeSettings {
             detector: DetectorSettings::new(&Thresholds::default(), &model).unwrap(),
+            tracking: TrackingSettings::default(),
             cameras: priorities.iter().map(camera).collect(),
         }
     }

@@ -28,6 +28,8 @@ struct Row<'a> {
     topic: &'a str,
     stamp_ns: i64,
     frame_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track_id: Option<u64>,
 }
 
 impl CocoFile {
@@ -43,7 +45,11 @@ impl CocoFile {
 
     /// Adds the detections of a frame on `topic`.
     pub fn write(&mut self, frame: &Frame, topic: &str, labels: &Labels) -> io::Result<()> {
-        for detection in &frame.detections {
+        for (index, detection) in frame.detections.iter().enumerate() {
+            let track = frame
+                .tracks
+                .iter()
+                .find(|track| track.detection == Some(index));
             let bbox = detection.bbox;
             self.out.write_all(if self.any { b",\n" } else { b"[\n" })?;
             self.any = true;
@@ -56,6 +62,7 @@ impl CocoFile {
                 topic,
                 stamp_ns: frame.stamp.to_ns(),
                 frame_id: &frame.frame_id,
+                track_id: track.map(|track| track.id.get()),
             };
             serde_json::to_writer(&mut self.out, &row)?;
         }

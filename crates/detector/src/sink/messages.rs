@@ -1,14 +1,18 @@
-//! The two messages of a frame: detections and latency.
+//! The messages of a frame: detections, tracks and latency.
 
 use std::fmt::Write;
+use std::iter;
 
 use crate::model::ClassIds;
-use crate::pipeline::Frame;
+use crate::pipeline::{Frame, TrackedObject};
 use shuffledet_core::BBox;
 use shuffledet_core::Labels;
 use shuffledet_core::{Outcome, Stage};
 use shuffledet_msg::diagnostic_array::{DiagnosticStatus, Level, write_diagnostics};
-use shuffledet_msg::{CdrError, DetectionRef, HeaderView, HypothesisRef, write_detections};
+use shuffledet_msg::{
+    CdrError, DetectionRef, HeaderView, HypothesisRef, PoseWithCovariance, write_detections,
+};
+use shuffledet_track::box_filter::CentreAndSides;
 
 /// Builds the messages in reusable buffers.
 #[derive(Default)]
@@ -16,6 +20,9 @@ pub struct ResultMessages {
     /// The identifiers of the classes; `None`: their names.
     class_ids: Option<ClassIds>,
     detections: Vec<u8>,
+    tracks: Vec<u8>,
+    /// The tracks' identities as text.
+    ids: Vec<String>,
     latency: Vec<u8>,
     /// The milliseconds of each stage as text.
     figures: [String; Stage::ALL.len()],
@@ -38,15 +45,52 @@ impl ResultMessages {
         let class_id = |class: usize| {
             class_ids.map_or_else(|| labels.name(class), |class_ids| class_ids.text(class))
         };
-        let detections = frame.detections.iter().map(|detection| {
-            let hypothesis = |(class, score)| HypothesisRef {
-                class_id: class_id(class),
-                score: f64::from(score),
-            };
-            refer(detection.hypotheses().map(hypothesis), detection.bbox)
-        });
+        name_tracks(&mut self.ids, frame);
+        let ids = &self.ids;
+        let detections = frame
+            .detections
+            .iter()
+            .enumerate()
+            .map(|(index, detection)| {
+                let hypothesis = |(class, score)| HypothesisRef {
+                    class_id: class_id(class),
+                    score: f64::from(score),
+                    pose: PoseWithCovariance::UNKNOWN,
+                };
+                let hypotheses = detection.hypotheses().map(hypothesis);
+                refer(
+                    hypotheses,
+                    detection.bbox,
+                    ids.get(index).map_or("", String::as_str),
+                )
+            });
         write_detections(&mut self.detections, header(frame), detections)?;
         Ok(&self.detections)
+    }
+
+    /// Writes the tracks of `frame` as `vision_msgs/msg/Detection2DArray` in CDR, with the image's
+    /// header. The one hypothesis of a track has its class by votes and the score of its latest
+    /// box. Its pose holds what the message has no place for: the track's age and the time since its
+    /// latest box in seconds as x and y of the position, and the variances of the centre's x and y
+    /// and of the sides in square pixels as the first four of the covariance's diagonal.
+    pub fn tracks(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
+        let class_ids = self.class_ids.as_ref();
+        self.ids
+            .resize_with(self.ids.len().max(frame.tracks.len()), String::new);
+        for (id, track) in self.ids.iter_mut().zip(&frame.tracks) {
+            write_id(id, track);
+        }
+        let tracks = frame.tracks.iter().zip(&self.ids).map(|(track, id)| {
+            let class = track.class_id;
+            let hypothesis = HypothesisRef {
+                class_id: class_ids.map_or_else(|| labels.name(class), |ids| ids.text(class)),
+                score: f64::from(track.score),
+                pose: pose(track),
+            };
+            refer(iter::once(hypothesis), track.bbox, id)
+        });
+        write_detections(&mut self.tracks, header(frame), tracks)?;
+        Ok(&self.tracks)
     }
 
     /// Writes the `diagnostic_msgs/msg/DiagnosticArray` of `frame` in CDR. Its one status has the
@@ -104,7 +148,39 @@ fn header(frame: &Frame) -> HeaderView<'_> {
     }
 }
 
-fn refer<H>(hypotheses: H, bbox: BBox) -> DetectionRef<'static, H> {
+/// Fills `ids` with the track of each detection, or nothing.
+fn name_tracks(ids: &mut Vec<String>, frame: &Frame) {
+    ids.resize_with(ids.len().max(frame.detections.len()), String::new);
+    ids.iter_mut().for_each(String::clear);
+    for track in &frame.tracks {
+        if let Some(id) = track.detection.and_then(|index| ids.get_mut(index)) {
+            write_id(id, track);
+        }
+    }
+}
+
+fn write_id(id: &mut String, track: &TrackedObject) {
+    id.clear();
+    // writing to a String cannot fail
+    let _ = write!(id, "{}", track.id);
+}
+
+fn pose(track: &TrackedObject) -> PoseWithCovariance {
+    let CentreAndSides {
+        x,
+        y,
+        width,
+        height,
+    } = track.deviations;
+    let mut pose = PoseWithCovariance::UNKNOWN;
+    pose.position = [track.age_s, track.unseen_s, 0.0];
+    for (axis, deviation) in [x, y, width, height].into_iter().enumerate() {
+        pose.covariance[7 * axis] = deviation * deviation;
+    }
+    pose
+}
+
+fn refer<H>(hypotheses: H, bbox: BBox, id: &str) -> DetectionRef<'_, H> {
     let (x1, y1, x2, y2) = (
         f64::from(bbox.x1),
         f64::from(bbox.y1),
@@ -117,7 +193,7 @@ fn refer<H>(hypotheses: H, bbox: BBox) -> DetectionRef<'static, H> {
         center_y: (y1 + y2) / 2.0,
         size_x: x2 - x1,
         size_y: y2 - y1,
-        id: "",
+        id,
     }
 }
 
@@ -133,6 +209,7 @@ fn key(stage: Stage) -> &'static str {
         Stage::Nms => "nms_ms",
         Stage::Classify => "classify_ms",
         Stage::Draw => "draw_ms",
+        Stage::Track => "track_ms",
         Stage::Publish => "publish_ms",
         Stage::Total => "total_ms",
         Stage::Latency => "latency_ms",
@@ -147,6 +224,7 @@ mod tests {
     use shuffledet_core::labels::Label;
     use shuffledet_core::{Detection, DropReason, Mark};
     use shuffledet_msg::{Detection2DArray, DiagnosticArray, LabelInfo, Stamp};
+    use shuffledet_track::{State, TrackIds};
 
     fn labels() -> Labels {
         let label = |(name, category_id): (&str, u32)| Label {
@@ -226,6 +304,60 @@ mod tests {
         let results = array.detections[0].results.iter();
         let results: Vec<_> = results.map(|r| (r.class_id.as_str(), r.score)).collect();
         assert_eq!(results, [("car", 0.5), ("person", 0.25)]);
+    }
+
+    #[test]
+    fn a_track_names_its_detection_and_has_its_age_and_uncertainty() {
+        let (mut frame, ids) = (frame(), TrackIds::new());
+        let bbox = frame.detections[0].bbox;
+        let seen = TrackedObject {
+            id: ids.next(),
+            class_id: 1,
+            score: 0.5,
+            bbox,
+            deviations: CentreAndSides {
+                x: 2.0,
+                y: 3.0,
+                width: 4.0,
+                height: 5.0,
+            },
+            state: State::Confirmed,
+            age_s: 1.5,
+            unseen_s: 0.0,
+            detection: Some(0),
+        };
+        let coasting = TrackedObject {
+            id: ids.next(),
+            state: State::Coasting,
+            unseen_s: 0.25,
+            detection: None,
+            ..seen
+        };
+        frame.tracks = vec![seen, coasting];
+        let (labels, mut messages) = (labels(), ResultMessages::default());
+        let detections = messages.detections(&frame, &labels).unwrap();
+        let detections = Detection2DArray::parse(detections).unwrap().detections;
+        assert_eq!((detections.len(), detections[0].id.as_str()), (1, "1"));
+        let tracks = messages.tracks(&frame, &labels).unwrap();
+        let tracks = Detection2DArray::parse(tracks).unwrap().detections;
+        let told = tracks.iter().map(|track| {
+            let pose = &track.results[0].pose;
+            let variances = [0, 7, 14, 21].map(|place| pose.covariance[place]);
+            (track.id.as_str(), pose.position, variances)
+        });
+        let variances = [4.0, 9.0, 16.0, 25.0];
+        let expected = [
+            ("1", [1.5, 0.0, 0.0], variances),
+            ("2", [1.5, 0.25, 0.0], variances),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        // an id of an earlier frame does not stay
+        frame.tracks.clear();
+        let detections = messages.detections(&frame, &labels).unwrap();
+        assert_eq!(
+            Detection2DArray::parse(detections).unwrap().detections[0].id,
+            ""
+        );
     }
 
     #[test]

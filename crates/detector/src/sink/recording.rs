@@ -8,8 +8,8 @@ use shuffledet_bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, Written
 use shuffledet_core::Outcome;
 use shuffledet_msg::{CdrError, Definition, definition};
 
-/// Writes each frame's detections and latency on topics below the image's, with the image's log
-/// time. Writes the class table before a camera's first detections if their classes are numbers.
+/// Writes each frame's detections, tracks and latency on topics below the image's, with the image's
+/// log time. Writes the class table before a camera's first detections if their classes are numbers.
 pub struct ResultRecording {
     writer: RecordingWriter,
     with_images: bool,
@@ -38,6 +38,7 @@ struct CameraTopics {
     /// Set until the class table is written.
     label_info: Option<TopicId>,
     detections: TopicId,
+    tracks: Option<TopicId>,
     latency: TopicId,
     /// The image topics: of the camera's transport, and of another transport once a message has it.
     images: Vec<(Transport, TopicId)>,
@@ -68,13 +69,15 @@ pub enum ResultRecordingError {
 
 impl ResultRecording {
     /// Starts a recording at `path` like [`RecordingWriter::create`], with the images if requested.
-    /// `label_info` is the class table in CDR, for detections whose classes are numbers.
+    /// `label_info` is the class table in CDR, for detections whose classes are numbers. The
+    /// recording has a topic for tracks only `with_tracks`.
     pub fn create(
         path: &Path,
         force: bool,
         cameras: &[Camera],
         with_images: bool,
         label_info: Option<Vec<u8>>,
+        with_tracks: bool,
     ) -> Result<Self, BagError> {
         let mut writer = RecordingWriter::create(path, force)?;
         let topics = cameras
@@ -90,6 +93,12 @@ impl ResultRecording {
                         &definition::DETECTION2D_ARRAY,
                         RESULTS,
                     )?,
+                    tracks: with_tracks
+                        .then(|| {
+                            let name = format!("{topic}/tracks");
+                            add(&name, &definition::DETECTION2D_ARRAY, RESULTS)
+                        })
+                        .transpose()?,
                     latency: add(
                         &format!("{topic}/latency"),
                         &definition::DIAGNOSTIC_ARRAY,
@@ -130,6 +139,14 @@ impl ResultRecording {
         }
         self.writer
             .write(topics.detections, frame.log_time_ns, detections)
+    }
+
+    /// Writes the frame's tracks, if the recording has a topic for them.
+    pub fn write_tracks(&mut self, frame: &Frame, tracks: &[u8]) -> Result<(), BagError> {
+        match self.topics[frame.camera].tracks {
+            Some(topic) => self.writer.write(topic, frame.log_time_ns, tracks),
+            None => Ok(()),
+        }
     }
 
     /// Writes the image of a frame without detections. Writes nothing for a message that could not

@@ -62,7 +62,12 @@ fn is_judged(stage: Stage) -> bool {
     match stage {
         Stage::Decode | Stage::Letterbox | Stage::Infer | Stage::Boxes | Stage::Nms => true,
         Stage::Classify | Stage::Total => true,
-        Stage::Read | Stage::Queue | Stage::Draw | Stage::Publish | Stage::Latency => false,
+        Stage::Read
+        | Stage::Queue
+        | Stage::Draw
+        | Stage::Track
+        | Stage::Publish
+        | Stage::Latency => false,
     }
 }
 

@@ -165,6 +165,7 @@ impl Message for Detection2DArray {
             hypotheses: d.results.iter().map(|result| HypothesisRef {
                 class_id: &result.class_id,
                 score: result.score,
+                pose: result.pose,
             }),
             center_x: d.bbox.center_x,
             center_y: d.bbox.center_y,

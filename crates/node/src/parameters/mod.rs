@@ -16,7 +16,7 @@ use shuffledet_detector::detect::classes::ClassSelection;
 use shuffledet_detector::detect::settings::SettingsError;
 use shuffledet_detector::model::ModelDescription;
 pub use tree::overrides_to_tree;
-use tree::{CLASS_THRESHOLDS, in_force, place, remove};
+use tree::{OF_CLASSES, in_force, place, remove};
 pub use value::{ParameterType, ParameterValue};
 
 /// The declared parameters of one node, the configuration that they form, and the model that they
@@ -62,7 +62,7 @@ impl ParameterSet {
         let settings = DetectorSettings::new(&config.thresholds, &model)?;
         let tree = in_force(&config, &model, log_level);
         let definitions = schema::definitions(|mapping| {
-            if mapping == CLASS_THRESHOLDS {
+            if OF_CLASSES.contains(&mapping) {
                 return model.labels.names().map(str::to_owned).collect();
             }
             // cameras and topics are fixed: only the current ones have parameters

@@ -8,8 +8,10 @@ use shuffledet_detector::config::raw::LogLevel;
 use shuffledet_detector::detect::classes::ClassSelection;
 use shuffledet_detector::model::ModelDescription;
 
-/// The section whose keys are class names, which may contain dots.
+/// The section with the thresholds of classes.
 pub(super) const CLASS_THRESHOLDS: &str = "detector.class_score_thresholds";
+/// The sections whose keys are class names, which may contain dots.
+pub(super) const OF_CLASSES: [&str; 2] = [CLASS_THRESHOLDS, "tracking.class_delete_s"];
 
 /// Converts parameters with flat names, as a node gets them from its command line, to the tree for
 /// [`Config::from_tree`](shuffledet_detector::config::Config::from_tree). Skips a parameter without
@@ -23,13 +25,11 @@ pub fn overrides_to_tree(overrides: &[(String, ParameterValue)]) -> Result<Value
         .iter()
         .filter(|(_, value)| *value != ParameterValue::NotSet);
     for (name, value) in given {
-        let class = name
-            .strip_prefix(CLASS_THRESHOLDS)
-            .and_then(|rest| rest.strip_prefix('.'));
-        let keys: Vec<&str> = match class {
-            Some(class) => CLASS_THRESHOLDS.split('.').chain([class]).collect(),
-            None => name.split('.').collect(),
-        };
+        let class = OF_CLASSES.iter().find_map(|section| {
+            let class = name.strip_prefix(section)?.strip_prefix('.')?;
+            Some(section.split('.').chain([class]).collect())
+        });
+        let keys: Vec<&str> = class.unwrap_or_else(|| name.split('.').collect());
         let place = place(&mut tree, &keys)
             .filter(|place| place.is_null())
             .ok_or_else(|| {

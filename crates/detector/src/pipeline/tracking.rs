@@ -1,0 +1,195 @@
+//! The tracks of a run: a tracker for each camera, after the frames are in order, so that the tracks
+//! do not depend on the number of workers.
+
+use std::sync::Arc;
+
+use super::settings::SettingsReader;
+use super::{Frame, SharedSettings, TrackedObject};
+use crate::detect::DetectorSettings;
+use shuffledet_core::{Labels, Mark, Outcome};
+use shuffledet_track::{Step, TrackIds, Tracker};
+
+/// The identities of all tracks of the process.
+static IDS: TrackIds = TrackIds::new();
+
+/// Tracks the objects of every camera of a run.
+pub struct Tracking {
+    settings: SettingsReader,
+    labels: Arc<Labels>,
+    /// By camera; empty while tracking is disabled.
+    trackers: Vec<Tracker>,
+    cameras: usize,
+    is_new: bool,
+}
+
+impl Tracking {
+    /// Starts without tracks. Follows the changes of `settings`.
+    pub fn new(settings: Arc<SharedSettings>, labels: Arc<Labels>) -> Self {
+        let cameras = settings.get().cameras.len();
+        Self {
+            settings: SettingsReader::new(settings),
+            labels,
+            trackers: Vec::new(),
+            cameras,
+            is_new: true,
+        }
+    }
+
+    /// Finds the tracks of a published frame and marks the time. Call it for the frames of a camera
+    /// in their order. `camera` names it in the log.
+    pub fn update(&mut self, frame: &mut Frame, outcome: &Outcome, camera: &str) {
+        self.follow_settings();
+        if *outcome != Outcome::Published {
+            return;
+        }
+        let Some(tracker) = self.trackers.get_mut(frame.camera) else {
+            return;
+        };
+        // a camera that sets no stamps still has an order
+        let stamp_ns = match frame.stamp.to_ns() {
+            0 => i64::try_from(frame.log_time_ns).unwrap_or(i64::MAX),
+            stamp_ns => stamp_ns,
+        };
+        if tracker.update(stamp_ns, &frame.detections, None, &IDS) == Step::Restart {
+            tracing::warn!("{camera}: the stamps went back; all tracks begin again with new ids");
+        }
+        let size = frame.size;
+        let shown = |(id, track)| TrackedObject::new(id, track, size);
+        frame.tracks.clear();
+        frame.tracks.extend(tracker.tracks().filter_map(shown));
+        frame.trace.mark(Mark::Tracked);
+    }
+
+    fn follow_settings(&mut self) {
+        let (settings, changed) = self.settings.current();
+        if !changed && !std::mem::take(&mut self.is_new) {
+            return;
+        }
+        if !settings.tracking.enabled {
+            self.trackers.clear();
+            return;
+        }
+        let classes: Vec<&str> = self.labels.names().collect();
+        let thresholds = thresholds(&settings.detector, classes.len());
+        let settings = settings.tracking.settings(&classes, thresholds);
+        self.trackers
+            .iter_mut()
+            .for_each(|tracker| tracker.set(settings.clone()));
+        let new = || Tracker::new(settings.clone());
+        self.trackers.resize_with(self.cameras, new);
+    }
+}
+
+/// Returns the score thresholds by class id. A class that is not selected has no boxes.
+fn thresholds(detector: &DetectorSettings, classes: usize) -> Vec<f32> {
+    (0..classes)
+        .map(|class_id| detector.threshold(class_id))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::pipeline::TrackingSettings;
+    use crate::pipeline::settings::tests::tuned;
+    use shuffledet_core::labels::Label;
+    use shuffledet_core::{BBox, Detection};
+    use shuffledet_msg::Stamp;
+    use shuffledet_track::TrackId;
+
+    fn settings(enabled: bool) -> Arc<SharedSettings> {
+        let mut settings = tuned(&[1.0, 1.0]);
+        settings.tracking = TrackingSettings {
+            enabled,
+            confirm_s: 0.1,
+            coast_s: 0.5,
+            delete_s: 1.0,
+            ..TrackingSettings::default()
+        };
+        Arc::new(SharedSettings::new(settings))
+    }
+
+    fn labels() -> Arc<Labels> {
+        let label = Label {
+            name: "car".to_owned(),
+            category_id: 3,
+        };
+        Arc::new(Labels::new(vec![label]).unwrap())
+    }
+
+    /// A frame of a camera at tenths of a second, with one car.
+    fn frame(camera: usize, tenths: i32) -> Frame {
+        let bbox = BBox {
+            x1: 10.0,
+            y1: 20.0,
+            x2: 70.0,
+            y2: 60.0,
+        };
+        Frame {
+            camera,
+            stamp: Stamp {
+                sec: 100 + tenths / 10,
+                nanosec: 100_000_000 * (tenths % 10) as u32,
+            },
+            size: Some((640, 480)),
+            detections: vec![Detection::new(0, 0.8, bbox)],
+            ..Frame::default()
+        }
+    }
+
+    fn ids(tracking: &mut Tracking, mut frame: Frame) -> Vec<TrackId> {
+        tracking.update(&mut frame, &Outcome::Published, "/camera");
+        frame.tracks.iter().map(|track| track.id).collect()
+    }
+
+    #[test]
+    fn cameras_and_times_have_tracks_of_their_own() {
+        let mut tracking = Tracking::new(settings(true), labels());
+        let mut seen = BTreeSet::new();
+        for lap in 0..2 {
+            for camera in 0..2 {
+                let found: BTreeSet<_> = (0..30)
+                    .flat_map(|tenths| ids(&mut tracking, frame(camera, tenths)))
+                    .collect();
+                assert_eq!(found.len(), 1, "lap {lap}, camera {camera}");
+                assert!(found.is_disjoint(&seen));
+                seen.extend(found);
+            }
+        }
+    }
+
+    #[test]
+    fn tracking_that_is_off_shows_nothing_and_forgets() {
+        let settings = settings(false);
+        let mut tracking = Tracking::new(Arc::clone(&settings), labels());
+        let mut ids_at = |tenths| ids(&mut tracking, frame(0, tenths));
+        assert!((0..5).all(|tenths| ids_at(tenths).is_empty()));
+        let change = |enabled| {
+            let mut changed = (*settings.get()).clone();
+            changed.tracking.enabled = enabled;
+            settings.set(changed);
+        };
+        change(true);
+        let before: Vec<_> = (5..10).flat_map(&mut ids_at).collect();
+        assert!(!before.is_empty());
+        change(false);
+        assert!(ids_at(10).is_empty());
+        change(true);
+        let after: Vec<_> = (11..15).flat_map(&mut ids_at).collect();
+        assert!(!after.is_empty() && after.iter().all(|id| !before.contains(id)));
+    }
+
+    #[test]
+    fn frames_that_are_not_published_have_no_tracks() {
+        let mut tracking = Tracking::new(settings(true), labels());
+        (0..5).for_each(|tenths| {
+            ids(&mut tracking, frame(0, tenths));
+        });
+        let mut dropped = frame(0, 5);
+        let outcome = Outcome::Dropped(shuffledet_core::DropReason::TooOld);
+        tracking.update(&mut dropped, &outcome, "/camera");
+        assert!(dropped.tracks.is_empty() && dropped.trace.at(Mark::Tracked).is_none());
+    }
+}
