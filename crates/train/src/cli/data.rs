@@ -69,7 +69,8 @@ pub fn read_split(
     let pseudo = match &options.pseudo {
         None => None,
         Some(teacher) => {
-            let share = PseudoBoxes::read(teacher, &data.classes)?.add_to(&mut data)?;
+            let share =
+                PseudoBoxes::read(teacher, &data.classes)?.add_to(&mut data, &split.train)?;
             let all = (share.people + share.teacher).max(1);
             Some(format!(
                 "{} of {} boxes ({:.0} %) are the teacher's, in {} pictures; {} more are ignored because it is unsure",

@@ -64,19 +64,20 @@ impl PseudoBoxes {
         })
     }
 
-    /// Adds the teacher's boxes to the pictures of `data`, for the classes that a picture is not annotated for. Those
-    /// classes count as annotated then.
+    /// Adds the teacher's boxes to the pictures of `data` at the positions `to_learn`, for the classes that a picture is
+    /// not annotated for. Those classes count as annotated then. Held-out pictures are measured by people's boxes alone.
     ///
     /// # Errors
     /// The teacher has looked at none of the pictures.
-    pub fn add_to(&self, data: &mut DataSet) -> Result<Share, DataError> {
+    pub fn add_to(&self, data: &mut DataSet, to_learn: &[usize]) -> Result<Share, DataError> {
         let knows = |class: &String| {
             let has = |names: &[String]| names.iter().any(|name| same_name(name, class));
             has(&self.classes) && !has(&self.absent)
         };
         let known: Vec<bool> = data.classes.iter().map(knows).collect();
         let mut pictures = 0;
-        for sample in &mut data.samples {
+        for &at in to_learn {
+            let sample = &mut data.samples[at];
             let Some(found) = self.samples.get(base_name(&sample.file_name)) else {
                 continue;
             };
@@ -103,18 +104,19 @@ impl PseudoBoxes {
                     .to_owned(),
             });
         }
-        Ok(share(&data.samples, pictures))
+        let samples = to_learn.iter().map(|&at| &data.samples[at]);
+        Ok(share(samples, pictures))
     }
 }
 
-fn share(samples: &[Sample], pictures: usize) -> Share {
+fn share<'a>(samples: impl Iterator<Item = &'a Sample>, pictures: usize) -> Share {
     let mut share = Share {
         people: 0,
         teacher: 0,
         unsure: 0,
         pictures,
     };
-    for object in samples.iter().flat_map(|sample| &sample.objects) {
+    for object in samples.flat_map(|sample| &sample.objects) {
         match (object.origin, object.ignored) {
             (Origin::Person, false) => share.people += 1,
             (Origin::Person, true) => {}
@@ -186,7 +188,7 @@ mod tests {
         let classes = ["car".to_owned(), "bus".to_owned()];
         let mut data = super::super::read(&people, &classes).unwrap();
         let boxes = PseudoBoxes::read(&teacher.labels, &classes).unwrap();
-        let share = boxes.add_to(&mut data).unwrap();
+        let share = boxes.add_to(&mut data, &[0]).unwrap();
         assert_eq!(
             share,
             Share {
@@ -204,7 +206,7 @@ mod tests {
         // half as wide as the teacher's picture
         assert_eq!((buses[0].bbox.x2, buses[0].bbox.y2), (3.0, 6.0));
         data.samples[0].file_name = "b.jpg".to_owned();
-        let error = boxes.add_to(&mut data).unwrap_err().to_string();
+        let error = boxes.add_to(&mut data, &[0]).unwrap_err().to_string();
         assert!(error.contains("none of the pictures"), "{error}");
     }
 }
