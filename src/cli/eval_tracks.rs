@@ -172,7 +172,8 @@ fn evaluate(args: &EvalTracksArgs) -> anyhow::Result<TrackEvaluation> {
     let mut pairs = Vec::with_capacity(sequences.len());
     let mut hashes = String::new();
     for files in &sequences {
-        let bytes = bounded_file::read(&files.truth, DATA_LIMIT).with_context(|| files.truth.display().to_string())?;
+        let bytes = bounded_file::read(&files.truth, DATA_LIMIT)
+            .with_context(|| files.truth.display().to_string())?;
         hashes += &sha256(&bytes);
         let tracks = tracks_file(&args.tracks, &files.name, sequences.len())?;
         pairs.push(SequencePair {
@@ -192,8 +193,9 @@ fn evaluate(args: &EvalTracksArgs) -> anyhow::Result<TrackEvaluation> {
 
 /// The format of the first sequence that has a line.
 fn recognised(sequences: &[SequenceFiles]) -> anyhow::Result<TrackFormat> {
-    let has_line = |path: &Path| bounded_file::read(path, DATA_LIMIT)
-        .is_ok_and(|bytes| !bytes.trim_ascii().is_empty());
+    let has_line = |path: &Path| {
+        bounded_file::read(path, DATA_LIMIT).is_ok_and(|bytes| !bytes.trim_ascii().is_empty())
+    };
     match sequences.iter().find(|files| has_line(&files.truth)) {
         Some(files) => Ok(TrackFormat::guess(&files.truth)?),
         None => bail!("--truth: every file is empty; expected a box in at least one"),

@@ -106,7 +106,10 @@ impl PlainFile {
                 "{length} bytes of zstd decompress to more than {limit} bytes, which is no \
                  recording; decompress it with `zstd -d` if it is one"
             );
-            return Err(BagError::io(path)(io::Error::new(io::ErrorKind::FileTooLarge, text)));
+            return Err(BagError::io(path)(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                text,
+            )));
         }
         let damage = stopped.map(|e| format!("damaged zstd stream ({e}); its start is read"));
         Ok((file, damage))

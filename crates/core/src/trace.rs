@@ -72,7 +72,7 @@ pub enum Stage {
 
 impl Stage {
     /// In the order of every table.
-    pub const ALL: [Stage; 12] = [
+    pub const ALL: [Stage; 13] = [
         Stage::Read,
         Stage::Queue,
         Stage::Decode,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::{BBox, Detection, text};
 use shuffledet_track::CameraMotion;
 
@@ -311,7 +312,7 @@ fn read_array<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
         LARGEST >> 20,
         size >> 20
     );
-    let text = text::read(path).with_context(name)?;
+    let text = text::read(path, DATA_LIMIT).with_context(name)?;
     serde_json::from_str(&text)
         .with_context(|| format!("{}: expected a JSON array of objects", path.display()))
 }

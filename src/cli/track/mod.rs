@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
-use super::Status;
-use super::evaluation_outputs::check_outputs;
 use super::parameters::ParameterArgs;
+use super::{Status, output_paths};
 use input::{Detections, FrameList, MotionList};
 use output::{MotText, TrackRows};
 use shuffledet_core::whole_file;
@@ -75,7 +74,7 @@ pub fn run(args: &TrackArgs) -> anyhow::Result<Status> {
         args.frames.as_ref(),
         args.motion.as_ref(),
     ];
-    check_outputs(
+    output_paths::check_files(
         outputs,
         inputs.into_iter().flatten().map(PathBuf::as_path),
         args.force,

@@ -149,7 +149,11 @@ impl World {
             let left = (rng.f64() - 0.5) * 1.6 * ahead.min(18.0);
             let across = rng.f64() < 0.45;
             let heading = if across { 1.57 } else { 0.0 }
-                + if rng.bool() { std::f64::consts::PI } else { 0.0 }
+                + if rng.bool() {
+                    std::f64::consts::PI
+                } else {
+                    0.0
+                }
                 + 0.35 * normal(rng);
             let standing = rng.f64() < 0.15;
             let speed = if standing {
