@@ -12,7 +12,9 @@ use super::data::{DataOptions, SplitData, classes, read_split};
 use crate::augment::Augmentation;
 use crate::data::{DataLocation, read};
 use crate::fit::run::{TrainingData, train};
-use crate::fit::{Evaluator, Length, RunFiles, Settings};
+use crate::fit::{Length, Settings};
+use crate::measure::Evaluator;
+use crate::run_files::RunFiles;
 use crate::net::{Description, Head};
 use crate::weights::{Origin, Start};
 

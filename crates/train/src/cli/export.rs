@@ -10,8 +10,9 @@ use tch::Device;
 use super::data::{DataOptions, read_split};
 use crate::export::{Settings as ModelSettings, export_if};
 use crate::fit::checkpoint::read_network;
-use crate::fit::product::Product;
-use crate::fit::{Evaluator, RunFiles, Settings};
+use crate::fit::Settings;
+use crate::measure::{Evaluator, Product};
+use crate::run_files::RunFiles;
 use crate::net::Head;
 
 /// The largest difference of the AP through the product's path from that of the trained network.

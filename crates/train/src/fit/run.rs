@@ -12,15 +12,16 @@ use tch::{Device, Tensor};
 use super::average::{Average, mix};
 use super::blend::blend;
 use super::checkpoint::{self, Tensors};
-use super::evaluate::{Evaluator, Measured, Summary};
 use super::optimiser::{AdamW, Rates};
 use super::plan::{Length, Plan, SLOW_STEPS, TRIAL_STEPS};
 use super::progress::{Pace, in_words};
-use super::{RunFiles, Settings};
+use super::Settings;
 use crate::augment::loader::Source;
 use crate::augment::{Batch, Loader, Renderer};
 use crate::data::Sample;
 use crate::log::{History, Row, RunLog};
+use crate::measure::{Compared, Evaluator, Figures, Measured, Summary};
+use crate::run_files::RunFiles;
 use crate::losses;
 use crate::net::Network;
 use crate::weights::save;
@@ -41,27 +42,6 @@ pub struct TrainingData {
     pub val: Evaluator,
     /// A general set that shows what is forgotten.
     pub keep: Option<Evaluator>,
-}
-
-/// The figures of the start, of the best weights and of their blend.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
-    pub val: Compared,
-    pub keep: Option<Compared>,
-    /// The share of the trained weights in the blend.
-    pub blend: f64,
-    /// Steps of the best weights and of the whole run.
-    pub best_step: u64,
-    pub steps: u64,
-}
-
-/// One set of pictures, measured with each.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Compared {
-    pub pictures: usize,
-    pub start: Summary,
-    pub trained: Summary,
-    pub blended: Summary,
 }
 
 /// Where a run is. Stored in its checkpoints.

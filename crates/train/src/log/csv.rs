@@ -51,7 +51,7 @@ fn table(history: &History) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::evaluate::Summary;
+    use crate::measure::Summary;
     use crate::log::Row;
 
     #[test]

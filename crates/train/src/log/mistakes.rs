@@ -7,7 +7,7 @@ use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, ImageDecoder};
 
 use crate::data::Picture;
-use crate::fit::{Evaluator, Measured};
+use crate::measure::{Evaluator, Measured};
 
 /// The most pictures of each kind.
 const MOST: usize = 12;

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fit::RunFiles;
-use crate::fit::evaluate::Summary;
+use crate::measure::Summary;
+use crate::run_files::RunFiles;
 use tensorboard::Events;
 
 /// A step in numbers.

@@ -9,8 +9,7 @@ use shuffledet_report::chart::{Axis, Svg};
 
 use super::History;
 use super::mistakes::{MistakePicture, worst};
-use crate::fit::run::{Compared, Figures};
-use crate::fit::{Evaluator, Measured};
+use crate::measure::{Compared, Evaluator, Figures, Measured};
 
 const TEMPLATE: &str = include_str!("page.html");
 /// That of the product's reports.
