@@ -218,4 +218,16 @@ mod tests {
         assert_eq!((bare.reason.as_str(), bare.text.as_str()), ("damaged", ""));
         assert_eq!(bare.to_string(), "damaged");
     }
+
+    #[test]
+    fn file_names_of_annotations_stay_in_their_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.jpg"), "").unwrap();
+        let path = |name| image_path(folder.path(), name);
+        assert_eq!(path("a.jpg").unwrap(), folder.path().join("a.jpg"));
+        for name in ["../a.jpg", "/etc/hostname", "b/../../a.jpg", "..\\a.jpg"] {
+            let error = path(name).unwrap_err().to_string();
+            assert!(error.contains("leads out of the folder"), "{name}: {error}");
+        }
+    }
 }

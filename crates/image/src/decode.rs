@@ -493,4 +493,31 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn an_image_beyond_the_limits_reserved_gigabytes() {
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        png.extend([30_000_u32.to_be_bytes(), 30_000_u32.to_be_bytes()].concat());
+        png.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+        let mut decoder = ImageDecoder::new();
+        let error = decoder.decode_file(&png).unwrap_err();
+        assert_eq!(error.reason(), "too_large");
+        assert!(error.to_string().contains("input.max_pixels"), "{error}");
+
+        let mut bitmap = b"BM".to_vec();
+        for field in [54_u32, 0, 54, 40, 30_000, 30_000] {
+            bitmap.extend(field.to_le_bytes());
+        }
+        bitmap.extend([1, 0, 24, 0]);
+        bitmap.resize(64, 0);
+        let error = decoder.decode_file(&bitmap).unwrap_err();
+        assert_eq!(error.reason(), "too_large", "{error}");
+
+        decoder.set_limits(ImageLimits {
+            bytes: 10,
+            ..ImageLimits::DEFAULT
+        });
+        let error = decoder.decode_file(&bitmap).unwrap_err();
+        assert!(error.to_string().contains("input.max_bytes"), "{error}");
+    }
 }

@@ -227,3 +227,33 @@ fn a_missing_onnx_runtime_is_named_with_the_mend() {
     );
     assert_eq!(snapshot(folder.path()), before);
 }
+
+#[test]
+fn two_outputs_at_one_path_were_both_named_as_written() {
+    let folder = tempdir().unwrap();
+    let bag = small_bag(folder.path());
+    let both = folder.path().join("out.json");
+    let before = snapshot(folder.path());
+    let message = refusal(
+        replay(&bag)
+            .arg("--detections")
+            .arg(&both)
+            .arg("--report")
+            .arg(folder.path().join("./out.json")),
+    );
+    assert_mentions(&message, &["--report", "another output has the same path"]);
+    assert_eq!(snapshot(folder.path()), before);
+}
+
+#[test]
+fn a_link_to_the_recording_is_no_output() {
+    let folder = tempdir().unwrap();
+    let bag = small_bag(folder.path());
+    let link = folder.path().join("elsewhere");
+    std::os::unix::fs::symlink(&bag, &link).unwrap();
+    let before = snapshot(folder.path());
+    let mut command = replay(&bag);
+    let message = refusal(command.arg("--force").arg("--detections").arg(&link));
+    assert_mentions(&message, &["--detections", "would overwrite the input"]);
+    assert_eq!(snapshot(folder.path()), before);
+}
