@@ -193,13 +193,14 @@ fn evaluate(args: &EvalTracksArgs) -> anyhow::Result<TrackEvaluation> {
 
 /// The format of the first sequence that has a line.
 fn recognised(sequences: &[SequenceFiles]) -> anyhow::Result<TrackFormat> {
-    let has_line = |path: &Path| {
-        bounded_file::read(path, DATA_LIMIT).is_ok_and(|bytes| !bytes.trim_ascii().is_empty())
-    };
-    match sequences.iter().find(|files| has_line(&files.truth)) {
-        Some(files) => Ok(TrackFormat::guess(&files.truth)?),
-        None => bail!("--truth: every file is empty; expected a box in at least one"),
+    for SequenceFiles { truth, .. } in sequences {
+        let bytes = bounded_file::read(truth, DATA_LIMIT);
+        let bytes = bytes.with_context(|| truth.display().to_string())?;
+        if !bytes.trim_ascii().is_empty() {
+            return Ok(TrackFormat::guess(truth)?);
+        }
     }
+    bail!("--truth: every file is empty; expected a box in at least one")
 }
 
 fn print(

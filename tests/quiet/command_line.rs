@@ -81,8 +81,8 @@ fn runs() -> Vec<Run> {
         ),
         run(
             "track",
-            "detections.json --output tracks.json --mot tracks.txt",
-            &["tracks.json", "tracks.txt"],
+            "detections.json --output found.json --mot found.txt",
+            &["found.json", "found.txt"],
         ),
         run("label export", "recording --output labels", &["labels"]),
         run(

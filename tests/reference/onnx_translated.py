@@ -21,7 +21,7 @@ def run(path, prepare):
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    image = next(info for info in session.get_inputs() if info.name in ("input.1", "data"))
+    image = next(info for info in session.get_inputs() if info.name in ("input.1", "data", "image"))
     height, width = image.shape[2:]
     output = session.run(None, {image.name: prepare(height, width)})[0][0]
     if output.ndim == 3:

@@ -15,7 +15,10 @@ import pathlib
 import sys
 
 import numpy
-import trackeval
+
+with contextlib.redirect_stdout(sys.stderr):
+    # it prints which of its benchmarks lack a package
+    import trackeval
 
 MEANS = ("HOTA", "DetA", "AssA", "LocA", "DetRe", "DetPr", "AssRe", "AssPr")
 PLAIN = {

@@ -282,20 +282,18 @@ impl ImageDecoder {
                 problem: "it is empty".to_owned(),
             }),
             // OpenCV may know formats that are unknown here
-            None => {
-                self.check_header(file)?;
-                match self.decode_with_opencv(file) {
-                    Ok(()) if !self.converted.empty() => self.converted("image"),
-                    _ => Err(DecodeError::UnknownFormat {
-                        format: stated_format.map_or(String::new(), |f| format!("format {f:?}, ")),
-                        first: file.iter().copied().take(8).collect(),
-                    }),
-                }
-            }
+            None => match self.decode_with_opencv(file) {
+                Ok(()) if !self.converted.empty() => self.converted("image"),
+                _ => Err(DecodeError::UnknownFormat {
+                    format: stated_format.map_or(String::new(), |f| format!("format {f:?}, ")),
+                    first: file.iter().copied().take(8).collect(),
+                }),
+            },
         }
     }
 
-    /// Checks the size that the header of a file gives. OpenCV itself limits the others.
+    /// Checks the size that the header of a file in a known format gives. OpenCV itself limits the
+    /// others, to 2^30 pixels.
     fn check_header(&self, file: &[u8]) -> Result<(), DecodeError> {
         if let Ok(size) = imagesize::blob_size(file) {
             let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);

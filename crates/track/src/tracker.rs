@@ -151,11 +151,15 @@ impl Tracker {
         step
     }
 
-    /// Predicts all tracks.
+    /// Predicts all tracks. Those that were not seen for too long cannot be found any more.
     fn predict(&mut self, dt: f64, motion: Option<&CameraMotion>) {
         for track in &mut self.tracks {
             track.predict(dt, motion, &self.calibration);
         }
+        let settings = &self.settings;
+        self.tracks.retain(|track| {
+            !track.is_confirmed() || track.unseen_s <= settings.delete_s_of(track.class_id())
+        });
     }
 
     /// Computes for each box the chance that it is an object.

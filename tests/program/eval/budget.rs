@@ -16,6 +16,7 @@ fn a_condition_that_does_not_hold_is_exit_code_3_and_the_last_line() {
     let with = |conditions: &str| {
         fs::write(&budget, conditions).unwrap();
         let mut command = eval(&coco);
+        command.args(["--model", "nanodet_plus_m_416"]);
         command.arg("--budget").arg(&budget);
         command
     };

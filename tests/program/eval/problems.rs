@@ -89,7 +89,8 @@ fn strict_stops_at_the_first_image_that_is_not_right() {
     };
     let folder = tempdir().unwrap();
     let empty = (folder.path().to_owned(), coco.1);
-    let error = refusal(eval(&empty).arg("--strict"));
+    let model = ["--model", "nanodet_plus_m_416"];
+    let error = refusal(eval(&empty).args(model).arg("--strict"));
     assert!(
         error.contains("--strict: 1 image not found: coco_"),
         "{error}"

@@ -50,6 +50,7 @@ fn the_report_fits_every_window_and_is_silent() {
         projection_matrix: {rows: 3, cols: 4, data: [600, 0, 320, 0, 0, 600, 240, 0, 0, 0, 1, 0]}\n";
     fs::write(path("c.yaml"), camera).unwrap();
     let mut command = eval(&coco);
+    command.args(["--model", "nanodet_plus_m_416"]);
     command.args(["--quiet", "--camera-height", "1.5"]);
     command.arg("--camera-info").arg(path("c.yaml"));
     command.arg("--budget").arg(path("b.yaml"));

@@ -278,6 +278,8 @@ fn detections(bag: &Path, folder: &Path) -> BTreeMap<String, Vec<Value>> {
     for mut row in rows {
         let row = row.as_object_mut().unwrap();
         row.remove("image_id");
+        // cameras share no track
+        row.remove("track_id");
         let topic = row.remove("topic").unwrap();
         let of_topic = by_topic.entry(topic.as_str().unwrap().to_owned());
         of_topic.or_default().push(json!(row));

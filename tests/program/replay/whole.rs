@@ -242,7 +242,7 @@ fn a_frame_without_objects_has_an_empty_array() {
     let (output, json) = (folder.path().join("out"), folder.path().join("out.json"));
     let mut command = replay(&bag);
     command
-        .args(["--set", "detector.classes=[toothbrush]", "--output"])
+        .args(["--set", "detector.classes=[train]", "--output"])
         .arg(&output);
     let summary = summary(command.arg("--detections").arg(&json), 0);
     assert_eq!(summary["detections"], serde_json::json!({}));

@@ -188,9 +188,11 @@ impl DetectorSettings {
             .is_some_and(|threshold| threshold.is_finite())
     }
 
-    /// Returns the score that a detection of the class must exceed.
+    /// Returns the score that a detection of the class must exceed; infinite for a class that the
+    /// model does not have, such as one that a second stage adds.
     pub fn threshold(&self, class_id: usize) -> f32 {
-        self.thresholds[class_id]
+        let threshold = self.thresholds.get(class_id);
+        threshold.copied().unwrap_or(f32::INFINITY)
     }
 
     /// Returns the lowest threshold of all classes.

@@ -279,7 +279,8 @@ impl Manifest {
         };
         let score_threshold = threshold("score_threshold", raw.score_threshold)?;
         let nms_iou_threshold = threshold("nms_iou_threshold", raw.nms_iou_threshold)?;
-        if raw.crop.is_some_and(|crop| crop < 1.0) && raw.input.resize == ResizeMode::Letterbox {
+        let cut = raw.crop.is_some_and(|crop| crop < 1.0);
+        if is_classifier && cut && raw.input.resize == ResizeMode::Letterbox {
             let expected =
                 "this key only with input.resize: stretch, because the crop has the input's shape";
             return Err(wrong("crop", expected, "resize: letterbox".to_owned()));

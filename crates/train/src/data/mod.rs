@@ -13,6 +13,7 @@ use std::io;
 use std::path::PathBuf;
 
 use shuffledet_core::BBox;
+use shuffledet_core::data_path::OutsideFolder;
 use shuffledet_eval::truth::TruthError;
 use thiserror::Error;
 
@@ -64,6 +65,8 @@ pub enum DataError {
     Io { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Labels(#[from] TruthError),
+    #[error(transparent)]
+    Outside(#[from] OutsideFolder),
     #[error("{}: {reason}", path.display())]
     Images { path: PathBuf, reason: String },
     #[error("{}: expected a file of COCO annotations, or a folder with labels.json, annotations.json or a folder `labels`; found none of them", path.display())]

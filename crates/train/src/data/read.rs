@@ -81,7 +81,7 @@ pub fn read(location: &DataLocation, classes: &[String]) -> Result<DataSet, Data
         )
     });
     Ok(DataSet {
-        samples: samples.collect(),
+        samples: samples.collect::<Result<_, DataError>>()?,
         absent: absent.iter().map(|&class| classes[class].clone()).collect(),
         classes,
         unused,
@@ -96,7 +96,7 @@ fn sample(
     scene: Option<String>,
     classes: &BTreeMap<u64, Option<usize>>,
     extras: &Extras,
-) -> Sample {
+) -> Result<Sample, DataError> {
     let file_name = match &image.source {
         ImageSource::File { file_name } => file_name.clone(),
         ImageSource::Message { .. } => image.source.title(),
@@ -123,14 +123,14 @@ fn sample(
             None => by_person,
         })
     });
-    Sample {
-        path: image_path(&location.images, &file_name),
+    Ok(Sample {
+        path: image_path(&location.images, &file_name)?,
         size: (image.width, image.height),
         objects: objects.collect(),
         annotated,
         scene: scene.unwrap_or_else(|| file_name.clone()),
         file_name,
-    }
+    })
 }
 
 /// Reads COCO, YOLO or KITTI, whichever the content is.

@@ -79,7 +79,7 @@ pub fn ap(onnx: &str, truth: &GroundTruth, images: &Path) -> anyhow::Result<f64>
         let ImageSource::File { file_name } = &image.source else {
             continue;
         };
-        let path = image_path(images, file_name);
+        let path = image_path(images, file_name)?;
         let name = || path.display().to_string();
         let bytes = std::fs::read(&path).with_context(name)?;
         let picture = decoder.decode_file(&bytes).with_context(name)?;

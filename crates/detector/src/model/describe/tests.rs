@@ -41,7 +41,7 @@ fn one_row_of_scores_is_a_classifier() {
         let draft = draft(&interface(input, &[output], &[])).unwrap();
         assert_eq!(draft.description.family.name(), "classifier", "{output:?}");
         assert_eq!(entry(&draft, "crop").value, crop);
-        assert_eq!(entry(&draft, "class_activation").value, "softmax");
+        assert_eq!(entry(&draft, "class_activation").value, "none");
         assert_eq!(entry(&draft, "input.colour").value, "rgb");
         assert!(
             draft
@@ -52,6 +52,10 @@ fn one_row_of_scores_is_a_classifier() {
         let side = if input[2] == -1 { 224 } else { input[2] };
         assert_eq!(i64::from(draft.description.input.height), side);
     }
+    let mut logits = interface(&[1, 3, 224, 224], &[&[1, 7]], &[]);
+    logits.outputs[0].has_probabilities = false;
+    let draft_of_logits = draft(&logits).unwrap();
+    assert_eq!(entry(&draft_of_logits, "class_activation").value, "softmax");
     // a detector's input has other sides
     assert!(draft(&interface(&[1, 3, 99, 50], &[&[1, 9, 3150]], &[])).is_err());
 }
@@ -199,7 +203,7 @@ fn other_models_are_refused() {
             "image [1, 1, 320, 320]",
         ),
         (&[1, 320, 320, 3], &[&[1, 84, 8400]], "multiples of 32"),
-        (&[1, 3, 320, 320], &[&[1, 1000]], "fit no family"),
+        (&[1, 3, 320, 320], &[&[1, 10, 10]], "fit no family"),
         (&[1, 3, 320, 320], &[], "its outputs are none"),
         (&[1, 3, 320, 320], &[&[-1, -1, -1]], "fit no family"),
     ];

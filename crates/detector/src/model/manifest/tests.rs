@@ -180,8 +180,8 @@ fn mistakes_in_the_keys_of_a_family_are_named() {
         ("family: yolo\n".to_owned(), "unknown variant `yolo`"),
         (
             "family: fastestdet\nclass_activation: none\n".to_owned(),
-            "class_activation: expected this key only with family nanodet or nanodet_plus (of a boxes model it is a \
-             key under boxes), found family fastestdet",
+            "class_activation: expected this key only with family nanodet, nanodet_plus or classifier (of a boxes \
+             model it is a key under boxes), found family fastestdet",
         ),
         (
             "family: nanodet\nanchors: []\n".to_owned(),
