@@ -264,7 +264,9 @@ impl ImageDecoder {
                 self.converted("PNG")
             }
             Some(format) => {
-                self.check_header(file)?;
+                if format.is_readable() {
+                    self.check_header(file)?;
+                }
                 let decoded = self.decode_with_opencv(file);
                 if decoded.is_ok() && !self.converted.empty() {
                     self.converted(format.name())

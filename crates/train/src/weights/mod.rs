@@ -279,10 +279,11 @@ impl Origin {
 fn class_names(head: Head, count: usize) -> Result<Vec<String>, WeightsError> {
     let manifest = Manifest::shipped().map_err(ModelError::from)?;
     let coco = (manifest.models.iter())
-        .find_map(|entry| manifest.describe(entry).ok())
-        .map(|model| model.labels.names().map(str::to_owned).collect::<Vec<_>>());
+        .filter_map(|entry| manifest.describe(entry).ok())
+        .map(|model| model.labels.names().map(str::to_owned).collect::<Vec<_>>())
+        .find(|names| names.len() == 80 && count == 80);
     match coco {
-        Some(names) if head == Head::FastestDet && names.len() == count => Ok(names),
+        Some(names) if head == Head::FastestDet => Ok(names),
         _ => Ok((0..count).map(|class| format!("class {class}")).collect()),
     }
 }

@@ -42,8 +42,17 @@ impl Known<'_> {
     pub fn guess(&self) -> Option<Guess> {
         self.six_outputs()
             .or_else(|| self.grid())
+            .or_else(|| self.one_row())
             .or_else(|| self.boxes())
             .or_else(|| self.classifier())
+    }
+
+    /// A classifier whose output is a row for each picture of a batch, which could also be boxes.
+    fn one_row(&self) -> Option<Guess> {
+        match self.shapes {
+            [shape] if matches!(shape[..], [-1 | 1, _]) => self.classifier(),
+            _ => None,
+        }
     }
 
     fn fits(&self, family: Family, classes: i64, doubt: &'static str) -> Option<Guess> {

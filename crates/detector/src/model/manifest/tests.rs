@@ -191,7 +191,7 @@ fn mistakes_in_the_keys_of_a_family_are_named() {
             "family: nanodet\nboxes: yolov5\n".to_owned(),
             "boxes: expected this key only with family boxes, found family nanodet",
         ),
-        ("family: nanodet\nclass_activation: softmax\n".to_owned(), "class_activation: unknown variant `softmax`"),
+        ("family: nanodet\nclass_activation: softmax\n".to_owned(), "class_activation: expected none or sigmoid, found softmax"),
         ("family: yolo_fastestv2\n".to_owned(), "anchors: expected six pairs"),
         ("family: yolo_fastestv2\nanchors: [[1, 2]]\n".to_owned(), "found 1 pairs"),
         ("family: yolo_fastestv2\nanchors: [[1, 2, 3]]\n".to_owned(), "anchors[0]: invalid length"),
