@@ -14,8 +14,8 @@ use crate::data::{DataLocation, read};
 use crate::fit::run::{TrainingData, train};
 use crate::fit::{Length, Settings};
 use crate::measure::Evaluator;
-use crate::run_files::RunFiles;
 use crate::net::{Description, Head};
+use crate::run_files::RunFiles;
 use crate::weights::{Origin, Start};
 
 /// Train a detector from the weights of another.

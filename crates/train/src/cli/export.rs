@@ -9,11 +9,11 @@ use tch::Device;
 
 use super::data::{DataOptions, read_split};
 use crate::export::{Settings as ModelSettings, export_if};
-use crate::fit::checkpoint::read_network;
 use crate::fit::Settings;
+use crate::fit::checkpoint::read_network;
 use crate::measure::{Evaluator, Product};
-use crate::run_files::RunFiles;
 use crate::net::Head;
+use crate::run_files::RunFiles;
 
 /// The largest difference of the AP through the product's path from that of the trained network.
 const TOLERANCE: f64 = 0.001;

@@ -9,21 +9,21 @@ use shuffledet_core::whole_file;
 use shuffledet_image::ImageDecoder;
 use tch::{Device, Tensor};
 
+use super::Settings;
 use super::average::{Average, mix};
 use super::blend::blend;
 use super::checkpoint::{self, Tensors};
 use super::optimiser::{AdamW, Rates};
 use super::plan::{Length, Plan, SLOW_STEPS, TRIAL_STEPS};
 use super::progress::{Pace, in_words};
-use super::Settings;
 use crate::augment::loader::Source;
 use crate::augment::{Batch, Loader, Renderer};
 use crate::data::Sample;
 use crate::log::{History, Row, RunLog};
-use crate::measure::{Compared, Evaluator, Figures, Measured, Summary};
-use crate::run_files::RunFiles;
 use crate::losses;
+use crate::measure::{Compared, Evaluator, Figures, Measured, Summary};
 use crate::net::Network;
+use crate::run_files::RunFiles;
 use crate::weights::save;
 
 /// Batches on which the norms of a start are measured.

@@ -51,8 +51,8 @@ fn table(history: &History) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Summary;
     use crate::log::Row;
+    use crate::measure::Summary;
 
     #[test]
     fn every_line_has_every_column() {
