@@ -221,18 +221,15 @@ fn the_package_is_described_alike_to_cargo_and_colcon() {
         !cargo.contains("\nmembers = "),
         "colcon would build each member by itself"
     );
-    // cargo-ament-build copies whole folders
+    // cargo-ament-build copies whole folders: the built-in model with its notice, and no other weights
+    let mut weights = Vec::new();
     for folder in ["config", "launch", "models"] {
-        let weights = fs::read_dir(repository(folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            // the built-in model alone belongs to the package
-            .find(|path| {
-                path.extension().is_some_and(|e| e == "onnx") && !path.ends_with("road.onnx")
-            });
-        assert_eq!(
-            weights, None,
-            "colcon would install it into share/shuffledet"
-        );
+        let entries = fs::read_dir(repository(folder)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        weights.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "onnx")));
+    }
+    assert_eq!(weights, [repository("models").join("road.onnx")]);
+    for notice in ["models/road.NOTICE.txt", "models/LICENSE-nanodet"] {
+        assert!(repository(notice).is_file(), "{notice}");
     }
 }
