@@ -264,8 +264,11 @@ impl ImageDecoder {
                 self.converted("PNG")
             }
             Some(format) => {
-                if format.is_readable() {
-                    self.check_header(file)?;
+                // of a format that OpenCV does not read, the header means nothing
+                if let Err(error) = self.check_header(file)
+                    && format.is_readable()
+                {
+                    return Err(error);
                 }
                 let decoded = self.decode_with_opencv(file);
                 if decoded.is_ok() && !self.converted.empty() {

@@ -56,9 +56,10 @@ pub struct Options {
     /// A general data set; the AP on it shows what the network forgets.
     #[arg(long, value_name = "DATA")]
     keep: Option<PathBuf>,
-    /// Share of the trained weights in the result; the rest is the start's.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
-    blend: f64,
+    /// Share of the trained weights in the result; the rest is the start's [default: 0.5, or 1 if
+    /// the start does not know a class]
+    #[arg(long, value_name = "SHARE")]
+    blend: Option<f64>,
     /// Pictures in a step.
     #[arg(long, value_name = "N", default_value_t = 16)]
     batch: usize,
@@ -162,6 +163,12 @@ fn prepare(options: Options, origin: &Origin, device: Device) -> anyhow::Result<
     let threads = options
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i32));
+    // the start has random weights for a class that it does not know: half of them finds nothing
+    let knows_all = description
+        .classes
+        .iter()
+        .all(|class| start.kept_classes.contains(class));
+    let usual_blend = if knows_all { 0.5 } else { 1.0 };
     let settings = Settings {
         data: absolute(data_path),
         images: options.data_options.images.map(absolute),
@@ -188,7 +195,7 @@ fn prepare(options: Options, origin: &Origin, device: Device) -> anyhow::Result<
         frozen_backbone: options.freeze == Some(Frozen::Backbone),
         // with few steps the norms of a trained detector are better left alone
         batch_norms: head_is_fresh || description.auxiliary,
-        blend: options.blend.clamp(0.0, 1.0),
+        blend: options.blend.unwrap_or(usual_blend).clamp(0.0, 1.0),
         patience: options.patience.max(1),
         threads: threads.max(1),
         augmentation,

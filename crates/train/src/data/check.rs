@@ -126,7 +126,7 @@ impl fmt::Display for Findings {
         for (kind, texts) in &self.0 {
             let (what, advice) = kind.advice();
             let severity = if kind.is_error() { "error" } else { "warning" };
-            writeln!(f, "{severity}: {} {what}: {advice}", texts.len())?;
+            writeln!(f, "{severity}: {what} ({}): {advice}", texts.len())?;
             for text in texts.iter().take(SHOWN) {
                 writeln!(f, "  {text}")?;
             }
