@@ -1,7 +1,7 @@
 //! `shuffledet eval-tracks`: scores tracks against the truth.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
