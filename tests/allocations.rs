@@ -13,13 +13,13 @@ use shuffledet_detector::detect::settings::Thresholds;
 use shuffledet_detector::metrics::{Tally, allocations};
 use shuffledet_detector::model::{Manifest, ModelDescription};
 use shuffledet_detector::pipeline::{
-    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, TrackingSettings,
-    Transport, run,
+    CameraSettings, Frame, Pace, RuntimeSettings, SharedSettings, Source, Tracking,
+    TrackingSettings, Transport, run,
 };
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, JpegScale};
-use shuffledet_msg::{CompressedImageView, HeaderView, ImageView};
+use shuffledet_msg::{CompressedImageView, HeaderView, ImageView, Stamp};
 
 #[global_allocator]
 static ALLOCATOR: allocations::CountingAllocator = allocations::CountingAllocator;
@@ -34,6 +34,7 @@ struct Repeated {
     transport: Transport,
     message: Vec<u8>,
     given: u64,
+    filled: i64,
 }
 
 impl Source for Repeated {
@@ -48,10 +49,12 @@ impl Source for Repeated {
 }
 
 impl Repeated {
-    fn fill(&self, frame: &mut Frame) {
+    fn fill(&mut self, frame: &mut Frame) {
         frame.transport = self.transport;
         frame.message.extend_from_slice(&self.message);
         frame.read_header();
+        frame.stamp = Stamp::from_ns(1_000_000_000 + 33_000_000 * self.filled).unwrap();
+        self.filled += 1;
     }
 }
 
@@ -109,13 +112,21 @@ fn cases() -> [Case; 4] {
 }
 
 /// All that is done with a finished frame, short of writing it to a file.
-#[derive(Default)]
 struct Sink {
+    tracking: Tracking,
     messages: ResultMessages,
     tally: Tally,
 }
 
 impl Sink {
+    fn new(tuning: &Arc<SharedSettings>, model: &ModelDescription) -> Self {
+        Self {
+            tracking: Tracking::new(Arc::clone(tuning), Arc::new(model.labels.clone())),
+            messages: ResultMessages::default(),
+            tally: Tally::default(),
+        }
+    }
+
     fn publish(&mut self, frame: &mut Frame, outcome: &Outcome, model: &ModelDescription) {
         assert_eq!(*outcome, Outcome::Published);
         assert!(frame.detections.len() > 20, "{}", frame.detections.len());
@@ -123,7 +134,12 @@ impl Sink {
         for detection in &mut frame.detections {
             detection.add_hypothesis(7, 0.25);
         }
+        // one object: a track that begins takes memory
+        frame.detections.truncate(1);
+        self.tracking.update(frame, outcome, "/camera");
+        assert!(frame.trace.at(Mark::Tracked).is_some());
         self.messages.detections(frame, &model.labels).unwrap();
+        self.messages.tracks(frame, &model.labels).unwrap();
         frame.trace.mark(Mark::Published);
         self.messages.latency(frame, outcome, "/camera").unwrap();
         self.tally.record(frame, outcome, "/camera", &model.labels);
@@ -163,7 +179,14 @@ fn a_frame_takes_nothing_from_the_heap() {
             };
             let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
                 detector: DetectorSettings::new(&thresholds, &model).unwrap(),
-                tracking: TrackingSettings::default(),
+                tracking: TrackingSettings {
+                    enabled: true,
+                    confirm_s: 0.1,
+                    coast_s: 0.5,
+                    delete_s: 1.0,
+                    camera_motion: true,
+                    ..TrackingSettings::default()
+                },
                 cameras: vec![camera; 2],
             }));
             let encoding = case.encoding;
@@ -172,11 +195,12 @@ fn a_frame_takes_nothing_from_the_heap() {
                 transport: case.transport,
                 message: case.message,
                 given: 0,
+                filled: 0,
             };
             let mut workers =
                 [(); 2].map(|()| written::worker(&model, size, &tuning, Duration::ZERO));
 
-            let (mut frame, mut sink) = (Frame::new(), Sink::default());
+            let (mut frame, mut sink) = (Frame::new(), Sink::new(&tuning, &model));
             let mut warm = 0;
             for number in 0..FRAMES {
                 if number == WARM {
@@ -192,7 +216,7 @@ fn a_frame_takes_nothing_from_the_heap() {
             let taken = allocations::so_far() - warm;
             assert_eq!(taken, 0, "{name}, {encoding}, one thread");
 
-            let mut sink = Sink::default();
+            let mut sink = Sink::new(&tuning, &model);
             let (mut published, mut warm) = (0, 0);
             let stop = AtomicBool::new(false);
             let pace = Pace::Lossless;

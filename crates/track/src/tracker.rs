@@ -107,8 +107,13 @@ impl Tracker {
         &self.calibration
     }
 
+    /// Returns how a stamp follows the latest one.
+    pub fn step(&self, stamp_ns: i64) -> Step {
+        step(self.latest_ns, stamp_ns)
+    }
+
     /// Takes the boxes of the next frame, the highest score first, and the motion of the picture
-    /// since the frame before, if it is known. Returns how the stamp follows the latest one: after
+    /// since the latest frame that was not late, if it is known. Returns how the stamp follows the latest one: after
     /// [`Step::Late`] the tracks have only found their boxes, and after [`Step::Restart`] all tracks
     /// are new.
     pub fn update(
@@ -119,7 +124,7 @@ impl Tracker {
         ids: &TrackIds,
     ) -> Step {
         let detections = &detections[..detections.len().min(MOST_OBJECTS)];
-        let step = step(self.latest_ns, stamp_ns);
+        let step = self.step(stamp_ns);
         self.tracks
             .iter_mut()
             .for_each(|track| track.detection = None);

@@ -270,7 +270,8 @@ fn runs_with_other_numbers_of_workers_give_the_same_bytes() {
         let name = |end: &str| folder.path().join(format!("{workers}{end}"));
         let mut command = replay(&bag);
         command
-            .args(["--set", &format!("runtime.workers={workers}"), "--output"])
+            .args(["--set", &format!("runtime.workers={workers}")])
+            .args(["--set", "tracking.camera_motion=true", "--output"])
             .arg(name(""));
         let summary = summary(command.arg("--detections").arg(name(".json")), 0);
         assert_eq!(summary["workers"], workers);

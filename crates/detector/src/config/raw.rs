@@ -376,6 +376,9 @@ pub struct RawTracking {
     /// class names. The class of a track is the one that most of its boxes have, by score. A class
     /// that the model lacks is ignored.
     pub groups: Vec<String>,
+    /// Whether tracks move with the background of the picture, which is followed from frame to
+    /// frame. It helps a camera that turns or shakes, and costs time.
+    pub camera_motion: bool,
 }
 
 impl Default for RawTracking {
@@ -390,6 +393,7 @@ impl Default for RawTracking {
                 "car, bus, train, truck".to_owned(),
                 "bicycle, motorcycle".to_owned(),
             ],
+            camera_motion: true,
         }
     }
 }

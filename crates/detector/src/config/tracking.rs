@@ -12,6 +12,7 @@ pub(super) fn tracking(raw: &RawTracking) -> TrackingSettings {
         delete_s: raw.delete_s,
         class_delete_s: raw.class_delete_s.clone(),
         groups: super::split_groups(&raw.groups),
+        camera_motion: raw.camera_motion,
     }
 }
 

@@ -6,6 +6,7 @@ use super::tracked_object::TrackedObject;
 use crate::detect::InputUse;
 use shuffledet_core::Detection;
 use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
+use shuffledet_image::camera_motion::GreyPyramid;
 use shuffledet_image::{Damage, limits::release_surplus};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
 
@@ -63,6 +64,8 @@ pub struct Frame {
     pub size: Option<(u32, u32)>,
     /// The damage of an image that was decoded nevertheless.
     pub damage: Option<Damage>,
+    /// A grey copy of the image, to find the camera's motion; empty if nobody follows it.
+    pub grey: GreyPyramid,
     /// The input size of each run of the model, in the order of the regions.
     pub inputs: Vec<InputUse>,
     /// In pixels of the image, the highest score first.
@@ -100,6 +103,7 @@ impl Frame {
             frame_id: String::new(),
             size: None,
             damage: None,
+            grey: GreyPyramid::new(),
             inputs: Vec::new(),
             detections: Vec::new(),
             tracks: Vec::new(),
@@ -122,6 +126,7 @@ impl Frame {
         self.frame_id.clear();
         self.size = None;
         self.damage = None;
+        self.grey.clear();
         self.inputs.clear();
         self.detections.clear();
         self.tracks.clear();

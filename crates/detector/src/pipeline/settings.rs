@@ -57,6 +57,8 @@ pub struct SharedSettings {
     version: AtomicU64,
     /// By camera: whether a viewer currently wants its annotated frames.
     watched: Vec<AtomicBool>,
+    /// Whether a tracker takes the frames.
+    tracked: AtomicBool,
 }
 
 impl SharedSettings {
@@ -70,6 +72,7 @@ impl SharedSettings {
             tuned: RwLock::new(Arc::new(tuned)),
             version: AtomicU64::new(0),
             watched,
+            tracked: AtomicBool::new(false),
         }
     }
 
@@ -89,6 +92,15 @@ impl SharedSettings {
         self.watched
             .get(camera)
             .is_some_and(|watched| watched.load(Ordering::Relaxed))
+    }
+
+    /// Whether a tracker takes the frames, so that workers prepare what it needs.
+    pub fn is_tracked(&self) -> bool {
+        self.tracked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_tracked(&self) {
+        self.tracked.store(true, Ordering::Relaxed);
     }
 
     pub fn set_watched(&self, camera: usize, watched: bool) {

@@ -7,7 +7,8 @@ use super::settings::SettingsReader;
 use super::{Frame, SharedSettings, TrackedObject};
 use crate::detect::DetectorSettings;
 use shuffledet_core::{Labels, Mark, Outcome};
-use shuffledet_track::{Step, TrackIds, Tracker};
+use shuffledet_image::camera_motion::MotionEstimator;
+use shuffledet_track::{CameraMotion, Settings, Step, TrackIds, Tracker};
 
 /// The identities of all tracks of the process.
 static IDS: TrackIds = TrackIds::new();
@@ -16,15 +17,50 @@ static IDS: TrackIds = TrackIds::new();
 pub struct Tracking {
     settings: SettingsReader,
     labels: Arc<Labels>,
-    /// By camera; empty while tracking is disabled.
-    trackers: Vec<Tracker>,
+    /// Empty while tracking is disabled.
+    trackers: Vec<CameraTracker>,
     cameras: usize,
     is_new: bool,
 }
 
+/// The tracks of one camera.
+struct CameraTracker {
+    tracker: Tracker,
+    motion: MotionEstimator,
+}
+
+impl CameraTracker {
+    fn new(settings: Settings) -> Self {
+        Self {
+            tracker: Tracker::new(settings),
+            motion: MotionEstimator::new(),
+        }
+    }
+
+    fn update(&mut self, frame: &mut Frame, stamp_ns: i64) -> Step {
+        let motion = match self.tracker.step(stamp_ns) {
+            // the tracker stays at the frame before, and the next motion begins there
+            Step::Late(_) => None,
+            // a motion from before a jump of time meets no tracks
+            Step::First | Step::Restart | Step::Forward(_) => self.motion(frame),
+        };
+        self.tracker
+            .update(stamp_ns, &frame.detections, motion.as_ref(), &IDS)
+    }
+
+    /// Returns the motion of the picture since the frame that was given before.
+    fn motion(&mut self, frame: &mut Frame) -> Option<CameraMotion> {
+        let boxes = frame.detections.iter().map(|detection| detection.bbox);
+        let motion = self.motion.next(&mut frame.grey, boxes)?;
+        CameraMotion::new(motion.affine)
+    }
+}
+
 impl Tracking {
-    /// Starts without tracks. Follows the changes of `settings`.
+    /// Starts without tracks. Follows the changes of `settings`, and tells the workers of the run
+    /// that objects are tracked.
     pub fn new(settings: Arc<SharedSettings>, labels: Arc<Labels>) -> Self {
+        settings.set_tracked();
         let cameras = settings.get().cameras.len();
         Self {
             settings: SettingsReader::new(settings),
@@ -50,13 +86,14 @@ impl Tracking {
             0 => i64::try_from(frame.log_time_ns).unwrap_or(i64::MAX),
             stamp_ns => stamp_ns,
         };
-        if tracker.update(stamp_ns, &frame.detections, None, &IDS) == Step::Restart {
+        if tracker.update(frame, stamp_ns) == Step::Restart {
             tracing::warn!("{camera}: the stamps went back; all tracks begin again with new ids");
         }
         let size = frame.size;
         let shown = |(id, track)| TrackedObject::new(id, track, size);
         frame.tracks.clear();
-        frame.tracks.extend(tracker.tracks().filter_map(shown));
+        let tracks = tracker.tracker.tracks();
+        frame.tracks.extend(tracks.filter_map(shown));
         frame.trace.mark(Mark::Tracked);
     }
 
@@ -74,8 +111,8 @@ impl Tracking {
         let settings = settings.tracking.settings(&classes, thresholds);
         self.trackers
             .iter_mut()
-            .for_each(|tracker| tracker.set(settings.clone()));
-        let new = || Tracker::new(settings.clone());
+            .for_each(|camera| camera.tracker.set(settings.clone()));
+        let new = || CameraTracker::new(settings.clone());
         self.trackers.resize_with(self.cameras, new);
     }
 }
@@ -96,6 +133,7 @@ mod tests {
     use crate::pipeline::settings::tests::tuned;
     use shuffledet_core::labels::Label;
     use shuffledet_core::{BBox, Detection};
+    use shuffledet_image::{BgrView, Pixels};
     use shuffledet_msg::Stamp;
     use shuffledet_track::TrackId;
 
@@ -179,6 +217,70 @@ mod tests {
         change(true);
         let after: Vec<_> = (11..15).flat_map(&mut ids_at).collect();
         assert!(!after.is_empty() && after.iter().all(|id| !before.contains(id)));
+    }
+
+    /// Fills in the grey copy of a frame whose picture moved to the left by these pixels.
+    fn see(frame: &mut Frame, moved: usize) {
+        const SIZE: (u32, u32) = (640, 480);
+        let noise = |x: usize, y: usize| {
+            let mixed = (x * 0x9E37_79B9 + y * 0x85EB_CA6B) & 0xFFFF_FFFF;
+            let mixed = ((mixed ^ (mixed >> 15)) * 0x2C1B_3C6D) & 0xFFFF_FFFF;
+            ((mixed ^ (mixed >> 13)) & 0xFF) as f64 / 255.0
+        };
+        let layer = |x: usize, y: usize, cell: usize| {
+            let part = |place: usize| (place % cell) as f64 / cell as f64;
+            let (left, top, u, v) = (x / cell, y / cell, part(x), part(y));
+            let row = |y| noise(left, y) * (1.0 - u) + noise(left + 1, y) * u;
+            row(top) * (1.0 - v) + row(top + 1) * v
+        };
+        let shade = |x, y| {
+            [5, 20, 60]
+                .map(|cell| 80.0 * layer(x, y, cell))
+                .iter()
+                .sum::<f64>() as u8
+        };
+        let pixels: Vec<u8> = (0..480)
+            .flat_map(|y| (0..640).flat_map(move |x| [shade(x + moved, y); 3]))
+            .collect();
+        let image = BgrView::new(SIZE.0, SIZE.1, 3 * 640, &pixels).unwrap();
+        frame.grey.fill(&Pixels::Bgr(image)).unwrap();
+    }
+
+    /// Returns the left edge of a car that stands still and is hidden while the camera turns by 50
+    /// pixels. One frame is lost, and one is late.
+    fn place_after_a_turn(follow: bool) -> f32 {
+        let mut tracking = Tracking::new(settings(true), labels());
+        let mut last = 0.0;
+        for (tenths, moved, found) in [
+            (0, 0, true),
+            (1, 0, true),
+            (2, 0, true),
+            (3, 0, true),
+            (4, 20, false),
+            (6, 50, false),
+            (6, 0, false),
+            (7, 50, false),
+        ] {
+            let mut frame = frame(0, tenths);
+            let bbox = &mut frame.detections[0].bbox;
+            (bbox.x1, bbox.x2) = (300.0, 360.0);
+            if !found {
+                frame.detections.clear();
+            }
+            if follow {
+                see(&mut frame, moved);
+            }
+            tracking.update(&mut frame, &Outcome::Published, "/camera");
+            last = frame.tracks.first().map_or(f32::NAN, |track| track.bbox.x1);
+        }
+        last
+    }
+
+    #[test]
+    fn a_track_moves_with_the_picture_also_over_lost_and_late_frames() {
+        let (still, followed) = (place_after_a_turn(false), place_after_a_turn(true));
+        assert!((still - 300.0).abs() < 5.0, "{still}");
+        assert!((followed - 250.0).abs() < 5.0, "{followed}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct TrackingSettings {
     pub class_delete_s: BTreeMap<String, f64>,
     /// Groups of class names that one object may be taken for.
     pub groups: Vec<Vec<String>>,
+    /// Whether tracks move with the background of the picture.
+    pub camera_motion: bool,
 }
 
 impl TrackingSettings {

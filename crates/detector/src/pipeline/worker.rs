@@ -123,10 +123,12 @@ impl Worker {
         });
         self.decoder.set_limits(camera.limits);
         let (max_age, regions) = (camera.max_age, camera.regions);
+        let follows_camera = tuned.tracking.enabled && tuned.tracking.camera_motion;
         if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);
         }
-        match self.detect(frame, &regions) {
+        let needs_grey = follows_camera && self.settings.tuning().is_tracked();
+        match self.detect(frame, &regions, needs_grey) {
             Ok(()) => Outcome::Published,
             Err(failure) => {
                 frame.detections.clear();
@@ -141,12 +143,21 @@ impl Worker {
         self.detector.infer_again()
     }
 
-    fn detect(&mut self, frame: &mut Frame, regions: &Regions) -> Result<(), Failure> {
+    fn detect(
+        &mut self,
+        frame: &mut Frame,
+        regions: &Regions,
+        needs_grey: bool,
+    ) -> Result<(), Failure> {
         if let Some(failure) = &frame.unreadable {
             return Err(failure.clone());
         }
         let in_input = |image| self.detector.size_in_input(image, regions);
         let image = decode_pixels(&mut self.decoder, frame.transport, &frame.message, in_input)?;
+        if needs_grey && let Err(error) = frame.grey.fill(&image) {
+            // the detections are valid without the camera's motion
+            tracing::warn!("frame {}: no grey copy: {error}", frame.sequence);
+        }
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());
         frame.damage = image.damage();
