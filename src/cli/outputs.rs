@@ -18,7 +18,8 @@ use shuffledet_detector::metrics::Tally;
 use shuffledet_detector::model::class_ids::ClassIdForm;
 use shuffledet_detector::pipeline::{Annotate, Camera, Frame};
 use shuffledet_detector::sink::{
-    CocoFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording, write_label_info,
+    CocoFile, MotFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording,
+    write_label_info,
 };
 use shuffledet_report::html::{self, ReplayReport};
 
@@ -37,6 +38,10 @@ pub struct OutputArgs {
     /// Write the detections as a COCO results file with stamp, topic and frame_id
     #[arg(long, value_name = "OUT.json")]
     detections: Option<PathBuf>,
+
+    /// Write the tracks of one image topic in the format of the MOT challenge
+    #[arg(long, value_name = "OUT.txt")]
+    mot: Option<PathBuf>,
 
     /// Write a report: one HTML file with latencies, detections over time and twelve sample frames
     #[arg(long, value_name = "OUT.html")]
@@ -74,6 +79,7 @@ impl OutputArgs {
         let outputs = [
             ("--output", &self.output),
             ("--detections", &self.detections),
+            ("--mot", &self.mot),
             ("--report", &self.report),
             ("--draw", &self.draw),
         ];
@@ -94,7 +100,9 @@ impl OutputArgs {
                 );
             }
         }
-        let files = [&self.detections, &self.report].into_iter().flatten();
+        let files = [&self.detections, &self.mot, &self.report]
+            .into_iter()
+            .flatten();
         for path in files.filter(|path| path.exists()) {
             if path.is_dir() {
                 bail!("{}: expected a file, found a folder", path.display());
@@ -123,6 +131,9 @@ impl OutputArgs {
         loaded: &LoadedModel,
     ) -> anyhow::Result<Outputs<'_>> {
         self.check(input, &loaded.model.path)?;
+        if self.mot.is_some() {
+            check_tracks(cameras, loaded.config.tracking.enabled)?;
+        }
         let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
         let label_info = match loaded.config.class_id {
             ClassIdForm::Name => None,
@@ -136,6 +147,11 @@ impl OutputArgs {
             CocoFile::create(path).with_context(|| format!("--detections {}", path.display()))
         });
         let coco = coco.transpose()?;
+        let mot = self
+            .mot
+            .as_ref()
+            .map(|path| MotFile::create(path).with_context(|| format!("--mot {}", path.display())));
+        let mot = mot.transpose()?;
         let report = self
             .report
             .as_ref()
@@ -165,6 +181,7 @@ impl OutputArgs {
             args: self,
             recording,
             coco,
+            mot,
             report,
             pictures,
             previews: PreviewSample::default(),
@@ -173,11 +190,28 @@ impl OutputArgs {
     }
 }
 
+/// Fails if the tracks of a run cannot be written in the format of the MOT challenge.
+fn check_tracks(cameras: &[Camera], enabled: bool) -> anyhow::Result<()> {
+    if !enabled {
+        bail!("--mot: expected tracking.enabled true, found false; set it or leave out --mot");
+    }
+    if cameras.len() > 1 {
+        let topics: Vec<_> = cameras.iter().map(|camera| camera.topic.as_str()).collect();
+        bail!(
+            "--mot: expected one image topic, found {} ({}); choose one with --topic",
+            topics.len(),
+            topics[..topics.len().min(5)].join(", ")
+        );
+    }
+    Ok(())
+}
+
 /// The open outputs of a run.
 pub struct Outputs<'a> {
     args: &'a OutputArgs,
     recording: Option<ResultRecording>,
     coco: Option<CocoFile>,
+    mot: Option<MotFile>,
     /// Becomes the report at the end.
     report: Option<NamedTempFile>,
     pictures: Option<PictureFolder>,
@@ -211,6 +245,9 @@ impl Outputs<'_> {
             coco.write(frame, &camera.topic, labels)
                 .context("--detections")?;
         }
+        if let Some(mot) = &mut self.mot {
+            mot.write(frame).context("--mot")?;
+        }
         if let Some(pictures) = &self.pictures {
             pictures.write(frame, &camera.topic).context("--draw")?;
         }
@@ -235,6 +272,11 @@ impl Outputs<'_> {
         if let (Some(coco), Some(path)) = (self.coco, &self.args.detections) {
             coco.finish()
                 .with_context(|| format!("--detections {}", path.display()))?;
+            written.push(path.clone());
+        }
+        if let (Some(mot), Some(path)) = (self.mot, &self.args.mot) {
+            mot.finish()
+                .with_context(|| format!("--mot {}", path.display()))?;
             written.push(path.clone());
         }
         if let (Some(file), Some(path)) = (self.report, &self.args.report) {

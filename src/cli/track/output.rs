@@ -7,6 +7,7 @@ use anyhow::ensure;
 use serde_json::{Map, Value, json};
 
 use super::input::{Detections, Frame};
+use shuffledet_detector::sink::MotRow;
 use shuffledet_track::{State, Track, TrackId, Tracker};
 
 /// The entries of `TRACKS.json`.
@@ -180,14 +181,14 @@ impl MotText {
     fn add(&mut self, id: TrackId, entry: &Map<String, Value>) {
         let side = |index: usize| entry.get("bbox").and_then(|bbox| bbox.get(index));
         let number = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or_default();
-        let [x, y, width, height] = [0, 1, 2, 3].map(|index| number(side(index)));
-        let score = number(entry.get("score"));
+        let row = MotRow {
+            frame: self.frame,
+            id,
+            bbox: [0, 1, 2, 3].map(|index| number(side(index))),
+            score: number(entry.get("score")),
+        };
         // writing to a String cannot fail
-        let _ = writeln!(
-            self.text,
-            "{},{id},{x:.2},{y:.2},{width:.2},{height:.2},{score:.4},-1,-1,-1",
-            self.frame
-        );
+        let _ = writeln!(self.text, "{row}");
     }
 
     pub fn finish(self) -> Vec<u8> {

@@ -290,6 +290,49 @@ fn runs_with_other_numbers_of_workers_give_the_same_bytes() {
 }
 
 #[test]
+fn the_mot_file_has_the_detections_that_belong_to_tracks() {
+    let test = "the_mot_file_has_the_detections_that_belong_to_tracks";
+    let Some(bag) = recordings::dashcam(test) else {
+        return;
+    };
+    let folder = tempdir().unwrap();
+    let (mot, json) = (
+        folder.path().join("out.txt"),
+        folder.path().join("out.json"),
+    );
+    let mut command = replay(&bag);
+    command.args(["--limit", "60", "--mot"]).arg(&mot);
+    summary(command.arg("--detections").arg(&json), 0);
+    let detections: Vec<Value> = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    let rows = detections.iter().filter_map(|row| {
+        let number = |value: &Value| f64::from(value.as_f64().unwrap() as f32);
+        let side = |index: usize| number(&row["bbox"][index]);
+        let (frame, id) = (row["image_id"].as_u64()? + 1, row["track_id"].as_u64()?);
+        Some(format!(
+            "{frame},{id},{:.2},{:.2},{:.2},{:.2},{:.4},-1,-1,-1",
+            side(0),
+            side(1),
+            side(2),
+            side(3),
+            number(&row["score"])
+        ))
+    });
+    let rows: Vec<_> = rows.collect();
+    let text = fs::read_to_string(mot).unwrap();
+    assert!(rows.len() > 60, "{}", rows.len());
+    assert_eq!(text.lines().collect::<Vec<_>>(), rows);
+    let mut refused = replay(&bag);
+    refused.args(["--set", "tracking.enabled=false", "--mot"]);
+    let ended = end(refused.arg(folder.path().join("none.txt")));
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains("tracking.enabled"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn the_table_names_what_was_written_and_quiet_prints_nothing() {
     let test = "the_table_names_what_was_written_and_quiet_prints_nothing";
     let Some(bag) = recordings::dashcam(test) else {

@@ -4,6 +4,7 @@ pub mod camera;
 pub mod coco;
 pub mod label_info;
 pub mod messages;
+pub mod mot;
 pub mod pictures;
 pub mod recording;
 
@@ -11,5 +12,6 @@ pub use camera::{CameraRecording, CameraSpec};
 pub use coco::CocoFile;
 pub use label_info::write_label_info;
 pub use messages::ResultMessages;
+pub use mot::{MotFile, MotRow};
 pub use pictures::{PictureFolder, PreviewSample};
 pub use recording::ResultRecording;
