@@ -1,6 +1,6 @@
 //! Is the difference between two runs more than chance? The paired bootstrap over images.
 //!
-//! Images are drawn with replacement, the same for both runs, and the figures of the draw are computed anew: the spread
+//! Images are drawn with replacement, the same for both runs, and the figures of the draw are computed again: the spread
 //! of their difference tells what other images of the same kind would have shown. What matches what does not depend on
 //! the draw, so that it is found once; a draw is a weight for each image, and one pass over what is left of each class.
 

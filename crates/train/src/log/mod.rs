@@ -93,7 +93,7 @@ impl RunLog {
         Ok(self.events.add(SystemTime::now(), step, &values)?)
     }
 
-    /// Writes the table anew.
+    /// Writes the whole table again.
     pub fn write(&self, history: &History) -> anyhow::Result<()> {
         csv::write(&self.files.log(), history)
     }
