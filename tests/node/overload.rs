@@ -47,9 +47,9 @@ fn under_overload_frames_add_up_and_results_stay_fresh() {
     let oldest = ages.iter().map(|age| age["data"].as_f64().unwrap());
     let oldest = oldest.fold(0.0, f64::max);
     assert!(!ages.is_empty() && oldest < 300.0 + 500.0, "{oldest} ms");
-    // by the second round every buffer is filled, each with a frame of 2.8 MB, and the session for the
-    // picture's shape is there
-    assert!(resident[2] < resident[1] + 25.0, "{resident:?} MB");
+    // By the second round the session for the picture's shape is there. A later round may still fill buffers that the
+    // rounds before did not need, up to ten frames of 2.8 MB. 900 kept frames would be 2,500 MB.
+    assert!(resident[2] < resident[1] + 100.0, "{resident:?} MB");
 }
 
 #[test]
