@@ -1,0 +1,66 @@
+//! Parts of the picture that something near the lens hides.
+
+use crate::View;
+use crate::view::mean_difference;
+
+/// The picture is judged in cells.
+const COLUMNS: usize = 12;
+const ROWS: usize = 8;
+/// A hidden cell has at most this mean difference between neighbours, in levels. Asphalt has 0.8 to
+/// 1.0 and clear sky 0.4; those are not dark.
+const TEXTURE: f32 = 1.5;
+/// A hidden cell is darker than this share of what is seen.
+const DARK: f32 = 0.5;
+/// What is seen must be brighter, in levels: a dark night is no cover.
+const DAYLIGHT: f32 = 60.0;
+
+/// The mean level and the texture of a cell.
+#[derive(Clone, Copy)]
+struct Cell {
+    level: f32,
+    texture: f32,
+}
+
+/// Returns the share of cells that are dark and without texture, from 0 to 1. It is 0 where the rest
+/// of the picture is dark too.
+pub(crate) fn covered(view: &View) -> f32 {
+    if view.width() < 2 * COLUMNS || view.height() < 2 * ROWS {
+        return 0.0;
+    }
+    let cells: [Cell; COLUMNS * ROWS] =
+        std::array::from_fn(|index| cell(view, index % COLUMNS, index / COLUMNS));
+    let mut levels = cells.map(|cell| cell.level);
+    levels.sort_unstable_by(f32::total_cmp);
+    // nine tenths may be hidden
+    let seen = levels[levels.len() * 9 / 10];
+    if seen < DAYLIGHT {
+        return 0.0;
+    }
+    let is_hidden = |cell: &&Cell| cell.texture < TEXTURE && cell.level < DARK * seen;
+    cells.iter().filter(is_hidden).count() as f32 / cells.len() as f32
+}
+
+fn cell(view: &View, column: usize, row: usize) -> Cell {
+    let bounds =
+        |index: usize, parts: usize, side: usize| index * side / parts..(index + 1) * side / parts;
+    let (columns, rows) = (
+        bounds(column, COLUMNS, view.width()),
+        bounds(row, ROWS, view.height()),
+    );
+    let line = |y: usize| &view.row(y)[columns.clone()];
+    let count = (rows.len() * columns.len()) as f32;
+    let level = rows.clone().flat_map(line).sum::<f32>() / count;
+    let across: f32 = rows
+        .clone()
+        .map(|y| mean_difference(&line(y)[1..], line(y)))
+        .sum();
+    let down: f32 = rows
+        .clone()
+        .skip(1)
+        .map(|y| mean_difference(line(y), line(y - 1)))
+        .sum();
+    Cell {
+        level,
+        texture: (across / rows.len() as f32).max(down / (rows.len() - 1) as f32),
+    }
+}
