@@ -20,7 +20,7 @@ use shuffledet_core::{ModelIdentity, Summary};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::Tally;
 use shuffledet_detector::pipeline::{
-    Annotate, Camera, Pace, RunError, SharedSettings, Tracking, Worker, run as run_pipeline,
+    Annotate, Camera, Pace, RunError, SharedSettings, Sight, Tracking, Worker, run as run_pipeline,
 };
 use shuffledet_report::terminal::SummaryTable;
 
@@ -92,6 +92,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let bar = progress::bar(expected_frames(&recording, cameras, args), args.quiet);
     let mut tally = Tally::default();
     let mut tracking = Tracking::new(Arc::clone(&tuning), Arc::clone(&loaded.labels));
+    let mut sight = Sight::new(Arc::clone(&tuning));
     let started = Instant::now();
     let ran = run_pipeline(
         &mut source,
@@ -102,6 +103,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         &stop,
         |frame, outcome| {
             let camera = &cameras[frame.camera];
+            sight.update(frame, outcome);
             tracking.update(frame, outcome, &camera.topic);
             if let Some(outputs) = &mut outputs {
                 outputs.publish(frame, outcome, camera, &loaded.labels)?;
@@ -136,6 +138,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
             &selected.left_out,
             source.warnings(),
             &tally.damage_warnings(),
+            &tally.sight_warnings(),
         ]
         .concat(),
         failures: tally.failures.clone(),

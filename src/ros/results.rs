@@ -14,7 +14,7 @@ use shuffledet_core::Labels;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{CameraConfig, Config};
-use shuffledet_detector::pipeline::{Frame, SharedSettings, Tracking};
+use shuffledet_detector::pipeline::{Frame, SharedSettings, Sight, Tracking};
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
 use shuffledet_node::arguments::Names;
@@ -39,6 +39,7 @@ pub struct Results {
     latched: Vec<PublisherUntyped>,
     labels: Arc<Labels>,
     tuning: Arc<SharedSettings>,
+    sight: Sight,
     tracking: Tracking,
     messages: ResultMessages,
     buffer: Vec<u8>,
@@ -135,6 +136,7 @@ impl Results {
         let results = Self {
             cameras,
             latched: vec![label_info, vision_info],
+            sight: Sight::new(Arc::clone(&tuning)),
             tracking: Tracking::new(Arc::clone(&tuning), Arc::clone(labels)),
             labels: Arc::clone(labels),
             tuning,
@@ -192,6 +194,7 @@ impl Results {
             return Ok(());
         };
         self.last_published = Some(Instant::now());
+        self.sight.update(frame, outcome);
         self.tracking.update(frame, outcome, &camera.title);
         if *outcome == Outcome::Published {
             let detections = self.messages.detections(frame, &self.labels)?;

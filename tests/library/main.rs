@@ -9,4 +9,5 @@ mod input_size;
 mod ncnn;
 mod onnx;
 mod providers;
+mod sight;
 mod track_figures;

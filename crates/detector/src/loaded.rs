@@ -134,12 +134,13 @@ impl LoadedModel {
     }
 
     /// Returns settings that process every frame of `cameras` cameras, at the scale of
-    /// `input.jpeg_scale` and in `input.regions`.
+    /// `input.jpeg_scale`, in `input.regions` and judged by `sight`.
     pub fn lossless_tuning(&self, cameras: usize) -> SharedSettings {
         let every_frame = CameraSettings {
             jpeg_scale: self.config.input.jpeg_scale,
             limits: self.config.input.limits,
             regions: self.config.input.regions,
+            sight: self.config.input.sight,
             ..CameraSettings::EVERY_FRAME
         };
         let cameras = vec![every_frame; cameras];

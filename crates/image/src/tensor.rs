@@ -6,6 +6,7 @@ use super::{BgrView, Letterbox, Pixels};
 use opencv::core::{Mat, MatTraitConstManual, Size};
 use opencv::imgproc;
 use shuffledet_core::{InputSpec, ResizeMode};
+use shuffledet_sight::{Area, View};
 
 /// Fills the input tensor. Reuses its buffers.
 pub struct TensorBuilder {
@@ -90,6 +91,23 @@ impl TensorBuilder {
             Pixels::Yuv(image) => self.yuv_resampler.fill(image, letterbox, &mut planes),
         }
         Ok(letterbox)
+    }
+
+    /// Copies the green levels of the last image to `view`, which stays empty before the first one.
+    pub fn show(&self, view: &mut View) {
+        view.clear();
+        let Some(placed) = self.placed else { return };
+        let (width, height) = (self.spec.width as usize, self.spec.height as usize);
+        let area = Area {
+            left: placed.left as usize,
+            top: placed.top as usize,
+            width: placed.size.0 as usize,
+            height: placed.size.1 as usize,
+        };
+        // the second plane in either order of the colours
+        let green = &self.tensor[width * height..2 * width * height];
+        let (scale, offset) = (self.levels.scales[1], self.levels.offsets[1]);
+        view.fill(green, width, area, |value| (value - offset) / scale);
     }
 
     fn fill_bgr(&mut self, image: &BgrView<'_>, letterbox: Letterbox) -> opencv::Result<()> {

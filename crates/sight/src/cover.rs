@@ -31,8 +31,8 @@ pub(crate) fn covered(view: &View) -> f32 {
         std::array::from_fn(|index| cell(view, index % COLUMNS, index / COLUMNS));
     let mut levels = cells.map(|cell| cell.level);
     levels.sort_unstable_by(f32::total_cmp);
-    // nine tenths may be hidden
-    let seen = levels[levels.len() * 9 / 10];
+    // nineteen twentieths may be hidden
+    let seen = levels[levels.len() * 19 / 20];
     if seen < DAYLIGHT {
         return 0.0;
     }

@@ -1,5 +1,7 @@
 //! What can be wrong with a camera's pictures.
 
+use std::fmt;
+
 /// A fault of a camera's pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -58,7 +60,7 @@ impl Fault {
     }
 }
 
-/// A set of faults.
+/// A set of faults. Its text is `good` without faults, else their names, separated by commas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Faults(u8);
 
@@ -82,5 +84,18 @@ impl Faults {
         Fault::ALL
             .into_iter()
             .filter(move |&fault| self.contains(fault))
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("good");
+        }
+        for (index, fault) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", fault.name())?;
+        }
+        Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! What one picture alone tells.
 
-use crate::View;
 use crate::cover::covered;
 use crate::rows::{TearFinder, shear};
 use crate::sharpness::sharpness;
+use crate::{Fault, Faults, Settings, View};
 
 /// What one picture tells about the camera. All figures of an empty view are those of a good one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,24 @@ impl Default for Measures {
             tear: 1.0,
             shear: 0,
         }
+    }
+}
+
+impl Measures {
+    /// Returns the faults of this picture, without [`Fault::Frozen`], which one picture does not tell.
+    pub fn faults(&self, settings: &Settings) -> Faults {
+        let mut faults = Faults::default();
+        let is_black = self.brightness < settings.black_below;
+        let is_flat = self.contrast < settings.contrast_below;
+        faults.set(Fault::Black, is_black);
+        faults.set(Fault::WashedOut, is_flat && !is_black);
+        // noise is all that is left in these
+        let is_blurred = self.sharpness < settings.sharpness_below;
+        faults.set(Fault::Blurred, is_blurred && !is_flat && !is_black);
+        faults.set(Fault::Covered, self.covered > settings.covered_above);
+        let is_torn = self.tear < settings.tear_below || self.shear != 0;
+        faults.set(Fault::Torn, is_torn && settings.tear_below > 0.0);
+        faults
     }
 }
 

@@ -40,8 +40,14 @@ impl Watch {
         }
         // a frame after a pause decides nothing alone
         let weight = 1.0 - (-elapsed_s.min(0.25 * settings.hold_s) / settings.hold_s).exp();
-        let present = present(difference, measures, settings);
+        let mut present = measures.faults(settings);
+        let is_frozen = difference.is_some_and(|difference| difference < settings.frozen_below);
+        present.set(Fault::Frozen, is_frozen);
         for (fault, share) in Fault::ALL.into_iter().zip(&mut self.shares) {
+            // the same picture again is no further evidence
+            if fault == Fault::Torn && is_frozen {
+                continue;
+            }
             let target = f64::from(u8::from(present.contains(fault)));
             *share += weight * (target - *share);
             let (tell, forget) = limits(fault);
@@ -67,22 +73,4 @@ fn limits(fault: Fault) -> (f64, f64) {
         Fault::Torn => (TORN_SHARE, TORN_SHARE / 3.0),
         _ => (1.0 - after_hold, after_hold),
     }
-}
-
-/// Returns the faults of one picture.
-fn present(difference: Option<f32>, measures: &Measures, settings: &Settings) -> Faults {
-    let mut faults = Faults::default();
-    let is_black = measures.brightness < settings.black_below;
-    let is_flat = measures.contrast < settings.contrast_below;
-    let is_frozen = difference.is_some_and(|difference| difference < settings.frozen_below);
-    faults.set(Fault::Frozen, is_frozen);
-    faults.set(Fault::Black, is_black);
-    faults.set(Fault::WashedOut, is_flat && !is_black);
-    // noise is all that is left in these
-    let is_blurred = measures.sharpness < settings.sharpness_below;
-    faults.set(Fault::Blurred, is_blurred && !is_flat && !is_black);
-    faults.set(Fault::Covered, measures.covered > settings.covered_above);
-    let is_torn = measures.tear < settings.tear_below || measures.shear != 0;
-    faults.set(Fault::Torn, is_torn);
-    faults
 }

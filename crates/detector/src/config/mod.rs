@@ -175,7 +175,7 @@ impl Config {
             session: chosen.apply(session(&raw)),
             threads: chosen,
             wider_threads: (open && widest.intra_op > chosen.intra_op).then_some(widest),
-            input: node::tuning(&raw.input, None)?,
+            input: node::tuning(&raw, None)?,
             tracking: tracking::tracking(&raw.tracking),
             cameras,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),

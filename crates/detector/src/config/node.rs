@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::raw::{
-    RawCamera, RawConfig, RawDiagnostics, RawInput, ReliabilityChoice, TransportChoice,
+    RawCamera, RawConfig, RawDiagnostics, RawSight, ReliabilityChoice, TransportChoice,
 };
 use crate::pipeline::CameraSettings;
 use shuffledet_core::Regions;
@@ -111,7 +111,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             transport: raw.input.transport,
             expected_hz: above_zero(raw.input.expected_rate_hz),
             reliability: raw.input.reliability,
-            tuning: tuning(&raw.input, None)?,
+            tuning: tuning(raw, None)?,
         }]);
     }
     raw.cameras
@@ -127,7 +127,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
                         .unwrap_or(raw.input.expected_rate_hz),
                 ),
                 reliability: camera.reliability.unwrap_or(raw.input.reliability),
-                tuning: tuning(&raw.input, Some((name, &camera)))?,
+                tuning: tuning(raw, Some((name, &camera)))?,
                 image_topic: camera
                     .image_topic
                     .unwrap_or_else(|| format!("{name}/image_raw")),
@@ -136,13 +136,14 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
         .collect()
 }
 
-/// Returns how the frames of a camera are selected and searched; `input` gives the values that
+/// Returns how the frames of a camera are selected, searched and judged; `raw` gives the values that
 /// `camera` (its name and parameters) does not set. Returns an error text if its regions are
 /// invalid.
 pub(super) fn tuning(
-    input: &RawInput,
+    raw: &RawConfig,
     camera: Option<(&str, &RawCamera)>,
 ) -> Result<CameraSettings, String> {
+    let input = &raw.input;
     let own = camera.map(|(_, camera)| camera.clone()).unwrap_or_default();
     let rate_hz = own.max_rate_hz.unwrap_or(input.max_rate_hz);
     let (key, numbers) = match (camera, &own.regions) {
@@ -161,6 +162,22 @@ pub(super) fn tuning(
             jpeg_scans: input.max_jpeg_scans,
         },
         regions: Regions::new(numbers).map_err(|error| format!("{key}: {error}"))?,
+        sight: sight(&raw.sight, &own),
+    })
+}
+
+/// Returns how the pictures of a camera are judged, if they are.
+fn sight(raw: &RawSight, own: &RawCamera) -> Option<shuffledet_sight::Settings> {
+    let enabled = own.sight_enabled.unwrap_or(raw.enabled);
+    // the schema keeps the values in ranges that f32 holds
+    enabled.then(|| shuffledet_sight::Settings {
+        hold_s: raw.hold_s,
+        frozen_below: raw.frozen_below as f32,
+        black_below: raw.black_below as f32,
+        contrast_below: raw.contrast_below as f32,
+        sharpness_below: raw.sharpness_below as f32,
+        covered_above: own.covered_above.unwrap_or(raw.covered_above) as f32,
+        tear_below: raw.tear_below as f32,
     })
 }
 

@@ -24,6 +24,7 @@ pub struct RawConfig {
     pub runtime: RawRuntime,
     pub input: RawInput,
     pub tracking: RawTracking,
+    pub sight: RawSight,
     /// Names of the cameras to subscribe to. Each has its own parameters under camera.NAME.
     /// Default: empty, one unnamed camera on input.image_topic.
     #[schemars(extend("readOnly" = true))]
@@ -56,6 +57,7 @@ impl Default for RawConfig {
             runtime: RawRuntime::default(),
             input: RawInput::default(),
             tracking: RawTracking::default(),
+            sight: RawSight::default(),
             cameras: Vec::new(),
             camera: BTreeMap::new(),
             diagnostics: RawDiagnostics::default(),
@@ -398,6 +400,55 @@ impl Default for RawTracking {
     }
 }
 
+/// Whether the cameras see: the faults of their pictures, judged from the model's input (the first of
+/// input.regions).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSight {
+    /// Whether pictures are judged. /diagnostics and the latency message then name the faults.
+    pub enabled: bool,
+    /// The time for which a fault must be there before it is reported, and absent before it is no
+    /// longer reported, in seconds.
+    #[schemars(range(min = 0.05, max = 60.0))]
+    pub hold_s: f64,
+    /// frozen: the mean difference from the picture before is less, in grey levels (0 to 255). 0:
+    /// never.
+    #[schemars(range(min = 0.0, max = 255.0))]
+    pub frozen_below: f64,
+    /// black: 98 % of the picture is darker, in grey levels. 0: never.
+    #[schemars(range(min = 0.0, max = 255.0))]
+    pub black_below: f64,
+    /// washed_out: fewer grey levels lie between the darkest and the brightest 2 % of the picture.
+    /// 0: never.
+    #[schemars(range(min = 0.0, max = 255.0))]
+    pub contrast_below: f64,
+    /// blurred: the sharpness is less. It is 0.0625 on smooth slopes and 0.25 at sharp edges. 0: never.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sharpness_below: f64,
+    /// covered: a larger share of the picture is dark and without texture. 1: never.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub covered_above: f64,
+    /// torn: a shift of one row leaves less than this share of the difference between two rows. 0:
+    /// never.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub tear_below: f64,
+}
+
+impl Default for RawSight {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            hold_s: 1.0,
+            frozen_below: 0.02,
+            black_below: 24.0,
+            contrast_below: 24.0,
+            sharpness_below: 0.095,
+            covered_above: 0.12,
+            tear_below: 0.5,
+        }
+    }
+}
+
 /// The transport of a camera's images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -450,6 +501,13 @@ pub struct RawCamera {
     #[schemars(length(min = 4, max = 64))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regions: Option<Vec<f64>>,
+    /// Same as sight.enabled. Default: sight.enabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sight_enabled: Option<bool>,
+    /// Same as sight.covered_above. Default: sight.covered_above.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covered_above: Option<f64>,
     /// The weight of this camera under overload, relative to the other cameras. Default: 1.
     #[schemars(range(min = 0.01, max = 100.0))]
     #[serde(skip_serializing_if = "Option::is_none")]

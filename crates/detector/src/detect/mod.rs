@@ -35,6 +35,7 @@ use shuffledet_infer::{
     Backoff, InferError, Opening, OrtBackend, Outputs, Runtime, Session, SessionOptions,
     WhileBuilding,
 };
+use shuffledet_sight::View;
 
 /// Why an image has no result.
 #[derive(Debug, Error)]
@@ -305,6 +306,11 @@ impl Detector {
     pub fn input(&self) -> ([usize; 4], &[f32]) {
         let builder = &self.networks.get(self.current).builder;
         (builder.shape(), builder.tensor())
+    }
+
+    /// Copies the picture in the last tensor of [`Detector::prepare`] to `view`.
+    pub fn show(&self, view: &mut View) {
+        self.networks.get(self.current).builder.show(view);
     }
 
     /// Runs the model on the last tensor of [`Detector::prepare`].

@@ -21,6 +21,8 @@ pub struct Tally {
     pub failures: Vec<FailureNote>,
     /// By topic: the frames that were decoded although they are damaged.
     damaged: BTreeMap<String, DamagedFrames>,
+    /// By topic: the frames of cameras whose pictures have a fault, by fault.
+    faulty: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// By topic: the runs of the model by the size of their input.
     pub input_sizes: BTreeMap<String, BTreeMap<Resolution, u64>>,
 }
@@ -58,6 +60,7 @@ impl Tally {
             }
         };
         self.count_damage(frame, topic);
+        self.count_faults(frame, topic);
         self.count_inputs(frame, topic);
         self.detections.resize(labels.count(), 0);
         for detection in &frame.detections {
@@ -97,6 +100,25 @@ impl Tally {
                 "{topic}: {frames} decoded from damaged data; the first has stamp {first_stamp_ns} ns: {first_damage}"
             )
         }).collect()
+    }
+
+    fn count_faults(&mut self, frame: &Frame, topic: &str) {
+        for fault in frame.faults.iter().flat_map(|faults| faults.iter()) {
+            let faults = self.faulty.entry(topic.to_owned()).or_default();
+            *faults.entry(fault.name()).or_default() += 1;
+        }
+    }
+
+    /// Returns a warning for each topic with pictures that have a fault.
+    pub fn sight_warnings(&self) -> Vec<String> {
+        let texts = self.faulty.iter().map(|(topic, faults)| {
+            let texts: Vec<String> = faults
+                .iter()
+                .map(|(fault, &count)| format!("{fault} in {}", counted(count, "frame")))
+                .collect();
+            format!("{topic}: pictures are {}", texts.join(", "))
+        });
+        texts.collect()
     }
 
     fn count_inputs(&mut self, frame: &Frame, topic: &str) {

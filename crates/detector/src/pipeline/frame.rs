@@ -9,6 +9,7 @@ use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
 use shuffledet_image::camera_motion::GreyPyramid;
 use shuffledet_image::{Damage, limits::release_surplus};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
+use shuffledet_sight::{Faults, Measures, View};
 
 /// The type of the image message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,12 @@ pub struct Frame {
     pub damage: Option<Damage>,
     /// A grey copy of the image, to find the camera's motion; empty if nobody follows it.
     pub grey: GreyPyramid,
+    /// A small copy of the network's input, to judge whether the camera sees; empty if nobody asks.
+    pub view: View,
+    /// What that copy tells alone.
+    pub measures: Measures,
+    /// The faults of the camera's pictures at this frame; `None` if they are not judged.
+    pub faults: Option<Faults>,
     /// The input size of each run of the model, in the order of the regions.
     pub inputs: Vec<InputUse>,
     /// In pixels of the image, the highest score first.
@@ -104,6 +111,9 @@ impl Frame {
             size: None,
             damage: None,
             grey: GreyPyramid::new(),
+            view: View::default(),
+            measures: Measures::default(),
+            faults: None,
             inputs: Vec::new(),
             detections: Vec::new(),
             tracks: Vec::new(),
@@ -127,6 +137,8 @@ impl Frame {
         self.size = None;
         self.damage = None;
         self.grey.clear();
+        self.view.clear();
+        self.faults = None;
         self.inputs.clear();
         self.detections.clear();
         self.tracks.clear();
@@ -141,6 +153,14 @@ impl Frame {
             .zip(self.trace.last())
             .map(|(received, last)| last.saturating_duration_since(received));
         self.age_on_receipt + since.unwrap_or_default()
+    }
+
+    /// Returns the stamp, or the log time of a camera that sets no stamps, in nanoseconds.
+    pub fn time_ns(&self) -> i64 {
+        match self.stamp.to_ns() {
+            0 => i64::try_from(self.log_time_ns).unwrap_or(i64::MAX),
+            stamp_ns => stamp_ns,
+        }
     }
 
     /// Whether most of the age dates from before reception, so that waiting here is not the cause.

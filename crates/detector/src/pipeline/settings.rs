@@ -8,6 +8,7 @@ use super::TrackingSettings;
 use crate::detect::DetectorSettings;
 use shuffledet_core::Regions;
 use shuffledet_image::{ImageLimits, JpegScale};
+use shuffledet_sight as sight;
 
 /// The current settings. They change all together or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,8 @@ pub struct CameraSettings {
     pub limits: ImageLimits,
     /// The parts of its pictures that are searched.
     pub regions: Regions,
+    /// How its pictures are judged; `None` if they are not.
+    pub sight: Option<sight::Settings>,
 }
 
 impl CameraSettings {
@@ -47,6 +50,7 @@ impl CameraSettings {
         jpeg_scale: JpegScale::Full,
         limits: ImageLimits::DEFAULT,
         regions: Regions::WHOLE,
+        sight: None,
     };
 }
 

@@ -81,11 +81,7 @@ impl Tracking {
         let Some(tracker) = self.trackers.get_mut(frame.camera) else {
             return;
         };
-        // a camera that sets no stamps still has an order
-        let stamp_ns = match frame.stamp.to_ns() {
-            0 => i64::try_from(frame.log_time_ns).unwrap_or(i64::MAX),
-            stamp_ns => stamp_ns,
-        };
+        let stamp_ns = frame.time_ns();
         if tracker.update(frame, stamp_ns) == Step::Restart {
             tracing::warn!("{camera}: the stamps went back; all tracks begin again with new ids");
         }

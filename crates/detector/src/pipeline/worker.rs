@@ -14,6 +14,7 @@ use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder, JpegScale, Pixels, draw};
 use shuffledet_infer::InferError;
 use shuffledet_msg::{CdrError, CompressedImageView, ImageView};
+use shuffledet_sight::Meter;
 
 /// Which frames get an annotated image, and its maximum width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,7 @@ pub struct Worker {
     settings: SettingsReader,
     annotate: Annotate,
     encoder: JpegEncoder,
+    meter: Meter,
 }
 
 /// The JPEG quality of annotated images.
@@ -88,6 +90,7 @@ impl Worker {
             settings,
             annotate,
             encoder,
+            meter: Meter::default(),
         })
     }
 
@@ -123,12 +126,13 @@ impl Worker {
         });
         self.decoder.set_limits(camera.limits);
         let (max_age, regions) = (camera.max_age, camera.regions);
+        let judges_sight = camera.sight.is_some();
         let follows_camera = tuned.tracking.enabled && tuned.tracking.camera_motion;
         if max_age.is_some_and(|max_age| frame.age() > max_age) {
             return Outcome::Dropped(DropReason::TooOld);
         }
         let needs_grey = follows_camera && self.settings.tuning().is_tracked();
-        match self.detect(frame, &regions, needs_grey) {
+        match self.detect(frame, &regions, needs_grey, judges_sight) {
             Ok(()) => Outcome::Published,
             Err(failure) => {
                 frame.detections.clear();
@@ -148,6 +152,7 @@ impl Worker {
         frame: &mut Frame,
         regions: &Regions,
         needs_grey: bool,
+        judges_sight: bool,
     ) -> Result<(), Failure> {
         if let Some(failure) = &frame.unreadable {
             return Err(failure.clone());
@@ -169,6 +174,10 @@ impl Worker {
             detector
                 .prepare(image, run)
                 .map_err(|error| failed("preparation", error))?;
+            if judges_sight && run == 0 {
+                detector.show(&mut frame.view);
+                frame.measures = self.meter.measure(&frame.view);
+            }
             times.end(Mark::Prepared, &mut frame.trace);
             let inferred = detector
                 .infer()

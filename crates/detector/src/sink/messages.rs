@@ -26,6 +26,8 @@ pub struct ResultMessages {
     latency: Vec<u8>,
     /// The milliseconds of each stage as text.
     figures: [String; Stage::ALL.len()],
+    /// The faults of the camera's pictures as text.
+    sight: String,
     text: String,
 }
 
@@ -95,7 +97,7 @@ impl ResultMessages {
 
     /// Writes the `diagnostic_msgs/msg/DiagnosticArray` of `frame` in CDR. Its one status has the
     /// name of `camera`, the outcome as its message, and the milliseconds of each completed stage
-    /// as its values.
+    /// and the faults of the camera's pictures as its values.
     pub fn latency(
         &mut self,
         frame: &Frame,
@@ -118,7 +120,7 @@ impl ResultMessages {
                 Level::Error
             }
         };
-        let mut values = [("", ""); Stage::ALL.len()];
+        let mut values = [("", ""); Stage::ALL.len() + 1];
         let mut count = 0;
         for (figure, stage) in self.figures.iter_mut().zip(Stage::ALL) {
             let Some(duration) = frame.trace.duration(stage) else {
@@ -127,6 +129,12 @@ impl ResultMessages {
             figure.clear();
             let _ = write!(figure, "{:.3}", duration.as_secs_f64() * 1000.0);
             values[count] = (key(stage), figure.as_str());
+            count += 1;
+        }
+        if let Some(faults) = frame.faults {
+            self.sight.clear();
+            let _ = write!(self.sight, "{faults}");
+            values[count] = ("sight", self.sight.as_str());
             count += 1;
         }
         let status = DiagnosticStatus {
@@ -224,6 +232,7 @@ mod tests {
     use shuffledet_core::labels::Label;
     use shuffledet_core::{Detection, DropReason, Mark};
     use shuffledet_msg::{Detection2DArray, DiagnosticArray, LabelInfo, Stamp};
+    use shuffledet_sight::{Fault, Faults};
     use shuffledet_track::{State, TrackIds};
 
     fn labels() -> Labels {
@@ -373,5 +382,26 @@ mod tests {
         assert_eq!(status.message, "dropped: too_old");
         let keys: Vec<_> = status.values.iter().map(|(key, _)| *key).collect();
         assert_eq!(keys, ["queue_ms"]);
+    }
+
+    #[test]
+    fn latency_tells_what_is_wrong_with_the_pictures() {
+        let mut messages = ResultMessages::default();
+        let mut faults = Faults::default();
+        faults.set(Fault::Covered, true);
+        faults.set(Fault::Blurred, true);
+        let frame = Frame {
+            faults: Some(faults),
+            ..frame()
+        };
+        let bytes = messages
+            .latency(&frame, &Outcome::Published, "/front")
+            .unwrap();
+        let array = DiagnosticArray::parse(bytes).unwrap();
+        assert!(
+            array.status[0]
+                .values
+                .contains(&("sight", "blurred, covered"))
+        );
     }
 }

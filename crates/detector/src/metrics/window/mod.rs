@@ -19,6 +19,7 @@ use self::view::{median, quantiles};
 use crate::detect::InputUse;
 use crate::pipeline::Frame;
 use shuffledet_core::{Mark, Outcome, Stage};
+use shuffledet_sight::Faults;
 
 /// The frames of one camera.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Window {
     since_start: Totals,
     /// The input of each run of the model on the last published frame.
     inputs: Vec<InputUse>,
+    /// The faults of the camera's pictures at the last published frame.
+    faults: Option<Faults>,
 }
 
 impl Window {
@@ -52,6 +55,7 @@ impl Window {
             missed: VecDeque::new(),
             since_start: Totals::default(),
             inputs: Vec::new(),
+            faults: None,
         }
     }
 
@@ -87,6 +91,7 @@ impl Window {
         self.received(received);
         if *outcome == Outcome::Published {
             self.inputs.clone_from(&frame.inputs);
+            self.faults = frame.faults;
         }
         let sample = Sample::new(received, ended, frame, outcome);
         self.since_start.count(&sample);
@@ -143,6 +148,7 @@ impl Window {
             since_start: self.since_start.clone(),
             silent_for: self.silent_for(now),
             inputs: self.inputs.clone(),
+            faults: self.faults,
         }
     }
 

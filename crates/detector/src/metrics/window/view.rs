@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Totals;
 use crate::detect::InputUse;
 use shuffledet_core::{Quantiles, Stage};
+use shuffledet_sight::Faults;
 
 /// The arrival of frames since the camera's last pause.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +39,8 @@ pub struct WindowView {
     pub silent_for: Option<Duration>,
     /// The input of each run of the model on the last published frame.
     pub inputs: Vec<InputUse>,
+    /// The faults of the camera's pictures at the last published frame; `None` if they are not judged.
+    pub faults: Option<Faults>,
 }
 
 pub(super) fn median(values: &mut [i64]) -> Option<i64> {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::CameraFacts;
-use super::problems::{severity_of_drops, share, wanted_drops};
+use super::problems::{severity_of_drops, severity_of_fault, share, wanted_drops};
 use shuffledet_core::StampAnomaly;
 use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_msg::Level;
+use shuffledet_sight::Faults;
 
 /// Returns the problems that are logged when they start, each with a fixed name: those that occur
-/// before frames are processed.
+/// before frames are processed, and faults of the pictures.
 pub fn notices(
     facts: &CameraFacts<'_>,
     config: &DiagnosticsConfig,
@@ -19,7 +20,12 @@ pub fn notices(
     }
     let clock = clock(facts, config).map(|(level, text)| ("clock", level, text));
     let rate = rate(facts, config).map(|(level, text)| ("rate", level, text));
-    clock.into_iter().chain(rate).collect()
+    let faults = facts.window.faults.into_iter();
+    let faults = faults.flat_map(Faults::iter).map(|fault| {
+        let level = severity_of_fault(fault);
+        (fault.name(), level, fault.advice().to_owned())
+    });
+    clock.into_iter().chain(rate).chain(faults).collect()
 }
 
 /// Detects stamps so far from the node's clock that frames are dropped or their age is unknown.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use arrival::notices;
 use arrival::{clock, rate};
-use problems::{deadlines, drops, failures, latency, silence, stamps};
+use problems::{deadlines, drops, failures, latency, sight, silence, stamps};
 
 use super::{Problems, Status, Values};
 use crate::doctor::Finding;
@@ -59,6 +59,7 @@ pub fn camera_status(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Sta
     } else {
         silence(facts, config, &mut problems);
         failures(window, config, &mut problems);
+        sight(window, &mut problems);
         latency(window, config, &mut problems);
         problems.extend(clock(facts, config));
         problems.extend(rate(facts, config));
@@ -95,6 +96,9 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
     }
     if !window.inputs.is_empty() {
         values.add("input size", inputs(&window.inputs));
+    }
+    if let Some(faults) = window.faults {
+        values.add("sight", faults);
     }
     // in a live node the read stage is the wait for the next message
     for (stage, ms) in window

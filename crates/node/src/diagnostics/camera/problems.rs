@@ -9,6 +9,7 @@ use shuffledet_core::{DropReason, Stage, StampAnomaly};
 use shuffledet_detector::config::DiagnosticsConfig;
 use shuffledet_detector::metrics::WindowView;
 use shuffledet_msg::Level;
+use shuffledet_sight::Fault;
 
 /// Drops that the parameters request; they do not mean that the node cannot keep up.
 const WANTED_DROPS: [&str; 2] = [DropReason::RateLimited.name(), DropReason::Disabled.name()];
@@ -51,6 +52,21 @@ pub(super) fn failures(window: &WindowView, config: &DiagnosticsConfig, problems
                 "{failed} of {received} frames failed, most with {reason}: see the log for details"
             ),
         );
+    }
+}
+
+pub(super) fn sight(window: &WindowView, problems: &mut Problems) {
+    for fault in window.faults.iter().flat_map(|faults| faults.iter()) {
+        problems.add(severity_of_fault(fault), fault.advice().to_owned());
+    }
+}
+
+/// Returns the severity of a fault: an error if nothing can be detected in such pictures.
+pub(super) fn severity_of_fault(fault: Fault) -> Level {
+    if fault.is_blind() {
+        Level::Error
+    } else {
+        Level::Warn
     }
 }
 

@@ -40,6 +40,7 @@ fn healthy() -> WindowView {
             used: (704, 224).into(),
             wanted: (704, 224).into(),
         }],
+        faults: None,
     }
 }
 
