@@ -40,15 +40,18 @@ impl Measures {
     /// Returns the faults of this picture, without [`Fault::Frozen`], which one picture does not tell.
     pub fn faults(&self, settings: &Settings) -> Faults {
         let mut faults = Faults::default();
-        let is_black = self.brightness < settings.black_below;
-        let is_flat = self.contrast < settings.contrast_below;
+        let is_black = f64::from(self.brightness) < settings.black_below;
+        let is_flat = f64::from(self.contrast) < settings.contrast_below;
         faults.set(Fault::Black, is_black);
         faults.set(Fault::WashedOut, is_flat && !is_black);
         // noise is all that is left in these
-        let is_blurred = self.sharpness < settings.sharpness_below;
+        let is_blurred = f64::from(self.sharpness) < settings.sharpness_below;
         faults.set(Fault::Blurred, is_blurred && !is_flat && !is_black);
-        faults.set(Fault::Covered, self.covered > settings.covered_above);
-        let is_torn = self.tear < settings.tear_below || self.shear != 0;
+        faults.set(
+            Fault::Covered,
+            f64::from(self.covered) > settings.covered_above,
+        );
+        let is_torn = f64::from(self.tear) < settings.tear_below || self.shear != 0;
         faults.set(Fault::Torn, is_torn && settings.tear_below > 0.0);
         faults
     }

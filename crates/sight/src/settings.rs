@@ -10,17 +10,17 @@ pub struct Settings {
     /// in seconds.
     pub hold_s: f64,
     /// Frozen: the mean difference from the picture before is less, in levels.
-    pub frozen_below: f32,
+    pub frozen_below: f64,
     /// Black: 98 % of the picture is darker, in levels.
-    pub black_below: f32,
+    pub black_below: f64,
     /// Washed out: the middle 96 % of the picture span fewer levels.
-    pub contrast_below: f32,
+    pub contrast_below: f64,
     /// Blurred: the sharpness is less. That of a smooth slope is 1/16 and that of a sharp edge 1/4.
-    pub sharpness_below: f32,
+    pub sharpness_below: f64,
     /// Covered: a larger share of the picture is dark and without texture, from 0 to 1.
-    pub covered_above: f32,
+    pub covered_above: f64,
     /// Torn: a shift leaves less than this share of the difference between two rows.
-    pub tear_below: f32,
+    pub tear_below: f64,
 }
 
 impl Default for Settings {

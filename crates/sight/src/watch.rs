@@ -41,7 +41,8 @@ impl Watch {
         // a frame after a pause decides nothing alone
         let weight = 1.0 - (-elapsed_s.min(0.25 * settings.hold_s) / settings.hold_s).exp();
         let mut present = measures.faults(settings);
-        let is_frozen = difference.is_some_and(|difference| difference < settings.frozen_below);
+        let is_frozen =
+            difference.is_some_and(|difference| f64::from(difference) < settings.frozen_below);
         present.set(Fault::Frozen, is_frozen);
         for (fault, share) in Fault::ALL.into_iter().zip(&mut self.shares) {
             // the same picture again is no further evidence

@@ -169,15 +169,14 @@ pub(super) fn tuning(
 /// Returns how the pictures of a camera are judged, if they are.
 fn sight(raw: &RawSight, own: &RawCamera) -> Option<shuffledet_sight::Settings> {
     let enabled = own.sight_enabled.unwrap_or(raw.enabled);
-    // the schema keeps the values in ranges that f32 holds
     enabled.then(|| shuffledet_sight::Settings {
         hold_s: raw.hold_s,
-        frozen_below: raw.frozen_below as f32,
-        black_below: raw.black_below as f32,
-        contrast_below: raw.contrast_below as f32,
-        sharpness_below: raw.sharpness_below as f32,
-        covered_above: own.covered_above.unwrap_or(raw.covered_above) as f32,
-        tear_below: raw.tear_below as f32,
+        frozen_below: raw.frozen_below,
+        black_below: raw.black_below,
+        contrast_below: raw.contrast_below,
+        sharpness_below: raw.sharpness_below,
+        covered_above: own.covered_above.unwrap_or(raw.covered_above),
+        tear_below: raw.tear_below,
     })
 }
 

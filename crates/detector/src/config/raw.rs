@@ -436,15 +436,24 @@ pub struct RawSight {
 
 impl Default for RawSight {
     fn default() -> Self {
+        let shuffledet_sight::Settings {
+            hold_s,
+            frozen_below,
+            black_below,
+            contrast_below,
+            sharpness_below,
+            covered_above,
+            tear_below,
+        } = shuffledet_sight::Settings::default();
         Self {
             enabled: true,
-            hold_s: 1.0,
-            frozen_below: 0.02,
-            black_below: 24.0,
-            contrast_below: 24.0,
-            sharpness_below: 0.095,
-            covered_above: 0.12,
-            tear_below: 0.5,
+            hold_s,
+            frozen_below,
+            black_below,
+            contrast_below,
+            sharpness_below,
+            covered_above,
+            tear_below,
         }
     }
 }
