@@ -1,5 +1,6 @@
 """Serialized images to publish: a recording's own bytes, or a made picture. Only the stamp is ever changed."""
 
+import random
 import sqlite3
 import struct
 import sys
@@ -34,30 +35,39 @@ def make_reader():
     return make_reader
 
 
-def made(width, height, encoding="bgr8", frame_id="made"):
-    """A raw picture of diagonal stripes; encoding `png` is a grey CompressedImage, `broken` one that no decoder takes."""
+def made(width, height, encoding="bgr8", frame_id="made", moved=0):
+    """A raw picture of grey blocks, `moved` pixels to the left; encoding `png` is a grey CompressedImage, `broken` one
+    that no decoder takes."""
     if encoding == "broken":
         image = CompressedImage(format="jpeg", data=b"\xff\xd8 not a picture")
     elif encoding == "png":
-        image = CompressedImage(format="png", data=png(width, height))
+        image = CompressedImage(format="png", data=png(width, height, moved))
     else:
-        step = width * (1 if encoding == "mono8" else 3)
-        rows = (bytes((row * 3 + column) & 0xFF for column in range(step)) for row in range(256))
-        pattern = list(rows)
-        data = b"".join(pattern[row % 256] for row in range(height))
+        channels = 1 if encoding == "mono8" else 3
+        step = width * channels
+        data = b"".join(blocks(width, height, channels, moved))
         image = Image(width=width, height=height, encoding=encoding, step=step)
         image.data.frombytes(data)
     image.header.frame_id = frame_id
     return serialize_message(image)
 
 
-def png(width, height):
+def blocks(width, height, channels, moved):
+    """The rows of a picture of grey blocks of 8 by 8 pixels, `moved` pixels to the left."""
+    levels = random.Random(1)
+    for top in range(0, height, 8):
+        row = b"".join(bytes([levels.randrange(40, 220)]) * 8 * channels for _ in range(width // 8 + 9))
+        row = row[moved * channels :][: width * channels]
+        yield from [row] * min(8, height - top)
+
+
+def png(width, height, moved):
     """A grey picture, without a library."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = b"".join(b"\0" + bytes((row + column) & 0xFF for column in range(width)) for row in range(height))
+    rows = b"".join(b"\0" + row for row in blocks(width, height, 1, moved))
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)

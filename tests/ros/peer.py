@@ -121,9 +121,14 @@ class Peer:
         return self.play_now(*arguments)
 
     def play_now(self, topic, bag, bag_topic, made, start, count, rate_hz, stamps, acknowledged_by, timeout, stop=None):
-        source = list(frames.recorded(bag, bag_topic)) if bag else [frames.made(**made)]
+        # made pictures move, as a camera's do
+        source = (
+            list(frames.recorded(bag, bag_topic))
+            if bag
+            else [frames.made(**made, moved=moved) for moved in range(0, 16, 4)]
+        )
         images = itertools.islice(itertools.cycle(source), start, None)
-        limit = count if count is not None else len(source) - start
+        limit = count if count is not None else len(source) - start if bag else 1
         publisher, sent, arrivals, subscription = self.publishers[topic], {}, {}, None
         if acknowledged_by:
 

@@ -47,10 +47,9 @@ impl Measures {
         // noise is all that is left in these
         let is_blurred = f64::from(self.sharpness) < settings.sharpness_below;
         faults.set(Fault::Blurred, is_blurred && !is_flat && !is_black);
-        faults.set(
-            Fault::Covered,
-            f64::from(self.covered) > settings.covered_above,
-        );
+        // without focus there is no texture anywhere
+        let is_covered = f64::from(self.covered) > settings.covered_above;
+        faults.set(Fault::Covered, is_covered && !is_blurred);
         let is_torn = f64::from(self.tear) < settings.tear_below || self.shear != 0;
         faults.set(Fault::Torn, is_torn && settings.tear_below > 0.0);
         faults

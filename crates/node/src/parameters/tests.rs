@@ -86,7 +86,7 @@ fn what_is_declared_has_the_value_in_force() {
     );
     assert_eq!(value("detector"), ParameterValue::NotSet);
     let cameras = set.list(&["camera".to_owned()], 0);
-    assert_eq!(cameras.names.len(), 20);
+    assert_eq!(cameras.names.len(), 24);
     assert_eq!(cameras.prefixes, ["camera.front", "camera.left"]);
 }
 

@@ -101,10 +101,11 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
     let mut cameras = Map::new();
     for camera in &config.cameras {
         let Some(name) = &camera.name else { continue };
-        let own_or_input = |key| {
+        let own_or = |key, shared: &[&str]| {
             let own = at(&tree, &["camera", name, key]);
-            own.or(at(&tree, &["input", key])).cloned()
+            own.or(at(&tree, shared)).cloned()
         };
+        let own_or_input = |key| own_or(key, &["input", key]);
         let parameters = json!({
             "image_topic": camera.image_topic,
             "transport": camera.transport,
@@ -114,6 +115,8 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             "expected_rate_hz": own_or_input("expected_rate_hz"),
             "jpeg_scale": own_or_input("jpeg_scale"),
             "regions": own_or_input("regions"),
+            "sight_enabled": own_or("sight_enabled", &["sight", "enabled"]),
+            "covered_above": own_or("covered_above", &["sight", "covered_above"]),
             "priority": camera.tuning.priority,
             "enabled": camera.tuning.enabled,
         });
