@@ -48,19 +48,15 @@ fn cell(view: &View, column: usize, row: usize) -> Cell {
         bounds(row, ROWS, view.height()),
     );
     let line = |y: usize| &view.row(y)[columns.clone()];
-    let count = (rows.len() * columns.len()) as f32;
-    let level = rows.clone().flat_map(line).sum::<f32>() / count;
-    let across: f32 = rows
-        .clone()
-        .map(|y| mean_difference(&line(y)[1..], line(y)))
-        .sum();
-    let down: f32 = rows
-        .clone()
-        .skip(1)
-        .map(|y| mean_difference(line(y), line(y - 1)))
-        .sum();
-    Cell {
-        level,
-        texture: (across / rows.len() as f32).max(down / (rows.len() - 1) as f32),
+    let (mut level, mut across, mut down, mut lines) = (0.0, 0.0, 0.0, 0.0f32);
+    // one row of two
+    for y in rows.skip(1).step_by(2) {
+        level += line(y).iter().sum::<f32>() / columns.len() as f32;
+        across += mean_difference(&line(y)[1..], line(y));
+        down += mean_difference(line(y), line(y - 1));
+        lines += 1.0;
     }
+    let level = level / lines;
+    let texture = across.max(down) / lines;
+    Cell { level, texture }
 }

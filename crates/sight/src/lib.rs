@@ -6,16 +6,15 @@
 //! [`Watch`] follows the views of one camera over time and tells its [`Faults`].
 //!
 //! ```
-//! use shuffledet_sight::{Area, Fault, Meter, Settings, View, Watch};
+//! use shuffledet_sight::{Area, Fault, Settings, View, Watch};
 //!
 //! let plane = vec![3.0; 416 * 256];
 //! let area = Area { left: 0, top: 0, width: 416, height: 256 };
 //! let mut view = View::default();
 //! view.fill(&plane, 416, area, |value| value);
-//! let measures = Meter::default().measure(&view);
 //! let (mut watch, settings) = (Watch::default(), Settings::default());
 //! for frame in 0..40 {
-//!     watch.update(frame * 50_000_000, &view, &measures, &settings);
+//!     watch.update(frame * 50_000_000, &view, &settings);
 //! }
 //! assert!(watch.faults().contains(Fault::Black));
 //! ```

@@ -97,7 +97,7 @@ fn prominence(steps: &[f32], y: usize) -> f32 {
 }
 
 /// The rows that a shear is judged from.
-const SAMPLES: usize = 24;
+const SAMPLES: usize = 16;
 /// The largest shear, in pixels a row.
 const LARGEST_SHEAR: usize = 6;
 

@@ -45,10 +45,7 @@ impl View {
             let sums = &mut self.levels[row..];
             for line in 0..block {
                 let start = (top + y * block + line) * stride + left;
-                let values = &plane[start..start + self.width * block];
-                for (sum, values) in sums.iter_mut().zip(values.chunks_exact(block)) {
-                    *sum += values.iter().sum::<f32>();
-                }
+                add_blocks(sums, &plane[start..start + self.width * block], block);
             }
             sums.iter_mut().for_each(|sum| *sum = level(*sum * share));
         }
@@ -85,6 +82,28 @@ impl View {
     pub(crate) fn difference(&self, other: &View) -> Option<f32> {
         let same = self.width == other.width && self.levels.len() == other.levels.len();
         (same && !self.is_empty()).then(|| mean_difference(&self.levels, &other.levels))
+    }
+}
+
+/// Adds the sum of each `block` values to its place. The compiler adds in vectors where it knows the
+/// length.
+fn add_blocks(sums: &mut [f32], values: &[f32], block: usize) {
+    match block {
+        2 => add_blocks_of::<2>(sums, values),
+        3 => add_blocks_of::<3>(sums, values),
+        4 => add_blocks_of::<4>(sums, values),
+        _ => {
+            for (sum, values) in sums.iter_mut().zip(values.chunks_exact(block)) {
+                *sum += values.iter().sum::<f32>();
+            }
+        }
+    }
+}
+
+fn add_blocks_of<const BLOCK: usize>(sums: &mut [f32], values: &[f32]) {
+    let (blocks, _) = values.as_chunks::<BLOCK>();
+    for (sum, values) in sums.iter_mut().zip(blocks) {
+        *sum += values.iter().sum::<f32>();
     }
 }
 

@@ -1,15 +1,20 @@
 //! The faults of one camera over time.
 
-use crate::{Fault, Faults, Measures, Settings, View};
+use crate::{Fault, Faults, Meter, Settings, View};
 
 /// A tear is found in a third to four fifths of the torn frames and in at most 4 % of others, so it
 /// is told when this share of the frames has one.
 const TORN_SHARE: f64 = 0.25;
 
+/// The least time between two judgements, in seconds.
+const PERIOD_S: f64 = 0.09;
+
 /// Follows the pictures of one camera.
 #[derive(Debug, Clone, Default)]
 pub struct Watch {
+    /// The latest view that was judged, with its stamp.
     latest: Option<(i64, View)>,
+    meter: Meter,
     /// The share of the time that each fault was there, the latest time counting most, from 0 to 1.
     shares: [f64; Fault::ALL.len()],
     faults: Faults,
@@ -18,8 +23,8 @@ pub struct Watch {
 impl Watch {
     /// Takes the view of the next frame, whose stamp is `stamp_ns`. A fault is told once it was there
     /// for `hold_s`, and no longer once it was gone for as long. Stamps that go back begin anew; an
-    /// empty view changes nothing.
-    pub fn update(&mut self, stamp_ns: i64, view: &View, measures: &Measures, settings: &Settings) {
+    /// empty view changes nothing. Judges at most every 90 ms of the stamps.
+    pub fn update(&mut self, stamp_ns: i64, view: &View, settings: &Settings) {
         if view.is_empty() {
             return;
         }
@@ -28,6 +33,9 @@ impl Watch {
             return;
         };
         let elapsed_s = stamp_ns.saturating_sub(*before_ns) as f64 / 1e9;
+        if (0.0..PERIOD_S.min(0.1 * settings.hold_s)).contains(&elapsed_s) {
+            return;
+        }
         let difference = view.difference(before);
         *before_ns = stamp_ns;
         before.clone_from(view);
@@ -40,7 +48,7 @@ impl Watch {
         }
         // a frame after a pause decides nothing alone
         let weight = 1.0 - (-elapsed_s.min(0.25 * settings.hold_s) / settings.hold_s).exp();
-        let mut present = measures.faults(settings);
+        let mut present = self.meter.measure(view).faults(settings);
         let is_frozen =
             difference.is_some_and(|difference| f64::from(difference) < settings.frozen_below);
         present.set(Fault::Frozen, is_frozen);

@@ -9,7 +9,7 @@ use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
 use shuffledet_image::camera_motion::GreyPyramid;
 use shuffledet_image::{Damage, limits::release_surplus};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
-use shuffledet_sight::{Faults, Measures, View};
+use shuffledet_sight::{Faults, View};
 
 /// The type of the image message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +69,6 @@ pub struct Frame {
     pub grey: GreyPyramid,
     /// A small copy of the network's input, to judge whether the camera sees; empty if nobody asks.
     pub view: View,
-    /// What that copy tells alone.
-    pub measures: Measures,
     /// The faults of the camera's pictures at this frame; `None` if they are not judged.
     pub faults: Option<Faults>,
     /// The input size of each run of the model, in the order of the regions.
@@ -112,7 +110,6 @@ impl Frame {
             damage: None,
             grey: GreyPyramid::new(),
             view: View::default(),
-            measures: Measures::default(),
             faults: None,
             inputs: Vec::new(),
             detections: Vec::new(),

@@ -35,7 +35,7 @@ impl Sight {
             return;
         };
         if *outcome == Outcome::Published {
-            watch.update(frame.time_ns(), &frame.view, &frame.measures, settings);
+            watch.update(frame.time_ns(), &frame.view, settings);
             frame.faults = Some(watch.faults());
         }
     }

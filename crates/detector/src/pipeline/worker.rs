@@ -14,7 +14,6 @@ use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder, JpegScale, Pixels, draw};
 use shuffledet_infer::InferError;
 use shuffledet_msg::{CdrError, CompressedImageView, ImageView};
-use shuffledet_sight::Meter;
 
 /// Which frames get an annotated image, and its maximum width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +64,6 @@ pub struct Worker {
     settings: SettingsReader,
     annotate: Annotate,
     encoder: JpegEncoder,
-    meter: Meter,
 }
 
 /// The JPEG quality of annotated images.
@@ -90,7 +88,6 @@ impl Worker {
             settings,
             annotate,
             encoder,
-            meter: Meter::default(),
         })
     }
 
@@ -176,7 +173,6 @@ impl Worker {
                 .map_err(|error| failed("preparation", error))?;
             if judges_sight && run == 0 {
                 detector.show(&mut frame.view);
-                frame.measures = self.meter.measure(&frame.view);
             }
             times.end(Mark::Prepared, &mut frame.trace);
             let inferred = detector
