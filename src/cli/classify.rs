@@ -71,6 +71,7 @@ pub fn run(args: &ClassifyArgs) -> anyhow::Result<Status> {
     let model = Model::load_classifier(&config.model)?;
     let mut classifier = Classifier::open(&Runtime::load()?, &model, &config.session)?;
     let mut decoder = ImageDecoder::new();
+    decoder.set_limits(config.input.limits);
     let count = usize::try_from(args.top).unwrap_or(usize::MAX);
     let mut status = Status::Success;
     for path in &args.images {

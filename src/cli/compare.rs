@@ -1,5 +1,6 @@
 //! `shuffledet compare`: compares two evaluations.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -7,6 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use clap::{Args, value_parser};
+use serde::Serialize;
 
 use super::Status;
 use super::colour::shows_colour;
@@ -134,22 +136,13 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Status> {
     let (a_file, b_file) = (args.a.display().to_string(), args.b.display().to_string());
     let comparison = compare((&a_file, &a), (&b_file, &b), &settings)?;
     if let Some(path) = &args.report {
-        write_report(args, path, &comparison, &b)
-            .with_context(|| format!("--report {}", path.display()))?;
+        write(path, page(args, &comparison, &b))?;
     }
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&comparison)?)?;
-    } else {
-        let colour = shows_colour(&out);
-        let comparison = &comparison;
-        write!(out, "{}", ComparisonTable { comparison, colour })?;
-    }
-    Ok(if comparison.regression {
-        Status::NotGoodEnough
-    } else {
-        Status::Success
-    })
+    print(args, &comparison, |colour| ComparisonTable {
+        comparison: &comparison,
+        colour,
+    })?;
+    Ok(status(comparison.regression))
 }
 
 /// Compares two evaluations of tracks.
@@ -170,39 +163,55 @@ fn compare_track_files(args: &CompareArgs) -> anyhow::Result<Status> {
         let page = tracks_comparison::render(&TracksComparisonReport {
             comparison: &comparison,
             generated_at: SystemTime::now(),
-        })?;
-        whole_file::write(path, page).with_context(|| format!("--report {}", path.display()))?;
+        });
+        write(path, page.map_err(anyhow::Error::from))?;
     }
+    print(args, &comparison, |colour| TracksComparisonTable {
+        comparison: &comparison,
+        colour,
+    })?;
+    Ok(status(comparison.regression))
+}
+
+/// Writes a page.
+fn write(path: &Path, page: anyhow::Result<String>) -> anyhow::Result<()> {
+    let written = page.and_then(|page| Ok(whole_file::write(path, page)?));
+    written.with_context(|| format!("--report {}", path.display()))
+}
+
+/// Prints a comparison as JSON, or as the table that `table` returns, with colours or without.
+fn print<T: Display>(
+    args: &CompareArgs,
+    comparison: &impl Serialize,
+    table: impl FnOnce(bool) -> T,
+) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&comparison)?)?;
+        writeln!(out, "{}", serde_json::to_string(comparison)?)?;
     } else {
-        let colour = shows_colour(&out);
-        let comparison = &comparison;
-        write!(out, "{}", TracksComparisonTable { comparison, colour })?;
+        write!(out, "{}", table(shows_colour(&out)))?;
     }
-    Ok(if comparison.regression {
+    Ok(())
+}
+
+fn status(regression: bool) -> Status {
+    if regression {
         Status::NotGoodEnough
     } else {
         Status::Success
-    })
+    }
 }
 
-fn write_report(
-    args: &CompareArgs,
-    path: &Path,
-    comparison: &Comparison,
-    b: &Evaluation,
-) -> anyhow::Result<()> {
+/// Returns the page of a comparison, with pictures of the changes.
+fn page(args: &CompareArgs, comparison: &Comparison, b: &Evaluation) -> anyhow::Result<String> {
     let images = match &args.images {
         Some(path) => Some(images_of(b, path)?),
         // on another machine than the one of the evaluation, the images may be missing
         None => images_of(b, Path::new(&b.subject.dataset.images_in)).ok(),
     };
-    let page = render(&ComparisonReport {
+    Ok(render(&ComparisonReport {
         comparison,
         pictures: &pictures(comparison, b, |wanted| draw(wanted, images.as_ref()))?,
         generated_at: SystemTime::now(),
-    })?;
-    Ok(whole_file::write(path, page)?)
+    })?)
 }

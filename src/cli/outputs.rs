@@ -19,7 +19,7 @@ use shuffledet_detector::model::class_ids::ClassIdForm;
 use shuffledet_detector::pipeline::{Annotate, Camera, Frame};
 use shuffledet_detector::sink::{
     CocoFile, MotFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording,
-    write_label_info,
+    TrackPictures, write_label_info,
 };
 use shuffledet_report::html::{self, ReplayReport};
 
@@ -43,7 +43,8 @@ pub struct OutputArgs {
     #[arg(long, value_name = "OUT.txt")]
     mot: Option<PathBuf>,
 
-    /// Write a report: one HTML file with latencies, detections over time and twelve sample frames
+    /// Write a report: one HTML file with latencies, detections over time, tracks and twelve sample
+    /// frames
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 
@@ -157,6 +158,9 @@ impl OutputArgs {
             .as_ref()
             .map(|path| beside(path).with_context(|| format!("--report {}", path.display())));
         let report = report.transpose()?;
+        let track_pictures = report.as_ref().filter(|_| loaded.config.tracking.enabled);
+        let track_pictures = track_pictures.map(|_| TrackPictures::new(loaded.config.input.limits));
+        let track_pictures = track_pictures.transpose()?;
         let new_folder = self.draw.as_ref().filter(|folder| !folder.exists());
         let pictures = self.draw.as_ref().map(|path| {
             PictureFolder::create(path).with_context(|| format!("--draw {}", path.display()))
@@ -185,6 +189,7 @@ impl OutputArgs {
             report,
             pictures,
             previews: PreviewSample::default(),
+            track_pictures,
             messages: ResultMessages::new(class_ids.clone()),
         })
     }
@@ -216,6 +221,8 @@ pub struct Outputs<'a> {
     report: Option<NamedTempFile>,
     pictures: Option<PictureFolder>,
     previews: PreviewSample,
+    /// For the report.
+    track_pictures: Option<TrackPictures>,
     messages: ResultMessages,
 }
 
@@ -254,6 +261,9 @@ impl Outputs<'_> {
         if self.args.report.is_some() {
             self.previews.offer(frame, &camera.topic, labels);
         }
+        if let Some(pictures) = &mut self.track_pictures {
+            pictures.offer(frame, &camera.topic);
+        }
         Ok(())
     }
 
@@ -262,6 +272,7 @@ impl Outputs<'_> {
         self,
         summary: &Summary,
         tally: &Tally,
+        labels: &Labels,
         configuration_yaml: &str,
     ) -> anyhow::Result<Vec<PathBuf>> {
         let mut written = Vec::new();
@@ -280,11 +291,13 @@ impl Outputs<'_> {
             written.push(path.clone());
         }
         if let (Some(file), Some(path)) = (self.report, &self.args.report) {
+            let strips = self.track_pictures.map(|pictures| pictures.finish(labels));
             let report = html::render(&ReplayReport {
                 summary,
                 histograms: &tally.histograms,
                 timeline: &tally.timeline,
                 previews: &self.previews.finish(),
+                strips: &strips.unwrap_or_default(),
                 configuration_yaml,
                 generated_at: SystemTime::now(),
             })?;

@@ -18,7 +18,7 @@ use super::{Status, interrupt, progress};
 use shuffledet_bag::Recording;
 use shuffledet_core::{ModelIdentity, Summary};
 use shuffledet_detector::LoadedModel;
-use shuffledet_detector::metrics::Tally;
+use shuffledet_detector::metrics::{Tally, TrackTally};
 use shuffledet_detector::pipeline::{
     Annotate, Camera, Pace, RunError, SharedSettings, Sight, Tracking, Worker, run as run_pipeline,
 };
@@ -93,6 +93,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let mut tally = Tally::default();
     let mut tracking = Tracking::new(Arc::clone(&tuning), Arc::clone(&loaded.labels));
     let mut sight = Sight::new(Arc::clone(&tuning));
+    let tracked = &loaded.config.tracking;
+    let mut tracks = TrackTally::new(tracked, &loaded.labels, cameras.len());
     let started = Instant::now();
     let ran = run_pipeline(
         &mut source,
@@ -109,6 +111,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
                 outputs.publish(frame, outcome, camera, &loaded.labels)?;
             }
             tally.record(frame, outcome, &camera.topic, &loaded.labels);
+            tracks.record(frame);
             bar.inc(1);
             Ok::<(), anyhow::Error>(())
         },
@@ -132,6 +135,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         input_sizes: tally.input_sizes.clone(),
         input_problems: loaded.input_problems.texts(),
         detections: tally.detections(&loaded.labels),
+        tracks: tracked.enabled.then(|| tracks.finish(&loaded.labels)),
         recording: args.recording.display().to_string(),
         topics: cameras.iter().map(|camera| camera.topic.clone()).collect(),
         warnings: [
@@ -146,7 +150,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     };
     // keep the finished work after an error; report the first error first
     let configuration = loaded.config.to_ros_yaml()?;
-    let finish = |outputs: Outputs<'_>| outputs.finish(&summary, &tally, &configuration);
+    let finish =
+        |outputs: Outputs<'_>| outputs.finish(&summary, &tally, &loaded.labels, &configuration);
     let written = outputs.map_or_else(|| Ok(Vec::new()), finish);
     match ran {
         Err(RunError::Sink(error)) => return Err(error),

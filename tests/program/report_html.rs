@@ -5,12 +5,12 @@ use shuffledet_testing::browser;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use browser::{browse, chromium, measurements};
-use shuffledet_core::Preview;
 use shuffledet_core::{
     FailureNote, FrameCounts, ModelIdentity, OutcomeKind, ProviderStatus, StageHistograms, Summary,
-    Timeline,
+    Timeline, TrackFigures,
 };
 use shuffledet_core::{Mark, Trace};
+use shuffledet_core::{Preview, StripPicture, TrackStrip};
 use shuffledet_report::html::{ReplayReport, render};
 
 const START_NS: i64 = 1_700_000_000_000_000_000;
@@ -72,7 +72,8 @@ fn the_report_fits_every_window_and_is_silent() {
             assert_eq!(found["width"], width, "{found}");
             assert_eq!(found["dark"], dark, "{found}");
             assert!(found["scroll"].as_u64() <= Some(width), "{found}");
-            assert_eq!(found["images"], 12, "{found}");
+            // twelve frames, and eight pictures of each of six tracks
+            assert_eq!(found["images"], 60, "{found}");
             assert_eq!(found["plots"], 2, "{found}");
             assert_eq!(found["scripts"], 1, "{found}");
             assert_eq!(found["received"], FRAMES, "{found}");
@@ -161,6 +162,7 @@ fn sample_report() -> String {
         .into(),
         input_problems: Vec::new(),
         detections,
+        tracks: Some((0..).zip(LABELS).map(tracked).collect()),
         recording: "rosbags/dashcam_compressed_mcap".to_owned(),
         topics: vec!["/camera/front/image_raw/compressed".to_owned()],
         warnings: vec!["dashcam_0.mcap has no index: it was read from front to back".to_owned()],
@@ -174,6 +176,7 @@ fn sample_report() -> String {
         .into(),
     };
     let previews: Vec<Preview> = (0..12).map(preview).collect();
+    let strips: Vec<TrackStrip> = (0..6).map(strip).collect();
     let configuration_yaml = "/**:\n  ros__parameters:\n    model:\n      name: nanodet_m_416\n    \
         detector:\n      score_threshold: 0.35  # <b>not bold</b>\n      nms_iou_threshold: 0.6\n    \
         runtime:\n      providers: [cuda, cpu]\n      workers: 2\n";
@@ -182,6 +185,7 @@ fn sample_report() -> String {
         histograms: &histograms,
         timeline: &timeline,
         previews: &previews,
+        strips: &strips,
         configuration_yaml,
         generated_at: UNIX_EPOCH + Duration::from_secs(1_795_499_448),
     })
@@ -223,10 +227,40 @@ fn frame(random: &mut Random, index: u64) -> Trace {
     trace
 }
 
-fn preview(index: usize) -> Preview {
-    let (width, height) = (320, 180);
+/// The tracks of a class; the first class has the most.
+fn tracked((rank, label): (u64, &str)) -> (String, TrackFigures) {
+    let figures = TrackFigures {
+        ids: 120 - 12 * rank,
+        breaks: rank,
+        median_s: 1.84 / (rank + 1) as f64,
+        longest_s: 17.64 / (rank + 1) as f64,
+        median_frames: 46.5,
+        longest_frames: 441,
+    };
+    (label.to_owned(), figures)
+}
+
+fn strip(index: usize) -> TrackStrip {
+    let picture = |place: usize| StripPicture {
+        at_s: 2.52 * place as f64,
+        jpeg: jpeg(144, 144 - 12 * index, 20 * place),
+        width: 144,
+        height: 144 - 12 * index as u32,
+    };
+    TrackStrip {
+        topic: "/camera/front/image_raw/compressed".to_owned(),
+        id: 3 + 40 * index as u64,
+        label: LABELS[index].to_owned(),
+        start_ns: START_NS + index as i64 * 40_000_000,
+        length_s: 17.64 - index as f64,
+        frames: 441 - 25 * index as u64,
+        pictures: (0..8).map(picture).collect(),
+    }
+}
+
+fn jpeg(width: usize, height: usize, blue: usize) -> Vec<u8> {
     let pixels: Vec<u8> = (0..width * height)
-        .flat_map(|i| [(i % width) as u8, (i / width) as u8, (index * 20) as u8])
+        .flat_map(|i| [(i % width) as u8, (i / width) as u8, blue as u8])
         .collect();
     let image = turbojpeg::Image {
         pixels: pixels.as_slice(),
@@ -235,12 +269,17 @@ fn preview(index: usize) -> Preview {
         height,
         format: turbojpeg::PixelFormat::RGB,
     };
+    turbojpeg::compress(image, 85, turbojpeg::Subsamp::Sub2x2)
+        .unwrap()
+        .to_vec()
+}
+
+fn preview(index: usize) -> Preview {
+    let (width, height) = (320, 180);
     Preview {
         topic: "/camera/front/image_raw/compressed".to_owned(),
         stamp_ns: START_NS + index as i64 * 1_473_000_000,
-        jpeg: turbojpeg::compress(image, 85, turbojpeg::Subsamp::Sub2x2)
-            .unwrap()
-            .to_vec(),
+        jpeg: jpeg(width, height, index * 20),
         width: width as u32,
         height: height as u32,
         detections: index % 5,

@@ -41,11 +41,13 @@ pub use input::{ColourOrder, InputSpec, ResizeMode};
 pub use input_size::{InputSize, largest_view};
 pub use labels::Labels;
 pub use outcome::{DropReason, Failure, Outcome, StampAnomaly};
-pub use preview::Preview;
+pub use preview::{Preview, StripPicture, TrackStrip};
 pub use provider::{Cause, NodePlacement, ProviderStatus};
 pub use region::{PixelRect, Region, Regions};
 pub use resolution::Resolution;
 pub use sha256::{file_sha256, sha256};
-pub use summary::{FailureNote, FrameCounts, ModelIdentity, Quantiles, Summary, by_count};
+pub use summary::{
+    FailureNote, FrameCounts, ModelIdentity, Quantiles, Summary, TrackFigures, by_count,
+};
 pub use timeline::{OutcomeKind, Spread, TimeBin, Timeline};
 pub use trace::{Mark, Stage, Trace};

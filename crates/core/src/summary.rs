@@ -32,6 +32,9 @@ pub struct Summary {
     pub input_problems: Vec<String>,
     /// Published detections by label.
     pub detections: BTreeMap<String, u64>,
+    /// The tracks by label, without labels that have none; `None` if objects are not tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracks: Option<BTreeMap<String, TrackFigures>>,
     /// The recording's path as given.
     pub recording: String,
     pub topics: Vec<String>,
@@ -67,6 +70,22 @@ pub struct Quantiles {
     pub p90: f64,
     pub p99: f64,
     pub max: f64,
+}
+
+/// The tracks of one class. A track has the class of its end, and lasts from its first detection to
+/// its last, since it was confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TrackFigures {
+    /// The number of tracks.
+    pub ids: u64,
+    /// Tracks that end where another begins at once.
+    pub breaks: u64,
+    /// In seconds.
+    pub median_s: f64,
+    pub longest_s: f64,
+    /// In frames with a detection of the track.
+    pub median_frames: f64,
+    pub longest_frames: u64,
 }
 
 /// The model that ran.

@@ -15,6 +15,7 @@
 pub mod bgr;
 pub mod camera_motion;
 pub mod container;
+pub mod cutout;
 pub mod damage;
 pub mod decode;
 pub mod draw;

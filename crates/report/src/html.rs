@@ -15,11 +15,12 @@ use serde::Serialize;
 use super::format::{count, counted, figure, utc};
 use super::stages::{self, StageRow, stage_rows};
 use super::time_axis::{NARROW, WIDE};
+use super::track_lengths::TrackLengths;
 use super::{input_sizes, over_time, sum};
-use shuffledet_core::Preview;
 use shuffledet_core::Stage;
 use shuffledet_core::by_count;
 use shuffledet_core::{Bin, Quantiles, StageHistograms, Summary, Timeline};
+use shuffledet_core::{Preview, TrackStrip};
 use shuffledet_msg::stamp;
 
 const REPLAY: &str = include_str!("replay.html");
@@ -41,6 +42,8 @@ pub struct ReplayReport<'a> {
     pub timeline: &'a Timeline,
     /// Annotated frames, in the order in which to show them.
     pub previews: &'a [Preview],
+    /// Pictures of the longest tracks, in the order in which to show them.
+    pub strips: &'a [TrackStrip],
     /// As the run used it.
     pub configuration_yaml: &'a str,
     pub generated_at: SystemTime,
@@ -61,6 +64,9 @@ pub(super) fn page(
     templates.add_global("style", STYLE);
     templates.add_template("base.html", include_str!("base.html"))?;
     templates.add_template("path.html", include_str!("path.html"))?;
+    templates.add_template("head.html", include_str!("head.html"))?;
+    templates.add_template("budget.html", include_str!("budget.html"))?;
+    templates.add_template("track_lengths.html", include_str!("track_lengths.html"))?;
     templates.add_template("stages.html", include_str!("stages.html"))?;
     templates.add_template("distributions.html", include_str!("distributions.html"))?;
     templates.add_template(name, template)?;
@@ -100,6 +106,8 @@ struct Page<'a> {
     detections: Option<Plot>,
     legend: Vec<LegendRow>,
     labels: Vec<(&'a str, String, String)>,
+    /// `None` if objects are not tracked.
+    tracks: Option<TrackLengths<'a>>,
     previews: Vec<PreviewView<'a>>,
     failures: Vec<(&'a str, String, &'a str)>,
     failures_more: Option<String>,
@@ -217,6 +225,7 @@ impl<'a> Page<'a> {
                     (label, count(n), figure(per_frame))
                 })
                 .collect(),
+            tracks: TrackLengths::new(summary, report.strips),
             previews: report.previews.iter().map(PreviewView::new).collect(),
             failures: summary
                 .failures
@@ -272,6 +281,10 @@ fn key_figures(
         figures.push((figure(total.p99), "ms of processing per frame, p99"));
     }
     figures.push((count(detections), "detections"));
+    if let Some(tracks) = &summary.tracks {
+        let ids = tracks.values().map(|figures| figures.ids).sum();
+        figures.push((count(ids), "tracks"));
+    }
     figures
 }
 
@@ -302,14 +315,14 @@ fn since_epoch(ns: i64) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use shuffledet_core::Trace;
     use shuffledet_core::{FailureNote, FrameCounts, ModelIdentity, OutcomeKind};
 
     const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&";
 
-    fn summary() -> Summary {
+    pub fn summary() -> Summary {
         Summary {
             frames: FrameCounts::default(),
             fps: 0.0,
@@ -325,6 +338,7 @@ mod tests {
             input_sizes: [("/camera".to_owned(), [((704, 224).into(), 3)].into())].into(),
             input_problems: vec![HOSTILE.to_owned()],
             detections: Default::default(),
+            tracks: None,
             recording: "bags/one.mcap/".to_owned(),
             topics: Vec::new(),
             warnings: Vec::new(),
@@ -339,6 +353,7 @@ mod tests {
             histograms: &StageHistograms::default(),
             timeline,
             previews,
+            strips: &[],
             configuration_yaml: yaml,
             generated_at: UNIX_EPOCH,
         })

@@ -24,6 +24,7 @@ pub mod sweep;
 pub mod sweep_table;
 pub mod terminal;
 pub mod time_axis;
+mod track_lengths;
 pub mod tracks;
 pub mod tracks_comparison;
 pub mod tracks_table;

@@ -4,12 +4,15 @@ use std::fmt;
 
 use super::columns::{BOLD, RED, Style, VALUE_COLUMN, YELLOW, shortened};
 use super::format::{count, counted, figure, printable};
+use super::track_lengths::by_ids;
 use super::{input_sizes, sum};
 use shuffledet_core::Summary;
 use shuffledet_core::by_count;
 use shuffledet_msg::stamp;
 
 const FAILURES_SHOWN: usize = 5;
+/// Leaves room for the figures of tracks.
+const LONGEST_TRACKED: usize = 38;
 
 /// Displays a summary for people.
 ///
@@ -25,6 +28,7 @@ impl fmt::Display for SummaryTable<'_> {
         self.facts(f)?;
         self.stages(f)?;
         self.detections(f)?;
+        self.tracks(f)?;
         self.warnings(f)?;
         self.failures(f)
     }
@@ -125,6 +129,33 @@ impl SummaryTable<'_> {
         Ok(())
     }
 
+    fn tracks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(tracks) = &self.summary.tracks else {
+            return Ok(());
+        };
+        let rows: Vec<_> = by_ids(tracks)
+            .into_iter()
+            .map(|(label, figures)| (printable(label), figures))
+            .collect();
+        let longest = rows.iter().map(|(label, _)| label.chars().count()).max();
+        let width = longest.unwrap_or(0).clamp(VALUE_COLUMN, LONGEST_TRACKED);
+        let head = format!(
+            "{:<width$} {:>10}{:>9}{:>11}{:>11}",
+            "tracks", "ids", "breaks", "median s", "longest s"
+        );
+        writeln!(f, "\n{}", self.style().paint(BOLD, &head))?;
+        for (label, figures) in rows {
+            let label: String = label.chars().take(width).collect();
+            let [ids, breaks] = [figures.ids, figures.breaks].map(count);
+            let (median, longest) = (figures.median_s, figures.longest_s);
+            writeln!(
+                f,
+                "{label:<width$} {ids:>10}{breaks:>9}{median:>11.2}{longest:>11.2}"
+            )?;
+        }
+        Ok(())
+    }
+
     fn warnings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, warning) in self.summary.warnings.iter().enumerate() {
             if i == 0 {
@@ -164,7 +195,18 @@ mod tests {
     use super::*;
     use crate::columns::COLUMNS;
     use shuffledet_core::Stage;
-    use shuffledet_core::{FailureNote, FrameCounts, ModelIdentity, ProviderStatus, Quantiles};
+    use shuffledet_core::{
+        FailureNote, FrameCounts, ModelIdentity, ProviderStatus, Quantiles, TrackFigures,
+    };
+
+    const CARS: TrackFigures = TrackFigures {
+        ids: 12,
+        breaks: 1,
+        median_s: 2.345,
+        longest_s: 12.7,
+        median_frames: 60.5,
+        longest_frames: 311,
+    };
 
     fn summary() -> Summary {
         let q = |p50: f64| Quantiles {
@@ -202,6 +244,7 @@ mod tests {
             input_sizes: [("/camera/front/image_raw".to_owned(), [((704, 224).into(), 1216), ((416, 416).into(), 1)].into())].into(),
             input_problems: Vec::new(),
             detections: [("car".to_owned(), 1500), ("traffic light".to_owned(), 9), ("truck".to_owned(), 20)].into(),
+            tracks: Some([("car".to_owned(), CARS), ("person".to_owned(), TrackFigures { ids: 1204, ..CARS })].into()),
             recording: "bags/dashcam".to_owned(),
             topics: vec!["/camera/front/image_raw".to_owned(), "/camera/rear\x1b[31m/image_raw".to_owned()],
             warnings: vec!["the file ends in the middle of a chunk".to_owned()],
@@ -246,6 +289,10 @@ car                1,500
 truck                 20
 traffic light          9
 
+tracks              ids   breaks   median s  longest s
+person            1,204        1       2.35      12.70
+car                  12        1       2.35      12.70
+
 warning     the file ends in the middle of a chunk
 
 failure     /camera/front/image_raw at 1700000000.000000005: the JPEG ends
@@ -285,7 +332,17 @@ failure     /camera/front/image_raw at 1700000000.000000005: the JPEG ends
         summary.warnings.push(long.clone());
         summary.failures[0].reason = long.clone();
         summary.detections = [(long.clone(), 1 << 60)].into();
-        summary.frames.dropped.insert(long, 1);
+        summary.frames.dropped.insert(long.clone(), 1);
+        summary.tracks = Some(
+            [(
+                long,
+                TrackFigures {
+                    longest_s: 1e6,
+                    ..CARS
+                },
+            )]
+            .into(),
+        );
         for line in shown(&summary, false).lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
         }

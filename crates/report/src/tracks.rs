@@ -40,7 +40,7 @@ struct Page<'a> {
     evaluation: &'a TrackEvaluation,
     budget_failed: Option<String>,
     verdicts: Vec<VerdictRow<'a>>,
-    key_figures: Vec<(String, &'static str)>,
+    figures: Vec<(String, &'static str)>,
     figure_names: Vec<&'static str>,
     classes: Vec<Row>,
     sequences: Vec<Row>,
@@ -109,7 +109,7 @@ impl<'a> Page<'a> {
             ),
             budget_failed: (failed > 0).then(|| counted(failed as u64, "condition")),
             verdicts: report.verdicts.iter().map(VerdictRow::new).collect(),
-            key_figures: vec![
+            figures: vec![
                 key(TrackFigure::Hota, "HOTA"),
                 key(TrackFigure::DetA, "DetA"),
                 key(TrackFigure::AssA, "AssA"),

@@ -10,6 +10,7 @@ pub mod camera_motion;
 mod class_votes;
 mod common_shift;
 pub mod ids;
+pub mod lifetimes;
 mod place;
 pub mod range;
 #[cfg(any(test, feature = "scenes"))]
@@ -24,6 +25,7 @@ pub mod tracker;
 pub use box_filter::BoxFilter;
 pub use camera_motion::CameraMotion;
 pub use ids::{TrackId, TrackIds};
+pub use lifetimes::{Lifetime, Lifetimes, ShownTrack};
 pub use range::{ClassHeights, Horizon, Range, RangeFinder};
 pub use settings::Settings;
 pub use stamps::Step;

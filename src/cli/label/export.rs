@@ -168,6 +168,7 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
         images,
         LabelledFrames::new(cameras, &ImageTopics::list(&recording).cameras),
         pre_annotations(args, &loaded, path),
+        loaded.config.input.limits,
     )?;
     let mut failed = false;
     let workers = frame_workers(&args.multi_scale, &loaded, &tuning)?;
@@ -303,9 +304,9 @@ fn frame_workers(
     let detectors = loaded
         .multi_scale_detectors(count, scales, args.review)
         .context("--multi-scale")?;
-    let regions = loaded.config.input.regions;
+    let camera = &loaded.config.input;
     let worker =
-        |detector| -> Box<dyn FrameWorker> { Box::new(MultiScaleWorker::new(detector, regions)) };
+        |detector| -> Box<dyn FrameWorker> { Box::new(MultiScaleWorker::new(detector, camera)) };
     Ok(detectors.into_iter().map(worker).collect())
 }
 

@@ -83,10 +83,10 @@ fn workers(
         None => Vec::new(),
     }
     .into_iter();
-    let regions = loaded.config.input.regions;
+    let camera = &loaded.config.input;
     let worker = |first| -> Box<dyn FrameWorker> {
         let second = seconds.next();
-        Box::new(HardnessWorker::new(first, second, regions, ranked.clone()))
+        Box::new(HardnessWorker::new(first, second, camera, ranked.clone()))
     };
     Ok(firsts.into_iter().map(worker).collect())
 }

@@ -3,19 +3,14 @@
 mod crop;
 pub mod second_stage;
 
-use std::sync::Arc;
-
 pub use second_stage::{SecondStage, SecondStageError};
 
-use crate::detect::DetectError;
+use crate::detect::{DetectError, open_with};
 use crate::model::scores::ScoreReader;
 use crate::model::{Family, Model};
 use shuffledet_core::Labels;
 use shuffledet_image::{Pixels, TensorBuilder};
-use shuffledet_infer::backend::Profiled;
-use shuffledet_infer::{
-    Backoff, InferError, Opening, OrtBackend, Runtime, Session, SessionOptions, WhileBuilding,
-};
+use shuffledet_infer::{InferError, Runtime, Session, SessionOptions};
 
 /// Classifies one picture at a time.
 pub struct Classifier {
@@ -50,19 +45,10 @@ impl Classifier {
         model: &Model,
         options: &SessionOptions,
     ) -> Result<Self, InferError> {
-        let backend = OrtBackend::new(runtime, model.file(), options, Profiled::Accelerated)?;
         let description = &model.description;
-        let opening = Opening {
-            backend: Arc::new(backend),
-            model: &model.path.display().to_string(),
-            input: &description.input,
-            options,
-            while_building: WhileBuilding::Wait,
-            backoff: Backoff::default(),
-            provider_statuses: Arc::default(),
-        };
-        let (session, reader) =
-            opening.open(|shapes| ScoreReader::for_model(description, shapes))?;
+        let (session, reader) = open_with(runtime, model, options, |shapes| {
+            ScoreReader::for_model(description, shapes)
+        })?;
         let crop = match description.family {
             Family::Classifier(form) => form.crop,
             // the reader has refused other families

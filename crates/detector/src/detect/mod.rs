@@ -33,7 +33,7 @@ use shuffledet_image::{BgrView, Letterbox, Pixels};
 use shuffledet_infer::backend::Profiled;
 use shuffledet_infer::{
     Backoff, InferError, Opening, OrtBackend, Outputs, Runtime, Session, SessionOptions,
-    WhileBuilding,
+    ShapeMismatch, WhileBuilding,
 };
 use shuffledet_sight::View;
 
@@ -66,19 +66,35 @@ pub fn open(
     model: &Model,
     options: &SessionOptions,
 ) -> Result<(Session, OutputDecoder), InferError> {
-    let backend = OrtBackend::new(runtime, model.file(), options, Profiled::Accelerated)?;
     let description = &model.description;
+    let sides = description.input.resolution().sides();
+    open_with(runtime, model, options, |shapes| {
+        OutputDecoder::for_model(description, sides, shapes)
+    })
+}
+
+/// Does the same with the reader that `outputs` makes from the shapes of the outputs, with the number
+/// of values in each.
+///
+/// # Errors
+/// As of [`open`].
+pub fn open_with<R>(
+    runtime: &Runtime,
+    model: &Model,
+    options: &SessionOptions,
+    outputs: impl FnOnce(&[Vec<i64>]) -> Result<(R, Vec<usize>), ShapeMismatch>,
+) -> Result<(Session, R), InferError> {
+    let backend = OrtBackend::new(runtime, model.file(), options, Profiled::Accelerated)?;
     let opening = Opening {
         backend: Arc::new(backend),
         model: &model.path.display().to_string(),
-        input: &description.input,
+        input: &model.description.input,
         options,
         while_building: WhileBuilding::Wait,
         backoff: Backoff::default(),
         provider_statuses: Arc::default(),
     };
-    let sides = description.input.resolution().sides();
-    opening.open(|shapes| OutputDecoder::for_model(description, sides, shapes))
+    opening.open(outputs)
 }
 
 /// Detects objects in one picture at a time.

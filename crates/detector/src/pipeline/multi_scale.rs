@@ -1,7 +1,7 @@
 //! A worker that detects in several views of each frame, for labels.
 
-use super::Frame;
 use super::worker::{FrameWorker, decode, failed};
+use super::{CameraSettings, Frame};
 use crate::detect::MultiScaleDetector;
 use shuffledet_core::{Failure, Mark, Outcome, Regions};
 use shuffledet_image::ImageDecoder;
@@ -15,12 +15,14 @@ pub struct MultiScaleWorker {
 }
 
 impl MultiScaleWorker {
-    /// Creates a worker that searches `regions` of each frame.
-    pub fn new(detector: MultiScaleDetector, regions: Regions) -> Self {
+    /// Creates a worker that searches the regions of `camera` within its limits of images.
+    pub fn new(detector: MultiScaleDetector, camera: &CameraSettings) -> Self {
+        let mut decoder = ImageDecoder::new();
+        decoder.set_limits(camera.limits);
         Self {
-            decoder: ImageDecoder::new(),
+            decoder,
             detector,
-            regions,
+            regions: camera.regions,
         }
     }
 

@@ -1,8 +1,7 @@
 //! A track as a frame shows it.
 
 use shuffledet_core::BBox;
-use shuffledet_track::box_filter::CentreAndSides;
-use shuffledet_track::{State, Track, TrackId};
+use shuffledet_track::{BoxFilter, State, Track, TrackId};
 
 /// A track at the time of a frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,8 +13,8 @@ pub struct TrackedObject {
     pub score: f32,
     /// The filtered box, or the predicted one, in pixels of the image and clipped to it.
     pub bbox: BBox,
-    /// The standard deviations of its centre and sides, in pixels.
-    pub deviations: CentreAndSides,
+    /// The box before it is clipped, with its rates and uncertainty.
+    pub filter: BoxFilter,
     pub state: State,
     /// Seconds since the first box.
     pub age_s: f64,
@@ -38,7 +37,7 @@ impl TrackedObject {
             class_id: track.class_id(),
             score: track.score(),
             bbox,
-            deviations: track.filter().deviations(),
+            filter: *track.filter(),
             state: track.state(),
             age_s: track.age_s(),
             unseen_s: track.unseen_s(),

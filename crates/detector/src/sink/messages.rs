@@ -179,7 +179,7 @@ fn pose(track: &TrackedObject) -> PoseWithCovariance {
         y,
         width,
         height,
-    } = track.deviations;
+    } = track.filter.deviations();
     let mut pose = PoseWithCovariance::UNKNOWN;
     pose.position = [track.age_s, track.unseen_s, 0.0];
     for (axis, deviation) in [x, y, width, height].into_iter().enumerate() {
@@ -233,7 +233,7 @@ mod tests {
     use shuffledet_core::{Detection, DropReason, Mark};
     use shuffledet_msg::{Detection2DArray, DiagnosticArray, LabelInfo, Stamp};
     use shuffledet_sight::{Fault, Faults};
-    use shuffledet_track::{State, TrackIds};
+    use shuffledet_track::{BoxFilter, State, TrackIds};
 
     fn labels() -> Labels {
         let label = |(name, category_id): (&str, u32)| Label {
@@ -324,12 +324,7 @@ mod tests {
             class_id: 1,
             score: 0.5,
             bbox,
-            deviations: CentreAndSides {
-                x: 2.0,
-                y: 3.0,
-                width: 4.0,
-                height: 5.0,
-            },
+            filter: BoxFilter::new(&bbox),
             state: State::Confirmed,
             age_s: 1.5,
             unseen_s: 0.0,
@@ -354,7 +349,9 @@ mod tests {
             let variances = [0, 7, 14, 21].map(|place| pose.covariance[place]);
             (track.id.as_str(), pose.position, variances)
         });
-        let variances = [4.0, 9.0, 16.0, 25.0];
+        let sigma = seen.filter.deviations();
+        let sigmas = [sigma.x, sigma.y, sigma.width, sigma.height];
+        let variances = sigmas.map(|sigma| sigma * sigma);
         let expected = [
             ("1", [1.5, 0.0, 0.0], variances),
             ("2", [1.5, 0.25, 0.0], variances),

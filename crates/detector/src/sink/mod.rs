@@ -7,6 +7,7 @@ pub mod messages;
 pub mod mot;
 pub mod pictures;
 pub mod recording;
+pub mod track_pictures;
 
 pub use camera::{CameraRecording, CameraSpec};
 pub use coco::CocoFile;
@@ -15,3 +16,4 @@ pub use messages::ResultMessages;
 pub use mot::{MotFile, MotRow};
 pub use pictures::{PictureFolder, PreviewSample};
 pub use recording::ResultRecording;
+pub use track_pictures::TrackPictures;

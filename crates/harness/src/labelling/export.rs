@@ -13,7 +13,7 @@ use shuffledet_detector::pipeline::{Frame, Transport, worker::decode};
 use shuffledet_eval::annotations::Annotations;
 use shuffledet_eval::pre_annotations::PreAnnotations;
 use shuffledet_image::jpeg::JpegEncoder;
-use shuffledet_image::{DecodeError, ImageDecoder};
+use shuffledet_image::{DecodeError, ImageDecoder, ImageLimits};
 use shuffledet_msg::CompressedImageView;
 
 /// JPEG quality for frames that are not JPEG yet: labels follow edges, which must stay sharp.
@@ -51,7 +51,7 @@ pub enum FrameExportError {
 }
 
 impl<'a> FrameExport<'a> {
-    /// Prepares an export of pictures to `folder`.
+    /// Prepares an export of pictures to `folder`. Images beyond `limits` are not exported.
     ///
     /// # Errors
     /// libjpeg-turbo fails.
@@ -59,12 +59,15 @@ impl<'a> FrameExport<'a> {
         folder: PathBuf,
         frames: LabelledFrames,
         annotations: PreAnnotations<'a>,
+        limits: ImageLimits,
     ) -> Result<Self, FrameExportError> {
+        let mut decoder = ImageDecoder::new();
+        decoder.set_limits(limits);
         Ok(Self {
             folder,
             frames,
             annotations,
-            decoder: ImageDecoder::new(),
+            decoder,
             encoder: JpegEncoder::new(JPEG_QUALITY).map_err(DecodeError::from)?,
         })
     }

@@ -6,7 +6,7 @@ use super::{Candidate, RankedFrame, Scene, hardness};
 use shuffledet_core::{Detection, Failure, Mark, Outcome, Regions};
 use shuffledet_detector::detect::{DetectError, Detector, DetectorSettings};
 use shuffledet_detector::pipeline::worker::decode;
-use shuffledet_detector::pipeline::{Frame, FrameWorker};
+use shuffledet_detector::pipeline::{CameraSettings, Frame, FrameWorker};
 use shuffledet_image::{BgrView, ImageDecoder};
 
 /// The frames that the workers of a run have ranked, in any order.
@@ -67,18 +67,21 @@ impl Annotator {
 }
 
 impl HardnessWorker {
-    /// Creates a worker that searches `regions` of each frame and adds its rank to `ranked`.
+    /// Creates a worker that searches the regions of `camera` within its limits of images, and adds
+    /// the rank of each frame to `ranked`.
     pub fn new(
         first: Annotator,
         second: Option<Annotator>,
-        regions: Regions,
+        camera: &CameraSettings,
         ranked: RankedFrames,
     ) -> Self {
+        let mut decoder = ImageDecoder::new();
+        decoder.set_limits(camera.limits);
         Self {
-            decoder: ImageDecoder::new(),
+            decoder,
             first,
             second,
-            regions,
+            regions: camera.regions,
             ranked,
             own: Vec::new(),
             other: Vec::new(),
