@@ -1,10 +1,13 @@
 //! Decodes `sensor_msgs/msg/Image` and `CompressedImage` to BGR, or to [`Pixels`] as they are. Uses
 //! the same OpenCV conversions as `cv_bridge`; bgr8 is not copied.
 
-use opencv::core::{CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, CV_32F, CV_64F, Mat, MatTraitConst};
-use opencv::{imgcodecs, imgproc};
+mod layout;
+mod raw;
 
-use super::bgr::{BgrView, BorrowedMat, row_bytes, rows_bytes};
+use opencv::core::{CV_8UC1, CV_32F, CV_64F, Mat, MatTraitConst};
+use opencv::imgcodecs;
+
+use super::bgr::BgrView;
 use super::encoding::compressed_measurement;
 use super::error::DecodeError;
 use super::file_format::FileFormat;
@@ -12,74 +15,7 @@ use super::jpeg::{JpegDecoder, JpegScale};
 use super::limits::ImageLimits;
 use super::pixels::Pixels;
 use super::plausible::PngHeader;
-use super::yuv::{Coding, Samples, YuvView};
-use shuffledet_msg::{CompressedImageView, ImageView};
-
-/// The memory layout of an encoding, and its conversion to BGR.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Layout {
-    Bgr,
-    Mono16,
-    /// One OpenCV conversion of pixels of `channels` bytes.
-    Packed {
-        channels: u32,
-        conversion: i32,
-    },
-    /// Chroma shared by two pixels of a row, in four bytes.
-    Yuv422 {
-        conversion: i32,
-        /// The position of the first luma; the second is two bytes behind it.
-        luma: usize,
-        /// The positions of Cb and Cr.
-        chroma: [usize; 2],
-    },
-    /// Full-size luma, then half-size interleaved chroma.
-    SemiPlanar {
-        conversion: i32,
-        /// The positions of Cb and Cr in a pair.
-        chroma: [usize; 2],
-    },
-}
-
-fn layout(encoding: &str) -> Option<Layout> {
-    let packed = |channels, conversion| Layout::Packed {
-        channels,
-        conversion,
-    };
-    Some(match encoding {
-        "bgr8" | "8UC3" => Layout::Bgr,
-        "rgb8" => packed(3, imgproc::COLOR_RGB2BGR),
-        "bgra8" => packed(4, imgproc::COLOR_BGRA2BGR),
-        "rgba8" => packed(4, imgproc::COLOR_RGBA2BGR),
-        "mono8" | "8UC1" => packed(1, imgproc::COLOR_GRAY2BGR),
-        "mono16" => Layout::Mono16,
-        "yuv422" | "uyvy" => Layout::Yuv422 {
-            conversion: imgproc::COLOR_YUV2BGR_UYVY,
-            luma: 1,
-            chroma: [0, 2],
-        },
-        "yuv422_yuy2" | "yuyv" => Layout::Yuv422 {
-            conversion: imgproc::COLOR_YUV2BGR_YUY2,
-            luma: 0,
-            chroma: [1, 3],
-        },
-        "nv12" => Layout::SemiPlanar {
-            conversion: imgproc::COLOR_YUV2BGR_NV12,
-            chroma: [0, 1],
-        },
-        "nv21" => Layout::SemiPlanar {
-            conversion: imgproc::COLOR_YUV2BGR_NV21,
-            chroma: [1, 0],
-        },
-        // OpenCV names a Bayer pattern by the second row's second and third pixels, ROS by the
-        // first two rows
-        "bayer_rggb8" => packed(1, imgproc::COLOR_BayerBG2BGR),
-        "bayer_bggr8" => packed(1, imgproc::COLOR_BayerRG2BGR),
-        "bayer_gbrg8" => packed(1, imgproc::COLOR_BayerGR2BGR),
-        "bayer_grbg8" => packed(1, imgproc::COLOR_BayerGB2BGR),
-        _ => return None,
-    })
-}
+use shuffledet_msg::CompressedImageView;
 
 /// Decodes images one after another into reusable buffers. Each image is independent of the one
 /// before.
@@ -111,86 +47,6 @@ impl ImageDecoder {
     pub fn set_limits(&mut self, limits: ImageLimits) {
         self.limits = limits;
         self.jpeg.set_limits(limits);
-    }
-
-    /// Decodes an uncompressed image. bgr8 and 8UC3 borrow the message's bytes.
-    pub fn decode_raw<'a>(&'a mut self, image: &ImageView<'a>) -> Result<BgrView<'a>, DecodeError> {
-        let layout = layout(image.encoding).ok_or_else(|| DecodeError::UnknownEncoding {
-            found: image.encoding.to_owned(),
-        })?;
-        self.check(image, layout)?;
-        let (width, height, step) = (image.width, image.height, image.step as usize);
-        match layout {
-            Layout::Bgr => {
-                return BgrView::new(width, height, step, image.data)
-                    .ok_or_else(|| geometry(image, "is too large to address".to_owned()));
-            }
-            Layout::Mono16 => {
-                mono16_to_mono8(image, &mut self.grey);
-                let grey = BorrowedMat::new(height, width, CV_8UC1, &self.grey, width as usize)?;
-                imgproc::cvt_color_def(&*grey, &mut self.converted, imgproc::COLOR_GRAY2BGR)?;
-            }
-            Layout::Packed {
-                channels,
-                conversion,
-            } => {
-                let typ = match channels {
-                    1 => CV_8UC1,
-                    3 => CV_8UC3,
-                    _ => CV_8UC4,
-                };
-                let source = BorrowedMat::new(height, width, typ, image.data, step)?;
-                imgproc::cvt_color_def(&*source, &mut self.converted, conversion)?;
-            }
-            Layout::Yuv422 { conversion, .. } => {
-                let source = BorrowedMat::new(height, width, CV_8UC2, image.data, step)?;
-                imgproc::cvt_color_def(&*source, &mut self.converted, conversion)?;
-            }
-            Layout::SemiPlanar { conversion, .. } => {
-                let rows = height / 2 * 3;
-                let source = BorrowedMat::new(rows, width, CV_8UC1, image.data, step)?;
-                imgproc::cvt_color_def(&*source, &mut self.converted, conversion)?;
-            }
-        }
-        self.converted("image")
-    }
-
-    /// Returns the pixels of an uncompressed image. YUV borrows the message's bytes, as bgr8 and
-    /// 8UC3 do; other encodings become BGR.
-    pub fn raw_pixels<'a>(&'a mut self, image: &ImageView<'a>) -> Result<Pixels<'a>, DecodeError> {
-        let Some(layout @ (Layout::Yuv422 { .. } | Layout::SemiPlanar { .. })) =
-            layout(image.encoding)
-        else {
-            return self.decode_raw(image).map(Pixels::Bgr);
-        };
-        self.check(image, layout)?;
-        let step = image.step as usize;
-        let samples = |at: usize, stride| Samples {
-            data: image.data.get(at..).unwrap_or_default(),
-            step,
-            stride,
-        };
-        let (luma, chroma, sharing) = match layout {
-            Layout::SemiPlanar { chroma, .. } => {
-                let below = step * image.height as usize;
-                let chroma = chroma.map(|at| samples(below + at, 2));
-                (samples(0, 1), chroma, (2, 2))
-            }
-            Layout::Yuv422 { luma, chroma, .. } => {
-                (samples(luma, 2), chroma.map(|at| samples(at, 4)), (2, 1))
-            }
-            _ => unreachable!("the other layouts are BGR"),
-        };
-        let size = (image.width, image.height);
-        YuvView::new(size, luma, Some(chroma), sharing, Coding::Video)
-            .map(Pixels::Yuv)
-            .ok_or_else(|| geometry(image, "is too large to address".to_owned()))
-    }
-
-    fn check(&self, image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeError> {
-        self.limits.check_pixels(image.width, image.height)?;
-        self.limits.check_bytes(image.data.len())?;
-        check_geometry(image, layout)
     }
 
     /// Decodes a compressed image by its data, whatever `format` says. Applies the EXIF
@@ -368,84 +224,10 @@ fn check_is_picture(image: &CompressedImageView<'_>) -> Result<(), DecodeError> 
     }
 }
 
-/// Fails unless the data has all the rows given by width, height, step and encoding.
-fn check_geometry(image: &ImageView<'_>, layout: Layout) -> Result<(), DecodeError> {
-    let (width, height, step) = (image.width, image.height, image.step as usize);
-    if width == 0 || height == 0 {
-        return Err(geometry(image, "has no pixels".to_owned()));
-    }
-    let channels = match layout {
-        Layout::Bgr => 3,
-        Layout::Mono16 => 2,
-        Layout::Packed { channels, .. } => channels,
-        Layout::Yuv422 { .. } => 2,
-        Layout::SemiPlanar { .. } => 1,
-    };
-    let halves_width = matches!(layout, Layout::SemiPlanar { .. } | Layout::Yuv422 { .. });
-    let halves_height = matches!(layout, Layout::SemiPlanar { .. });
-    if halves_width && width % 2 == 1 || halves_height && height % 2 == 1 {
-        let problem = "has an odd side, but its chroma is subsampled by two".to_owned();
-        return Err(geometry(image, problem));
-    }
-    let rows = if halves_height {
-        height.checked_add(height / 2)
-    } else {
-        Some(height)
-    };
-    let row = row_bytes(width, channels);
-    let (Some(row), Some(rows)) = (row, rows.filter(|&rows| i32::try_from(rows).is_ok())) else {
-        return Err(geometry(image, "is too large to address".to_owned()));
-    };
-    if step < row {
-        return Err(geometry(
-            image,
-            format!("needs a step of at least {row} bytes, found {step}"),
-        ));
-    }
-    let needed = rows_bytes(rows, step, row);
-    if needed.is_none_or(|needed| image.data.len() < needed) {
-        let needed = needed.map_or("more than can be addressed".to_owned(), |n| n.to_string());
-        let found = image.data.len();
-        let problem = format!("needs {needed} bytes of data at a step of {step}, found {found}");
-        return Err(geometry(image, problem));
-    }
-    Ok(())
-}
-
-fn geometry(image: &ImageView<'_>, problem: String) -> DecodeError {
-    DecodeError::Geometry {
-        width: image.width,
-        height: image.height,
-        encoding: image.encoding.to_owned(),
-        problem,
-    }
-}
-
-/// Scales 65,535 to 255 and rounds, as `cv_bridge` does. The image's geometry has been checked.
-fn mono16_to_mono8(image: &ImageView<'_>, grey: &mut Vec<u8>) {
-    let row = 2 * image.width as usize;
-    grey.clear();
-    for line in image
-        .data
-        .chunks(image.step as usize)
-        .take(image.height as usize)
-    {
-        let levels = line[..row].chunks_exact(2).map(|pair| {
-            let pair = [pair[0], pair[1]];
-            let level = if image.is_bigendian {
-                u16::from_be_bytes(pair)
-            } else {
-                u16::from_le_bytes(pair)
-            };
-            // at most 255: the quotient of a u16 and 257, rounded
-            ((u32::from(level) + 128) / 257) as u8
-        });
-        grey.extend(levels);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use opencv::core::CV_8UC3;
+
     use super::*;
 
     #[test]
