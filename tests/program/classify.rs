@@ -354,6 +354,22 @@ fn replayed_answers_are_further_hypotheses_with_a_stage_of_their_own() {
 }
 
 #[test]
+fn pictures_beyond_the_limits_were_classified() {
+    let Some(folder) = models("pictures_beyond_the_limits_were_classified") else {
+        return;
+    };
+    let line = ["classify", "picture.png", "--model", "lights.onnx", "--set"];
+    let pixels = 131 * 97;
+    for (limit, code) in [(pixels, 0), (pixels - 1, 2)] {
+        let set = format!("input.max_pixels={limit}");
+        let ended = shuffledet(folder.path(), &[&line[..], &[&set]].concat());
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        let named = ended.stderr.contains("picture.png") && ended.stderr.contains("max_pixels");
+        assert_eq!(named, code == 2, "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_second_stage_that_does_not_fit_is_refused_at_the_start() {
     let test = "a_second_stage_that_does_not_fit_is_refused_at_the_start";
     let Some(folder) = models(test) else { return };

@@ -272,6 +272,28 @@ fn fused_labels_of_a_picture_and_of_its_mirror_image_are_mirror_images() {
 }
 
 #[test]
+fn pictures_beyond_the_limits_were_labelled_at_several_scales() {
+    const TEST: &str = "pictures_beyond_the_limits_were_labelled_at_several_scales";
+    let Some(pictures) = asset(TEST, "images") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own");
+    fs::create_dir(&own).unwrap();
+    fs::copy(pictures.join("udacity_vd_test1.jpg"), own.join("a.jpg")).unwrap();
+    let (own, out) = (own.to_str().unwrap(), folder.path().join("out"));
+    let out = out.to_str().unwrap();
+    let model = ["--model", "fastestdet_352", "--multi-scale=1"];
+    let limit = ["--set", "input.max_pixels=1000"];
+    let export = ["export", "--images", own, "--output", out];
+    let errors = label(&[&export[..], &model, &limit].concat(), 2);
+    assert!(
+        errors.contains("a.jpg: failed") && errors.contains("input.max_pixels"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn hard_pictures_are_few_of_each_scene_and_the_same_each_time() {
     const TEST: &str = "hard_pictures_are_few_of_each_scene_and_the_same_each_time";
     let Some(pictures) = asset(TEST, "images") else {

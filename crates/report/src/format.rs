@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 
 pub use shuffledet_core::count::{count, counted};
@@ -52,6 +54,11 @@ pub fn printable(text: &str) -> String {
         }
     }
     clean
+}
+
+/// Returns the address of a JPEG file that holds the file itself.
+pub fn jpeg_uri(jpeg: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg))
 }
 
 #[cfg(test)]

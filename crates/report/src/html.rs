@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::format::{count, counted, figure, utc};
+use super::format::{count, counted, figure, jpeg_uri, utc};
 use super::stages::{self, StageRow, stage_rows};
 use super::time_axis::{NARROW, WIDE};
 use super::track_lengths::TrackLengths;
@@ -71,11 +69,6 @@ pub(super) fn page(
     templates.add_template("distributions.html", include_str!("distributions.html"))?;
     templates.add_template(name, template)?;
     Ok(templates.get_template(name)?.render(Serde(shown))?)
-}
-
-/// A JPEG file as an address that holds it.
-pub(super) fn jpeg_uri(jpeg: &[u8]) -> String {
-    format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg))
 }
 
 /// What the template shows, every figure written out. Fields that end in `_svg` or are named

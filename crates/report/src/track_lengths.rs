@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::format::{count, counted, figure};
-use super::html::jpeg_uri;
+use super::format::{count, counted, figure, jpeg_uri};
 use shuffledet_core::{Summary, TrackFigures, TrackStrip};
 use shuffledet_msg::stamp;
 

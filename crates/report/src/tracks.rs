@@ -42,7 +42,10 @@ struct Page<'a> {
     verdicts: Vec<VerdictRow<'a>>,
     figures: Vec<(String, &'static str)>,
     figure_names: Vec<&'static str>,
+    share_names: Vec<&'static str>,
     classes: Vec<Row>,
+    count_names: Vec<&'static str>,
+    class_counts: Vec<Row>,
     sequences: Vec<Row>,
     sequences_more: Option<String>,
     curves: Plot,
@@ -52,8 +55,6 @@ struct Page<'a> {
 #[derive(Serialize)]
 struct Row {
     name: String,
-    /// Tracks of the truth and of the tracker; empty for a sequence.
-    tracks: [String; 2],
     cells: Vec<String>,
 }
 
@@ -73,9 +74,14 @@ impl<'a> Page<'a> {
             .count();
         let combined = &evaluation.combined;
         let key = |figure, name| (value(figure, combined[figure]), name);
-        let of_class = evaluation.per_class.iter().map(|class| {
-            let tracks = [class.objects, class.tracks].map(count);
-            Row::new(&class.name, tracks, &class.figures)
+        let (shares, counts) = (TrackFigure::SHARES, TrackFigure::COUNTS);
+        let of_class = evaluation
+            .per_class
+            .iter()
+            .map(|class| Row::new(&class.name, &class.figures, shares));
+        let counts_of_class = evaluation.per_class.iter().map(|class| {
+            let tracks = [class.objects, class.tracks];
+            Row::new(&class.name, &class.figures, counts).after(tracks)
         });
         let all = evaluation
             .per_class
@@ -84,13 +90,10 @@ impl<'a> Page<'a> {
                 [objects + class.objects, tracks + class.tracks]
             });
         let summary = [
-            Row::new(
-                "class average",
-                Default::default(),
-                &evaluation.class_average,
-            ),
-            Row::new("all boxes", all.map(count), combined),
+            Row::new("class average", &evaluation.class_average, shares),
+            Row::new("all boxes", combined, shares),
         ];
+        let all_counts = Row::new("all boxes", combined, counts).after(all);
         let sequences = worst_first(evaluation);
         let more = sequences.len().saturating_sub(SEQUENCES_SHOWN) as u64;
         let shown = sequences.iter().take(SEQUENCES_SHOWN);
@@ -118,9 +121,15 @@ impl<'a> Page<'a> {
                 key(TrackFigure::Switches, "switches"),
             ],
             figure_names: TrackFigure::ALL.map(TrackFigure::name).to_vec(),
+            share_names: names(shares).collect(),
             classes: of_class.chain(summary).collect(),
+            count_names: ["objects", "tracks"]
+                .into_iter()
+                .chain(names(counts))
+                .collect(),
+            class_counts: counts_of_class.chain([all_counts]).collect(),
             sequences: shown
-                .map(|(name, figures)| Row::new(name, Default::default(), figures))
+                .map(|(name, figures)| Row::new(name, figures, &TrackFigure::ALL))
                 .collect(),
             sequences_more: (more > 0).then(|| count(more)),
             curves: Plot {
@@ -142,16 +151,25 @@ impl<'a> Page<'a> {
 }
 
 impl Row {
-    fn new(name: &str, tracks: [String; 2], figures: &TrackFigures) -> Self {
+    fn new(name: &str, figures: &TrackFigures, shown: &[TrackFigure]) -> Self {
         Self {
             name: name.to_owned(),
-            tracks,
-            cells: figures
+            cells: shown
                 .iter()
-                .map(|(figure, found)| value(figure, found))
+                .map(|&figure| value(figure, figures[figure]))
                 .collect(),
         }
     }
+
+    /// Returns the row with two counts before its figures.
+    fn after(mut self, counts: [u64; 2]) -> Self {
+        self.cells.splice(0..0, counts.map(count));
+        self
+    }
+}
+
+fn names(figures: &[TrackFigure]) -> impl Iterator<Item = &'static str> {
+    figures.iter().map(|figure| figure.name())
 }
 
 /// Curves beside that of HOTA.

@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::columns::{GREEN, RED, Style, YELLOW};
 use super::comparison::Row;
 use super::comparison_table::{heading, interval_row};
-use super::format::{count, counted, utc};
+use super::format::{count, counted, fraction, utc};
 use super::html::{ReportError, embedded_json, page};
 use super::tracks_table::value;
-use shuffledet_eval::tracks::{PART_FRAMES, TrackComparison, Unit};
+use shuffledet_eval::tracks::{PART_FRAMES, TrackComparison, TrackFigure, Unit};
 
 const TEMPLATE: &str = include_str!("tracks_comparison.html");
 
@@ -90,6 +90,7 @@ pub fn render(report: &TracksComparisonReport<'_>) -> Result<String, ReportError
         title: &'static str,
         generated: &'a str,
         headline: String,
+        key_figures: Vec<(String, String)>,
         comparison: &'a TrackComparison,
         regressions: Vec<String>,
         figures: Vec<Row<'a>>,
@@ -111,6 +112,7 @@ pub fn render(report: &TracksComparisonReport<'_>) -> Result<String, ReportError
         })?,
         title: "Two trackers",
         headline: format!("B compared with A on {}.", compared(comparison)),
+        key_figures: key_figures(comparison),
         regressions: comparison.regressions(),
         figures: figures
             .map(|row| Row::new(&row.name, String::new(), &row.interval, row.verdict))
@@ -139,6 +141,21 @@ pub fn render(report: &TracksComparisonReport<'_>) -> Result<String, ReportError
         comparison,
     };
     page("tracks_comparison.html", TEMPLATE, shown)
+}
+
+/// Returns the first figure and the switches of both runs, with their names.
+fn key_figures(comparison: &TrackComparison) -> Vec<(String, String)> {
+    let mut key_figures = Vec::new();
+    if let Some(row) = comparison.figures.first() {
+        key_figures.push((fraction(row.interval.a), format!("{} of A", row.name)));
+        key_figures.push((fraction(row.interval.b), format!("{} of B", row.name)));
+    }
+    let mut counts = comparison.counts.iter();
+    if let Some((figure, a, b)) = counts.find(|(figure, ..)| *figure == TrackFigure::Switches) {
+        key_figures.push((value(*figure, *a), "switches of A".to_owned()));
+        key_figures.push((value(*figure, *b), "switches of B".to_owned()));
+    }
+    key_figures
 }
 
 #[cfg(test)]

@@ -169,5 +169,7 @@ mod tests {
             text.contains("all boxes") && text.contains("IDSW"),
             "{text}"
         );
+        let head = "class                HOTA   DetA   AssA   MOTA   MOTP   IDF1   IDSW   Frag\n";
+        assert!(text.contains(head), "{text}");
     }
 }

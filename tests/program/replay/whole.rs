@@ -1,6 +1,6 @@
 //! Whole recordings: every frame has its results, in every form, and each form says the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -296,13 +296,12 @@ fn the_mot_file_has_the_detections_that_belong_to_tracks() {
         return;
     };
     let folder = tempdir().unwrap();
-    let (mot, json) = (
-        folder.path().join("out.txt"),
-        folder.path().join("out.json"),
-    );
+    let path = |name: &str| folder.path().join(name);
+    let (mot, json, report) = (path("out.txt"), path("out.json"), path("out.html"));
     let mut command = replay(&bag);
     command.args(["--limit", "60", "--mot"]).arg(&mot);
-    summary(command.arg("--detections").arg(&json), 0);
+    command.arg("--report").arg(&report);
+    let summary = summary(command.arg("--detections").arg(&json), 0);
     let detections: Vec<Value> = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
     let rows = detections.iter().filter_map(|row| {
         let number = |value: &Value| f64::from(value.as_f64().unwrap() as f32);
@@ -321,6 +320,23 @@ fn the_mot_file_has_the_detections_that_belong_to_tracks() {
     let text = fs::read_to_string(mot).unwrap();
     assert!(rows.len() > 60, "{}", rows.len());
     assert_eq!(text.lines().collect::<Vec<_>>(), rows);
+    // the lengths are those of the file
+    let mut frames = BTreeMap::<&str, u64>::new();
+    for row in &rows {
+        *frames.entry(row.split(',').nth(1).unwrap()).or_default() += 1;
+    }
+    let tracks = summary["tracks"].as_object().unwrap().values();
+    let all = |key: &str| {
+        tracks
+            .clone()
+            .map(|class| class[key].as_u64().unwrap())
+            .collect()
+    };
+    let (ids, longest): (Vec<u64>, Vec<u64>) = (all("ids"), all("longest_frames"));
+    assert_eq!(ids.iter().sum::<u64>(), frames.len() as u64);
+    assert_eq!(longest.iter().max(), frames.values().max());
+    let page = fs::read_to_string(report).unwrap();
+    assert!(page.contains("id=\"tracks\"") && page.matches(" after 0.0 s").count() > 0);
     let mut refused = replay(&bag);
     refused.args(["--set", "tracking.enabled=false", "--mot"]);
     let ended = end(refused.arg(folder.path().join("none.txt")));

@@ -86,6 +86,8 @@ impl TrackFigure {
 
     /// Those of which more is better, and which do not grow with the number of frames.
     pub const SHARES: &'static [TrackFigure] = Self::ALL.split_at(13).0;
+    /// The others.
+    pub const COUNTS: &'static [TrackFigure] = Self::ALL.split_at(13).1;
 
     /// Its name in TrackEval, such as `HOTA`.
     pub const fn name(self) -> &'static str {
@@ -121,7 +123,8 @@ impl TrackFigure {
 
 impl fmt::Display for TrackFigure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        // keeps the width of a column
+        f.pad(self.name())
     }
 }
 
