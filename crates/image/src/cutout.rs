@@ -83,7 +83,7 @@ mod tests {
         #[test]
         fn the_part_lies_in_the_picture_and_has_pixels(
             (width, height) in (1u32..4000, 1u32..4000),
-            [x1, y1, x2, y2] in [any::<f32>(), -1e4f32..1e4, any::<f32>(), -1e4f32..1e4],
+            (x1, y1, x2, y2) in (any::<f32>(), -1e4f32..1e4, any::<f32>(), -1e4f32..1e4),
         ) {
             let part = square(BBox { x1, y1, x2, y2 }, width, height);
             prop_assert!(part.width > 0 && part.height > 0);
