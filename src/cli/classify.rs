@@ -1,6 +1,6 @@
 //! `shuffledet classify`: tells what image files show.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::parameters::ParameterArgs;
 use super::{Status, explain};
+use crate::cli::terminal;
 use shuffledet_core::Labels;
 use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_detector::classify::{Answer, Classifier, most_probable};
@@ -120,7 +121,7 @@ fn print(
         height,
         classes: classified.answers.iter().map(class).collect(),
     };
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&result)?)?;
         return Ok(());

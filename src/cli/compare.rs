@@ -11,9 +11,9 @@ use clap::{Args, value_parser};
 use serde::Serialize;
 
 use super::Status;
-use super::colour::shows_colour;
 use super::merge::images_of;
 use super::{output_paths, values};
+use crate::cli::terminal::{self, shows_colour};
 use shuffledet_core::whole_file;
 use shuffledet_eval::compare::LatencyRule;
 use shuffledet_eval::tracks::{TrackCompareSettings, TrackEvaluation, compare_tracks};
@@ -185,11 +185,11 @@ fn print<T: Display>(
     comparison: &impl Serialize,
     table: impl FnOnce(bool) -> T,
 ) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(comparison)?)?;
     } else {
-        write!(out, "{}", table(shows_colour(&out)))?;
+        write!(out, "{}", table(shows_colour(&io::stdout())))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::parameters::ParameterArgs;
 use super::{Status, explain, output_paths};
+use crate::cli::terminal;
 use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, Regions, Resolution};
 use shuffledet_detector::LoadedModel;
@@ -244,7 +245,7 @@ fn print(
         input_sizes: &detected.inputs,
         detections: detected.detections.iter().map(found).collect(),
     };
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&result)?)?;
         return Ok(());

@@ -1,6 +1,7 @@
 //! `shuffledet eval`: evaluates detections against annotated images.
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use super::ground_truth::{DataSet, TruthArgs};
 use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
+use crate::cli::terminal;
 use shuffledet_core::{InputSize, ModelIdentity};
 use shuffledet_detector::pipeline::{Annotate, RunError};
 use shuffledet_detector::{LoadedModel, detect::Detector};
@@ -188,7 +190,10 @@ fn tell_of_interruption(outputs: &EvaluationOutputArgs, done: usize, all: usize)
         Some(_) => "to continue, repeat the command with --resume",
         None => "the results are lost, because --output was not given",
     };
-    eprintln!("interrupted after {done} of {all} images; {how}");
+    let _ = writeln!(
+        terminal::stderr(),
+        "interrupted after {done} of {all} images; {how}"
+    );
 }
 
 /// Returns the budget of the network's input, in force if the input follows the image.

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-use super::colour::shows_colour;
 use super::{Status, output_paths};
+use crate::cli::terminal::{self, shows_colour};
 use shuffledet_core::bounded_file::{self, DATA_LIMIT};
 use shuffledet_core::sha256::sha256;
 use shuffledet_core::whole_file;
@@ -208,11 +208,11 @@ fn print(
     evaluation: &TrackEvaluation,
     verdicts: &[Verdict],
 ) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(evaluation)?)?;
     } else if !args.quiet {
-        let colour = shows_colour(&out);
+        let colour = shows_colour(&io::stdout());
         write!(out, "{}", TracksTable { evaluation, colour })?;
         let written: Vec<_> = [&args.output, &args.report].into_iter().flatten().collect();
         if !written.is_empty() {

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::Args;
 
-use super::colour::shows_colour;
 use super::{Status, output_paths};
+use crate::cli::terminal::{self, shows_colour};
 use shuffledet_core::whole_file;
 use shuffledet_eval::budget::Verdict;
 use shuffledet_eval::{Budget, Evaluation};
@@ -123,12 +123,12 @@ impl EvaluationOutputArgs {
         written: &[PathBuf],
     ) -> anyhow::Result<()> {
         if self.json {
-            let mut out = BufWriter::new(io::stdout().lock());
+            let mut out = BufWriter::new(terminal::stdout());
             evaluation.write_lines(&mut out)?;
             out.flush()?;
         } else if !self.quiet {
-            let mut out = io::stdout().lock();
-            let colour = shows_colour(&out);
+            let mut out = terminal::stdout();
+            let colour = shows_colour(&io::stdout());
             write!(out, "{}", EvaluationTable { evaluation, colour })?;
             if !written.is_empty() {
                 writeln!(out, "\nwritten")?;

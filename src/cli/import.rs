@@ -10,6 +10,7 @@ use clap::{Args, value_parser};
 use indicatif::ProgressBar;
 
 use super::{Status, interrupt, progress};
+use crate::cli::terminal;
 use shuffledet_bag::WrittenRecording;
 use shuffledet_core::bounded_file::TEXT_LIMIT;
 use shuffledet_core::text;
@@ -251,7 +252,7 @@ impl Import<'_> {
     }
 
     fn print(&self, finished: &WrittenRecording) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = terminal::stdout();
         let frames = format::counted(self.written, "frame");
         // a recording has at least one picture
         let (first, last) = self.first_last_ns.unwrap_or_default();

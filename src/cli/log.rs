@@ -5,7 +5,7 @@ use std::io;
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
-use super::colour::shows_colour;
+use crate::cli::terminal::{self, shows_colour};
 
 /// Logs events of at least the severity `level`. RUST_LOG overrides it.
 pub fn start(level: Level) {
@@ -13,7 +13,7 @@ pub fn start(level: Level) {
         .unwrap_or_else(|_| EnvFilter::new(format!("shuffledet={level}")));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(terminal::stderr)
         .with_ansi(shows_colour(&io::stderr()))
         .with_target(false)
         .without_time()

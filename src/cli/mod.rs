@@ -3,7 +3,6 @@
 pub mod bench;
 pub mod cameras;
 pub mod classify;
-mod colour;
 pub mod compare;
 pub mod detect;
 pub mod doctor;
@@ -23,10 +22,12 @@ pub mod parameters;
 pub mod progress;
 pub mod replay;
 pub mod sweep;
+mod terminal;
 pub mod track;
 mod values;
 
 use std::io;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -154,7 +155,7 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
         // the reader of our output has closed the pipe, as `| head` does
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {}", causes(error));
+    let _ = writeln!(terminal::stderr(), "error: {}", causes(error));
     if yields_nothing(error) {
         Status::SomeFailed.into()
     } else {

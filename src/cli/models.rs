@@ -7,13 +7,14 @@ mod list;
 
 use std::borrow::Cow;
 use std::env;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::Status;
+use crate::cli::terminal;
 use shuffledet_core::bounded_file::{self, MODEL_LIMIT};
 use shuffledet_core::{file_sha256, locations};
 use shuffledet_detector::model::fetch::{self, Fetched};
@@ -85,7 +86,7 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<Status> {
                 let path = path.display();
                 bail!("{name}: not found at {path}; get it with: shuffledet models fetch {name}");
             }
-            writeln!(io::stdout(), "{}", path.display())?;
+            writeln!(terminal::stdout(), "{}", path.display())?;
             Ok(Status::Success)
         }
         ModelsCommand::Inspect(args) => show(&manifest, args),
@@ -135,7 +136,9 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
         .or_else(|| env::var("SHUFFLEDET_MODEL_MIRROR").ok());
     let mirror = mirror.filter(|mirror| !mirror.is_empty());
     let folder = locations::model_folder();
-    let contact = |name: &str, address: &str| eprintln!("fetching {name} from {address}");
+    let contact = |name: &str, address: &str| {
+        let _ = writeln!(terminal::stderr(), "fetching {name} from {address}");
+    };
     for file in wanted {
         let (path, fetched) = fetch::fetch(file, &folder, mirror.as_deref(), &contact)?;
         let origin = match fetched {
@@ -144,7 +147,7 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
             Fetched::MadeFrom([param, bin]) => format!("made from {param} and {bin}"),
             Fetched::BuiltIn => "written from the program".to_owned(),
         };
-        writeln!(io::stdout(), "{}  ({origin})", path.display())?;
+        writeln!(terminal::stdout(), "{}  ({origin})", path.display())?;
     }
     Ok(Status::Success)
 }
@@ -152,7 +155,7 @@ fn fetch_all(manifest: &Manifest, args: &FetchArgs) -> anyhow::Result<Status> {
 fn verify(manifest: &Manifest) -> anyhow::Result<Status> {
     let folder = locations::model_folder();
     let mut status = Status::Success;
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     for (name, file) in files(manifest) {
         let path = folder.join(&file.name);
         if !path.is_file() {
@@ -206,7 +209,7 @@ fn show(manifest: &Manifest, args: &InspectArgs) -> anyhow::Result<Status> {
         })?,
     };
     let inspection = inspect(&onnx).with_context(|| path.display().to_string())?;
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&inspection)?)?;
     } else {

@@ -11,10 +11,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::cameras::CameraSelection;
-use super::colour::shows_colour;
 use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
+use crate::cli::terminal::{self, shows_colour};
 use shuffledet_bag::Recording;
 use shuffledet_core::{ModelIdentity, Summary};
 use shuffledet_detector::LoadedModel;
@@ -210,11 +210,11 @@ pub(super) fn versions(loaded: &LoadedModel) -> anyhow::Result<BTreeMap<String, 
 }
 
 fn print(args: &ReplayArgs, summary: &Summary, written: &[PathBuf]) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(summary)?)?;
     } else if !args.quiet {
-        let colour = shows_colour(&out);
+        let colour = shows_colour(&io::stdout());
         write!(out, "{}", SummaryTable { summary, colour })?;
         if !written.is_empty() {
             writeln!(out, "\nwritten")?;

@@ -11,10 +11,10 @@ use clap::{Args, value_parser};
 use serde_json::Value;
 
 use super::cameras::NothingRead;
-use super::colour::shows_colour;
 use super::ground_truth::{DataSet, TruthArgs};
 use super::replay::versions;
 use super::{Status, interrupt, output_paths, progress, values};
+use crate::cli::terminal::{self, shows_colour};
 use shuffledet_core::whole_file;
 use shuffledet_detector::config::Config;
 use shuffledet_eval::sweep::Detections;
@@ -123,7 +123,10 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let sample = sample(&data.images, images, &found, args.latency_images)?;
     let times = measure(&groups, configs.len(), &sample, &stop)?;
     if stop.load(Ordering::Relaxed) {
-        eprintln!("interrupted: no results, because a sweep needs a complete run");
+        let _ = writeln!(
+            terminal::stderr(),
+            "interrupted: no results, because a sweep needs a complete run"
+        );
         return Ok(Status::Interrupted);
     }
     let most: Vec<usize> = configs
@@ -211,12 +214,12 @@ fn write_outputs(
 }
 
 fn print(args: &SweepArgs, outcome: &SweepOutcome) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(outcome)?)?;
         return Ok(());
     }
-    let colour = shows_colour(&out);
+    let colour = shows_colour(&io::stdout());
     write!(out, "{}", SweepTable { outcome, colour })?;
     if let (Some(path), Some(_)) = (&args.best, outcome.best) {
         writeln!(out, "written to {}", path.display())?;

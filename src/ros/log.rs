@@ -14,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::error::explained;
 use super::source::RosClock;
+use shuffledet_core::printable::printable;
 use shuffledet_detector::config::raw::LogLevel;
 
 /// The minimum severity to log, with rcl's numbers.
@@ -173,8 +174,8 @@ impl<S: Subscriber> Layer<S> for RosLayer {
         }
         let mut text = Text::default();
         event.record(&mut text);
-        // rcl takes C strings
-        let message = text.0.replace('\0', "\\0");
+        // rcl takes C strings, and NUL is one of the characters that are escaped
+        let message = printable(&text.0).into_owned();
         let (file, line) = (
             metadata.file().unwrap_or_default(),
             metadata.line().unwrap_or_default(),

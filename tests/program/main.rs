@@ -15,6 +15,7 @@ mod label;
 mod launch;
 mod ncnn;
 mod pictures;
+mod printable;
 mod replay;
 mod report_html;
 mod track;

@@ -22,6 +22,7 @@ pub mod labels;
 pub mod locations;
 pub mod outcome;
 pub mod preview;
+pub mod printable;
 pub mod provider;
 pub mod region;
 pub mod resolution;

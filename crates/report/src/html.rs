@@ -17,6 +17,7 @@ use super::track_lengths::TrackLengths;
 use super::{input_sizes, over_time, sum};
 use shuffledet_core::Stage;
 use shuffledet_core::by_count;
+use shuffledet_core::printable::printable;
 use shuffledet_core::{Bin, Quantiles, StageHistograms, Summary, Timeline};
 use shuffledet_core::{Preview, TrackStrip};
 use shuffledet_msg::stamp;
@@ -52,7 +53,7 @@ pub fn render(report: &ReplayReport<'_>) -> Result<String, ReportError> {
     page("replay.html", REPLAY, Page::new(report)?)
 }
 
-/// Fills the template of that name with what it shows.
+/// Fills the template of that name with what it shows. Control characters become escapes.
 pub(super) fn page(
     name: &str,
     template: &str,
@@ -68,7 +69,8 @@ pub(super) fn page(
     templates.add_template("stages.html", include_str!("stages.html"))?;
     templates.add_template("distributions.html", include_str!("distributions.html"))?;
     templates.add_template(name, template)?;
-    Ok(templates.get_template(name)?.render(Serde(shown))?)
+    let page = templates.get_template(name)?.render(Serde(shown))?;
+    Ok(printable(&page).into_owned())
 }
 
 /// What the template shows, every figure written out. Fields that end in `_svg` or are named

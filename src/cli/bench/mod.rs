@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::Status;
 use super::parameters::ParameterArgs;
 use super::replay::make_workers;
+use crate::cli::terminal;
 use load::Load;
 use sequential::Sequential;
 use shuffledet_core::{Quantiles, Resolution, Stage};
@@ -93,7 +94,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
         allocations_per_frame: one_thread.allocations_per_frame,
         load: load.transpose()?,
     };
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&measured)?)?;
     } else {

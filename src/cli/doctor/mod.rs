@@ -13,8 +13,8 @@ use std::path::Path;
 use clap::Args;
 
 use super::Status;
-use super::colour::shows_colour;
 use super::parameters::ParameterArgs;
+use crate::cli::terminal::{self, shows_colour};
 use check::{Check, Level, Report};
 use shuffledet_infer::{Runtime, SessionOptions};
 
@@ -34,11 +34,11 @@ pub struct DoctorArgs {
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<Status> {
     let report = examine(args);
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
-        let colour = shows_colour(&out);
+        let colour = shows_colour(&io::stdout());
         report.print(&mut out, colour)?;
     }
     Ok(if report.worst() == Level::Fail {

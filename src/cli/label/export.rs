@@ -1,6 +1,7 @@
 //! `shuffledet label export`: exports frames or pictures with detections for labelling.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::{ANNOTATIONS, IMAGES};
 use crate::cli::cameras::CameraSelection;
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::make_workers;
+use crate::cli::terminal;
 use crate::cli::{Status, interrupt, output_paths, values};
 use shuffledet_bag::Recording;
 use shuffledet_core::Outcome;
@@ -198,7 +200,7 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
     for warning in source.source().source().warnings() {
         tracing::warn!("{warning}");
     }
-    print(args, export.annotations(), "frame");
+    print(args, export.annotations(), "frame")?;
     Ok(status(stopped, failed))
 }
 
@@ -241,7 +243,7 @@ fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
     let written = export.annotations().write(&annotations);
     let stopped = ran?;
     written.with_context(|| annotations.display().to_string())?;
-    print(args, export.annotations(), "picture");
+    print(args, export.annotations(), "picture")?;
     Ok(status(stopped, failed))
 }
 
@@ -310,7 +312,7 @@ fn frame_workers(
     Ok(detectors.into_iter().map(worker).collect())
 }
 
-fn print(args: &ExportArgs, annotations: &Annotations, noun: &str) {
+fn print(args: &ExportArgs, annotations: &Annotations, noun: &str) -> io::Result<()> {
     let Annotations {
         images,
         annotations: labels,
@@ -320,12 +322,13 @@ fn print(args: &ExportArgs, annotations: &Annotations, noun: &str) {
         0 => String::new(),
         some => format!(" ({some} for review)"),
     };
-    println!(
+    writeln!(
+        terminal::stdout(),
         "{} with {}{review} in {}",
         counted(images.len() as u64, noun),
         counted(labels.len() as u64, "label"),
         args.output.display()
-    );
+    )
 }
 
 fn status(stopped: bool, failed: bool) -> Status {

@@ -1,5 +1,6 @@
 //! `shuffledet label import`: checks corrected labels and assigns them to topics and stamps.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -7,6 +8,7 @@ use clap::{ArgGroup, Args};
 
 use super::ANNOTATIONS;
 use super::frames::frames_of;
+use crate::cli::terminal;
 use crate::cli::{Status, output_paths};
 use shuffledet_core::bounded_file::DATA_LIMIT;
 use shuffledet_core::text;
@@ -77,13 +79,14 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
             .write(output)
             .with_context(|| output.display().to_string())?;
     }
-    println!(
+    writeln!(
+        terminal::stdout(),
         "{} of {} in {}, with {}",
         counted(labels.images.len() as u64, "image"),
         known.images.len(),
         from.display(),
         counted(labels.annotations.len() as u64, "label")
-    );
+    )?;
     Ok(match problems.strictly() {
         Ok(()) => Status::Success,
         Err(_) => Status::SomeFailed,
@@ -126,6 +129,10 @@ fn known(args: &ImportArgs) -> anyhow::Result<(KnownImages, PathBuf)> {
 fn tell(problems: &Problems) {
     for (problem, occurrences) in problems.iter() {
         let first = occurrences.first.join("; ");
-        eprintln!("warning: {}: {first}", problem.counted(occurrences.count));
+        let _ = writeln!(
+            terminal::stderr(),
+            "warning: {}: {first}",
+            problem.counted(occurrences.count)
+        );
     }
 }

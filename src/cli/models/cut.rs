@@ -1,11 +1,12 @@
 //! `shuffledet models cut`: makes a model with some of the classes of another.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::cli::terminal;
 use crate::cli::{Status, output_paths};
 use shuffledet_core::whole_file;
 use shuffledet_detector::detect::classes::ClassSelection;
@@ -60,7 +61,7 @@ pub fn run(args: &CutArgs) -> anyhow::Result<Status> {
         let cannot_write = || format!("cannot write {}", path.display());
         whole_file::write(path, content).with_context(cannot_write)?;
     }
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     let (count, names) = (description.labels.count(), description.labels.names());
     let classes = if count == 1 { "class" } else { "classes" };
     let names: Vec<&str> = names.collect();

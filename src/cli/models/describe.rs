@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::cli::terminal;
 use crate::cli::{Status, output_paths};
 use shuffledet_core::bounded_file::{self, MODEL_LIMIT, PICTURE_LIMIT};
 use shuffledet_core::{Detection, Labels, whole_file};
@@ -70,9 +71,13 @@ pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
     let of_output = || format!("--output {}", output.display());
     whole_file::write(output, draft.yaml()).with_context(of_output)?;
     explain(&draft)?;
-    writeln!(io::stdout(), "wrote {}", output.display())?;
+    writeln!(terminal::stdout(), "wrote {}", output.display())?;
     if *output != beside {
-        writeln!(io::stdout(), "commands look for it at {}", beside.display())?;
+        writeln!(
+            terminal::stdout(),
+            "commands look for it at {}",
+            beside.display()
+        )?;
     }
     if let Some((path, image)) = image {
         let model = Model::described(draft.description, args.model.clone(), onnx)?;
@@ -82,7 +87,7 @@ pub fn run(manifest: &Manifest, args: &DescribeArgs) -> anyhow::Result<Status> {
         }
         let detections = attempt(&model, &image, &drawn).with_context(of_try(path))?;
         print(path, &detections, &model.description.labels)?;
-        writeln!(io::stdout(), "drew them in {}", drawn.display())?;
+        writeln!(terminal::stdout(), "drew them in {}", drawn.display())?;
     }
     Ok(Status::Success)
 }
@@ -101,7 +106,7 @@ fn classify(model: &Model, image: &[u8]) -> anyhow::Result<Vec<Answer>> {
 }
 
 fn print_answers(image: &Path, answers: &[Answer], labels: &Labels) -> anyhow::Result<Status> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     writeln!(out, "{}:", image.display())?;
     for Answer {
         class_id,
@@ -131,7 +136,7 @@ fn read(image: &Path) -> anyhow::Result<(&Path, Vec<u8>)> {
 
 /// Prints each key with its origin, or what to check.
 fn explain(draft: &Draft) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     let mut guesses = 0;
     for entry in &draft.entries {
         let names = entry.value.trim_start().lines().count();
@@ -171,7 +176,7 @@ fn attempt(model: &Model, image: &[u8], drawn: &Path) -> anyhow::Result<Vec<Dete
 }
 
 fn print(image: &Path, detections: &[Detection], labels: &Labels) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     let count = detections.len();
     let objects = if count == 1 { "object" } else { "objects" };
     writeln!(out, "{}: {count} {objects}", image.display())?;

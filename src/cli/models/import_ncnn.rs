@@ -1,12 +1,13 @@
 //! `shuffledet models import-ncnn`: makes an ONNX file from a network of ncnn.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 
 use super::width_and_height;
+use crate::cli::terminal;
 use crate::cli::{Status, output_paths};
 use shuffledet_core::bounded_file::{self, MODEL_LIMIT};
 use shuffledet_core::whole_file;
@@ -53,7 +54,7 @@ pub fn run(args: &ImportNcnnArgs) -> anyhow::Result<Status> {
     let output = args.output.display();
     whole_file::write(&args.output, &onnx).with_context(|| format!("cannot write {output}"))?;
     let inspection = inspect(&onnx).with_context(|| output.to_string())?;
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     writeln!(out, "{output}\n{inspection}")?;
     Ok(Status::Success)
 }

@@ -1,9 +1,10 @@
 //! `shuffledet models list`: the models and samples of the manifest.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use crate::cli::Status;
+use crate::cli::terminal;
 use shuffledet_core::locations;
 use shuffledet_detector::model::manifest::ModelEntry;
 use shuffledet_detector::model::manifest_file::ManifestFile;
@@ -12,7 +13,7 @@ use shuffledet_detector::model::{self, Manifest};
 pub fn run(manifest: &Manifest) -> anyhow::Result<Status> {
     let folder = locations::model_folder();
     let first = model::resolve(manifest, model::AUTO);
-    let mut out = io::stdout().lock();
+    let mut out = terminal::stdout();
     writeln!(
         out,
         "{:<18}  {:<12}  {:>7}  {:>10}  {:>13}  {:>7}  {:>7}  {:>7}  {:<12}  state",

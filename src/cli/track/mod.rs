@@ -4,6 +4,7 @@ mod input;
 mod output;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use clap::Args;
 
 use super::parameters::ParameterArgs;
 use super::{Status, output_paths};
+use crate::cli::terminal;
 use input::{Detections, FrameList, MotionList};
 use output::{MotText, TrackRows};
 use shuffledet_core::whole_file;
@@ -124,16 +126,18 @@ pub fn run(args: &TrackArgs) -> anyhow::Result<Status> {
         write(path, &mot.finish(), "--mot")?;
     }
     if !args.quiet {
-        println!(
+        writeln!(
+            terminal::stdout(),
             "{} detections in {} frames: {count} tracks",
             detections.len(),
             frames.len()
-        );
-        let written = [Some(&args.output), args.mot.as_ref()];
-        written
+        )?;
+        for path in [Some(&args.output), args.mot.as_ref()]
             .into_iter()
             .flatten()
-            .for_each(|path| println!("{}", path.display()));
+        {
+            writeln!(terminal::stdout(), "{}", path.display())?;
+        }
     }
     Ok(Status::Success)
 }

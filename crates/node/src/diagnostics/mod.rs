@@ -9,6 +9,7 @@ mod notices;
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use shuffledet_core::printable::printable;
 use shuffledet_msg::cdr::CdrError;
 use shuffledet_msg::{DiagnosticStatus, HeaderView, Level, Stamp, write_diagnostics};
 
@@ -66,11 +67,13 @@ struct Problems(Vec<(Level, String)>);
 
 impl Problems {
     fn add(&mut self, level: Level, problem: String) {
-        self.0.push((level, problem));
+        self.0.push((level, printable(&problem).into_owned()));
     }
 
     fn extend(&mut self, problem: Option<(Level, String)>) {
-        self.0.extend(problem);
+        if let Some((level, problem)) = problem {
+            self.add(level, problem);
+        }
     }
 
     /// Returns the worst level and every problem, the worst first; `fine` if there is none.
@@ -90,7 +93,9 @@ struct Values(Vec<(String, String)>);
 
 impl Values {
     fn add(&mut self, key: impl Into<String>, value: impl Display) {
-        self.0.push((key.into(), value.to_string()));
+        let printed = |text: String| printable(&text).into_owned();
+        self.0
+            .push((printed(key.into()), printed(value.to_string())));
     }
 
     fn number(&mut self, key: impl Into<String>, value: f64) {
