@@ -91,7 +91,7 @@ fn begin() -> anyhow::Result<(r2r::Node, NodeStart)> {
     let words = arguments::collect(std::env::args_os())?;
     let arguments = RosArguments::parse(words.iter().cloned());
     check_files(&arguments, arguments.node_name(NAME))?;
-    let ignored = arguments::check(&words)?;
+    arguments::check_own(&arguments::check(&words)?)?;
     let (mut node, everyone) = create_node()?;
     let names = Names {
         node: explained(|| node.name())?,
@@ -100,10 +100,6 @@ fn begin() -> anyhow::Result<(r2r::Node, NodeStart)> {
     };
     let clock = RosClock(node.get_ros_clock());
     let threshold = log::start(&mut node, clock.clone(), everyone)?;
-    if !ignored.is_empty() {
-        let ignored = ignored.join(" ");
-        tracing::warn!("ignored these arguments: {ignored}; ROS arguments must follow --ros-args");
-    }
     let config = Config::from_tree(overrides::tree(&node)?, "parameters")?;
     threshold.set(config.log_level);
     if config.use_sim_time {
