@@ -3,12 +3,16 @@
 from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, TimerAction
+from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 DEFAULT_PARAMS = PathJoinSubstitution([FindPackageShare("shuffledet"), "config", "shuffledet.yaml"])
+
+# the node ends with this code if it has to be started again (docs/node.md)
+STUCK_EXIT_CODE = 75
 
 ARGUMENTS = [
     DeclareLaunchArgument("params_file", default_value=DEFAULT_PARAMS, description="YAML file with parameters"),
@@ -95,17 +99,25 @@ def start_node(context):
             overrides[name] = choice(name, truth)
 
     camera = argument("camera")
-    node = Node(
-        package="shuffledet",
-        executable="shuffledet_node",
-        name="shuffledet",
-        namespace=argument("namespace"),
-        parameters=[defaults, params_file] + ([overrides] if overrides else []),
-        remappings=[("image_raw", camera), ("image_raw/compressed", f"{camera}/compressed")],
-        ros_arguments=["--log-level", argument("log_level")],
-        output="screen",
-    )
-    return [node]
+
+    def started():
+        node = Node(
+            package="shuffledet",
+            executable="shuffledet_node",
+            name="shuffledet",
+            namespace=argument("namespace"),
+            parameters=[defaults, params_file] + ([overrides] if overrides else []),
+            remappings=[("image_raw", camera), ("image_raw/compressed", f"{camera}/compressed")],
+            ros_arguments=["--log-level", argument("log_level")],
+            output="screen",
+        )
+
+        def ended(event, context):
+            return [TimerAction(period=1.0, actions=started())] if event.returncode == STUCK_EXIT_CODE else []
+
+        return [node, RegisterEventHandler(OnProcessExit(target_action=node, on_exit=ended))]
+
+    return started()
 
 
 def generate_launch_description():

@@ -2,7 +2,13 @@
 
 use std::process::ExitCode;
 
+use shuffledet::cli;
+use shuffledet::ros::node;
+
 fn main() -> ExitCode {
-    let Err(error) = shuffledet::ros::node::run();
-    shuffledet::cli::explain(&error)
+    let Err(error) = node::run();
+    match error.downcast_ref() {
+        Some(usage) => cli::explain_usage(usage),
+        None => cli::explain(&error),
+    }
 }

@@ -4,9 +4,37 @@
 use std::ffi::{CString, OsString, c_char, c_int};
 
 use anyhow::{anyhow, bail};
+use clap::Parser;
 use r2r_rcl as rcl;
 
 use super::error::said;
+
+/// Detects objects in the images of ROS 2 topics, with ShuffleNet V2 detectors.
+#[derive(Debug, Parser)]
+#[command(
+    name = "shuffledet_node",
+    version,
+    max_term_width = 100,
+    override_usage = "shuffledet_node [--help | --version] [--ros-args ...]",
+    after_help = "\
+ROS arguments follow --ros-args:
+  -r image_raw:=/front/image_raw      remap a topic; -r __node:=NAME and -r __ns:=/NAMESPACE
+  -p model.name:=road                 set a parameter
+  --params-file FILE.yaml             read parameters from a file
+  --log-level debug                   set the log level: debug, info, warn, error, fatal
+  --enclave, --log-file-name, --disable-stdout-logs, --disable-rosout-logs, ...
+
+`ros2 launch shuffledet shuffledet.launch.py --show-args` lists the arguments of the launch file.
+`ros2 param describe /shuffledet NAME` explains a parameter of a running node."
+)]
+struct OwnArguments {}
+
+/// Checks the arguments that ROS does not take. Fails with clap's text if there is one, or if help
+/// or the version is asked for.
+pub fn check_own(others: &[String]) -> Result<(), clap::Error> {
+    let program = std::iter::once("shuffledet_node");
+    OwnArguments::try_parse_from(program.chain(others.iter().map(String::as_str))).map(|_| ())
+}
 
 /// Converts the program's arguments to text.
 pub fn collect(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Vec<String>> {
@@ -20,7 +48,7 @@ pub fn collect(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<
 }
 
 /// Fails if rcl cannot read `arguments` (with the program's name first) or does not know one of the
-/// ROS arguments. Returns the other arguments, which the node ignores.
+/// ROS arguments. Returns the other arguments.
 pub fn check(arguments: &[String]) -> anyhow::Result<Vec<String>> {
     let owned: Vec<_> = arguments
         .iter()
@@ -131,6 +159,28 @@ mod tests {
                     --enclave /a -- more --ros-args --disable-stdout-logs";
         assert_eq!(checked(line), Ok(vec!["more".to_owned()]));
         assert_eq!(checked("node"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn arguments_outside_ros_args_are_help_or_a_mistake() {
+        let answer = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+            check_own(&words).map_err(|error| (error.use_stderr(), error.to_string()))
+        };
+        assert_eq!(answer(&[]), Ok(()));
+        for (words, wrong, says) in [
+            (["--help"], false, "--ros-args"),
+            (["-h"], false, "-p model.name"),
+            (["--version"], false, env!("CARGO_PKG_VERSION")),
+            (["--params-file"], true, "'--params-file'"),
+            (["image_raw:=/front"], true, "'image_raw:=/front'"),
+        ] {
+            let (is_error, text) = answer(&words).unwrap_err();
+            assert!(
+                is_error == wrong && text.contains(says),
+                "{words:?}: {text}"
+            );
+        }
     }
 
     #[test]

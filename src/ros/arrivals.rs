@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shuffledet_core::StampAnomaly;
 use shuffledet_detector::pipeline::Transport;
@@ -18,6 +18,15 @@ pub struct Arrival {
     /// How far the stamp is behind the arrival; `None` if the stamp is zero.
     pub stamp_lag_ns: Option<i64>,
     pub anomaly: Option<StampAnomaly>,
+}
+
+/// The result of waiting for an image.
+pub enum Popped {
+    Arrival(Arrival),
+    /// None has come in time.
+    Nothing,
+    /// None will come.
+    Closed,
 }
 
 /// Images that the pipeline has not read yet, oldest first.
@@ -68,20 +77,17 @@ impl Arrivals {
         waiting.images.remove(oldest)
     }
 
-    /// Waits for the next image; returns `None` when the queue is closed.
-    pub fn pop(&self) -> Option<Arrival> {
-        let mut waiting = self.lock();
-        loop {
-            if waiting.closed {
-                return None;
-            }
-            if let Some(arrival) = waiting.images.pop_front() {
-                return Some(arrival);
-            }
-            waiting = self
-                .changed
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+    /// Waits at most `limit` for the next image.
+    pub fn pop(&self, limit: Duration) -> Popped {
+        let empty = |waiting: &mut WaitingImages| !waiting.closed && waiting.images.is_empty();
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, empty);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            return Popped::Closed;
+        }
+        match waiting.images.pop_front() {
+            Some(arrival) => Popped::Arrival(arrival),
+            None => Popped::Nothing,
         }
     }
 
@@ -119,13 +125,15 @@ mod tests {
         let pushed = (0..70).filter_map(|i| arrivals.push(arrival(0, vec![i])));
         let given_back: Vec<u8> = pushed.map(|superseded| superseded.message[0]).collect();
         assert_eq!(given_back, [0, 1, 2, 3, 4, 5]);
-        let read: Vec<u8> = (0..65)
-            .map(|_| arrivals.pop().unwrap().message[0])
-            .collect();
+        let pop = || match arrivals.pop(Duration::ZERO) {
+            Popped::Arrival(arrival) => Some(arrival.message[0]),
+            Popped::Nothing | Popped::Closed => None,
+        };
+        let read: Vec<u8> = std::iter::from_fn(pop).collect();
         let expected: Vec<u8> = std::iter::once(100).chain(6..70).collect();
         assert_eq!(read, expected);
         arrivals.close();
-        assert!(arrivals.pop().is_none());
+        assert!(matches!(arrivals.pop(Duration::ZERO), Popped::Closed));
     }
 
     #[test]

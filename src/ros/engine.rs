@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
 use super::Executor;
 use super::intake::Intake;
+use super::join::join_within;
 use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
@@ -16,7 +17,7 @@ use shuffledet_core::Outcome;
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::model::ModelDescription;
-use shuffledet_detector::pipeline::{Annotate, Frame, Pace, Worker, run as run_pipeline};
+use shuffledet_detector::pipeline::{Annotate, Crew, Frame, Worker, run_live};
 use shuffledet_image::Damage;
 use shuffledet_node::arguments::Names;
 use shuffledet_node::failures::FrameProblem;
@@ -44,7 +45,7 @@ enum State {
 
 /// The result of `configure`.
 struct Ready {
-    workers: Vec<Worker>,
+    crew: Crew<Worker>,
     results: Results,
 }
 
@@ -103,7 +104,8 @@ impl Engine {
         let annotate = Annotate::Watched {
             max_width: ANNOTATED_WIDTH,
         };
-        let workers = loaded.workers(detectors, &self.shared.tuning, annotate)?;
+        let tuning = Arc::clone(&self.shared.tuning);
+        let workers = loaded.workers(detectors, &tuning, annotate)?;
         let (results, label_info) = Results::create(
             &self.executor,
             &self.names,
@@ -112,14 +114,21 @@ impl Engine {
             self.shared.tuning.clone(),
         )?;
         self.shared.set_label_info(Some(label_info));
-        Ok(Box::new(Ready { workers, results }))
+        let make = move || {
+            let made = loaded.live_worker(threads, &tuning, annotate);
+            made.map_err(|error| error.to_string())
+        };
+        let live = Arc::clone(&self.shared.progress.live);
+        let crew = Crew::new(workers, Arc::new(make), live);
+        Ok(Box::new(Ready { crew, results }))
     }
 
     /// Subscribes to the cameras and starts to process frames.
     fn start(&mut self, ready: Box<Ready>) -> std::io::Result<RunningPipeline> {
         let stop = Arc::new(AtomicBool::new(false));
         let intake = Intake::start(&self.executor, &self.shared, &self.clock)?;
-        let source = LiveSource::new(intake.arrivals());
+        let reader = Arc::clone(&self.shared.progress.live.reader);
+        let source = LiveSource::new(intake.arrivals(), reader);
         let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
@@ -131,11 +140,18 @@ impl Engine {
         })
     }
 
-    /// Finishes the current frames. Returns `None` if the pipeline panicked.
-    fn stop(running: RunningPipeline) -> Option<Box<Ready>> {
+    /// Finishes the current frames. Fails if the pipeline panicked or does not end.
+    fn stop(&self, running: RunningPipeline) -> Result<Box<Ready>, &'static str> {
         running.stop.store(true, Ordering::Relaxed);
         drop(running.intake);
-        running.pipeline.join().ok()
+        // a worker that hangs is given up in the first two thirds
+        let limit = self.shared.progress.longest() * 3 / 2 + Duration::from_millis(500);
+        let publisher = &self.shared.progress.live.publisher;
+        match join_within(running.pipeline, limit, || publisher.is_given_up()) {
+            Some(Ok(ready)) => Ok(ready),
+            Some(Err(_)) => Err("the pipeline panicked"),
+            None => Err("the pipeline does not end; it is left alone"),
+        }
     }
 
     /// Returns to the unconfigured state from any state.
@@ -143,7 +159,7 @@ impl Engine {
         let ready = match std::mem::replace(&mut self.state, State::Unconfigured) {
             State::Unconfigured => None,
             State::Inactive(ready) => Some(ready),
-            State::Active(running) => Self::stop(running),
+            State::Active(running) => self.stop(running).ok(),
         };
         self.shared.set_label_info(None);
         if let Some(ready) = ready {
@@ -169,22 +185,19 @@ fn take_frames(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> Box<Ready> {
-    let Ready { workers, results } = &mut *ready;
+    let Ready { crew, results } = &mut *ready;
     let arrivals = source.arrivals();
-    let ran = run_pipeline(
+    let ran = run_live(
         &mut source,
         &shared.tuning,
-        workers,
-        Pace::Live,
-        None,
+        crew,
         stop,
         |frame, outcome| {
             // the run ends with its reader, which waits for an image
             let published = results.publish(frame, outcome);
-            published.inspect_err(|_| arrivals.close())?;
-            record(shared, frame, outcome);
-            Ok::<(), shuffledet_msg::CdrError>(())
+            published.inspect_err(|_| arrivals.close())
         },
+        |frame, outcome| record(shared, frame, outcome),
     );
     if let Err(error) = ran {
         let why =
@@ -275,12 +288,12 @@ impl Managed for Engine {
         let State::Active(running) = std::mem::replace(&mut self.state, State::Unconfigured) else {
             return CallbackResult::Error("the node is not active".to_owned());
         };
-        match Self::stop(running) {
-            Some(ready) => {
+        match self.stop(running) {
+            Ok(ready) => {
                 self.state = State::Inactive(ready);
                 CallbackResult::Success
             }
-            None => CallbackResult::Error("the pipeline panicked".to_owned()),
+            Err(why) => CallbackResult::Error(why.to_owned()),
         }
     }
 

@@ -16,6 +16,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::error::{RosError, explained};
+use shuffledet_detector::pipeline::Progress;
 
 /// Maximum duration of a spin if a request can end it.
 const SPIN: Duration = Duration::from_millis(250);
@@ -100,8 +101,8 @@ pub struct ExecutorThread {
     thread: JoinHandle<()>,
 }
 
-/// Starts spinning `node`.
-pub fn start(node: r2r::Node) -> io::Result<(Executor, ExecutorThread)> {
+/// Starts spinning `node`. `progress` is that of the thread.
+pub fn start(node: r2r::Node, progress: &Arc<Progress>) -> io::Result<(Executor, ExecutorThread)> {
     let (requests, received) = channel();
     let (alive, running) = oneshot::channel();
     let stop = Arc::new(AtomicBool::new(false));
@@ -111,11 +112,13 @@ pub fn start(node: r2r::Node) -> io::Result<(Executor, ExecutorThread)> {
         waiting: AtomicBool::new(false),
     });
     let woken_by = Arc::clone(&waker);
+    let progress = Arc::clone(progress);
     let thread = thread::Builder::new()
         .name("executor".into())
         .spawn(move || {
             let _alive: oneshot::Sender<()> = alive;
-            spin(node, &received, &stopped, &woken_by);
+            spin(node, &received, &stopped, &woken_by, &progress);
+            progress.rest();
         })?;
     let executor = Executor {
         requests,
@@ -149,7 +152,13 @@ impl ExecutorThread {
     }
 }
 
-fn spin(mut node: r2r::Node, requests: &Receiver<Request>, stop: &AtomicBool, waker: &Waker) {
+fn spin(
+    mut node: r2r::Node,
+    requests: &Receiver<Request>,
+    stop: &AtomicBool,
+    waker: &Waker,
+    progress: &Progress,
+) {
     let mut wakes = match open_waker(&mut node, waker) {
         Ok(wakes) => wakes,
         Err(error) => {
@@ -164,6 +173,7 @@ fn spin(mut node: r2r::Node, requests: &Receiver<Request>, stop: &AtomicBool, wa
     let mut woken = false;
     waker.publish();
     while !stop.load(Ordering::SeqCst) {
+        progress.beat();
         waker.waiting.store(true, Ordering::SeqCst);
         match requests.try_recv() {
             Ok(request) => request(&mut node),

@@ -1,4 +1,5 @@
-//! Ends the process.
+//! Ends the process. The codes are 0 after a signal, 1 after an error at the start, and
+//! [`STUCK_EXIT_CODE`](shuffledet_node::watch::STUCK_EXIT_CODE) if the node has to be started again.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -8,11 +9,16 @@ unsafe extern "C" {
     safe fn _exit(status: c_int) -> !;
 }
 
-/// Ends the process with code 0 after flushing files, without the destructors of libraries. A
+/// Ends the process with `code` after flushing files, without the destructors of libraries. A
 /// session that is being created cannot be interrupted, and its thread would crash if ONNX Runtime
 /// were unloaded.
-pub fn at_once() -> ! {
+pub fn at_once(code: i32) -> ! {
     // SAFETY: null stands for every open stream, each of which fflush locks.
     unsafe { fflush(ptr::null_mut()) };
-    _exit(0)
+    _exit(code)
+}
+
+/// Ends the process with `code` without waiting for anything, not even for the lock of a file.
+pub fn whatever_hangs(code: i32) -> ! {
+    _exit(code)
 }

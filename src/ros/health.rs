@@ -12,6 +12,7 @@ use super::doctor::{Doctor, LookError};
 use super::error::explained;
 use super::shared::Shared;
 use super::source::RosClock;
+use super::watchdog::Watchdog;
 use super::{Executor, ExecutorGone};
 use shuffledet_detector::config::Config;
 use shuffledet_detector::metrics::WindowView;
@@ -43,6 +44,7 @@ pub struct Health {
     pub parameters: Arc<Mutex<ParameterSet>>,
     pub clock: RosClock,
     pub publisher: PublisherUntyped,
+    pub watchdog: Watchdog,
 }
 
 /// The handle of the reporting thread.
@@ -52,7 +54,7 @@ pub struct HealthThread {
 }
 
 impl HealthThread {
-    /// Stops the thread after the current report, which may take half a second for a silent camera.
+    /// Stops the thread after the current camera, which may take half a second if it is silent.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
@@ -75,7 +77,11 @@ impl Health {
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new()
             .name("health".into())
-            .spawn(move || self.report(&stopped))?;
+            .spawn(move || {
+                let shared = Arc::clone(&self.shared);
+                self.report(&stopped);
+                shared.progress.health.rest();
+            })?;
         Ok(HealthThread { stop, thread })
     }
 
@@ -86,7 +92,8 @@ impl Health {
         let mut message = Vec::new();
         loop {
             let began = Instant::now();
-            let Ok(statuses) = self.statuses(&mut doctor, &mut told) else {
+            self.shared.progress.health.beat();
+            let Ok(statuses) = self.statuses(&mut doctor, &mut told, stop) else {
                 return;
             };
             let stamp = Stamp::from_ns(self.clock.now_ns()).unwrap_or_default();
@@ -123,7 +130,12 @@ impl Health {
         }
     }
 
-    fn statuses(&self, doctor: &mut Doctor, told: &mut [Log]) -> Result<Vec<Status>, ExecutorGone> {
+    fn statuses(
+        &self,
+        doctor: &mut Doctor,
+        told: &mut [Log],
+        stop: &AtomicBool,
+    ) -> Result<Vec<Status>, ExecutorGone> {
         let config = {
             let parameters = self
                 .parameters
@@ -139,6 +151,7 @@ impl Health {
             node: &self.names.node,
             state: state.label(),
             unable: unable.as_deref(),
+            stuck: &self.watchdog.stuck(),
             model: loaded.then_some(&model),
             providers: &statuses,
             threads: self.shared.threads(),
@@ -147,6 +160,9 @@ impl Health {
             resident_bytes: resident_bytes(),
         })];
         for (index, told) in told.iter_mut().enumerate() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(ExecutorGone);
+            }
             statuses.push(self.camera(index, &config, state, doctor, told)?);
         }
         Ok(statuses)
@@ -160,6 +176,8 @@ impl Health {
         doctor: &mut Doctor,
         told: &mut Log,
     ) -> Result<Status, ExecutorGone> {
+        // the search for a silent camera's reason takes half a second
+        self.shared.progress.health.beat();
         let camera = &config.cameras[index];
         let idle = match state {
             State::Active if camera.tuning.enabled => None,

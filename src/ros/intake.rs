@@ -13,12 +13,13 @@ use futures_util::stream::{Stream, StreamExt};
 
 use super::Executor;
 use super::arrivals::{Arrival, Arrivals, most_waiting};
+use super::join::join_within;
 use super::shared::Shared;
 use super::source::RosClock;
 use super::subscriptions::{ImageTopic, SubscribeError, subscribe};
 use shuffledet_core::{DropReason, Mark, Outcome, StampAnomaly};
-use shuffledet_detector::pipeline::Frame;
 use shuffledet_detector::pipeline::stamps::StampCheck;
+use shuffledet_detector::pipeline::{Frame, Progress};
 use shuffledet_msg::HeaderView;
 use shuffledet_node::transport::{Choice, Verdict};
 
@@ -32,6 +33,9 @@ pub struct Intake {
     thread: Option<JoinHandle<()>>,
 }
 
+/// How long the thread may take to end. It waits for the executor, which may hang.
+const END: Duration = Duration::from_secs(1);
+
 /// Interval of the check whether a camera needs another subscription.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -42,9 +46,13 @@ impl Intake {
         let listener = |camera| Listener::new(camera, shared, clock, &arrivals);
         let listeners: Vec<_> = (0..shared.cameras.len()).map(listener).collect();
         let (executor, (stop, stopped)) = (executor.clone(), channel());
+        let progress = Arc::clone(&shared.progress);
         let thread = thread::Builder::new()
             .name("intake".into())
-            .spawn(move || tend(&listeners, &executor, &stopped))?;
+            .spawn(move || {
+                tend(&listeners, &executor, &stopped, &progress.intake);
+                progress.intake.rest();
+            })?;
         Ok(Self {
             arrivals,
             stop: Some(stop),
@@ -61,22 +69,35 @@ impl Drop for Intake {
     /// Ends the subscriptions and the pipeline's source.
     fn drop(&mut self) {
         drop(self.stop.take());
-        if self.thread.take().is_some_and(|t| t.join().is_err()) {
-            tracing::error!(
+        match self
+            .thread
+            .take()
+            .map(|thread| join_within(thread, END, || false))
+        {
+            Some(None) => tracing::error!("the intake thread does not end; it is left alone"),
+            Some(Some(Err(_))) => tracing::error!(
                 "the intake thread panicked; this is an error in shuffledet, please report it"
-            );
+            ),
+            Some(Some(Ok(()))) | None => (),
         }
         self.arrivals.close();
     }
 }
 
 /// Maintains the subscriptions until it is stopped.
-fn tend(listeners: &[Arc<Listener>], executor: &Executor, stopped: &Receiver<()>) {
+fn tend(
+    listeners: &[Arc<Listener>],
+    executor: &Executor,
+    stopped: &Receiver<()>,
+    progress: &Progress,
+) {
     for listener in listeners {
+        progress.beat();
         listener.subscribe(executor);
     }
     while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
         for listener in listeners {
+            progress.beat();
             if listener.needs_subscription() {
                 listener.subscribe(executor);
             }

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod graph;
 pub mod health;
 pub mod intake;
+pub mod join;
 pub mod label_info;
 pub mod lifecycle;
 pub mod log;
@@ -20,7 +21,9 @@ pub mod parameters;
 pub mod qos;
 pub mod results;
 pub mod shared;
+pub mod signals;
 pub mod source;
 pub mod subscriptions;
+pub mod watchdog;
 
 pub use executor::{Executor, ExecutorGone};

@@ -1,7 +1,6 @@
 //! Runs the node: parameters, then the executor, then the lifecycle.
 
 use std::convert::Infallible;
-use std::future::pending;
 use std::panic;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -9,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{LocalSet, spawn_blocking, spawn_local};
+use tokio::time::sleep;
 
 use super::engine::Engine;
 use super::error::explained;
@@ -19,13 +18,16 @@ use super::health::{Health, HealthThread};
 use super::lifecycle::LifecycleServices;
 use super::log::Threshold;
 use super::shared::Shared;
+use super::signals::Signals;
 use super::source::RosClock;
+use super::watchdog::{NodeProgress, Reports, Watchdog};
 use super::{arguments, exit, log, overrides, parameters};
-use shuffledet_detector::config::Config;
+use shuffledet_detector::config::{CameraConfig, Config};
 use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_node::arguments::{Names, RosArguments, check_files};
 use shuffledet_node::lifecycle::{Lifecycle, Request};
 use shuffledet_node::parameters::ParameterSet;
+use shuffledet_node::watch::{BEAT, STUCK_EXIT_CODE};
 
 /// The node's default name.
 const NAME: &str = "shuffledet";
@@ -36,44 +38,35 @@ pub fn run() -> anyhow::Result<Infallible> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on signals are queued
     let mut signals = Signals::listen(&runtime)?;
+    let watchdog = Watchdog::start()?;
     let (node, start) = begin()?;
-    let (executor, mut executor_thread) = executor::start(node)?;
-    let life = Life::open(start, executor, runtime.handle())?;
+    watchdog.watch_node(&start.shared.progress);
+    let (executor, mut executor_thread) = executor::start(node, &start.shared.progress.executor)?;
+    let life = Life::open(start, executor, runtime.handle(), &watchdog)?;
     let ended = LocalSet::new().block_on(&runtime, async {
         tokio::select! {
-            () = signals.any() => Ok(()),
-            () = executor_thread.ended() => {
-                Err(anyhow!("the thread of the ROS node ended unexpectedly"))
-            }
+            () = signals.any() => Ok(Ended::Asked),
+            () = executor_thread.ended() => Ok(Ended::WithoutExecutor),
             failed = life.go_on() => failed,
         }
     });
+    let code = match &ended {
+        Ok(Ended::Asked) => 0,
+        Ok(Ended::WithoutExecutor) => STUCK_EXIT_CODE,
+        Err(_) => 1,
+    };
+    watchdog.end(code);
     life.end(runtime, executor_thread);
-    ended.map(|()| exit::at_once())
+    if let Ended::WithoutExecutor = ended? {
+        eprintln!("error: the thread of the ROS node ended unexpectedly; start the node again");
+    }
+    exit::at_once(code)
 }
 
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen(runtime: &Runtime) -> std::io::Result<Self> {
-        let _entered = runtime.enter();
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for the next signal.
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => (),
-            _ = self.terminate.recv() => (),
-        }
-    }
+/// Why a node ended that ran.
+enum Ended {
+    Asked,
+    WithoutExecutor,
 }
 
 /// The checked parts of the node before anything is opened.
@@ -91,7 +84,7 @@ fn begin() -> anyhow::Result<(r2r::Node, NodeStart)> {
     let words = arguments::collect(std::env::args_os())?;
     let arguments = RosArguments::parse(words.iter().cloned());
     check_files(&arguments, arguments.node_name(NAME))?;
-    let ignored = arguments::check(&words)?;
+    arguments::check_own(&arguments::check(&words)?)?;
     let (mut node, everyone) = create_node()?;
     let names = Names {
         node: explained(|| node.name())?,
@@ -100,10 +93,6 @@ fn begin() -> anyhow::Result<(r2r::Node, NodeStart)> {
     };
     let clock = RosClock(node.get_ros_clock());
     let threshold = log::start(&mut node, clock.clone(), everyone)?;
-    if !ignored.is_empty() {
-        let ignored = ignored.join(" ");
-        tracing::warn!("ignored these arguments: {ignored}; ROS arguments must follow --ros-args");
-    }
     let config = Config::from_tree(overrides::tree(&node)?, "parameters")?;
     threshold.set(config.log_level);
     if config.use_sim_time {
@@ -111,8 +100,11 @@ fn begin() -> anyhow::Result<(r2r::Node, NodeStart)> {
     }
     let loaded = LoadedModel::new(config.clone())?;
     let model = loaded.model.description.clone();
+    let workers = config.wider_threads.map_or(0, |wider| wider.workers.get());
+    let workers = workers.max(config.threads.workers.get());
+    let progress = NodeProgress::new(workers, config.diagnostics.stuck_after);
     let start = NodeStart {
-        shared: Arc::new(Shared::new(&loaded, &names)?),
+        shared: Arc::new(Shared::new(&loaded, &names, progress)?),
         parameters: ParameterSet::new(config, model, threshold.initial())?,
         names,
         clock,
@@ -153,7 +145,12 @@ struct Life {
 
 impl Life {
     /// Creates the node's interfaces in the unconfigured state. `control` serves them.
-    fn open(start: NodeStart, executor: Executor, control: &Handle) -> anyhow::Result<Self> {
+    fn open(
+        start: NodeStart,
+        executor: Executor,
+        control: &Handle,
+        watchdog: &Watchdog,
+    ) -> anyhow::Result<Self> {
         let NodeStart {
             names,
             clock,
@@ -163,6 +160,8 @@ impl Life {
             parameters,
         } = start;
         let autostart = loaded.config.autostart;
+        let cameras = loaded.config.cameras.iter();
+        let cameras = cameras.map(CameraConfig::title).collect();
         let parameters = Arc::new(Mutex::new(parameters));
         let lifecycle = Arc::new(Lifecycle::new(Engine::new(
             loaded,
@@ -184,6 +183,12 @@ impl Life {
             explained(|| node.create_publisher_untyped(topic, type_name, qos))
                 .context("/diagnostics")
         })??;
+        watchdog.report_with(Reports {
+            publisher: Mutex::new(publisher.clone()),
+            clock: clock.clone(),
+            node: names.node.clone(),
+            cameras,
+        });
         let health = Health {
             executor: executor.clone(),
             names,
@@ -192,6 +197,7 @@ impl Life {
             parameters: Arc::clone(&parameters),
             clock,
             publisher,
+            watchdog: watchdog.clone(),
         };
         Ok(Self {
             executor,
@@ -206,7 +212,7 @@ impl Life {
 
     /// Serves the parameters, and configures and activates the node if `autostart` is set. Returns
     /// only on an error.
-    async fn go_on(&self) -> anyhow::Result<()> {
+    async fn go_on(&self) -> anyhow::Result<Ended> {
         let (shared, threshold) = (Arc::clone(&self.shared), self.threshold.clone());
         let apply = move |config: &Config, settings: &DetectorSettings| {
             shared.tune(config, settings);
@@ -219,6 +225,13 @@ impl Life {
                 tracing::error!("{error}");
             }
         });
+        let control = Arc::clone(&self.shared.progress);
+        spawn_local(async move {
+            loop {
+                control.control.beat();
+                sleep(BEAT).await;
+            }
+        });
         if self.autostart {
             for transition in ["configure", "activate"] {
                 let lifecycle = Arc::clone(&self.lifecycle);
@@ -228,14 +241,17 @@ impl Life {
                 }
             }
         }
-        pending().await
+        std::future::pending().await
     }
 
     /// Finishes the current frames, publishes their results and removes the node from the graph.
-    fn end(self, control: Runtime, executor: ExecutorThread) {
+    fn end(self, runtime: Runtime, executor: ExecutorThread) {
         /// Maximum wait for a running change. Loading a model cannot be interrupted and is
         /// abandoned.
         const GRACE: Duration = Duration::from_millis(300);
+        let control = Arc::clone(&self.shared.progress.control);
+        // each step of the end may take its time
+        control.beat();
         self.health.stop();
         let began = Instant::now();
         while !self.lifecycle.state().is_primary() && began.elapsed() < GRACE {
@@ -246,9 +262,11 @@ impl Life {
         {
             tracing::warn!("cannot shut down in order: {error}");
         }
+        control.beat();
         self.health.join();
+        control.beat();
         drop(self.lifecycle);
-        control.shutdown_background();
+        runtime.shutdown_background();
         executor.join();
     }
 }

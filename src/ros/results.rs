@@ -194,8 +194,10 @@ impl Results {
             return Ok(());
         };
         self.last_published = Some(Instant::now());
+        frame.enter(Stage::Track);
         self.sight.update(frame, outcome);
         self.tracking.update(frame, outcome, &camera.title);
+        frame.enter(Stage::Publish);
         if *outcome == Outcome::Published {
             let detections = self.messages.detections(frame, &self.labels)?;
             send(&camera.detections, &camera.title, detections);

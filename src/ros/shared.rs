@@ -9,6 +9,7 @@ use anyhow::anyhow;
 
 use super::label_info::LabelInfoTopic;
 use super::subscriptions::{self, ImageTopic};
+use super::watchdog::NodeProgress;
 use shuffledet_core::ModelIdentity;
 use shuffledet_detector::config::{Config, Threads};
 use shuffledet_detector::input_problems::InputProblems;
@@ -22,6 +23,7 @@ use shuffledet_node::failures::FailureLog;
 
 pub struct Shared {
     pub tuning: Arc<SharedSettings>,
+    pub progress: Arc<NodeProgress>,
     /// State by camera.
     pub cameras: Vec<Mutex<CameraState>>,
     /// The state of each provider.
@@ -64,7 +66,11 @@ impl CameraState {
 
 impl Shared {
     /// Creates the state of a node that starts with `loaded`. An error names the wrong parameter.
-    pub fn new(loaded: &LoadedModel, names: &Names) -> anyhow::Result<Self> {
+    pub fn new(
+        loaded: &LoadedModel,
+        names: &Names,
+        progress: NodeProgress,
+    ) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let mut cameras = Vec::new();
         for (index, camera) in config.cameras.iter().enumerate() {
@@ -84,6 +90,7 @@ impl Shared {
         }
         Ok(Self {
             tuning: Arc::new(SharedSettings::new(loaded.live_tuning())),
+            progress: Arc::new(progress),
             cameras,
             provider_statuses: Arc::clone(&loaded.provider_statuses),
             model: Mutex::new(identity(&loaded.model)),
@@ -112,6 +119,8 @@ impl Shared {
         for (state, camera) in self.cameras.iter().zip(&config.cameras) {
             lock(state).expected_hz = camera.expected_hz;
         }
+        self.progress
+            .set_stuck_after(config.diagnostics.stuck_after);
         let stale_after_ms = ms(config.diagnostics.stale_after);
         self.stale_after_ms.store(stale_after_ms, Ordering::Relaxed);
         self.tuning.set(RuntimeSettings {

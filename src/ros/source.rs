@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::arrivals::Arrivals;
+use super::arrivals::{Arrivals, Popped};
 use shuffledet_core::{Mark, StampAnomaly};
-use shuffledet_detector::pipeline::{Frame, Source};
+use shuffledet_detector::pipeline::{Frame, Progress, Source};
+use shuffledet_node::watch::BEAT;
 
 /// All cameras as one source.
 pub struct LiveSource {
     arrivals: Arc<Arrivals>,
+    progress: Arc<Progress>,
 }
 
 /// The node's clock: the system clock, or `/clock` with `use_sim_time`.
@@ -26,8 +28,9 @@ impl RosClock {
 }
 
 impl LiveSource {
-    pub fn new(arrivals: Arc<Arrivals>) -> Self {
-        Self { arrivals }
+    /// Creates the source. `progress` is that of its thread.
+    pub fn new(arrivals: Arc<Arrivals>, progress: Arc<Progress>) -> Self {
+        Self { arrivals, progress }
     }
 
     pub fn arrivals(&self) -> Arc<Arrivals> {
@@ -39,8 +42,13 @@ impl Source for LiveSource {
     type Error = std::convert::Infallible;
 
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Self::Error> {
-        let Some(arrival) = self.arrivals.pop() else {
-            return Ok(false);
+        let arrival = loop {
+            self.progress.beat();
+            match self.arrivals.pop(BEAT) {
+                Popped::Arrival(arrival) => break arrival,
+                Popped::Nothing => (),
+                Popped::Closed => return Ok(false),
+            }
         };
         frame.camera = arrival.camera;
         frame.transport = arrival.transport;

@@ -1,10 +1,11 @@
 //! A node that cannot run says why, once, and ends before it opens a topic.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::program::{Room, text};
+use crate::program::{NODE, Room, text};
 
 /// Starts a node that must not run. Gives its error.
 #[track_caller]
@@ -74,6 +75,10 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
             vec!["ROS arguments", "--log-levl debug"],
         ),
         (
+            vec!["-p", "autostart:=true", "--", "--params-file", "a.yaml"],
+            vec!["--params-file", "--help"],
+        ),
+        (
             vec!["-p", "model.name"],
             vec!["ROS arguments", "model.name"],
         ),
@@ -122,6 +127,21 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
                 "{arguments:?}: no {part:?} in {error}"
             );
         }
+    }
+}
+
+#[test]
+fn help_and_version_were_ignored() {
+    for (argument, says) in [
+        ("--help", "--params-file FILE.yaml"),
+        ("-h", "--ros-args"),
+        ("--version", env!("CARGO_PKG_VERSION")),
+    ] {
+        let output = Command::new(NODE).arg(argument).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{argument}");
+        assert!(text.contains(says), "{argument}: {text}");
+        assert!(text.lines().count() < 30 && output.stderr.is_empty());
     }
 }
 

@@ -163,17 +163,3 @@ fn the_log_was_published_whether_wanted_or_not() {
         assert!(log.contains("[INFO] ") && log.contains(told), "{log}");
     }
 }
-
-#[test]
-fn arguments_that_mean_nothing_are_named() {
-    let test = "arguments_that_mean_nothing_are_named";
-    let Some(mut room) = Room::open(test) else {
-        return;
-    };
-    let node = room.start_active(&["-p", "autostart:=true", "--", "--params-file", "a.yaml"]);
-    let log = node.log();
-    assert!(
-        log.contains("ignored these arguments: --params-file a.yaml"),
-        "{log}"
-    );
-}

@@ -137,6 +137,16 @@ impl Peer {
         self.kept.remove(topic).unwrap_or_default().into()
     }
 
+    /// Those of the first message of `/diagnostics` with which `wanted` agrees.
+    #[track_caller]
+    pub fn statuses(&mut self, wanted: impl Fn(&[Status]) -> bool) -> Vec<Status> {
+        let read = |message: &Value| -> Vec<_> {
+            let statuses = message["status"].as_array().unwrap().iter();
+            statuses.map(Status::read).collect()
+        };
+        read(&self.find("/diagnostics", |message| wanted(&read(message))))
+    }
+
     fn next_until(&mut self, topic: &str, limit: Instant) -> Option<Value> {
         loop {
             let kept = self.kept.get_mut(topic).and_then(VecDeque::pop_front);

@@ -88,6 +88,8 @@ fn the_node_starts_with_the_shipped_parameters() {
         );
         let road = json!({"detector.classes": ["road"]});
         assert_eq!(written(&launched, 0), road, "{file}");
+        // the code of a node that has to be started again, and no other
+        assert_eq!(launched.0["restarts"], json!([75]), "{file}");
     }
 }
 

@@ -61,7 +61,7 @@ def text(value, context):
 class Launch:
     def __init__(self, folder, given):
         self.folder, self.context = Path(folder), dict(given)
-        self.arguments, self.processes, self.on_exit = {}, [], []
+        self.arguments, self.processes, self.on_exit, self.restarts = {}, [], [], []
 
     def declare(self, name, default):
         assert default is not None or name in self.context, f"argument {name} has no value"
@@ -109,6 +109,14 @@ class Launch:
         self.processes.append({"cmd": cmd})
 
     def RegisterEventHandler(self, handler):
+        target, on_exit = handler.options["target_action"], handler.options["on_exit"]
+        if callable(on_exit):
+            for code in (0, 1, 75, -6, -9):
+                for timer in on_exit(types.SimpleNamespace(returncode=code), self.context):
+                    node, _ = timer.options["actions"]
+                    assert node.options == target.options, "another process is started"
+                    self.restarts.append(code)
+            return
         timer = handler.options["on_exit"][0]
         target = handler.options["target_action"].options["cmd"]
         event = timer.options["actions"][0].options["event"]
@@ -139,7 +147,7 @@ def main():
     stand_in()
     launch = Launch(folder, (argument.split(":=", 1) for argument in given))
     launch.file(launch_file)
-    json.dump({key: getattr(launch, key) for key in ("arguments", "processes", "on_exit")}, sys.stdout)
+    json.dump({key: getattr(launch, key) for key in ("arguments", "processes", "on_exit", "restarts")}, sys.stdout)
 
 
 main()

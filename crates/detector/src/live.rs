@@ -1,11 +1,13 @@
 //! The detectors of a live node, and how they share the cores.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::detect::{DetectError, Detector};
 use super::{LoadError, LoadedModel};
 use crate::config::Threads;
+use crate::pipeline::{Annotate, SharedSettings, Worker};
 use shuffledet_image::BgrView;
 use shuffledet_infer::{Provider, WhileBuilding};
 
@@ -52,6 +54,27 @@ impl LoadedModel {
             chosen.intra_op
         );
         Ok((detectors, chosen))
+    }
+}
+
+impl LoadedModel {
+    /// Creates a warm worker in place of one of [`LoadedModel::live_detectors`], with sessions of its
+    /// own.
+    ///
+    /// # Errors
+    /// No session can be created, or the test run fails.
+    pub fn live_worker(
+        &self,
+        threads: Threads,
+        tuning: &Arc<SharedSettings>,
+        annotate: Annotate,
+    ) -> Result<Worker, LoadError> {
+        let options = threads.apply(self.config.session.clone());
+        let opener = self.opener(&options, WhileBuilding::ServeMeanwhile);
+        let settings = self.settings().clone();
+        let mut detector = Detector::with_opener(&opener, self.choice(), settings)?;
+        time_one(&mut detector)?;
+        self.worker(detector, tuning, annotate)
     }
 }
 

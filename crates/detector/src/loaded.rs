@@ -248,12 +248,19 @@ impl LoadedModel {
         tuning: &Arc<SharedSettings>,
         annotate: Annotate,
     ) -> Result<Vec<Worker>, LoadError> {
-        let worker = |detector| -> Result<Worker, LoadError> {
-            let labels = Arc::clone(&self.labels);
-            let worker = Worker::new(detector, labels, Arc::clone(tuning), annotate)?;
-            Ok(worker.with_second_stage(self.second_stage()?))
-        };
+        let worker = |detector| self.worker(detector, tuning, annotate);
         detectors.into_iter().map(worker).collect()
+    }
+
+    pub(super) fn worker(
+        &self,
+        detector: Detector,
+        tuning: &Arc<SharedSettings>,
+        annotate: Annotate,
+    ) -> Result<Worker, LoadError> {
+        let labels = Arc::clone(&self.labels);
+        let worker = Worker::new(detector, labels, Arc::clone(tuning), annotate)?;
+        Ok(worker.with_second_stage(self.second_stage()?))
     }
 
     /// Opens the second stage; `None` if the parameters have none.
@@ -269,7 +276,7 @@ impl LoadedModel {
     }
 
     /// Returns the source of sessions for detectors that share their graphs.
-    fn opener(
+    pub(super) fn opener(
         &self,
         options: &SessionOptions,
         while_building: WhileBuilding,

@@ -1,5 +1,5 @@
-//! The live node's logic without ROS: arguments, parameters, lifecycle, diagnostics, and the search
-//! for the reason if no images arrive.
+//! The live node's logic without ROS: arguments, parameters, lifecycle, diagnostics, the
+//! watchdog's decisions, and the search for the reason if no images arrive.
 //!
 //! ```
 //! use shuffledet_node::arguments::RosArguments;
@@ -16,3 +16,4 @@ pub mod lifecycle;
 pub mod parameters;
 pub mod qos;
 pub mod transport;
+pub mod watch;

@@ -50,6 +50,8 @@ pub struct DiagnosticsConfig {
     pub error_missing: f64,
     /// The share of the received frames, in [0, 1].
     pub error_failed: f64,
+    /// The time after which a part that does not move is stuck.
+    pub stuck_after: Duration,
 }
 
 impl DiagnosticsConfig {
@@ -77,6 +79,7 @@ impl From<&RawDiagnostics> for DiagnosticsConfig {
             warn_missing: raw.warn_missing_percent / 100.0,
             error_missing: raw.error_missing_percent / 100.0,
             error_failed: raw.error_failed_percent / 100.0,
+            stuck_after: ms(raw.stuck_after_ms),
         }
     }
 }

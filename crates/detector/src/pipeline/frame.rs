@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::progress::FrameProgress;
 use super::tracked_object::TrackedObject;
 use crate::detect::InputUse;
 use shuffledet_core::Detection;
-use shuffledet_core::{Failure, Mark, StampAnomaly, Trace};
+use shuffledet_core::{Failure, Mark, Stage, StampAnomaly, Trace};
 use shuffledet_image::camera_motion::GreyPyramid;
 use shuffledet_image::{Damage, limits::release_surplus};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
@@ -79,6 +80,8 @@ pub struct Frame {
     pub tracks: Vec<TrackedObject>,
     /// The annotated image as JPEG, if requested.
     pub annotated: Option<Annotated>,
+    /// The progress of the thread that has the frame, if it is watched.
+    pub progress: Option<FrameProgress>,
 }
 
 /// An image with its detections drawn.
@@ -115,6 +118,7 @@ impl Frame {
             detections: Vec::new(),
             tracks: Vec::new(),
             annotated: None,
+            progress: None,
         }
     }
 
@@ -140,6 +144,29 @@ impl Frame {
         self.detections.clear();
         self.tracks.clear();
         self.annotated = None;
+        self.progress = None;
+    }
+
+    /// Shows whoever watches the thread that the frame goes on to `stage`.
+    pub fn enter(&self, stage: Stage) {
+        if let Some(progress) = &self.progress {
+            progress.enter(stage);
+        }
+    }
+
+    /// Takes over what `other` was received with, except its image.
+    pub fn copy_head(&mut self, other: &Frame) {
+        self.sequence = other.sequence;
+        self.ticket = other.ticket;
+        self.camera = other.camera;
+        self.transport = other.transport;
+        self.log_time_ns = other.log_time_ns;
+        self.trace = other.trace;
+        self.stamp = other.stamp;
+        self.age_on_receipt = other.age_on_receipt;
+        self.stamp_lag_ns = other.stamp_lag_ns;
+        self.anomaly = other.anomaly;
+        self.frame_id.clone_from(&other.frame_id);
     }
 
     /// Returns the age of the image at the last mark of its trace: its age on reception plus the

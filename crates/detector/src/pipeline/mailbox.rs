@@ -97,6 +97,12 @@ impl Mailboxes {
         }
     }
 
+    /// Returns whether no frame waits and every frame was taken with a ticket below `ticket`.
+    pub fn all_taken_before(&self, ticket: u64) -> bool {
+        let state = self.lock();
+        state.taken == ticket && state.boxes.iter().all(|mailbox| mailbox.waiting.is_empty())
+    }
+
     /// Closes the mailboxes: no more frames will arrive.
     pub fn close(&self) {
         self.lock().closed = true;

@@ -2,9 +2,11 @@
 
 pub mod camera;
 pub mod frame;
+pub mod live;
 pub mod mailbox;
 pub mod multi_scale;
 pub mod order;
+pub mod progress;
 pub mod rate;
 pub mod run;
 mod run_times;
@@ -20,7 +22,9 @@ pub mod worker;
 
 pub use camera::{Camera, ImageTopics, UnreadableTopic};
 pub use frame::{Annotated, Frame, Transport};
+pub use live::{Crew, LiveProgress, run_live};
 pub use multi_scale::MultiScaleWorker;
+pub use progress::{Activity, Progress, StageTimes, Turn};
 pub use run::{Pace, RunError, run};
 pub use settings::{CameraSettings, RuntimeSettings, SharedSettings};
 pub use sight::Sight;

@@ -36,6 +36,11 @@ impl InOrder {
         }
     }
 
+    /// Returns the ticket of the next frame that has one.
+    pub fn next_ticket(&self) -> u64 {
+        self.next
+    }
+
     /// Returns the next frame in order, if it is finished.
     pub fn pop(&mut self) -> Option<Finished> {
         if let Some(finished) = self.without_ticket.take() {

@@ -1,11 +1,12 @@
 //! The threads and channels of a run: one thread reads the source, several process whole frames,
 //! and the caller's thread publishes the results in order.
 
+use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 use super::mailbox::{Mailboxes, WhenFull};
 use super::order::{Finished, InOrder};
+use super::progress::Progress;
 use super::rate::RateLimit;
 use super::settings::SettingsReader;
 use super::{Frame, FrameWorker, SharedSettings, Source};
@@ -57,33 +59,26 @@ pub fn run<S: Source, W: FrameWorker, P: Send>(
     stop: &AtomicBool,
     mut publish: impl FnMut(&mut Frame, &Outcome) -> Result<(), P>,
 ) -> Result<(), RunError<S::Error, P>> {
-    let cameras = tuning.get().cameras.len();
-    // per worker one in progress and one finished that waits for its turn, one in each mailbox, and
-    // two in transit
-    let frames = 2 * workers.len() + cameras + 2;
-    let (recycle, pool) = sync_channel(frames);
-    for _ in 0..frames {
-        // cannot fail: the channel holds `frames`, and `pool` is alive
-        let _ = recycle.send(Box::new(Frame::new()));
-    }
-    let when_full = if pace == Pace::Lossless {
-        WhenFull::Keep
-    } else {
-        WhenFull::Replace
-    };
-    let mailboxes = &Mailboxes::new(cameras, when_full, Arc::clone(tuning));
-    let (done, finished) = sync_channel::<Finished>(frames);
+    let Channels {
+        recycle,
+        pool,
+        mailboxes,
+        done,
+        finished,
+    } = Channels::new(workers.len(), pace, tuning);
+    let mailboxes = &*mailboxes;
 
     thread::scope(|scope| {
         let reader = Reader {
             source,
-            admission: (pace != Pace::Lossless).then(|| Admission::new(tuning, cameras)),
+            admission: (pace != Pace::Lossless).then(|| Admission::new(tuning)),
             pace,
             limit,
             stop,
             pool,
             mailboxes,
             done: done.clone(),
+            progress: Arc::default(),
         };
         let mut threads = Vec::new();
         for worker in workers {
@@ -129,22 +124,75 @@ pub fn run<S: Source, W: FrameWorker, P: Send>(
     })
 }
 
+/// The channels and the mailboxes of a run.
+pub(super) struct Channels {
+    /// Takes empty frames.
+    pub recycle: SyncSender<Box<Frame>>,
+    pub pool: Receiver<Box<Frame>>,
+    pub mailboxes: Arc<Mailboxes>,
+    pub done: SyncSender<Finished>,
+    pub finished: Receiver<Finished>,
+}
+
+impl Channels {
+    /// Creates the channels of a run with so many workers, and its empty frames.
+    pub fn new(workers: usize, pace: Pace, tuning: &Arc<SharedSettings>) -> Self {
+        let cameras = tuning.get().cameras.len();
+        // per worker one in progress and one finished that waits for its turn, one in each mailbox,
+        // and two in transit
+        let frames = 2 * workers + cameras + 2;
+        let (recycle, pool) = sync_channel(frames);
+        for _ in 0..frames {
+            // cannot fail: the channel holds `frames`, and `pool` is alive
+            let _ = recycle.send(Box::new(Frame::new()));
+        }
+        let when_full = if pace == Pace::Lossless {
+            WhenFull::Keep
+        } else {
+            WhenFull::Replace
+        };
+        let mailboxes = Arc::new(Mailboxes::new(cameras, when_full, Arc::clone(tuning)));
+        let (done, finished) = sync_channel(frames);
+        Self {
+            recycle,
+            pool,
+            mailboxes,
+            done,
+            finished,
+        }
+    }
+}
+
 fn work<W: FrameWorker>(worker: &mut W, mailboxes: &Mailboxes, done: &SyncSender<Finished>) {
     while let Some(mut frame) = mailboxes.take() {
-        // a panic on one frame must not end the other threads, nor block the reader that waits for
-        // this frame
-        let processed = catch_unwind(AssertUnwindSafe(|| worker.process(&mut frame)));
-        let outcome = processed.unwrap_or_else(|_| {
-            let message = "a stage panicked; this is a bug in shuffledet, please report it".into();
-            Outcome::Failed(Failure {
-                reason: "panic",
-                message,
-            })
-        });
+        let outcome = process(worker, &mut frame);
         if done.send((frame, outcome)).is_err() {
             return;
         }
     }
+}
+
+/// Processes a frame. A panic on one frame must not end the other threads, nor block the reader that
+/// waits for this frame.
+pub(super) fn process<W: FrameWorker>(worker: &mut W, frame: &mut Frame) -> Outcome {
+    let processed = catch_unwind(AssertUnwindSafe(|| worker.process(frame)));
+    processed.unwrap_or_else(|panic| {
+        frame.detections.clear();
+        panicked(panic.as_ref())
+    })
+}
+
+/// Returns the outcome of a frame in one of whose stages the program panicked.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Outcome {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("without a message");
+    let message =
+        format!("a stage panicked ({text}); this is a bug in shuffledet, please report it");
+    Outcome::Failed(Failure {
+        reason: "panic",
+        message: message.into(),
+    })
 }
 
 fn publish_in_order<P>(
@@ -165,30 +213,40 @@ fn publish_in_order<P>(
     Ok(())
 }
 
-struct Reader<'a, S> {
-    source: &'a mut S,
-    admission: Option<Admission>,
-    pace: Pace,
-    limit: Option<u64>,
-    stop: &'a AtomicBool,
-    pool: Receiver<Box<Frame>>,
-    mailboxes: &'a Mailboxes,
-    done: SyncSender<Finished>,
+/// How often the reader shows that it waits.
+const BEAT: Duration = Duration::from_secs(1);
+
+pub(super) struct Reader<'a, S> {
+    pub source: &'a mut S,
+    pub admission: Option<Admission>,
+    pub pace: Pace,
+    pub limit: Option<u64>,
+    pub stop: &'a AtomicBool,
+    pub pool: Receiver<Box<Frame>>,
+    pub mailboxes: &'a Mailboxes,
+    pub done: SyncSender<Finished>,
+    pub progress: Arc<Progress>,
 }
 
 impl<S: Source> Reader<'_, S> {
-    fn run(self) -> Result<(), S::Error> {
-        let mailboxes = self.mailboxes;
+    pub fn run(self) -> Result<(), S::Error> {
+        let (mailboxes, progress) = (self.mailboxes, Arc::clone(&self.progress));
         let read = self.read();
         mailboxes.close();
+        progress.rest();
         read
     }
 
     fn read(mut self) -> Result<(), S::Error> {
         let mut clock = None;
         for sequence in 0..self.limit.unwrap_or(u64::MAX) {
-            let Ok(mut frame) = self.pool.recv() else {
-                return Ok(());
+            let mut frame = loop {
+                self.progress.beat();
+                match self.pool.recv_timeout(BEAT) {
+                    Ok(frame) => break frame,
+                    Err(RecvTimeoutError::Timeout) => (),
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                }
             };
             frame.reset();
             frame.sequence = sequence;
@@ -196,10 +254,25 @@ impl<S: Source> Reader<'_, S> {
                 // live, the time until a frame arrives is the camera's
                 frame.trace.mark(Mark::ReadStarted);
             }
-            if self.stop.load(Ordering::Relaxed) || !self.source.next_into(&mut frame)? {
+            if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
+            match self.next_into(&mut frame) {
+                Ok(true) => (),
+                Ok(false) => return Ok(()),
+                Err(ReadError::Source(error)) => return Err(error),
+                Err(ReadError::Panic(outcome)) => {
+                    if frame.trace.at(Mark::Received).is_none() {
+                        frame.trace.mark(Mark::Received);
+                    }
+                    if self.done.send((frame, outcome)).is_err() {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            }
             let read = Instant::now();
+            self.progress.begin(&frame);
             if let Pace::Recorded(rate) = self.pace {
                 let clock = clock.get_or_insert(PlayClock {
                     start_error: read,
@@ -239,20 +312,37 @@ impl<S: Source> Reader<'_, S> {
         }
         Ok(())
     }
+
+    /// Reads the next frame. A panic on a live frame fails that frame alone; a recording whose reading
+    /// panics is not read further.
+    fn next_into(&mut self, frame: &mut Frame) -> Result<bool, ReadError<S::Error>> {
+        let mut next = || self.source.next_into(frame).map_err(ReadError::Source);
+        if self.pace != Pace::Live {
+            return next();
+        }
+        let read = catch_unwind(AssertUnwindSafe(next));
+        read.unwrap_or_else(|panic| Err(ReadError::Panic(panicked(panic.as_ref()))))
+    }
+}
+
+/// Why a frame cannot be read.
+enum ReadError<E> {
+    Source(E),
+    Panic(Outcome),
 }
 
 /// Decides which frames are processed, by the settings of their camera.
-struct Admission {
+pub(super) struct Admission {
     settings: SettingsReader,
     /// By camera; `None` for a camera without a limit.
     limits: Vec<Option<RateLimit>>,
 }
 
 impl Admission {
-    fn new(tuning: &Arc<SharedSettings>, cameras: usize) -> Self {
+    pub fn new(tuning: &Arc<SharedSettings>) -> Self {
         Self {
             settings: SettingsReader::new(Arc::clone(tuning)),
-            limits: vec![None; cameras],
+            limits: vec![None; tuning.get().cameras.len()],
         }
     }
 

@@ -9,7 +9,7 @@ use super::settings::SettingsReader;
 use super::{Annotated, CameraSettings, Frame, SharedSettings, Transport};
 use crate::classify::SecondStage;
 use crate::detect::Detector;
-use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Trace};
+use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Stage, Trace};
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, DecodeError, ImageDecoder, JpegScale, Pixels, draw};
 use shuffledet_infer::InferError;
@@ -105,6 +105,7 @@ impl Worker {
     /// Runs `frame` through every stage.
     pub fn process(&mut self, frame: &mut Frame) -> Outcome {
         frame.trace.mark(Mark::Dequeued);
+        frame.enter(Stage::Queue);
         // before the age check: a change of the provider takes time
         self.detector.between_frames();
         if let Some(second_stage) = &mut self.second_stage {
@@ -129,6 +130,7 @@ impl Worker {
             return Outcome::Dropped(DropReason::TooOld);
         }
         let needs_grey = follows_camera && self.settings.tuning().is_tracked();
+        frame.enter(Stage::Decode);
         match self.detect(frame, &regions, needs_grey, judges_sight) {
             Ok(()) => Outcome::Published,
             Err(failure) => {
@@ -163,11 +165,13 @@ impl Worker {
         frame.trace.mark(Mark::Decoded);
         frame.size = Some(image.image_size());
         frame.damage = image.damage();
+        frame.enter(Stage::Queue);
         let detector = &mut self.detector;
         begin(detector, image.image_size(), regions, &mut frame.trace);
         frame.inputs.extend(detector.inputs());
         let mut times = RunTimes::new(&frame.trace);
         for run in 0..detector.runs() {
+            frame.enter(Stage::Letterbox);
             detector
                 .prepare(image, run)
                 .map_err(|error| failed("preparation", error))?;
@@ -175,18 +179,22 @@ impl Worker {
                 detector.show(&mut frame.view);
             }
             times.end(Mark::Prepared, &mut frame.trace);
+            frame.enter(Stage::Infer);
             let inferred = detector
                 .infer()
                 .map_err(|error| failed(error.reason(), error))?;
             times.end(Mark::Inferred, &mut frame.trace);
+            frame.enter(Stage::Boxes);
             inferred
                 .read()
                 .map_err(|error| failed(error.reason(), error))?;
             times.end(Mark::Boxed, &mut frame.trace);
         }
+        frame.enter(Stage::Nms);
         frame.detections.extend_from_slice(detector.suppress());
         frame.trace.mark(Mark::Suppressed);
         if let Some(second_stage) = &mut self.second_stage {
+            frame.enter(Stage::Classify);
             second_stage
                 .classify(&image, &mut frame.detections)
                 .map_err(|error| failed(error.reason(), format!("the classifier: {error}")))?;
@@ -194,6 +202,7 @@ impl Worker {
         }
         let watched = self.settings.tuning().is_watched(frame.camera);
         if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
+            frame.enter(Stage::Draw);
             // decoded again, so that the detections do not depend on whether the frame is drawn
             let image = match image {
                 Pixels::Bgr(image) => Ok(image),

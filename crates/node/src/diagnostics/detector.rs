@@ -17,6 +17,8 @@ pub struct DetectorFacts<'a> {
     pub state: &'a str,
     /// Why it cannot run, with a fix; `None` if it can.
     pub unable: Option<&'a str>,
+    /// The parts that are stuck or were replaced lately.
+    pub stuck: &'a [String],
     /// The model; `None` until one is loaded.
     pub model: Option<&'a ModelIdentity>,
     /// The providers in order of preference; empty until a model is loaded.
@@ -35,6 +37,9 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     let mut problems = Problems::default();
     if let Some(unable) = facts.unable {
         problems.add(Level::Error, unable.to_owned());
+    }
+    for stuck in facts.stuck {
+        problems.add(Level::Error, stuck.clone());
     }
     let used = facts.providers.iter().position(|status| status.used);
     let provider = used.map_or("none", |used| &facts.providers[used].provider);
@@ -164,6 +169,7 @@ mod tests {
             node: "shuffledet",
             state: "active",
             unable: None,
+            stuck: &[],
             model: Some(model),
             providers,
             threads: Threads {
@@ -314,6 +320,20 @@ mod tests {
         assert_eq!(
             slow.message,
             "cuda accounts for only 40 % of the model's run time"
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_stuck_is_an_error() {
+        let model = model();
+        let stuck = ["worker 0 has been at infer for 2.0 s".to_owned()];
+        let status = detector_status(&DetectorFacts {
+            stuck: &stuck,
+            ..facts(&model, &[provider_status("cpu", None)])
+        });
+        assert_eq!(
+            (status.level, status.message),
+            (Level::Error, stuck[0].clone())
         );
     }
 

@@ -38,6 +38,11 @@ pub struct RawDiagnostics {
     /// fails.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub error_failed_percent: f64,
+    /// The time after which a part of the node that does not move is stuck, in milliseconds; ten
+    /// times the p99 of the frame's stage if that is more. A frame in it fails as stuck, and
+    /// /diagnostics and the log report an ERROR.
+    #[schemars(range(min = 100.0, max = 3_600_000.0))]
+    pub stuck_after_ms: f64,
 }
 
 impl Default for RawDiagnostics {
@@ -52,6 +57,7 @@ impl Default for RawDiagnostics {
             warn_missing_percent: 20.0,
             error_missing_percent: 50.0,
             error_failed_percent: 50.0,
+            stuck_after_ms: 2000.0,
         }
     }
 }

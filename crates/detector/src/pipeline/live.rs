@@ -1,0 +1,315 @@
+//! The run of a live node, which outlives a worker that hangs: workers own their threads, and a
+//! worker that was given up is replaced and its frame accounted for.
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::mailbox::Mailboxes;
+use super::order::{Finished, InOrder};
+use super::progress::{FrameProgress, Progress, StageTimes, stuck};
+use super::run::{Admission, Channels, Pace, Reader, RunError, panicked, process};
+use super::{Frame, FrameWorker, SharedSettings, Source};
+use shuffledet_core::{Mark, Outcome, Stage};
+
+/// The progress of the threads of a live run.
+#[derive(Debug)]
+pub struct LiveProgress {
+    /// By worker.
+    pub workers: Vec<Arc<Progress>>,
+    pub reader: Arc<Progress>,
+    pub publisher: Arc<Progress>,
+    pub times: Arc<StageTimes>,
+}
+
+impl LiveProgress {
+    /// Creates the progress of at most `workers` workers.
+    pub fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| Arc::default()).collect(),
+            reader: Arc::default(),
+            publisher: Arc::default(),
+            times: Arc::default(),
+        }
+    }
+}
+
+/// Makes a worker in place of another one; the error says why there is none.
+pub type MakeWorker<W> = dyn Fn() -> Result<W, String> + Send + Sync;
+
+/// The workers of a live node.
+pub struct Crew<W> {
+    /// By worker; `None` if it was given up and not replaced yet.
+    workers: Vec<Option<W>>,
+    make: Arc<MakeWorker<W>>,
+    progress: Arc<LiveProgress>,
+}
+
+impl<W: FrameWorker + 'static> Crew<W> {
+    /// Creates the crew of `workers`, at most as many as `progress` has; the others are dropped.
+    pub fn new(workers: Vec<W>, make: Arc<MakeWorker<W>>, progress: Arc<LiveProgress>) -> Self {
+        let most = progress.workers.len();
+        Self {
+            workers: workers.into_iter().take(most).map(Some).collect(),
+            make,
+            progress,
+        }
+    }
+}
+
+/// How often the caller of a run looks for workers that were given up.
+const LOOK: Duration = Duration::from_millis(50);
+/// The same while it waits for the last frames.
+const LOOK_AT_END: Duration = Duration::from_millis(2);
+/// How long a thread may take to end after its last frame.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Processes every frame of `source` until the source ends or `stop` is set, and finishes the frames
+/// in progress. `publish` sends a frame, `count` counts it with its final outcome: a frame whose
+/// worker or publisher was given up has failed as stuck, and one in which a stage panicked has failed
+/// as well.
+pub fn run_live<S: Source<Error = Infallible>, W: FrameWorker + 'static, P: Send>(
+    source: &mut S,
+    tuning: &Arc<SharedSettings>,
+    crew: &mut Crew<W>,
+    stop: &AtomicBool,
+    mut publish: impl FnMut(&mut Frame, &Outcome) -> Result<(), P>,
+    mut count: impl FnMut(&Frame, &Outcome),
+) -> Result<(), RunError<Infallible, P>> {
+    let Channels {
+        recycle,
+        pool,
+        mailboxes,
+        done,
+        finished,
+    } = Channels::new(crew.workers.len(), Pace::Live, tuning);
+    let progress = Arc::clone(&crew.progress);
+    let mut posts = Vec::new();
+    for (worker, progress) in crew.workers.iter_mut().zip(&progress.workers) {
+        let mut post = Post {
+            progress: Arc::clone(progress),
+            copy: Arc::default(),
+            thread: None,
+        };
+        let started = match worker.take() {
+            Some(worker) => post.start(move || Ok(worker), &mailboxes, &done, &crew.progress.times),
+            None => post.replace(&crew.make, &mailboxes, &done, &crew.progress.times),
+        };
+        posts.push(post);
+        if let Err(error) = started {
+            mailboxes.close();
+            collect(posts, &mut crew.workers);
+            return Err(RunError::Thread(error));
+        }
+    }
+
+    let ran = thread::scope(|scope| {
+        let reader = Reader {
+            source,
+            admission: Some(Admission::new(tuning)),
+            pace: Pace::Live,
+            limit: None,
+            stop,
+            pool,
+            mailboxes: &mailboxes,
+            done: done.clone(),
+            progress: Arc::clone(&progress.reader),
+        };
+        let reader = thread::Builder::new()
+            .name("reader".into())
+            .spawn_scoped(scope, || reader.run())
+            .map_err(RunError::Thread)?;
+        let mut in_order = InOrder::default();
+        let published = 'run: loop {
+            // in this order: after the reader's end nothing comes without a ticket
+            let reader_ended = reader.is_finished();
+            let wait = if reader_ended { LOOK_AT_END } else { LOOK };
+            // the channel stays open, because replacements need it
+            let arrived = finished.recv_timeout(wait).ok();
+            let is_over = arrived.is_none() && reader_ended;
+            progress.publisher.beat();
+            let given_up = posts.iter_mut().filter(|post| post.progress.is_given_up());
+            let given_up: Vec<_> = given_up
+                .map(|post| {
+                    let frame = post.copy_of_frame();
+                    let times = &progress.times;
+                    // without a thread the post does not move, and the watchdog finds it again
+                    if let Err(error) = post.replace(&crew.make, &mailboxes, &done, times) {
+                        tracing::error!("cannot start a thread for another worker: {error}");
+                    }
+                    (frame, stuck("worker"))
+                })
+                // a worker that was being made has no frame
+                .filter(|(frame, _)| frame.ticket.is_some())
+                .collect();
+            for finished in arrived.into_iter().chain(given_up) {
+                in_order.push(finished);
+                while let Some((mut frame, outcome)) = in_order.pop() {
+                    frame.trace.mark(Mark::Ordered);
+                    let turn = progress.publisher.begin(&frame);
+                    frame.progress = Some(FrameProgress::new(&progress.publisher, turn));
+                    frame.enter(Stage::Publish);
+                    let sent = catch_unwind(AssertUnwindSafe(|| publish(&mut frame, &outcome)));
+                    let outcome = match sent {
+                        _ if !progress.publisher.end(turn) => stuck("publisher"),
+                        Ok(Ok(())) => outcome,
+                        Ok(Err(error)) => break 'run Err(RunError::Sink(error)),
+                        Err(panic) => panicked(panic.as_ref()),
+                    };
+                    for stage in [Stage::Track, Stage::Publish] {
+                        if let Some(took) = frame.trace.duration(stage) {
+                            progress.times.record(stage, took);
+                        }
+                    }
+                    // counting takes locks
+                    progress.publisher.beat();
+                    if catch_unwind(AssertUnwindSafe(|| count(&frame, &outcome))).is_err() {
+                        tracing::error!("counting a frame panicked; please report it");
+                    }
+                    // the reader has ended: then nobody needs the frame
+                    let _ = recycle.send(frame);
+                }
+            }
+            if is_over && mailboxes.all_taken_before(in_order.next_ticket()) {
+                break Ok(());
+            }
+        };
+        progress.publisher.rest();
+        if published.is_err() {
+            stop.store(true, Ordering::Relaxed);
+            mailboxes.close();
+        }
+        // wakes a reader that waits for a frame
+        drop((finished, recycle));
+        let read = reader.join().map_err(|_| RunError::Panic);
+        published.and(read.map(drop))
+    });
+    mailboxes.close();
+    collect(posts, &mut crew.workers);
+    ran
+}
+
+/// The place of one worker, which one thread after another may hold.
+struct Post<W> {
+    progress: Arc<Progress>,
+    /// The frame in the worker's hands, without its image.
+    copy: Arc<Mutex<Box<Frame>>>,
+    thread: Option<JoinHandle<Option<W>>>,
+}
+
+impl<W: FrameWorker + 'static> Post<W> {
+    /// Starts a thread that takes a worker from `get` and works until the mailboxes are closed.
+    fn start(
+        &mut self,
+        get: impl FnOnce() -> Result<W, String> + Send + 'static,
+        mailboxes: &Arc<Mailboxes>,
+        done: &SyncSender<Finished>,
+        times: &Arc<StageTimes>,
+    ) -> io::Result<()> {
+        let (mailboxes, done) = (Arc::clone(mailboxes), done.clone());
+        let (progress, copy) = (Arc::clone(&self.progress), Arc::default());
+        self.copy = Arc::clone(&copy);
+        let times = Arc::clone(times);
+        let turn = progress.beat();
+        // making a session is no stage of a frame: the frames wait
+        progress.enter(turn, Stage::Queue);
+        let work = move || {
+            let worker = match get() {
+                Ok(worker) => worker,
+                Err(error) => {
+                    // the turn does not end, and the watchdog finds it
+                    tracing::error!("cannot make another worker: {error}");
+                    return None;
+                }
+            };
+            if progress.end(turn) {
+                work(worker, &mailboxes, &done, &progress, &copy, &times)
+            } else {
+                None
+            }
+        };
+        let thread = thread::Builder::new().name("worker".into()).spawn(work)?;
+        self.thread = Some(thread);
+        Ok(())
+    }
+
+    /// Starts a thread with a new worker in place of the one before, which is left alone.
+    fn replace(
+        &mut self,
+        make: &Arc<MakeWorker<W>>,
+        mailboxes: &Arc<Mailboxes>,
+        done: &SyncSender<Finished>,
+        times: &Arc<StageTimes>,
+    ) -> io::Result<()> {
+        self.progress.forgive();
+        self.thread = None;
+        let make = Arc::clone(make);
+        self.start(move || make(), mailboxes, done, times)
+    }
+
+    /// Takes the copy of the frame in the worker's hands.
+    fn copy_of_frame(&self) -> Box<Frame> {
+        std::mem::take(&mut *lock(&self.copy))
+    }
+}
+
+/// Processes frames until the mailboxes are closed. Returns the worker, unless it was given up.
+fn work<W: FrameWorker>(
+    mut worker: W,
+    mailboxes: &Mailboxes,
+    done: &SyncSender<Finished>,
+    progress: &Arc<Progress>,
+    copy: &Mutex<Box<Frame>>,
+    times: &StageTimes,
+) -> Option<W> {
+    while let Some(mut frame) = mailboxes.take() {
+        lock(copy).copy_head(&frame);
+        let turn = progress.begin(&frame);
+        frame.progress = Some(FrameProgress::new(progress, turn));
+        let outcome = process(&mut worker, &mut frame);
+        if !progress.end(turn) {
+            // the frame has failed as stuck, and another worker is in this one's place
+            return None;
+        }
+        for stage in Stage::ALL {
+            if let Some(took) = frame.trace.duration(stage) {
+                times.record(stage, took);
+            }
+        }
+        if done.send((frame, outcome)).is_err() {
+            break;
+        }
+    }
+    Some(worker)
+}
+
+/// Takes the workers back from threads that end, and leaves the others alone: they make a worker, or
+/// hang.
+fn collect<W>(posts: Vec<Post<W>>, workers: &mut [Option<W>]) {
+    let limit = Instant::now() + FAREWELL;
+    for (post, worker) in posts.into_iter().zip(workers) {
+        if let Some(thread) = post.thread {
+            while !thread.is_finished() && Instant::now() < limit {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                *worker = thread.join().ok().flatten();
+            }
+        }
+        // whoever is at work still is not waited for
+        post.progress.rest();
+        post.progress.forgive();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
