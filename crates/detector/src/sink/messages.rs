@@ -66,7 +66,8 @@ impl ResultMessages {
                     ids.get(index).map_or("", String::as_str),
                 )
             });
-        write_detections(&mut self.detections, header(frame), detections)?;
+        let header = header(frame);
+        write_detections(&mut self.detections, header, header, detections)?;
         Ok(&self.detections)
     }
 
@@ -91,7 +92,8 @@ impl ResultMessages {
             };
             refer(iter::once(hypothesis), track.bbox, id)
         });
-        write_detections(&mut self.tracks, header(frame), tracks)?;
+        let header = header(frame);
+        write_detections(&mut self.tracks, header, header, tracks)?;
         Ok(&self.tracks)
     }
 

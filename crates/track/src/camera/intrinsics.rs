@@ -156,6 +156,19 @@ impl Intrinsics {
         })
     }
 
+    /// Returns the intrinsics of the image, enlarged by these factors along x and y.
+    pub fn scaled(&self, [x, y]: [f64; 2]) -> Self {
+        Self {
+            focal: [self.focal[0] * x, self.focal[1] * y],
+            // pixel 0 of an image that is half as large shows the pixels 0 and 1: its centre is at 0.5
+            centre: Point2::new(
+                (self.centre.x + 0.5) * x - 0.5,
+                (self.centre.y + 0.5) * y - 0.5,
+            ),
+            lens: self.lens,
+        }
+    }
+
     /// Returns the focal lengths along x and y in pixels of the image.
     pub fn focal_px(&self) -> [f64; 2] {
         self.focal
