@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::ensure;
 
 use super::Executor;
+use super::camera_info::CameraInfos;
 use super::intake::Intake;
 use super::results::Results;
 use super::shared::Shared;
@@ -51,6 +52,7 @@ struct Ready {
 struct RunningPipeline {
     stop: Arc<AtomicBool>,
     intake: Intake,
+    camera_infos: CameraInfos,
     pipeline: JoinHandle<Box<Ready>>,
 }
 
@@ -119,7 +121,8 @@ impl Engine {
     fn start(&mut self, ready: Box<Ready>) -> std::io::Result<RunningPipeline> {
         let stop = Arc::new(AtomicBool::new(false));
         let intake = Intake::start(&self.executor, &self.shared, &self.clock)?;
-        let source = LiveSource::new(intake.arrivals());
+        let camera_infos = CameraInfos::subscribe(&self.executor, &self.shared);
+        let source = LiveSource::new(intake.arrivals(), Arc::clone(&self.shared));
         let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
@@ -127,6 +130,7 @@ impl Engine {
         Ok(RunningPipeline {
             stop,
             intake,
+            camera_infos,
             pipeline,
         })
     }
@@ -134,7 +138,7 @@ impl Engine {
     /// Finishes the current frames. Returns `None` if the pipeline panicked.
     fn stop(running: RunningPipeline) -> Option<Box<Ready>> {
         running.stop.store(true, Ordering::Relaxed);
-        drop(running.intake);
+        drop((running.intake, running.camera_infos));
         running.pipeline.join().ok()
     }
 

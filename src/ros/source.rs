@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
+use super::shared::Shared;
 use shuffledet_core::{Mark, StampAnomaly};
 use shuffledet_detector::pipeline::{Frame, Source};
 
 /// All cameras as one source.
 pub struct LiveSource {
     arrivals: Arc<Arrivals>,
+    shared: Arc<Shared>,
 }
 
 /// The node's clock: the system clock, or `/clock` with `use_sim_time`.
@@ -26,8 +28,8 @@ impl RosClock {
 }
 
 impl LiveSource {
-    pub fn new(arrivals: Arc<Arrivals>) -> Self {
-        Self { arrivals }
+    pub fn new(arrivals: Arc<Arrivals>, shared: Arc<Shared>) -> Self {
+        Self { arrivals, shared }
     }
 
     pub fn arrivals(&self) -> Arc<Arrivals> {
@@ -44,6 +46,7 @@ impl Source for LiveSource {
         };
         frame.camera = arrival.camera;
         frame.transport = arrival.transport;
+        frame.calibration = self.shared.calibration(arrival.camera);
         frame.message = arrival.message;
         frame.trace.mark_at(Mark::Received, arrival.at);
         frame.log_time_ns = u64::try_from(arrival.now_ns).unwrap_or_default();

@@ -96,10 +96,15 @@ impl Lens {
         const STEPS: usize = 100;
         /// On the plane z = 1: a thousandth of a pixel at a focal length of 1,000.
         const CLOSE: f64 = 1e-6;
+        /// A smaller step changes nothing that matters.
+        const SETTLED: f64 = 1e-12;
         let mut point = seen;
         for _ in 0..STEPS {
             let (scale, shift) = self.bend(point);
-            point = (seen - shift) / scale;
+            let before = std::mem::replace(&mut point, (seen - shift) / scale);
+            if (point - before).norm() < SETTLED {
+                break;
+            }
         }
         let error = (self.distort(point) - seen).norm();
         // not a number is not close
