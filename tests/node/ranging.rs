@@ -113,13 +113,14 @@ fn camera_info_beside_the_images_places_tracks_in_space() {
     peer.listen(space_topic, "vision_msgs/msg/Detection3DArray");
     let image = "sensor_msgs/msg/Image";
     peer.ask(json!({"do": "advertise", "topic": TOPIC, "type": image, "timeout": 20}));
-    let play = |count: u32| {
+    // stamps that go back would be dropped
+    let play = |start: u32, count: u32| {
         json!({"do": "play", "topic": TOPIC, "bag": bag, "bag_topic": TOPIC,
-            "count": count, "acknowledged_by": "/shuffledet/detections", "timeout": 20})
+            "start": start, "count": count, "acknowledged_by": "/shuffledet/detections", "timeout": 20})
     };
 
     // without a calibration there are no distances, and the diagnostics say why
-    peer.ask(play(5));
+    peer.ask(play(0, 5));
     let camera = "shuffledet: camera";
     let status = peer.status(camera, |status| status.number("published") >= 5.0);
     assert_eq!(status.level, "WARN");
@@ -154,7 +155,7 @@ fn camera_info_beside_the_images_places_tracks_in_space() {
             .get("calibration")
             .is_some_and(|origin| origin == INFO)
     });
-    peer.ask(play(40));
+    peer.ask(play(5, 40));
     let status = peer.status(camera, |status| status.number("published") >= 45.0);
     assert_eq!(status.values["distance by"], "size and ground");
     assert!(status.number("nearest distance (m)") > 1.0);
@@ -170,7 +171,7 @@ fn camera_info_beside_the_images_places_tracks_in_space() {
     // predicted tracks have a later time than their images
     let peer = &mut room.peer;
     peer.ask(set("tracking.predict_to_publish", json!(true)));
-    peer.ask(play(20));
+    peer.ask(play(45, 20));
     let later = |message: &Value| {
         let image = list(&message["detections"], stamp_ns);
         let ahead = image.iter().map(|image| stamp_ns(message) - image);
