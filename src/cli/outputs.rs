@@ -122,7 +122,8 @@ impl OutputArgs {
         }
     }
 
-    /// Opens every output of a run over `input`. If one of them fails, no existing file is changed:
+    /// Opens every output of a run over `input`. `in_space` says of each camera whether its tracks have
+    /// distances. If one of them fails, no existing file is changed:
     /// the recording, which overwrites files, is opened last, and the others leave nothing when
     /// dropped.
     pub fn create(
@@ -130,6 +131,7 @@ impl OutputArgs {
         input: &Path,
         cameras: &[Camera],
         loaded: &LoadedModel,
+        in_space: &[bool],
     ) -> anyhow::Result<Outputs<'_>> {
         self.check(input, &loaded.model.path)?;
         if self.mot.is_some() {
@@ -175,6 +177,7 @@ impl OutputArgs {
                 self.with_images,
                 label_info,
                 tracks,
+                in_space,
             )
         });
         let recording = recording.transpose().inspect_err(|_| {
@@ -240,6 +243,7 @@ impl Outputs<'_> {
             if let Some(recording) = &mut self.recording {
                 recording.write_detections(frame, detections)?;
                 recording.write_tracks(frame, self.messages.tracks(frame, labels)?)?;
+                recording.write_tracks_3d(frame, labels, &mut self.messages)?;
             }
             frame.trace.mark(Mark::Published);
         } else if let Some(recording) = &mut self.recording {

@@ -77,6 +77,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let selected = CameraSelection::new(&recording, &args.topic, &args.recording)?;
     let cameras = &selected.cameras;
     let mut source = selected.source(&recording, args.start, args.end)?;
+    if loaded.config.tracking.enabled && loaded.config.ranging {
+        source = source.calibrated(&recording, &loaded.config.camera_info)?;
+    }
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
     let tuning = Arc::new(match pace {
         Pace::Lossless => loaded.lossless_tuning(cameras.len()),
@@ -86,7 +89,12 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let stop = interrupt::listen().context("listening for signals")?;
     // an output without a frame would look like success and may overwrite a good one
     let is_empty = args.limit != Some(0) && source.is_at_end()?;
-    let outputs = (!is_empty).then(|| args.outputs.create(&args.recording, cameras, &loaded));
+    let in_space = source.has_calibration();
+    let outputs = || {
+        let input = &args.recording;
+        args.outputs.create(input, cameras, &loaded, &in_space)
+    };
+    let outputs = (!is_empty).then(outputs);
     let mut outputs = outputs.transpose()?;
 
     let bar = progress::bar(expected_frames(&recording, cameras, args), args.quiet);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use super::Executor;
+use super::camera_info::CameraInfos;
 use super::intake::Intake;
 use super::join::join_within;
 use super::results::Results;
@@ -52,6 +53,7 @@ struct Ready {
 struct RunningPipeline {
     stop: Arc<AtomicBool>,
     intake: Intake,
+    camera_infos: CameraInfos,
     pipeline: JoinHandle<Box<Ready>>,
 }
 
@@ -127,8 +129,8 @@ impl Engine {
     fn start(&mut self, ready: Box<Ready>) -> std::io::Result<RunningPipeline> {
         let stop = Arc::new(AtomicBool::new(false));
         let intake = Intake::start(&self.executor, &self.shared, &self.clock)?;
-        let reader = Arc::clone(&self.shared.progress.live.reader);
-        let source = LiveSource::new(intake.arrivals(), reader);
+        let camera_infos = CameraInfos::subscribe(&self.executor, &self.shared);
+        let source = LiveSource::new(intake.arrivals(), Arc::clone(&self.shared));
         let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
@@ -136,6 +138,7 @@ impl Engine {
         Ok(RunningPipeline {
             stop,
             intake,
+            camera_infos,
             pipeline,
         })
     }
@@ -143,7 +146,7 @@ impl Engine {
     /// Finishes the current frames. Fails if the pipeline panicked or does not end.
     fn stop(&self, running: RunningPipeline) -> Result<Box<Ready>, &'static str> {
         running.stop.store(true, Ordering::Relaxed);
-        drop(running.intake);
+        drop((running.intake, running.camera_infos));
         // a worker that hangs is given up in the first two thirds
         let limit = self.shared.progress.longest() * 3 / 2 + Duration::from_millis(500);
         let publisher = &self.shared.progress.live.publisher;

@@ -19,8 +19,8 @@ use shuffledet_detector::metrics::WindowView;
 use shuffledet_msg::{Level, Stamp};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::diagnostics::{
-    self, CameraFacts, DetectorFacts, Status, Told, camera_status, detector_status, notices,
-    resident_bytes,
+    self, CameraFacts, DetectorFacts, RangingFacts, Status, Told, camera_status, detector_status,
+    notices, resident_bytes,
 };
 use shuffledet_node::doctor::{ExpectedTopic, Finding, Surroundings, examine};
 use shuffledet_node::lifecycle::{Lifecycle, State};
@@ -235,6 +235,13 @@ impl Health {
             told.findings = findings;
         }
         let topic = subscribed.as_ref().or(topics.first());
+        let problem = self.shared.camera_info_problem(index);
+        let file = camera.camera_info.file.as_ref();
+        let file = file.map(|path| path.display().to_string());
+        let info_topic = self.shared.camera_info_topics[index].as_ref();
+        let origin = file.as_deref();
+        let origin = origin.or(info_topic.map(|topic| topic.name.as_str()));
+        let measures = config.ranging && config.tracking.enabled;
         let facts = CameraFacts {
             node: &self.names.node,
             camera: camera.name.as_deref(),
@@ -248,6 +255,12 @@ impl Health {
             lost,
             arriving,
             window: &view,
+            ranging: origin.filter(|_| measures).map(|origin| RangingFacts {
+                origin,
+                is_calibrated: self.shared.calibration(index).is_some(),
+                problem: problem.as_deref(),
+                has_height: camera.tuning.mounting.height_m.is_some(),
+            }),
             findings: &told.findings,
         };
         for (level, problem) in told.problems.news(notices(&facts, &diagnostics)) {

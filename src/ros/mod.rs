@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod arrivals;
+mod camera_info;
 pub mod doctor;
 pub mod engine;
 pub mod error;

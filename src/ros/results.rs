@@ -16,6 +16,7 @@ use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{CameraConfig, Config};
 use shuffledet_detector::pipeline::{Frame, SharedSettings, Sight, Tracking};
 use shuffledet_detector::sink::ResultMessages;
+use shuffledet_msg::definition::DETECTION3D_ARRAY;
 use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::qos::{End, Qos, QosError};
@@ -26,6 +27,8 @@ struct CameraResults {
     title: String,
     detections: PublisherUntyped,
     tracks: PublisherUntyped,
+    /// `None` if distances are not measured.
+    tracks_3d: Option<PublisherUntyped>,
     latency: PublisherUntyped,
     processing_time: PublisherUntyped,
     pipeline_latency: PublisherUntyped,
@@ -98,6 +101,10 @@ impl Results {
                 title: names.resolve(&camera.image_topic),
                 detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
                 tracks: make("tracks", "vision_msgs/msg/Detection2DArray")?,
+                tracks_3d: match config.ranging {
+                    true => without_typesupport(make("tracks_3d", DETECTION3D_ARRAY.name))?,
+                    false => None,
+                },
                 latency: make("latency", "diagnostic_msgs/msg/DiagnosticArray")?,
                 processing_time: make("debug/processing_time_ms", "std_msgs/msg/Float64")?,
                 pipeline_latency: make("debug/pipeline_latency_ms", "std_msgs/msg/Float64")?,
@@ -153,6 +160,7 @@ impl Results {
         let is_expected = self.cameras.iter().any(|camera| {
             [&camera.detections, &camera.tracks, &camera.latency]
                 .into_iter()
+                .chain(&camera.tracks_3d)
                 .any(is_heard)
         });
         if let Some(published) = self.last_published.filter(|_| is_expected) {
@@ -162,20 +170,22 @@ impl Results {
             let CameraResults {
                 detections,
                 tracks,
+                tracks_3d,
                 latency,
                 processing_time,
                 pipeline_latency,
                 annotated,
                 ..
             } = camera;
-            [
+            let results = [
                 detections,
                 tracks,
                 latency,
                 processing_time,
                 pipeline_latency,
                 annotated,
-            ]
+            ];
+            results.into_iter().chain(tracks_3d)
         });
         let publishers: Vec<_> = of_cameras.chain(self.latched).collect();
         let destroy = move |node: &mut r2r::Node| {
@@ -205,6 +215,14 @@ impl Results {
             if frame.trace.at(Mark::Tracked).is_some() && is_heard(&camera.tracks) {
                 let tracks = self.messages.tracks(frame, &self.labels)?;
                 send(&camera.tracks, &camera.title, tracks);
+            }
+            if let Some(tracks_3d) = &camera.tracks_3d
+                && frame.trace.at(Mark::Tracked).is_some()
+                && frame.calibration.is_some()
+                && is_heard(tracks_3d)
+            {
+                let tracks = self.messages.tracks_3d(frame, &self.labels)?;
+                send(tracks_3d, &camera.title, tracks);
             }
         }
         if is_heard(&camera.latency) {
@@ -246,6 +264,20 @@ impl Results {
         self.tuning
             .set_watched(frame.camera, is_heard(&camera.annotated));
         Ok(())
+    }
+}
+
+/// Returns a publisher, or `None` and a warning if the node was built without the type of its messages:
+/// the other results are worth more than an error.
+fn without_typesupport(
+    made: Result<PublisherUntyped, ResultsError>,
+) -> Result<Option<PublisherUntyped>, ResultsError> {
+    match made {
+        Err(error @ ResultsError::Publisher { .. }) => {
+            tracing::warn!("{error}; build the node with a complete vision_msgs");
+            Ok(None)
+        }
+        made => made.map(Some),
     }
 }
 

@@ -5,27 +5,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 
+use super::camera_info::CameraInfoTopic;
 use super::label_info::LabelInfoTopic;
 use super::subscriptions::{self, ImageTopic};
 use super::watchdog::NodeProgress;
 use shuffledet_core::ModelIdentity;
-use shuffledet_detector::config::{Config, Threads};
+use shuffledet_detector::config::{CameraConfig, Config, Threads};
 use shuffledet_detector::input_problems::InputProblems;
 use shuffledet_detector::metrics::{Rhythm, Window};
 use shuffledet_detector::model::Model;
-use shuffledet_detector::pipeline::{RuntimeSettings, SharedSettings};
+use shuffledet_detector::pipeline::{CameraInfoFeed, RuntimeSettings, SharedSettings};
 use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_infer::ProviderStatuses;
 use shuffledet_node::arguments::Names;
 use shuffledet_node::failures::FailureLog;
+use shuffledet_track::camera::CalibratedCamera;
 
 pub struct Shared {
     pub tuning: Arc<SharedSettings>,
     pub progress: Arc<NodeProgress>,
     /// State by camera.
     pub cameras: Vec<Mutex<CameraState>>,
+    /// By camera: the topic of its CameraInfo; `None` if there is no need for it.
+    pub camera_info_topics: Vec<Option<CameraInfoTopic>>,
+    /// By camera: its calibration so far.
+    camera_infos: Vec<Mutex<CameraInfoFeed>>,
     /// The state of each provider.
     pub provider_statuses: Arc<ProviderStatuses>,
     model: Mutex<ModelIdentity>,
@@ -73,10 +79,23 @@ impl Shared {
     ) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let mut cameras = Vec::new();
+        let (mut camera_info_topics, mut camera_infos) = (Vec::new(), Vec::new());
         for (index, camera) in config.cameras.iter().enumerate() {
             let topics = subscriptions::image_topics(index, camera, names, config).map_err(
                 |(topic, problem)| anyhow!("qos_overrides.{topic}.subscription: {problem}"),
             )?;
+            let overrides_error =
+                |(topic, problem)| anyhow!("qos_overrides.{topic}.subscription: {problem}");
+            let is_needed = config.ranging && camera.camera_info.file.is_none();
+            let topic = is_needed.then(|| CameraInfoTopic::new(camera, names, config));
+            camera_info_topics.push(topic.transpose().map_err(overrides_error)?);
+            let images = names.resolve(&camera.image_topic);
+            let feed = match config.ranging {
+                true => camera.camera_info.feed(&images),
+                false => Ok(CameraInfoFeed::default()),
+            };
+            let feed = feed.with_context(|| camera_info_key(camera))?;
+            camera_infos.push(Mutex::new(feed));
             let deadline = topics.first().and_then(|topic| topic.qos.deadline);
             cameras.push(Mutex::new(CameraState {
                 window: Window::new(config.diagnostics.window, deadline, Instant::now()),
@@ -92,6 +111,8 @@ impl Shared {
             tuning: Arc::new(SharedSettings::new(loaded.live_tuning())),
             progress: Arc::new(progress),
             cameras,
+            camera_info_topics,
+            camera_infos,
             provider_statuses: Arc::clone(&loaded.provider_statuses),
             model: Mutex::new(identity(&loaded.model)),
             threads: Mutex::new(config.threads),
@@ -143,6 +164,30 @@ impl Shared {
         lock(&self.cameras[index])
     }
 
+    /// Takes a CameraInfo of a camera.
+    pub fn take_camera_info(&self, camera: usize, topic: &str, message: &[u8]) {
+        let mut feed = lock(&self.camera_infos[camera]);
+        if feed.take(message) {
+            match feed.problem() {
+                None => tracing::info!("{topic}: the camera is calibrated"),
+                // drivers of cameras without a calibration publish an empty one
+                Some(problem) => tracing::info!("{topic}: no distances: {problem}"),
+            }
+        }
+    }
+
+    /// Returns the calibration of a camera, if it is known.
+    pub fn calibration(&self, camera: usize) -> Option<Arc<CalibratedCamera>> {
+        lock(&self.camera_infos[camera]).camera()
+    }
+
+    /// Returns why the last CameraInfo of a camera cannot be used.
+    pub fn camera_info_problem(&self, camera: usize) -> Option<String> {
+        lock(&self.camera_infos[camera])
+            .problem()
+            .map(str::to_owned)
+    }
+
     /// Returns how long a camera's topic may be silent before the other topic is tried: until the
     /// camera is stale, but longer than the gaps of a slow camera.
     pub fn silence(&self, index: usize) -> Duration {
@@ -183,6 +228,14 @@ impl Shared {
 
     pub fn set_unable(&self, why: Option<String>) {
         *lock(&self.unable) = why;
+    }
+}
+
+/// Returns the name of the parameter that gives a camera's calibration file.
+fn camera_info_key(camera: &CameraConfig) -> String {
+    match &camera.name {
+        Some(name) => format!("camera_info_url of camera {name}"),
+        None => "ranging.camera_info_url".to_owned(),
     }
 }
 

@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::arrivals::{Arrivals, Popped};
+use super::shared::Shared;
 use shuffledet_core::{Mark, StampAnomaly};
-use shuffledet_detector::pipeline::{Frame, Progress, Source};
+use shuffledet_detector::pipeline::{Frame, Source};
 use shuffledet_node::watch::BEAT;
 
 /// All cameras as one source.
 pub struct LiveSource {
     arrivals: Arc<Arrivals>,
-    progress: Arc<Progress>,
+    shared: Arc<Shared>,
 }
 
 /// The node's clock: the system clock, or `/clock` with `use_sim_time`.
@@ -28,9 +29,8 @@ impl RosClock {
 }
 
 impl LiveSource {
-    /// Creates the source. `progress` is that of its thread.
-    pub fn new(arrivals: Arc<Arrivals>, progress: Arc<Progress>) -> Self {
-        Self { arrivals, progress }
+    pub fn new(arrivals: Arc<Arrivals>, shared: Arc<Shared>) -> Self {
+        Self { arrivals, shared }
     }
 
     pub fn arrivals(&self) -> Arc<Arrivals> {
@@ -43,7 +43,7 @@ impl Source for LiveSource {
 
     fn next_into(&mut self, frame: &mut Frame) -> Result<bool, Self::Error> {
         let arrival = loop {
-            self.progress.beat();
+            self.shared.progress.live.reader.beat();
             match self.arrivals.pop(BEAT) {
                 Popped::Arrival(arrival) => break arrival,
                 Popped::Nothing => (),
@@ -52,6 +52,7 @@ impl Source for LiveSource {
         };
         frame.camera = arrival.camera;
         frame.transport = arrival.transport;
+        frame.calibration = self.shared.calibration(arrival.camera);
         frame.message = arrival.message;
         frame.trace.mark_at(Mark::Received, arrival.at);
         frame.log_time_ns = u64::try_from(arrival.now_ns).unwrap_or_default();

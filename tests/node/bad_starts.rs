@@ -113,6 +113,17 @@ fn a_node_that_cannot_run_says_why_and_opens_nothing() {
         ),
         (vec!["-p", "cameras:=[front left]"], vec!["front left"]),
         (
+            vec!["-p", "tracking.class_delete_s.unicorn:=2.0"],
+            vec![
+                "tracking.class_delete_s",
+                "no class \"unicorn\"; it has: person",
+            ],
+        ),
+        (
+            vec!["-p", "ranging.camera_info_url:=/nowhere/front.yaml"],
+            vec!["ranging.camera_info_url", "/nowhere/front.yaml"],
+        ),
+        (
             vec![
                 "-p",
                 "qos_overrides./image_raw.subscription.reliability:=sure",

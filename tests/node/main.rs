@@ -13,6 +13,7 @@ mod lifecycle;
 mod logging;
 mod overload;
 mod parameters;
+mod ranging;
 mod recordings;
 mod second_stage;
 mod signals;

@@ -102,6 +102,38 @@ FIXED = {
             ],
         },
     ),
+    # the header of an object is that of the image, the header of all of them that of a prediction
+    "detections_3d": (
+        "vision_msgs/msg/Detection3DArray",
+        {
+            "header": {"stamp": {"sec": 7, "nanosec": 8}, "frame_id": "optical"},
+            "detections": [
+                {
+                    "header": {"stamp": {"sec": 5, "nanosec": 6}, "frame_id": "optical"},
+                    "results": [
+                        {
+                            "hypothesis": {"class_id": "car", "score": 0.75},
+                            "pose": {
+                                "pose": {
+                                    "position": {"x": 1, "y": 2, "z": 3},
+                                    "orientation": {"x": 0, "y": 0, "z": 0, "w": 1},
+                                },
+                                "covariance": list(range(36)),
+                            },
+                        }
+                    ],
+                    "bbox": {
+                        "center": {
+                            "position": {"x": 1, "y": 2, "z": 3},
+                            "orientation": {"x": 0, "y": 0, "z": 0, "w": 1},
+                        },
+                        "size": {"x": 4, "y": 5, "z": 6},
+                    },
+                    "id": "17",
+                }
+            ],
+        },
+    ),
     "no_detections": (
         "vision_msgs/msg/Detection2DArray",
         {"header": {"stamp": {"sec": 7, "nanosec": 8}, "frame_id": "camera"}, "detections": []},

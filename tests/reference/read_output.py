@@ -26,15 +26,17 @@ def number(value):
 
 def detection(message):
     hypothesis, *further = [result.hypothesis for result in message.results]
-    centre = message.bbox.center.position
+    bbox = message.bbox
+    centre = bbox.center.position
+    width, height = (bbox.size.x, bbox.size.y) if hasattr(bbox, "size") else (bbox.size_x, bbox.size_y)
     return {
         "class_id": hypothesis.class_id,
         "score": hypothesis.score,
         "further": [[other.class_id, other.score] for other in further],
         "cx": centre.x,
         "cy": centre.y,
-        "w": message.bbox.size_x,
-        "h": message.bbox.size_y,
+        "w": width,
+        "h": height,
     }
 
 

@@ -17,7 +17,9 @@ use crate::config::Config;
 use crate::input_problems::InputProblems;
 use crate::model::class_ids::ClassIdError;
 use crate::model::{ClassIds, Model, ModelDescription, ModelError};
-use crate::pipeline::{Annotate, CameraSettings, RuntimeSettings, SharedSettings, Worker};
+use crate::pipeline::{
+    Annotate, CameraSettings, RuntimeSettings, SharedSettings, TrackingSettings, Worker,
+};
 use shuffledet_core::{InputSize, Labels, Resolution};
 use shuffledet_image::DecodeError;
 use shuffledet_infer::runtime::RuntimeError;
@@ -92,6 +94,7 @@ impl LoadedModel {
         let description = &model.description;
         let selection = ClassSelection::new(&config.thresholds.classes, description)?;
         let settings = DetectorSettings::for_classes(&config.thresholds, &selection, description)?;
+        config.tracking.check(description)?;
         selection.log_absent(&description.name);
         let second_stage = second_stage(&config, description, &settings)?;
         let labels = match &second_stage {
@@ -141,14 +144,24 @@ impl LoadedModel {
             limits: self.config.input.limits,
             regions: self.config.input.regions,
             sight: self.config.input.sight,
+            mounting: self.config.input.mounting,
             ..CameraSettings::EVERY_FRAME
         };
         let cameras = vec![every_frame; cameras];
         SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
-            tracking: self.config.tracking.clone(),
+            tracking: self.replayed_tracking(),
             cameras,
         })
+    }
+
+    /// Returns the settings of tracking for a recording, whose frames are not published at the time
+    /// of their stamps.
+    fn replayed_tracking(&self) -> TrackingSettings {
+        TrackingSettings {
+            predict_to_publish: false,
+            ..self.config.tracking.clone()
+        }
     }
 
     /// Returns the rules of a live node for `cameras` cameras with equal settings.
@@ -156,7 +169,7 @@ impl LoadedModel {
         let cameras = vec![self.config.input; cameras];
         SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
-            tracking: self.config.tracking.clone(),
+            tracking: self.replayed_tracking(),
             cameras,
         })
     }

@@ -17,11 +17,12 @@ type Part = (&'static str, &'static str);
 
 impl Definition {
     /// Every type of this module.
-    pub const ALL: [&'static Definition; 8] = [
+    pub const ALL: [&'static Definition; 9] = [
         &IMAGE,
         &COMPRESSED_IMAGE,
         &CAMERA_INFO,
         &DETECTION2D_ARRAY,
+        &DETECTION3D_ARRAY,
         &DIAGNOSTIC_ARRAY,
         &LABEL_INFO,
         &VISION_INFO,
@@ -117,51 +118,12 @@ BoundingBox2D bbox
 string id
 ",
         ),
-        (
-            "vision_msgs/ObjectHypothesisWithPose",
-            "\
-ObjectHypothesis hypothesis
-geometry_msgs/PoseWithCovariance pose
-",
-        ),
-        (
-            "vision_msgs/ObjectHypothesis",
-            "\
-string class_id
-float64 score
-",
-        ),
-        (
-            "geometry_msgs/PoseWithCovariance",
-            "\
-Pose pose
-float64[36] covariance
-",
-        ),
-        (
-            "geometry_msgs/Pose",
-            "\
-Point position
-Quaternion orientation
-",
-        ),
-        (
-            "geometry_msgs/Point",
-            "\
-float64 x
-float64 y
-float64 z
-",
-        ),
-        (
-            "geometry_msgs/Quaternion",
-            "\
-float64 x 0
-float64 y 0
-float64 z 0
-float64 w 1
-",
-        ),
+        HYPOTHESIS_WITH_POSE,
+        HYPOTHESIS,
+        POSE_WITH_COVARIANCE,
+        POSE,
+        POINT,
+        QUATERNION,
         (
             "vision_msgs/BoundingBox2D",
             "\
@@ -182,6 +144,48 @@ float64 theta
             "\
 float64 x
 float64 y
+",
+        ),
+    ],
+};
+
+pub const DETECTION3D_ARRAY: Definition = Definition {
+    name: "vision_msgs/msg/Detection3DArray",
+    fields: "\
+std_msgs/Header header
+Detection3D[] detections
+",
+    uses: &[
+        HEADER,
+        TIME,
+        (
+            "vision_msgs/Detection3D",
+            "\
+std_msgs/Header header
+ObjectHypothesisWithPose[] results
+BoundingBox3D bbox
+string id
+",
+        ),
+        HYPOTHESIS_WITH_POSE,
+        HYPOTHESIS,
+        POSE_WITH_COVARIANCE,
+        POSE,
+        POINT,
+        QUATERNION,
+        (
+            "vision_msgs/BoundingBox3D",
+            "\
+geometry_msgs/Pose center
+geometry_msgs/Vector3 size
+",
+        ),
+        (
+            "geometry_msgs/Vector3",
+            "\
+float64 x
+float64 y
+float64 z
 ",
         ),
     ],
@@ -270,5 +274,56 @@ const TIME: Part = (
     "\
 int32 sec
 uint32 nanosec
+",
+);
+
+const HYPOTHESIS_WITH_POSE: Part = (
+    "vision_msgs/ObjectHypothesisWithPose",
+    "\
+ObjectHypothesis hypothesis
+geometry_msgs/PoseWithCovariance pose
+",
+);
+
+const HYPOTHESIS: Part = (
+    "vision_msgs/ObjectHypothesis",
+    "\
+string class_id
+float64 score
+",
+);
+
+const POSE_WITH_COVARIANCE: Part = (
+    "geometry_msgs/PoseWithCovariance",
+    "\
+Pose pose
+float64[36] covariance
+",
+);
+
+const POSE: Part = (
+    "geometry_msgs/Pose",
+    "\
+Point position
+Quaternion orientation
+",
+);
+
+const POINT: Part = (
+    "geometry_msgs/Point",
+    "\
+float64 x
+float64 y
+float64 z
+",
+);
+
+const QUATERNION: Part = (
+    "geometry_msgs/Quaternion",
+    "\
+float64 x 0
+float64 y 0
+float64 z 0
+float64 w 1
 ",
 );

@@ -27,24 +27,22 @@ pub struct HypothesisRef<'a> {
     pub pose: PoseWithCovariance,
 }
 
-/// Fills `out` with the array. Each detection has the array's header, hypotheses and a
-/// box without rotation. Only allocates in `out`.
+/// Fills `out` with the array. Each detection has the header `of_each`, hypotheses and a box without
+/// rotation. Only allocates in `out`.
 ///
 /// Errors: a part is too long for CDR.
 pub fn write_detections<'a, H: IntoIterator<Item = HypothesisRef<'a>>>(
     out: &mut Vec<u8>,
     header: HeaderView<'_>,
+    of_each: HeaderView<'_>,
     detections: impl IntoIterator<Item = DetectionRef<'a, H>>,
 ) -> Result<(), CdrError> {
     let w = &mut Writer::new(DETECTION2D_ARRAY.name, out);
     header.write(w)?;
     w.sequence("detections", detections, |w, detection| {
-        header.write(w)?;
+        of_each.write(w)?;
         w.sequence("results", detection.hypotheses, |w, hypothesis| {
-            w.str("hypothesis.class_id", hypothesis.class_id)?;
-            w.f64(hypothesis.score);
-            hypothesis.pose.write(w);
-            Ok(())
+            hypothesis.write(w)
         })?;
         w.f64(detection.center_x);
         w.f64(detection.center_y);
@@ -53,6 +51,15 @@ pub fn write_detections<'a, H: IntoIterator<Item = HypothesisRef<'a>>>(
         w.f64(detection.size_y);
         w.str("id", detection.id)
     })
+}
+
+impl HypothesisRef<'_> {
+    pub(super) fn write(&self, w: &mut Writer<'_>) -> Result<(), CdrError> {
+        w.str("hypothesis.class_id", self.class_id)?;
+        w.f64(self.score);
+        self.pose.write(w);
+        Ok(())
+    }
 }
 
 /// A complete array from any writer.
@@ -108,7 +115,7 @@ pub struct BoundingBox2D {
 /// The minimum size of a detection: stamp, three lengths, five floats.
 const MIN_DETECTION: usize = 8 + 3 * 4 + 5 * 8;
 /// The minimum size of a hypothesis: a length, a score, 7 + 36 floats.
-const MIN_HYPOTHESIS: usize = 4 + 8 + (7 + 36) * 8;
+pub(super) const MIN_HYPOTHESIS: usize = 4 + 8 + (7 + 36) * 8;
 
 impl Detection2DArray {
     /// Parses the message. Errors: the message is truncated, or one of its strings is not valid.
@@ -139,7 +146,7 @@ impl Detection2D {
 }
 
 impl ObjectHypothesisWithPose {
-    fn read(r: &mut Reader<'_>) -> Result<Self, CdrError> {
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, CdrError> {
         Ok(ObjectHypothesisWithPose {
             class_id: r.str("hypothesis.class_id")?.to_owned(),
             score: r.f64("hypothesis.score")?,

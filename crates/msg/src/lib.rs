@@ -30,6 +30,7 @@ pub mod image_form;
 mod foxglove;
 
 pub mod detection2d_array;
+pub mod detection3d_array;
 pub mod diagnostic_array;
 pub mod float64;
 pub mod label_info;
@@ -48,6 +49,9 @@ pub use definition::Definition;
 pub use detection2d_array::{
     BoundingBox2D, Detection2D, Detection2DArray, DetectionRef, HypothesisRef,
     ObjectHypothesisWithPose, PoseWithCovariance, write_detections,
+};
+pub use detection3d_array::{
+    BoundingBox3D, Detection3D, Detection3DArray, Detection3DRef, write_detections_3d,
 };
 pub use diagnostic_array::{DiagnosticArray, DiagnosticStatus, Level, write_diagnostics};
 pub use header::{Header, HeaderView};

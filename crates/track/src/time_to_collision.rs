@@ -94,6 +94,16 @@ impl HeightHistory {
             .filter(move |(time, _)| newest - time <= WINDOW_S + 1e-9)
     }
 
+    /// Returns the time to collision `elapsed_s` seconds after the latest box; `None` where
+    /// [`Self::time_to_collision`] has none, and after more than half a second.
+    pub fn time_to_collision_after(&self, elapsed_s: f64) -> Option<TimeToCollision> {
+        let found = self.time_to_collision().filter(|_| elapsed_s <= WINDOW_S)?;
+        Some(TimeToCollision {
+            seconds: (found.seconds - elapsed_s).max(0.0),
+            ..found
+        })
+    }
+
     /// Returns the time to collision; `None` if the object does not approach for sure, after less than
     /// 6 boxes or 0.3 seconds, or beyond 30 seconds.
     pub fn time_to_collision(&self) -> Option<TimeToCollision> {

@@ -5,6 +5,7 @@ use shuffledet_core::{BBox, Detection};
 use crate::box_filter::BoxFilter;
 use crate::calibration::{AHEAD_S, Calibration};
 use crate::class_votes::ClassVotes;
+use crate::time_to_collision::{HeightHistory, TimeToCollision};
 use crate::{CameraMotion, TrackId};
 
 /// Whether the latest frame shows the object of a track.
@@ -48,11 +49,19 @@ pub struct Track {
     pub(crate) unseen_s: f64,
     /// The index of the box in the latest frame.
     pub(crate) detection: Option<usize>,
+    /// The heights of boxes that show the whole object, and the seconds since the latest one.
+    heights: HeightHistory,
+    height_age_s: f64,
 }
 
 impl Track {
-    /// Begins at the detection `index` of the latest frame.
-    pub(crate) fn new(index: usize, detection: &Detection, odds: f64) -> Self {
+    /// Begins at the detection `index` of the latest frame. `is_whole`: the border of the image does
+    /// not cut the box off.
+    pub(crate) fn new(index: usize, detection: &Detection, odds: f64, is_whole: bool) -> Self {
+        let mut heights = HeightHistory::default();
+        if is_whole {
+            heights.push(0.0, f64::from(detection.bbox.height()));
+        }
         Self {
             id: None,
             filter: BoxFilter::new(&detection.bbox),
@@ -66,7 +75,15 @@ impl Track {
             age_s: 0.0,
             unseen_s: 0.0,
             detection: Some(index),
+            heights,
+            height_age_s: 0.0,
         }
+    }
+
+    /// Takes the height of its box in the latest frame, which must show the whole object.
+    pub(crate) fn see_height(&mut self, height_px: f64) {
+        self.heights.push(self.height_age_s, height_px);
+        self.height_age_s = 0.0;
     }
 
     /// Takes its box, the detection `index` of the latest frame, `dt` seconds after the frame before.
@@ -108,6 +125,7 @@ impl Track {
     ) {
         self.age_s += dt;
         self.unseen_s += dt;
+        self.height_age_s += dt;
         if self.ahead_s >= 0.0 {
             self.ahead_s += dt;
         }
@@ -158,6 +176,20 @@ impl Track {
     /// Returns the filtered box, predicted to the latest frame.
     pub fn filter(&self) -> &BoxFilter {
         &self.filter
+    }
+
+    /// Returns the time to collision at the latest frame; `None` if the object does not approach for
+    /// sure, or was not seen whole in the last half second. See
+    /// [`HeightHistory::time_to_collision`].
+    pub fn time_to_collision(&self) -> Option<TimeToCollision> {
+        self.heights.time_to_collision_after(self.height_age_s)
+    }
+
+    /// Returns the filter, predicted over `dt` seconds after the latest frame.
+    pub fn predicted(&self, dt: f64, calibration: &Calibration) -> BoxFilter {
+        let mut filter = self.filter;
+        filter.predict(dt, calibration);
+        filter
     }
 
     /// Returns the filtered box, in pixels, not clipped.

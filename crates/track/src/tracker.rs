@@ -6,7 +6,7 @@
 //! high: boxes raise them, by their scores and by the time between them, and frames without a box
 //! lower them.
 
-use shuffledet_core::Detection;
+use shuffledet_core::{BBox, Detection};
 
 use crate::assignment::Assignment;
 use crate::box_filter::CentreAndSides;
@@ -51,10 +51,15 @@ const SECOND_OVERLAP: f32 = 0.4;
 const LESSON: f64 = 0.1;
 /// How long a track that is not confirmed waits for a box, in times of `confirm_s`.
 const PATIENCE: f64 = 5.0;
+/// A box that is nearer to the border of the image is cut off, in pixels.
+const BORDER_PX: f32 = 2.0;
+
 /// Tracks the objects of one camera. Equal inputs give equal tracks, except for their identities.
 #[derive(Debug, Clone)]
 pub struct Tracker {
     settings: Settings,
+    /// Width and height of the images in pixels, if they are known.
+    image: Option<[f32; 2]>,
     latest_ns: Option<i64>,
     /// In the order in which they began.
     tracks: Vec<Track>,
@@ -81,6 +86,7 @@ impl Tracker {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            image: None,
             latest_ns: None,
             tracks: Vec::new(),
             evidence: ScoreEvidence::default(),
@@ -100,6 +106,12 @@ impl Tracker {
     /// Replaces the settings, from the next frame on.
     pub fn set(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// Says how large the images are from the next frame on. A box at the border shows only a part of
+    /// its object, so its height says nothing about the time to collision.
+    pub fn set_image_size(&mut self, size: Option<(u32, u32)>) {
+        self.image = size.map(|(width, height)| [width as f32, height as f32]);
     }
 
     /// Returns how far the noise of this camera differs from the usual.
@@ -234,6 +246,7 @@ impl Tracker {
         self.solve(detections, least, 0.0);
         let Self {
             settings,
+            image,
             tracks,
             buffers,
             calibration,
@@ -254,6 +267,10 @@ impl Tracker {
             let score_odds = LATER_SCORES * log_odds(buffers.chance[column]);
             track.odds = (track.odds + gain + score_odds).min(MOST_ODDS);
             track.see(column, detection, dt, errors, calibration);
+            // an unsure box is often of an object that is partly hidden
+            if errors == 1.0 && is_whole(&detection.bbox, *image) {
+                track.see_height(seen.height);
+            }
         }
     }
 
@@ -311,8 +328,10 @@ impl Tracker {
                     } else {
                         0.0
                     };
+                let is_whole = is_whole(&detection.bbox, self.image);
+                let odds = log_odds(chance) - doubt;
                 self.tracks
-                    .push(Track::new(index, detection, log_odds(chance) - doubt));
+                    .push(Track::new(index, detection, odds, is_whole));
             }
         }
     }
@@ -380,6 +399,16 @@ impl Tracker {
 /// Returns which part of `whole` a time is, at most 1.
 fn share(time_s: f64, whole: f64) -> f64 {
     if time_s < whole { time_s / whole } else { 1.0 }
+}
+
+/// Returns whether a box keeps away from the border of the image, which would cut it off.
+fn is_whole(bbox: &BBox, image: Option<[f32; 2]>) -> bool {
+    image.is_none_or(|[width, height]| {
+        bbox.x1 >= BORDER_PX
+            && bbox.y1 >= BORDER_PX
+            && bbox.x2 <= width - BORDER_PX
+            && bbox.y2 <= height - BORDER_PX
+    })
 }
 
 /// Returns whether a box has an area, and sides and places that can be computed with.

@@ -4,6 +4,7 @@ mod check;
 mod dds;
 mod models;
 mod providers;
+mod ranging;
 mod ros;
 mod system;
 
@@ -71,6 +72,9 @@ fn examine(args: &DoctorArgs) -> Report {
     if let (Some(runtime), Some(config), Some(model)) = (&runtime, &config, &model) {
         let options: &SessionOptions = &config.session;
         providers::check(runtime, model, options, &mut report);
+    }
+    if let Some(config) = &config {
+        ranging::check(config, &mut report);
     }
     ros::check(&environment, root, &mut report);
     dds::check(&environment, root, &mut report);

@@ -9,6 +9,7 @@ mod forms;
 mod memory;
 mod paced;
 mod providers;
+mod ranges;
 mod refused;
 mod reports;
 mod road;

@@ -55,10 +55,10 @@ fn assert_joined(bag: &Path, output: &Path, frames: u64) {
     let topic = &images[0].topic;
     assert_eq!(
         (images.len() as u64, written.len()),
-        (frames, 4 * images.len())
+        (frames, 5 * images.len())
     );
     assert!(on(&written, topic).into_iter().eq(&images));
-    for kind in ["detections", "tracks", "latency"] {
+    for kind in ["detections", "tracks", "tracks_3d", "latency"] {
         let results = on(&written, &format!("{topic}/{kind}"));
         assert_eq!(results.len(), images.len());
         for (result, image) in results.iter().zip(&images) {

@@ -5,6 +5,7 @@ mod difference;
 #[cfg(test)]
 mod document;
 pub mod node;
+mod ranging;
 pub mod raw;
 pub mod schema;
 pub mod threads;
@@ -25,7 +26,7 @@ use thiserror::Error;
 use crate::classify::second_stage::SecondStageConfig;
 use crate::detect::settings::Thresholds;
 use crate::model::class_ids::ClassIdForm;
-use crate::pipeline::{CameraSettings, TrackingSettings};
+use crate::pipeline::{CameraInfoOrigin, CameraSettings, TrackingSettings};
 pub use node::{CameraConfig, DiagnosticsConfig};
 use raw::{LogLevel, Precision, RawClassifier, RawConfig, RawQosOverrides};
 use shuffledet_core::bounded_file::TEXT_LIMIT;
@@ -54,6 +55,10 @@ pub struct Config {
     /// The input settings of every camera in paced replay, and of a node's only camera.
     pub input: CameraSettings,
     pub tracking: TrackingSettings,
+    /// Whether the distance of objects is measured.
+    pub ranging: bool,
+    /// The calibration of every camera in replay, and of a node's only camera.
+    pub camera_info: CameraInfoOrigin,
     /// The cameras of a live node, at least one.
     pub cameras: Vec<CameraConfig>,
     pub diagnostics: DiagnosticsConfig,
@@ -176,7 +181,9 @@ impl Config {
             threads: chosen,
             wider_threads: (open && widest.intra_op > chosen.intra_op).then_some(widest),
             input: node::tuning(&raw, None)?,
-            tracking: tracking::tracking(&raw.tracking),
+            tracking: tracking::tracking(&raw.tracking, &raw.ranging),
+            ranging: raw.ranging.enabled,
+            camera_info: ranging::camera_info(&raw.ranging, None)?,
             cameras,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
             autostart: raw.autostart,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::ranging;
 use super::raw::{
     RawCamera, RawConfig, RawDiagnostics, RawSight, ReliabilityChoice, TransportChoice,
 };
-use crate::pipeline::CameraSettings;
+use crate::pipeline::{CameraInfoOrigin, CameraSettings};
 use shuffledet_core::Regions;
 use shuffledet_image::ImageLimits;
 
@@ -21,6 +22,7 @@ pub struct CameraConfig {
     pub expected_hz: Option<f64>,
     pub reliability: ReliabilityChoice,
     pub tuning: CameraSettings,
+    pub camera_info: CameraInfoOrigin,
 }
 
 impl CameraConfig {
@@ -115,6 +117,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
             expected_hz: above_zero(raw.input.expected_rate_hz),
             reliability: raw.input.reliability,
             tuning: tuning(raw, None)?,
+            camera_info: ranging::camera_info(&raw.ranging, None)?,
         }]);
     }
     raw.cameras
@@ -131,6 +134,7 @@ pub(super) fn cameras(raw: &RawConfig) -> Result<Vec<CameraConfig>, String> {
                 ),
                 reliability: camera.reliability.unwrap_or(raw.input.reliability),
                 tuning: tuning(raw, Some((name, &camera)))?,
+                camera_info: ranging::camera_info(&raw.ranging, Some((name, &camera)))?,
                 image_topic: camera
                     .image_topic
                     .unwrap_or_else(|| format!("{name}/image_raw")),
@@ -166,6 +170,7 @@ pub(super) fn tuning(
         },
         regions: Regions::new(numbers).map_err(|error| format!("{key}: {error}"))?,
         sight: sight(&raw.sight, &own),
+        mounting: ranging::mounting(&raw.ranging, &own),
     })
 }
 

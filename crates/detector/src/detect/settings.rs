@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::classes::ClassSelection;
 use super::groups::{GroupError, ObjectGroups};
 use crate::model::ModelDescription;
+use shuffledet_track::range::HeightError;
 
 /// The thresholds by class, ready for the hot path.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,9 +86,21 @@ pub enum SettingsError {
     },
     #[error("detector.nms_across: {0}")]
     Group(#[from] GroupError),
+    #[error("ranging: {0}")]
+    ClassHeight(#[from] HeightError),
 }
 
 impl SettingsError {
+    /// Returns the error for a class that a parameter `key` names and the model lacks.
+    pub fn unknown_class(key: &'static str, class: &str, model: &ModelDescription) -> Self {
+        Self::UnknownClass {
+            key,
+            model: model.name.clone(),
+            class: class.to_owned(),
+            known: known(model),
+        }
+    }
+
     pub(super) fn no_class_or_set(name: &str, model: &ModelDescription) -> Self {
         let sets = model.class_sets.iter().map(|set| set.name.as_str());
         Self::NoClassOrSet {
@@ -127,12 +140,7 @@ impl DetectorSettings {
     ) -> Result<Self, SettingsError> {
         let class_id = |key, class: &String| {
             let found = model.labels.class_id(class);
-            found.ok_or_else(|| SettingsError::UnknownClass {
-                key,
-                model: model.name.clone(),
-                class: class.clone(),
-                known: known(model),
-            })
+            found.ok_or_else(|| SettingsError::unknown_class(key, class, model))
         };
         let score = parameters.score.unwrap_or(model.score_threshold);
         let mut thresholds = vec![score; model.labels.count()];

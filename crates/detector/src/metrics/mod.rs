@@ -9,4 +9,4 @@ pub mod window;
 pub use rhythm::Rhythm;
 pub use tally::Tally;
 pub use track_tally::TrackTally;
-pub use window::{Arriving, Window, WindowView};
+pub use window::{Arriving, Nearest, NearestRange, Window, WindowView};

@@ -142,6 +142,8 @@ mod tests {
             age_s: 0.0,
             unseen_s: 0.0,
             detection: Some(0),
+            range: None,
+            time_to_collision: None,
         }
     }
 

@@ -6,6 +6,9 @@ use super::Transport;
 use shuffledet_bag::{Recording, Topic};
 use shuffledet_msg::Carries;
 
+/// The suffix of image_transport for the CompressedImage topic of an image topic.
+const COMPRESSED: &str = "/compressed";
+
 /// An image topic of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Camera {
@@ -64,5 +67,58 @@ fn transport(carries: &Carries) -> Option<Transport> {
         Carries::Images(form) if form.is_compressed() => Some(Transport::Compressed),
         Carries::Images(_) => Some(Transport::Raw),
         _ => None,
+    }
+}
+
+/// Returns the topic where image_transport's camera subscribers expect the CameraInfo of an image:
+/// `camera_info` in the namespace of the image. A compressed topic `.../image_raw/compressed`
+/// belongs to the image `.../image_raw`.
+pub fn info_topic(camera: &Camera) -> String {
+    let topic = camera.topic.as_str();
+    let image = match camera.transport {
+        Transport::Raw => topic,
+        Transport::Compressed => topic.strip_suffix(COMPRESSED).unwrap_or(topic),
+    };
+    match image.rsplit_once('/') {
+        Some((namespace, _)) => format!("{namespace}/camera_info"),
+        None if topic.starts_with('/') => "/camera_info".to_owned(),
+        None => "camera_info".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn camera_info_is_the_images_sibling() {
+        for (topic, transport, expected) in [
+            (
+                "/camera/front/image_raw/compressed",
+                Transport::Compressed,
+                "/camera/front/camera_info",
+            ),
+            (
+                "/camera/front/image_raw",
+                Transport::Raw,
+                "/camera/front/camera_info",
+            ),
+            (
+                "/camera/front/image_raw",
+                Transport::Compressed,
+                "/camera/front/camera_info",
+            ),
+            ("/image", Transport::Raw, "/camera_info"),
+            ("image_raw", Transport::Raw, "camera_info"),
+            ("/image/compressed", Transport::Compressed, "/camera_info"),
+            ("/image/compressed", Transport::Raw, "/image/camera_info"),
+            ("/compressed", Transport::Compressed, "/camera_info"),
+        ] {
+            let camera = Camera {
+                topic: topic.to_owned(),
+                transport,
+            };
+            assert_eq!(info_topic(&camera), expected, "{topic} {transport:?}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! One image on its way through the stages, and its outcome.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::progress::FrameProgress;
@@ -11,6 +12,7 @@ use shuffledet_image::camera_motion::GreyPyramid;
 use shuffledet_image::{Damage, limits::release_surplus};
 use shuffledet_msg::{Definition, HeaderView, Stamp, definition};
 use shuffledet_sight::{Faults, View};
+use shuffledet_track::camera::CalibratedCamera;
 
 /// The type of the image message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +78,12 @@ pub struct Frame {
     pub inputs: Vec<InputUse>,
     /// In pixels of the image, the highest score first.
     pub detections: Vec<Detection>,
+    /// The calibration of the camera, if it is known.
+    pub calibration: Option<Arc<CalibratedCamera>>,
     /// The tracks that are shown, oldest first; empty if objects are not tracked.
     pub tracks: Vec<TrackedObject>,
+    /// How long after the stamp the tracks show their objects.
+    pub tracks_ahead: Duration,
     /// The annotated image as JPEG, if requested.
     pub annotated: Option<Annotated>,
     /// The progress of the thread that has the frame, if it is watched.
@@ -116,7 +122,9 @@ impl Frame {
             faults: None,
             inputs: Vec::new(),
             detections: Vec::new(),
+            calibration: None,
             tracks: Vec::new(),
+            tracks_ahead: Duration::ZERO,
             annotated: None,
             progress: None,
         }
@@ -142,7 +150,9 @@ impl Frame {
         self.faults = None;
         self.inputs.clear();
         self.detections.clear();
+        self.calibration = None;
         self.tracks.clear();
+        self.tracks_ahead = Duration::ZERO;
         self.annotated = None;
         self.progress = None;
     }
@@ -185,6 +195,13 @@ impl Frame {
             0 => i64::try_from(self.log_time_ns).unwrap_or(i64::MAX),
             stamp_ns => stamp_ns,
         }
+    }
+
+    /// Returns the time at which the tracks show their objects.
+    pub fn tracks_stamp(&self) -> Stamp {
+        let ahead_ns = i64::try_from(self.tracks_ahead.as_nanos()).unwrap_or(0);
+        let later = self.stamp.to_ns().checked_add(ahead_ns);
+        later.and_then(Stamp::from_ns).unwrap_or(self.stamp)
     }
 
     /// Whether most of the age dates from before reception, so that waiting here is not the cause.

@@ -1,12 +1,14 @@
 //! From a source to the sinks: frames, their traces and their outcomes.
 
 pub mod camera;
+pub mod camera_info;
 pub mod frame;
 pub mod live;
 pub mod mailbox;
 pub mod multi_scale;
 pub mod order;
 pub mod progress;
+mod ranging;
 pub mod rate;
 pub mod run;
 mod run_times;
@@ -21,12 +23,13 @@ pub mod variants;
 pub mod worker;
 
 pub use camera::{Camera, ImageTopics, UnreadableTopic};
+pub use camera_info::{CameraInfoFeed, CameraInfoFileError, CameraInfoOrigin};
 pub use frame::{Annotated, Frame, Transport};
 pub use live::{Crew, LiveProgress, run_live};
 pub use multi_scale::MultiScaleWorker;
 pub use progress::{Activity, Progress, StageTimes, Turn};
 pub use run::{Pace, RunError, run};
-pub use settings::{CameraSettings, RuntimeSettings, SharedSettings};
+pub use settings::{CameraMounting, CameraSettings, RuntimeSettings, SharedSettings};
 pub use sight::Sight;
 pub use source::Source;
 pub use tracked_object::TrackedObject;

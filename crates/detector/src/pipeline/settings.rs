@@ -38,6 +38,23 @@ pub struct CameraSettings {
     pub regions: Regions,
     /// How its pictures are judged; `None` if they are not.
     pub sight: Option<sight::Settings>,
+    pub mounting: CameraMounting,
+}
+
+/// How a camera is mounted on its vehicle.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CameraMounting {
+    /// Above the ground, in metres, if it is known.
+    pub height_m: Option<f64>,
+    /// Positive if the camera looks down, in radians; `None`: the boxes tell it.
+    pub pitch_rad: Option<f64>,
+}
+
+impl CameraMounting {
+    pub const UNKNOWN: Self = Self {
+        height_m: None,
+        pitch_rad: None,
+    };
 }
 
 impl CameraSettings {
@@ -51,6 +68,7 @@ impl CameraSettings {
         limits: ImageLimits::DEFAULT,
         regions: Regions::WHOLE,
         sight: None,
+        mounting: CameraMounting::UNKNOWN,
     };
 }
 

@@ -1,13 +1,17 @@
 //! Sources of frames.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::camera::{Camera, carries};
-use super::{Frame, Transport};
+use thiserror::Error;
+
+use super::camera::{Camera, carries, info_topic};
+use super::{CameraInfoFeed, CameraInfoFileError, CameraInfoOrigin, Frame, Transport};
 use shuffledet_bag::{BagError, MessageHead, Messages, Recording, Selection, Topic};
 use shuffledet_core::Failure;
 use shuffledet_image::encoding::measurement;
-use shuffledet_msg::{Carries, ImageForm};
+use shuffledet_msg::{Carries, ImageForm, definition};
+use shuffledet_track::camera::CalibratedCamera;
 
 /// A source of frames, read by one thread.
 pub trait Source: Send {
@@ -35,13 +39,31 @@ pub struct RecordingSource {
     recorded: Vec<u8>,
     /// The next frame, if it was read ahead.
     ahead: Option<(Vec<u8>, Read)>,
+    /// By camera; empty if calibrations do not matter.
+    feeds: Vec<CalibrationFeed>,
+}
+
+/// The calibration of a camera, and the topic of its messages.
+struct CalibrationFeed {
+    /// `None`: the calibration comes from a file.
+    topic: Option<String>,
+    feed: CameraInfoFeed,
+}
+
+/// Why a recording with calibrations cannot be read.
+#[derive(Debug, Error)]
+pub enum CalibratedSourceError {
+    #[error("ranging.camera_info_url: {0}")]
+    File(#[from] CameraInfoFileError),
+    #[error(transparent)]
+    Bag(#[from] BagError),
 }
 
 /// The kind of a topic's messages.
 #[derive(Debug, Clone)]
-struct Kind {
-    camera: usize,
-    carries: Carries,
+enum Kind {
+    Images { camera: usize, carries: Carries },
+    CameraInfo,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -61,6 +83,7 @@ struct Read {
     transport: Transport,
     log_time_ns: u64,
     unreadable: Option<Failure>,
+    calibration: Option<Arc<CalibratedCamera>>,
 }
 
 /// The result of reading one message.
@@ -127,7 +150,95 @@ impl RecordingSource {
             window,
             recorded: Vec::new(),
             ahead: None,
+            feeds: Vec::new(),
         })
+    }
+
+    /// Adds the calibration of each camera: from the file of `origin`, or from the CameraInfo messages
+    /// of the recording. Frames before the first message have its calibration. Call it before the
+    /// first frame is read.
+    ///
+    /// # Errors
+    /// The file is no calibration, or the recording cannot be read.
+    pub fn calibrated(
+        mut self,
+        recording: &Recording,
+        origin: &CameraInfoOrigin,
+    ) -> Result<Self, CalibratedSourceError> {
+        for camera in &self.cameras {
+            let feed = origin.feed(&camera.topic)?;
+            let topic = origin.topic.clone();
+            let topic = topic.unwrap_or_else(|| info_topic(camera));
+            self.feeds.push(CalibrationFeed {
+                topic: origin.file.is_none().then_some(topic),
+                feed,
+            });
+        }
+        let recorded = recording.topics().iter().filter(|topic| is_info(topic));
+        let mut topics: Vec<_> = recorded.map(|topic| topic.name.clone()).collect();
+        topics.retain(|name| {
+            self.feeds
+                .iter()
+                .any(|feed| feed.topic.as_ref() == Some(name))
+        });
+        if topics.is_empty() {
+            return Ok(self);
+        }
+        let cameras = self.cameras.iter().map(|camera| camera.topic.clone());
+        let selection = Selection {
+            topics: topics.iter().cloned().chain(cameras).collect(),
+            start_ns: self.window.at(self.window.start),
+            end_ns: self.window.end.and_then(|end| self.window.at(end)),
+        };
+        self.messages = Some(recording.read(&selection)?);
+        self.take_first(recording, topics)?;
+        Ok(self)
+    }
+
+    /// Takes the first CameraInfo of each topic.
+    fn take_first(
+        &mut self,
+        recording: &Recording,
+        mut topics: Vec<String>,
+    ) -> Result<(), BagError> {
+        while !topics.is_empty() {
+            let mut messages = recording.read(&Selection {
+                topics: topics.clone(),
+                ..Selection::default()
+            })?;
+            let mut message = Vec::new();
+            let Some(head) = messages.next_into(&mut message)? else {
+                return Ok(());
+            };
+            let topic = messages.topics().get(head.topic);
+            let Some(name) = topic.map(|topic| topic.name.clone()) else {
+                return Ok(());
+            };
+            self.take_info(&name, &message);
+            topics.retain(|topic| *topic != name);
+        }
+        Ok(())
+    }
+
+    /// Takes a CameraInfo of a topic for its cameras. Warns if it cannot be used.
+    fn take_info(&mut self, topic: &str, message: &[u8]) {
+        let feeds = self.feeds.iter_mut();
+        let feeds = feeds.filter(|feed| feed.topic.as_deref() == Some(topic));
+        for CalibrationFeed { feed, .. } in feeds {
+            if feed.take(message)
+                && let Some(problem) = feed.problem()
+                && let Some(messages) = &mut self.messages
+            {
+                messages.warn(format!("{topic}: no distances: {problem}"));
+            }
+        }
+    }
+
+    /// Returns by camera whether its calibration is known so far.
+    pub fn has_calibration(&self) -> Vec<bool> {
+        let has = |feed: &CalibrationFeed| feed.feed.camera().is_some();
+        let of_feeds = self.feeds.iter().map(has).chain(std::iter::repeat(false));
+        of_feeds.take(self.cameras.len()).collect()
     }
 
     /// Skips the cameras whose first message holds a measurement, such as a depth map, rather than
@@ -202,8 +313,17 @@ impl RecordingSource {
         if self.window.is_after(head.log_time_ns) {
             return Ok(Step::End);
         }
-        let Some(Kind { camera, carries }) = self.kind_of(head) else {
-            return Ok(Step::PassedOver);
+        let (camera, carries) = match self.kind_of(head) {
+            Some(Kind::Images { camera, carries }) => (camera, carries),
+            Some(Kind::CameraInfo) => {
+                let topics = self.messages.as_ref().map(Messages::topics);
+                let topic = topics.and_then(|topics| topics.get(head.topic));
+                if let Some(name) = topic.map(|topic| topic.name.clone()) {
+                    self.take_info(&name, message);
+                }
+                return Ok(Step::PassedOver);
+            }
+            None => return Ok(Step::PassedOver),
         };
         let Carries::Images(form) = carries else {
             return Ok(Step::PassedOver);
@@ -224,6 +344,7 @@ impl RecordingSource {
             transport,
             log_time_ns: head.log_time_ns,
             unreadable,
+            calibration: self.feeds.get(camera).and_then(|feed| feed.feed.camera()),
         }))
     }
 
@@ -234,6 +355,13 @@ impl RecordingSource {
         }
         let messages = self.messages.as_mut()?;
         let topic = messages.topics().get(head.topic)?;
+        let of_topic = |feed: &CalibrationFeed| feed.topic.as_ref() == Some(&topic.name);
+        if is_info(topic) && self.feeds.iter().any(of_topic) {
+            self.kinds
+                .resize(self.kinds.len().max(head.topic + 1), None);
+            self.kinds[head.topic] = Some(Kind::CameraInfo);
+            return Some(Kind::CameraInfo);
+        }
         let camera = self.cameras.iter().position(|c| c.topic == topic.name)?;
         let carries = carries(topic);
         let types = &mut self.states[camera].types;
@@ -252,7 +380,7 @@ impl RecordingSource {
             let text = format!("{name}: has messages of the types {types}; {tells}");
             messages.warn(text);
         }
-        let kind = Kind { camera, carries };
+        let kind = Kind::Images { camera, carries };
         self.kinds
             .resize(self.kinds.len().max(head.topic + 1), None);
         self.kinds[head.topic] = Some(kind.clone());
@@ -301,6 +429,11 @@ impl RecordingSource {
     }
 }
 
+/// Returns whether a topic has CameraInfo messages that can be read.
+fn is_info(topic: &Topic) -> bool {
+    topic.type_name == definition::CAMERA_INFO.name && topic.serialization_format == "cdr"
+}
+
 /// Returns the type and the serialization of a topic's messages.
 fn described(topic: &Topic) -> String {
     let known = |text: &str| match text {
@@ -322,6 +455,7 @@ impl Source for RecordingSource {
         frame.transport = read.transport;
         frame.log_time_ns = read.log_time_ns;
         frame.unreadable = read.unreadable;
+        frame.calibration = read.calibration;
         frame.read_header();
         Ok(true)
     }

@@ -1,9 +1,9 @@
 //! A track as a frame shows it.
 
 use shuffledet_core::BBox;
-use shuffledet_track::{BoxFilter, State, Track, TrackId};
+use shuffledet_track::{BoxFilter, Range, State, TimeToCollision, Track, TrackId};
 
-/// A track at the time of a frame.
+/// A track at the time of a frame, or as long after it as its frame says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrackedObject {
     pub id: TrackId,
@@ -22,26 +22,44 @@ pub struct TrackedObject {
     pub unseen_s: f64,
     /// The index of its box among the frame's detections.
     pub detection: Option<usize>,
+    /// Where the object is, in the camera's optical frame, if the camera's calibration is known.
+    pub range: Option<Range>,
+    /// When it is reached, if it approaches for sure.
+    pub time_to_collision: Option<TimeToCollision>,
 }
 
 impl TrackedObject {
-    /// Returns the track as a frame of this size shows it; `None` if it has left the picture.
-    pub(super) fn new(id: TrackId, track: &Track, size: Option<(u32, u32)>) -> Option<Self> {
+    /// Returns the track without its range, as an image of this size shows it `ahead_s` seconds after
+    /// the latest frame, where `filter` predicts it to be; `None` if it has left the picture.
+    pub(super) fn new(
+        id: TrackId,
+        track: &Track,
+        filter: &BoxFilter,
+        ahead_s: f64,
+        size: Option<(u32, u32)>,
+    ) -> Option<Self> {
+        let bbox = filter.centre_and_sides().bbox(0.0, 0.0);
         let bbox = match size {
-            Some((width, height)) => track.bbox().clip(width as f32, height as f32),
-            None => track.bbox(),
+            Some((width, height)) => bbox.clip(width as f32, height as f32),
+            None => bbox,
         };
+        let time_to_collision = track.time_to_collision().map(|found| TimeToCollision {
+            seconds: (found.seconds - ahead_s).max(0.0),
+            ..found
+        });
         let shown = track.detection().is_some() || bbox.area() > 0.0;
         shown.then(|| Self {
             id,
             class_id: track.class_id(),
             score: track.score(),
             bbox,
-            filter: *track.filter(),
+            filter: *filter,
             state: track.state(),
-            age_s: track.age_s(),
-            unseen_s: track.unseen_s(),
+            age_s: track.age_s() + ahead_s,
+            unseen_s: track.unseen_s() + ahead_s,
             detection: track.detection(),
+            range: None,
+            time_to_collision,
         })
     }
 }

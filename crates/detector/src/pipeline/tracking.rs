@@ -2,13 +2,18 @@
 //! do not depend on the number of workers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::ranging::CameraRanging;
 use super::settings::SettingsReader;
-use super::{Frame, SharedSettings, TrackedObject};
+use super::{CameraMounting, Frame, SharedSettings, TrackedObject};
 use crate::detect::DetectorSettings;
 use shuffledet_core::{Labels, Mark, Outcome};
 use shuffledet_image::camera_motion::MotionEstimator;
-use shuffledet_track::{CameraMotion, Settings, Step, TrackIds, Tracker};
+use shuffledet_track::{CameraMotion, ClassHeights, Settings, Step, TrackIds, Tracker};
+
+/// Tracks are not predicted further than this.
+const MOST_AHEAD: Duration = Duration::from_millis(500);
 
 /// The identities of all tracks of the process.
 static IDS: TrackIds = TrackIds::new();
@@ -20,6 +25,8 @@ pub struct Tracking {
     /// Empty while tracking is disabled.
     trackers: Vec<CameraTracker>,
     cameras: usize,
+    heights: ClassHeights,
+    predict_to_publish: bool,
     is_new: bool,
 }
 
@@ -27,6 +34,8 @@ pub struct Tracking {
 struct CameraTracker {
     tracker: Tracker,
     motion: MotionEstimator,
+    ranging: CameraRanging,
+    mounting: CameraMounting,
 }
 
 impl CameraTracker {
@@ -34,6 +43,8 @@ impl CameraTracker {
         Self {
             tracker: Tracker::new(settings),
             motion: MotionEstimator::new(),
+            ranging: CameraRanging::default(),
+            mounting: CameraMounting::UNKNOWN,
         }
     }
 
@@ -44,8 +55,28 @@ impl CameraTracker {
             // a motion from before a jump of time meets no tracks
             Step::First | Step::Restart | Step::Forward(_) => self.motion(frame),
         };
+        self.tracker.set_image_size(frame.size);
         self.tracker
             .update(stamp_ns, &frame.detections, motion.as_ref(), &IDS)
+    }
+
+    /// Fills in the tracks that are shown, `ahead_s` seconds after the latest frame.
+    fn show(&self, frame: &mut Frame, ahead_s: f64) {
+        let (size, calibration) = (frame.size, self.tracker.calibration());
+        let shown = self.tracker.tracks().filter_map(|(id, track)| {
+            let filter = match ahead_s > 0.0 {
+                true => track.predicted(ahead_s, calibration),
+                false => *track.filter(),
+            };
+            let mut object = TrackedObject::new(id, track, &filter, ahead_s, size)?;
+            let (class_id, bbox) = (object.class_id, &object.bbox);
+            object.range = self
+                .ranging
+                .range(class_id, bbox, &object.filter.deviations());
+            Some(object)
+        });
+        frame.tracks.clear();
+        frame.tracks.extend(shown);
     }
 
     /// Returns the motion of the picture since the frame that was given before.
@@ -67,6 +98,8 @@ impl Tracking {
             labels,
             trackers: Vec::new(),
             cameras,
+            heights: ClassHeights::default(),
+            predict_to_publish: false,
             is_new: true,
         }
     }
@@ -82,14 +115,23 @@ impl Tracking {
             return;
         };
         let stamp_ns = frame.time_ns();
-        if tracker.update(frame, stamp_ns) == Step::Restart {
+        let step = tracker.update(frame, stamp_ns);
+        if step == Step::Restart {
             tracing::warn!("{camera}: the stamps went back; all tracks begin again with new ids");
         }
-        let size = frame.size;
-        let shown = |(id, track)| TrackedObject::new(id, track, size);
-        frame.tracks.clear();
-        let tracks = tracker.tracker.tracks();
-        frame.tracks.extend(tracks.filter_map(shown));
+        let mounting = tracker.mounting;
+        tracker
+            .ranging
+            .see(frame, step, mounting, &self.heights, camera);
+        if self.predict_to_publish {
+            frame.tracks_ahead = frame.age().min(MOST_AHEAD);
+        }
+        let late_s = match step {
+            Step::Late(late_s) => late_s,
+            Step::First | Step::Restart | Step::Forward(_) => 0.0,
+        };
+        let ahead_s = (frame.tracks_ahead.as_secs_f64() + late_s).max(0.0);
+        tracker.show(frame, ahead_s);
         frame.trace.mark(Mark::Tracked);
     }
 
@@ -104,12 +146,29 @@ impl Tracking {
         }
         let classes: Vec<&str> = self.labels.names().collect();
         let thresholds = thresholds(&settings.detector, classes.len());
-        let settings = settings.tracking.settings(&classes, thresholds);
+        let tracking = &settings.tracking;
+        self.predict_to_publish = tracking.predict_to_publish;
+        // names that do not fit the model are refused before
+        let heights = tracking.heights(&classes).unwrap_or_default();
+        if heights != self.heights {
+            let cameras = self.trackers.iter_mut();
+            cameras.for_each(|camera| camera.ranging.reset());
+            self.heights = heights;
+        }
+        let mountings: Vec<_> = settings
+            .cameras
+            .iter()
+            .map(|camera| camera.mounting)
+            .collect();
+        let settings = tracking.settings(&classes, thresholds);
         self.trackers
             .iter_mut()
             .for_each(|camera| camera.tracker.set(settings.clone()));
         let new = || CameraTracker::new(settings.clone());
         self.trackers.resize_with(self.cameras, new);
+        for (camera, mounting) in self.trackers.iter_mut().zip(mountings) {
+            camera.mounting = mounting;
+        }
     }
 }
 
@@ -130,8 +189,9 @@ mod tests {
     use shuffledet_core::labels::Label;
     use shuffledet_core::{BBox, Detection};
     use shuffledet_image::{BgrView, Pixels};
-    use shuffledet_msg::Stamp;
+    use shuffledet_msg::{CameraInfo, Stamp};
     use shuffledet_track::TrackId;
+    use shuffledet_track::camera::CalibratedCamera;
 
     fn settings(enabled: bool) -> Arc<SharedSettings> {
         let mut settings = tuned(&[1.0, 1.0]);
@@ -277,6 +337,69 @@ mod tests {
         let (still, followed) = (place_after_a_turn(false), place_after_a_turn(true));
         assert!((still - 300.0).abs() < 5.0, "{still}");
         assert!((followed - 250.0).abs() < 5.0, "{followed}");
+    }
+
+    #[test]
+    fn tracks_are_predicted_to_the_time_of_publishing() {
+        let left_edge = |predict_to_publish| {
+            let settings = settings(true);
+            let mut changed = (*settings.get()).clone();
+            changed.tracking.predict_to_publish = predict_to_publish;
+            settings.set(changed);
+            let mut tracking = Tracking::new(settings, labels());
+            let mut last = frame(0, 0);
+            for tenths in 0..20_i32 {
+                last = frame(0, tenths);
+                let moved = 20.0 * tenths as f32;
+                let bbox = &mut last.detections[0].bbox;
+                (bbox.x1, bbox.x2) = (10.0 + moved, 70.0 + moved);
+                last.age_on_receipt = Duration::from_millis(200);
+                tracking.update(&mut last, &Outcome::Published, "/camera");
+            }
+            (
+                last.tracks[0].bbox.x1,
+                last.tracks[0].unseen_s,
+                last.tracks_stamp(),
+            )
+        };
+        let (now, unseen_s, stamp) = left_edge(false);
+        assert_eq!((unseen_s, stamp.nanosec), (0.0, 900_000_000));
+        let (ahead, unseen_s, stamp) = left_edge(true);
+        // 200 pixels per second
+        assert!((30.0..45.0).contains(&(ahead - now)), "{now} {ahead}");
+        assert_eq!(unseen_s, 0.2);
+        assert_eq!((stamp.sec, stamp.nanosec), (102, 100_000_000));
+    }
+
+    #[test]
+    fn objects_have_a_distance_while_the_calibration_fits_the_images() {
+        let info = CameraInfo {
+            width: 640,
+            height: 480,
+            k: [400.0, 0.0, 320.0, 0.0, 400.0, 240.0, 0.0, 0.0, 1.0],
+            ..CameraInfo::default()
+        };
+        let camera = Arc::new(CalibratedCamera::new(&info, false).unwrap());
+        let mut tracking = Tracking::new(settings(true), labels());
+        let mut depth = |tenths, size, camera: Option<&Arc<CalibratedCamera>>| {
+            let mut frame = frame(0, tenths);
+            (frame.size, frame.calibration) = (Some(size), camera.cloned());
+            tracking.update(&mut frame, &Outcome::Published, "/camera");
+            let track = frame.tracks.first()?;
+            track.range.map(|range| range.depth_m())
+        };
+        let whole = (640, 480);
+        (0..3).for_each(|tenths| {
+            depth(tenths, whole, None);
+        });
+        assert_eq!(depth(3, whole, None), None);
+        // a car of 1.53 m that is 40 pixels high
+        let found = depth(4, whole, Some(&camera)).unwrap();
+        assert!((found - 400.0 * 1.53 / 40.0).abs() < 0.2, "{found}");
+        let twice = depth(5, (1280, 960), Some(&camera)).unwrap();
+        assert!((twice - 2.0 * found).abs() < 0.4, "{twice}");
+        assert_eq!(depth(6, (640, 400), Some(&camera)), None);
+        assert!(depth(7, whole, Some(&camera)).is_some());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::pipeline::camera::info_topic;
 use crate::pipeline::{Camera, Transport};
 use shuffledet_bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, WrittenRecording};
 use shuffledet_image::jpeg::JpegEncoder;
@@ -9,9 +10,6 @@ use shuffledet_image::{BgrView, Picture};
 use shuffledet_msg::{
     CameraInfo, CdrError, CompressedImageView, Definition, HeaderView, ImageView, Stamp, definition,
 };
-
-/// The suffix of image_transport for the CompressedImage topic of an image topic.
-const COMPRESSED: &str = "/compressed";
 
 /// The default QoS of camera drivers; best-effort subscribers accept a reliable publisher, too.
 const IMAGES: Qos = Qos {
@@ -161,56 +159,5 @@ fn raw<'a>(header: HeaderView<'a>, pixels: &BgrView<'a>) -> ImageView<'a> {
         // rows of an image decoded here are at most `i32` bytes long
         step: pixels.step() as u32,
         data: pixels.data(),
-    }
-}
-
-/// Returns the topic where image_transport's camera subscribers expect the CameraInfo of an image:
-/// `camera_info` in the namespace of the image. A compressed topic `.../image_raw/compressed`
-/// belongs to the image `.../image_raw`.
-pub fn info_topic(camera: &Camera) -> String {
-    let topic = camera.topic.as_str();
-    let image = match camera.transport {
-        Transport::Raw => topic,
-        Transport::Compressed => topic.strip_suffix(COMPRESSED).unwrap_or(topic),
-    };
-    let namespace = image
-        .rsplit_once('/')
-        .map_or("", |(namespace, _)| namespace);
-    format!("{namespace}/camera_info")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn camera_info_is_the_images_sibling() {
-        for (topic, transport, expected) in [
-            (
-                "/camera/front/image_raw/compressed",
-                Transport::Compressed,
-                "/camera/front/camera_info",
-            ),
-            (
-                "/camera/front/image_raw",
-                Transport::Raw,
-                "/camera/front/camera_info",
-            ),
-            (
-                "/camera/front/image_raw",
-                Transport::Compressed,
-                "/camera/front/camera_info",
-            ),
-            ("/image", Transport::Raw, "/camera_info"),
-            ("/image/compressed", Transport::Compressed, "/camera_info"),
-            ("/image/compressed", Transport::Raw, "/image/camera_info"),
-            ("/compressed", Transport::Compressed, "/camera_info"),
-        ] {
-            let camera = Camera {
-                topic: topic.to_owned(),
-                transport,
-            };
-            assert_eq!(info_topic(&camera), expected, "{topic} {transport:?}");
-        }
     }
 }

@@ -30,6 +30,12 @@ struct Row<'a> {
     frame_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     track_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range_m: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range_sigma_m: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_to_collision_s: Option<f64>,
 }
 
 impl CocoFile {
@@ -50,6 +56,8 @@ impl CocoFile {
                 .tracks
                 .iter()
                 .find(|track| track.detection == Some(index));
+            let range = track.and_then(|track| track.range);
+            let collision = track.and_then(|track| track.time_to_collision);
             let bbox = detection.bbox;
             self.out.write_all(if self.any { b",\n" } else { b"[\n" })?;
             self.any = true;
@@ -63,6 +71,9 @@ impl CocoFile {
                 stamp_ns: frame.stamp.to_ns(),
                 frame_id: &frame.frame_id,
                 track_id: track.map(|track| track.id.get()),
+                range_m: range.map(|range| range.distance_m()),
+                range_sigma_m: range.map(|range| range.distance_deviation_m()),
+                time_to_collision_s: collision.map(|found| found.seconds),
             };
             serde_json::to_writer(&mut self.out, &row)?;
         }

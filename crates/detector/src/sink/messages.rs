@@ -1,5 +1,6 @@
 //! The messages of a frame: detections, tracks and latency.
 
+use std::f64::consts::PI;
 use std::fmt::Write;
 use std::iter;
 
@@ -10,8 +11,10 @@ use shuffledet_core::Labels;
 use shuffledet_core::{Outcome, Stage};
 use shuffledet_msg::diagnostic_array::{DiagnosticStatus, Level, write_diagnostics};
 use shuffledet_msg::{
-    CdrError, DetectionRef, HeaderView, HypothesisRef, PoseWithCovariance, write_detections,
+    CdrError, Detection3DRef, DetectionRef, HeaderView, HypothesisRef, PoseWithCovariance,
+    write_detections, write_detections_3d,
 };
+use shuffledet_track::Range;
 use shuffledet_track::box_filter::CentreAndSides;
 
 /// Builds the messages in reusable buffers.
@@ -21,6 +24,7 @@ pub struct ResultMessages {
     class_ids: Option<ClassIds>,
     detections: Vec<u8>,
     tracks: Vec<u8>,
+    tracks_3d: Vec<u8>,
     /// The tracks' identities as text.
     ids: Vec<String>,
     latency: Vec<u8>,
@@ -66,33 +70,73 @@ impl ResultMessages {
                     ids.get(index).map_or("", String::as_str),
                 )
             });
-        write_detections(&mut self.detections, header(frame), detections)?;
+        let header = header(frame);
+        write_detections(&mut self.detections, header, header, detections)?;
         Ok(&self.detections)
     }
 
     /// Writes the tracks of `frame` as `vision_msgs/msg/Detection2DArray` in CDR, with the image's
-    /// header. The one hypothesis of a track has its class by votes and the score of its latest
-    /// box. Its pose holds what the message has no place for: the track's age and the time since its
-    /// latest box in seconds as x and y of the position, and the variances of the centre's x and y
-    /// and of the sides in square pixels as the first four of the covariance's diagonal.
+    /// header; if tracks are predicted, the header of the array has their time. The first hypothesis
+    /// of a track has its class by votes and the score of its latest box. Its pose holds what the
+    /// message has no place for: the track's age, the time since its latest box and the time to
+    /// collision (-1: none) in seconds as the position, and the variances of the centre's x and y, of
+    /// the sides in square pixels, and of the time to collision as the first five of the
+    /// covariance's diagonal. If the range is known, a second hypothesis has the same class and score,
+    /// and the pose of the object in space, as in [`Self::tracks_3d`].
     pub fn tracks(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
+        write_ids(&mut self.ids, frame);
         let class_ids = self.class_ids.as_ref();
-        self.ids
-            .resize_with(self.ids.len().max(frame.tracks.len()), String::new);
-        for (id, track) in self.ids.iter_mut().zip(&frame.tracks) {
-            write_id(id, track);
-        }
         let tracks = frame.tracks.iter().zip(&self.ids).map(|(track, id)| {
             let class = track.class_id;
             let hypothesis = HypothesisRef {
                 class_id: class_ids.map_or_else(|| labels.name(class), |ids| ids.text(class)),
                 score: f64::from(track.score),
-                pose: pose(track),
+                pose: image_pose(track),
             };
-            refer(iter::once(hypothesis), track.bbox, id)
+            let in_space = track.range.map(|range| HypothesisRef {
+                pose: pose(&range),
+                ..hypothesis
+            });
+            refer(iter::once(hypothesis).chain(in_space), track.bbox, id)
         });
-        write_detections(&mut self.tracks, header(frame), tracks)?;
+        write_detections(
+            &mut self.tracks,
+            tracks_header(frame),
+            header(frame),
+            tracks,
+        )?;
         Ok(&self.tracks)
+    }
+
+    /// Writes the tracks of `frame` whose range is known as `vision_msgs/msg/Detection3DArray` in CDR,
+    /// in the optical frame of the camera, with the headers of [`Self::tracks`]. A pose is the middle
+    /// of the side that the camera sees, with its covariance; nothing is known of the orientation.
+    /// The box is flat, because nothing is known of the length.
+    pub fn tracks_3d(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
+        write_ids(&mut self.ids, frame);
+        let class_ids = self.class_ids.as_ref();
+        let tracks = frame.tracks.iter().zip(&self.ids);
+        let tracks = tracks.filter_map(|(track, id)| {
+            let (class, range) = (track.class_id, track.range?);
+            let pose = pose(&range);
+            Some(Detection3DRef {
+                hypothesis: HypothesisRef {
+                    class_id: class_ids.map_or_else(|| labels.name(class), |ids| ids.text(class)),
+                    score: f64::from(track.score),
+                    pose,
+                },
+                center: pose.position,
+                size: [range.size_m[0], range.size_m[1], 0.0],
+                id,
+            })
+        });
+        write_detections_3d(
+            &mut self.tracks_3d,
+            tracks_header(frame),
+            header(frame),
+            tracks,
+        )?;
+        Ok(&self.tracks_3d)
     }
 
     /// Writes the `diagnostic_msgs/msg/DiagnosticArray` of `frame` in CDR. Its one status has the
@@ -156,6 +200,22 @@ fn header(frame: &Frame) -> HeaderView<'_> {
     }
 }
 
+/// Returns the header of tracks: the image's, with the time at which they show their objects.
+fn tracks_header(frame: &Frame) -> HeaderView<'_> {
+    HeaderView {
+        stamp: frame.tracks_stamp(),
+        ..header(frame)
+    }
+}
+
+/// Fills `ids` with the identity of each track.
+fn write_ids(ids: &mut Vec<String>, frame: &Frame) {
+    ids.resize_with(ids.len().max(frame.tracks.len()), String::new);
+    for (id, track) in ids.iter_mut().zip(&frame.tracks) {
+        write_id(id, track);
+    }
+}
+
 /// Fills `ids` with the track of each detection, or nothing.
 fn name_tracks(ids: &mut Vec<String>, frame: &Frame) {
     ids.resize_with(ids.len().max(frame.detections.len()), String::new);
@@ -173,7 +233,24 @@ fn write_id(id: &mut String, track: &TrackedObject) {
     let _ = write!(id, "{}", track.id);
 }
 
-fn pose(track: &TrackedObject) -> PoseWithCovariance {
+/// The variance of an angle that may be any, in square radians.
+const ANY_ANGLE: f64 = PI * PI / 3.0;
+
+/// Returns the pose of an object in the optical frame of its camera.
+fn pose(range: &Range) -> PoseWithCovariance {
+    let mut pose = PoseWithCovariance::UNKNOWN;
+    pose.position = range.position.into();
+    for row in 0..3 {
+        for column in 0..3 {
+            pose.covariance[6 * row + column] = range.covariance[(row, column)];
+        }
+        pose.covariance[7 * (row + 3)] = ANY_ANGLE;
+    }
+    pose
+}
+
+/// Returns what the message has no place for, as a pose.
+fn image_pose(track: &TrackedObject) -> PoseWithCovariance {
     let CentreAndSides {
         x,
         y,
@@ -181,10 +258,13 @@ fn pose(track: &TrackedObject) -> PoseWithCovariance {
         height,
     } = track.filter.deviations();
     let mut pose = PoseWithCovariance::UNKNOWN;
-    pose.position = [track.age_s, track.unseen_s, 0.0];
+    let collision = track.time_to_collision;
+    let collision_s = collision.map_or(-1.0, |found| found.seconds);
+    pose.position = [track.age_s, track.unseen_s, collision_s];
     for (axis, deviation) in [x, y, width, height].into_iter().enumerate() {
         pose.covariance[7 * axis] = deviation * deviation;
     }
+    pose.covariance[28] = collision.map_or(0.0, |found| found.deviation_s.powi(2));
     pose
 }
 
@@ -231,9 +311,12 @@ mod tests {
     use crate::sink::write_label_info;
     use shuffledet_core::labels::Label;
     use shuffledet_core::{Detection, DropReason, Mark};
+    use shuffledet_msg::{Detection2DArray, Detection3DArray, DiagnosticArray, LabelInfo, Stamp};
     use shuffledet_msg::{Detection2DArray, DiagnosticArray, LabelInfo, Stamp};
     use shuffledet_sight::{Fault, Faults};
-    use shuffledet_track::{BoxFilter, State, TrackIds};
+    use shuffledet_track::range::Cues;
+    use shuffledet_track::{BoxFilter, State, TimeToCollision, TrackIds};
+    use std::time::Duration;
 
     fn labels() -> Labels {
         let label = |(name, category_id): (&str, u32)| Label {
@@ -329,6 +412,8 @@ mod tests {
             age_s: 1.5,
             unseen_s: 0.0,
             detection: Some(0),
+            range: None,
+            time_to_collision: None,
         };
         let coasting = TrackedObject {
             id: ids.next(),
@@ -353,8 +438,8 @@ mod tests {
         let sigmas = [sigma.x, sigma.y, sigma.width, sigma.height];
         let variances = sigmas.map(|sigma| sigma * sigma);
         let expected = [
-            ("1", [1.5, 0.0, 0.0], variances),
-            ("2", [1.5, 0.25, 0.0], variances),
+            ("1", [1.5, 0.0, -1.0], variances),
+            ("2", [1.5, 0.25, -1.0], variances),
         ];
         assert_eq!(told.collect::<Vec<_>>(), expected);
         // an id of an earlier frame does not stay
@@ -364,6 +449,95 @@ mod tests {
             Detection2DArray::parse(detections).unwrap().detections[0].id,
             ""
         );
+    }
+
+    #[test]
+    fn a_track_with_a_range_has_a_place_in_space_and_its_own_time() {
+        let (mut frame, ids) = (frame(), TrackIds::new());
+        let range = Range {
+            position: [1.0, 2.0, 10.0].into(),
+            covariance: [[0.1, 0.2, 0.3], [0.2, 0.4, 0.5], [0.3, 0.5, 0.6]].into(),
+            cues: Cues::Both,
+            size_m: [1.8, 1.5],
+        };
+        let near = TrackedObject {
+            id: ids.next(),
+            class_id: 1,
+            score: 0.5,
+            bbox: frame.detections[0].bbox,
+            filter: BoxFilter::new(&frame.detections[0].bbox),
+            state: State::Confirmed,
+            age_s: 1.5,
+            unseen_s: 0.1,
+            detection: Some(0),
+            range: Some(range),
+            time_to_collision: Some(TimeToCollision {
+                seconds: 2.5,
+                deviation_s: 0.5,
+            }),
+        };
+        let nowhere = TrackedObject {
+            id: ids.next(),
+            range: None,
+            time_to_collision: None,
+            ..near
+        };
+        frame.tracks = vec![nowhere, near];
+        frame.tracks_ahead = Duration::from_millis(1500);
+        let (labels, mut messages) = (labels(), ResultMessages::default());
+        let array = messages.tracks(&frame, &labels).unwrap();
+        let array = Detection2DArray::parse(array).unwrap();
+        let (image, later) = (
+            frame.stamp,
+            Stamp {
+                sec: 6,
+                nanosec: 500_000_007,
+            },
+        );
+        assert_eq!(array.header.stamp, later);
+        assert!(
+            array
+                .detections
+                .iter()
+                .all(|track| track.header.stamp == image)
+        );
+        let results: Vec<_> = array
+            .detections
+            .iter()
+            .map(|track| &track.results)
+            .collect();
+        assert_eq!((results[0].len(), results[1].len()), (1, 2));
+        let [told, placed] = results[1].as_slice() else {
+            panic!("{results:?}")
+        };
+        assert_eq!(
+            (told.pose.position[2], told.pose.covariance[28]),
+            (2.5, 0.25)
+        );
+        assert_eq!(results[0][0].pose.position[2], -1.0);
+
+        let array = messages.tracks_3d(&frame, &labels).unwrap();
+        let array = Detection3DArray::parse(array).unwrap();
+        assert_eq!(
+            (array.header.stamp, array.header.frame_id.as_str()),
+            (later, "cam")
+        );
+        let [track] = array.detections.as_slice() else {
+            panic!("{array:?}")
+        };
+        assert_eq!((track.id.as_str(), track.header.stamp), ("1", image));
+        assert_eq!(
+            (track.bbox.center, track.bbox.size),
+            ([1.0, 2.0, 10.0], [1.8, 1.5, 0.0])
+        );
+        assert_eq!(track.results, [placed.clone()]);
+        assert_eq!((placed.class_id.as_str(), placed.score), ("car", 0.5));
+        let covariance = |row: usize, column: usize| placed.pose.covariance[6 * row + column];
+        assert_eq!(
+            (covariance(1, 2), covariance(2, 1), covariance(2, 2)),
+            (0.5, 0.5, 0.6)
+        );
+        assert_eq!((covariance(4, 4), covariance(0, 3)), (ANY_ANGLE, 0.0));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::ResultMessages;
 use crate::pipeline::{Camera, Frame, Transport};
 use shuffledet_bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, WrittenRecording};
-use shuffledet_core::Outcome;
+use shuffledet_core::{Labels, Outcome};
 use shuffledet_msg::{CdrError, Definition, definition};
 
 /// Writes each frame's detections, tracks and latency on topics below the image's, with the image's
@@ -39,6 +39,7 @@ struct CameraTopics {
     label_info: Option<TopicId>,
     detections: TopicId,
     tracks: Option<TopicId>,
+    tracks_3d: Option<TopicId>,
     latency: TopicId,
     /// The image topics: of the camera's transport, and of another transport once a message has it.
     images: Vec<(Transport, TopicId)>,
@@ -70,7 +71,8 @@ pub enum ResultRecordingError {
 impl ResultRecording {
     /// Starts a recording at `path` like [`RecordingWriter::create`], with the images if requested.
     /// `label_info` is the class table in CDR, for detections whose classes are numbers. The
-    /// recording has a topic for tracks only `with_tracks`.
+    /// recording has a topic for tracks only `with_tracks`, and of a camera one for tracks in space only
+    /// if `in_space` says so of it.
     pub fn create(
         path: &Path,
         force: bool,
@@ -78,11 +80,13 @@ impl ResultRecording {
         with_images: bool,
         label_info: Option<Vec<u8>>,
         with_tracks: bool,
+        in_space: &[bool],
     ) -> Result<Self, BagError> {
         let mut writer = RecordingWriter::create(path, force)?;
         let topics = cameras
             .iter()
-            .map(|camera| {
+            .enumerate()
+            .map(|(index, camera)| {
                 let mut add = |name: &str, definition: &Definition, qos| {
                     add(&mut writer, name, definition, qos)
                 };
@@ -97,6 +101,12 @@ impl ResultRecording {
                         .then(|| {
                             let name = format!("{topic}/tracks");
                             add(&name, &definition::DETECTION2D_ARRAY, RESULTS)
+                        })
+                        .transpose()?,
+                    tracks_3d: (with_tracks && in_space.get(index) == Some(&true))
+                        .then(|| {
+                            let name = format!("{topic}/tracks_3d");
+                            add(&name, &definition::DETECTION3D_ARRAY, RESULTS)
                         })
                         .transpose()?,
                     latency: add(
@@ -147,6 +157,20 @@ impl ResultRecording {
             Some(topic) => self.writer.write(topic, frame.log_time_ns, tracks),
             None => Ok(()),
         }
+    }
+
+    /// Writes the frame's tracks in space, if the recording has a topic for them.
+    pub fn write_tracks_3d(
+        &mut self,
+        frame: &Frame,
+        labels: &Labels,
+        messages: &mut ResultMessages,
+    ) -> Result<(), ResultRecordingError> {
+        if let Some(topic) = self.topics[frame.camera].tracks_3d {
+            let tracks = messages.tracks_3d(frame, labels)?;
+            self.writer.write(topic, frame.log_time_ns, tracks)?;
+        }
+        Ok(())
     }
 
     /// Writes the image of a frame without detections. Writes nothing for a message that could not

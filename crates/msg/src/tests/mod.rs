@@ -120,6 +120,7 @@ laws! {
     compressed_image: CompressedImageView<'static>,
     camera_info: CameraInfo,
     detection2d_array: Detection2DArray,
+    detection3d_array: Detection3DArray,
     diagnostic_array: DiagnosticArray<'static>,
     label_info: LabelInfo<'static>,
     vision_info: VisionInfo<'static>,

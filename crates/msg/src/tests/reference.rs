@@ -104,6 +104,7 @@ fn rosbags_agrees() {
     random::<CompressedImageView>(runner, &mut sent);
     random::<CameraInfo>(runner, &mut sent);
     random::<Detection2DArray>(runner, &mut sent);
+    random::<Detection3DArray>(runner, &mut sent);
     random::<DiagnosticArray>(runner, &mut sent);
     random::<LabelInfo>(runner, &mut sent);
     random::<VisionInfo>(runner, &mut sent);
@@ -133,6 +134,7 @@ fn rosbags_agrees() {
         &uncalibrated(),
     );
     same(&mut fixed, "detections", &detections());
+    same(&mut fixed, "detections_3d", &detections_3d());
     same(&mut fixed, "no_detections", &no_detections());
     same(&mut fixed, "diagnostics", &diagnostics());
     same(&mut fixed, "label_info", &label_info());
@@ -259,6 +261,30 @@ fn detections() -> Detection2DArray {
             detection("car", 0.75, [100.5, 200.25, 30.0, 40.0], ""),
             detection("fußgänger", 0.5, [1.0, 2.0, 3.0, 4.0], "17"),
         ],
+    }
+}
+
+fn detections_3d() -> Detection3DArray {
+    Detection3DArray {
+        header: header(7, 8, "optical").into(),
+        detections: vec![Detection3D {
+            header: header(5, 6, "optical").into(),
+            results: vec![ObjectHypothesisWithPose {
+                class_id: "car".to_owned(),
+                score: 0.75,
+                pose: PoseWithCovariance {
+                    position: [1.0, 2.0, 3.0],
+                    orientation: [0.0, 0.0, 0.0, 1.0],
+                    covariance: std::array::from_fn(|i| i as f64),
+                },
+            }],
+            bbox: BoundingBox3D {
+                center: [1.0, 2.0, 3.0],
+                orientation: [0.0, 0.0, 0.0, 1.0],
+                size: [4.0, 5.0, 6.0],
+            },
+            id: "17".to_owned(),
+        }],
     }
 }
 

@@ -127,13 +127,13 @@ impl Message for Detection2DArray {
     fn strategy() -> BoxedStrategy<Self> {
         let hypotheses = vec((text(), any::<f64>()), 0..4);
         let detection = (hypotheses, any::<[f64; 4]>(), text());
-        (header(), vec(detection, 0..8))
-            .prop_map(|(header, detections)| Detection2DArray {
+        (header(), header(), vec(detection, 0..8))
+            .prop_map(|(header, of_each, detections)| Detection2DArray {
                 header: header.into(),
                 detections: detections
                     .into_iter()
                     .map(|(hypotheses, n, id)| Detection2D {
-                        header: header.into(),
+                        header: of_each.into(),
                         results: hypotheses
                             .into_iter()
                             .map(|(class_id, score)| ObjectHypothesisWithPose {
@@ -173,12 +173,83 @@ impl Message for Detection2DArray {
             size_y: d.bbox.size_y,
             id: &d.id,
         });
-        write_detections(out, self.header.view(), detections).unwrap();
+        let (header, first) = (self.header.view(), self.detections.first());
+        let of_each = first.map_or(header, |first| first.header.view());
+        write_detections(out, header, of_each, detections).unwrap();
     }
 
     fn allocated(&self) -> usize {
         let mut bytes = self.header.frame_id.capacity();
         bytes += self.detections.capacity() * size_of::<Detection2D>();
+        for detection in &self.detections {
+            bytes += detection.header.frame_id.capacity() + detection.id.capacity();
+            bytes += detection.results.capacity() * size_of::<ObjectHypothesisWithPose>();
+            for result in &detection.results {
+                bytes += result.class_id.capacity();
+            }
+        }
+        bytes
+    }
+}
+
+/// Only what [`write_detections_3d`] can express.
+impl Message for Detection3DArray {
+    const DEFINITION: &'static Definition = &definition::DETECTION3D_ARRAY;
+
+    fn strategy() -> BoxedStrategy<Self> {
+        let pose = (any::<[f64; 7]>(), vec(any::<f64>(), 36));
+        let detection = (text(), any::<f64>(), pose, any::<[f64; 6]>(), text());
+        (header(), header(), vec(detection, 0..6))
+            .prop_map(|(header, of_each, detections)| Detection3DArray {
+                header: header.into(),
+                detections: detections
+                    .into_iter()
+                    .map(|(class_id, score, (pose, covariance), n, id)| Detection3D {
+                        header: of_each.into(),
+                        results: vec![ObjectHypothesisWithPose {
+                            class_id: class_id.to_owned(),
+                            score,
+                            pose: PoseWithCovariance {
+                                position: [pose[0], pose[1], pose[2]],
+                                orientation: [pose[3], pose[4], pose[5], pose[6]],
+                                covariance: covariance.try_into().unwrap(),
+                            },
+                        }],
+                        bbox: BoundingBox3D {
+                            center: [n[0], n[1], n[2]],
+                            orientation: [0.0, 0.0, 0.0, 1.0],
+                            size: [n[3], n[4], n[5]],
+                        },
+                        id: id.to_owned(),
+                    })
+                    .collect(),
+            })
+            .boxed()
+    }
+
+    fn read(cdr: &'static [u8]) -> Result<Self, CdrError> {
+        Self::parse(cdr)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let detections = self.detections.iter().map(|d| Detection3DRef {
+            hypothesis: HypothesisRef {
+                class_id: &d.results[0].class_id,
+                score: d.results[0].score,
+                pose: d.results[0].pose,
+            },
+            center: d.bbox.center,
+            size: d.bbox.size,
+            id: &d.id,
+        });
+        let (header, first) = (self.header.view(), self.detections.first());
+        let of_each = first.map_or(header, |first| first.header.view());
+        write_detections_3d(out, header, of_each, detections).unwrap();
+    }
+
+    fn allocated(&self) -> usize {
+        let mut bytes = self.header.frame_id.capacity();
+        bytes += self.detections.capacity() * size_of::<Detection3D>();
         for detection in &self.detections {
             bytes += detection.header.frame_id.capacity() + detection.id.capacity();
             bytes += detection.results.capacity() * size_of::<ObjectHypothesisWithPose>();

@@ -13,7 +13,7 @@ use shuffledet_core::printable::printable;
 use shuffledet_msg::cdr::CdrError;
 use shuffledet_msg::{DiagnosticStatus, HeaderView, Level, Stamp, write_diagnostics};
 
-pub use camera::{CameraFacts, camera_status, notices};
+pub use camera::{CameraFacts, RangingFacts, camera_status, notices};
 pub use detector::{DetectorFacts, detector_status, resident_bytes};
 pub use notices::Told;
 

@@ -60,6 +60,7 @@ impl ParameterSet {
         log_level: LogLevel,
     ) -> Result<Self, SettingsError> {
         let settings = DetectorSettings::new(&config.thresholds, &model)?;
+        config.tracking.check(&model)?;
         let tree = in_force(&config, &model, log_level);
         let definitions = schema::definitions(|mapping| {
             if OF_CLASSES.contains(&mapping) {
@@ -148,6 +149,8 @@ impl ParameterSet {
         })?;
         let settings = DetectorSettings::new(&config.thresholds, &self.model)
             .map_err(|error| error.to_string())?;
+        let fits = config.tracking.check(&self.model);
+        fits.map_err(|error| error.to_string())?;
         apply(&config, &settings)?;
         let classes = &config.thresholds.classes;
         if *classes != self.config.thresholds.classes
@@ -179,8 +182,9 @@ impl ParameterSet {
                 **current != ParameterValue::NotSet || !definition.read_only && !unset
             })
             .map(|(definition, _)| definition)
-            .ok_or_else(|| {
-                format!("parameter '{name}' cannot be set because it was not declared")
+            .ok_or_else(|| match self.absent_class(name) {
+                Some(error) => error.to_string(),
+                None => format!("parameter '{name}' cannot be set because it was not declared"),
             })?;
         if definition.read_only {
             return Err(format!(
@@ -209,6 +213,16 @@ impl ParameterSet {
                  allowed."
             )),
         }
+    }
+
+    /// Returns the error for the parameter of a class that the model lacks.
+    fn absent_class(&self, name: &str) -> Option<SettingsError> {
+        let (key, class) = OF_CLASSES.iter().find_map(|&section| {
+            let class = name.strip_prefix(section)?.strip_prefix('.')?;
+            Some((section, class))
+        })?;
+        let is_absent = self.model.labels.class_id(class).is_none();
+        is_absent.then(|| SettingsError::unknown_class(key, class, &self.model))
     }
 
     /// Returns the difference between the effective values and `values`, the result of `changes`.

@@ -218,7 +218,18 @@ fn refusals_say_why() {
     assert!(refusal("detector.max_detections", ParameterValue::NotSet).contains("undeclare"));
     let trams = ParameterValue::StringArray(vec!["tram".to_owned()]);
     assert!(refusal("detector.classes", trams).contains("no class \"tram\""));
-    assert!(refusal("detector.class_score_thresholds.tram", number(0.5)).contains("not declared"));
+    for section in [
+        "detector.class_score_thresholds",
+        "tracking.class_delete_s",
+        "ranging.class_heights_m",
+        "ranging.class_height_spreads",
+    ] {
+        let reason = refusal(&format!("{section}.tram"), number(0.5));
+        let start = format!("{section}: nanodet_m_416 has no class \"tram\"; it has: person, ");
+        assert!(reason.starts_with(&start), "{reason}");
+    }
+    let groups = ParameterValue::StringArray(vec!["car, tram".to_owned()]);
+    assert!(refusal("tracking.groups", groups).contains("no class \"tram\""));
     assert!(
         refusal(
             "detector.class_score_thresholds.bus",
@@ -379,4 +390,37 @@ fn every_listed_name_can_be_got_and_described() {
         );
         assert!(!definition.description.is_empty(), "{name}");
     }
+}
+
+#[test]
+fn the_mounting_of_a_camera_can_be_set() {
+    let mut parameters = two_cameras();
+    let (height, pitch) = (
+        "camera.front.camera_height_m",
+        "camera.front.camera_pitch_deg",
+    );
+    assert_eq!(parameters.get(height), ParameterValue::Double(0.0));
+    assert_eq!(parameters.get(pitch), ParameterValue::NotSet);
+    set(&mut parameters, &[double("ranging.camera_height_m", 1.2)]).unwrap();
+    assert_eq!(parameters.get(height), ParameterValue::Double(1.2));
+    set(&mut parameters, &[double(height, 1.5), double(pitch, 2.0)]).unwrap();
+    let mounting = |camera: usize| parameters.config().cameras[camera].tuning.mounting;
+    assert_eq!(mounting(0).height_m, Some(1.5));
+    assert_eq!(mounting(0).pitch_rad, Some(2_f64.to_radians()));
+    assert_eq!(
+        (mounting(1).height_m, mounting(1).pitch_rad),
+        (Some(1.2), None)
+    );
+    set(&mut parameters, &[named(pitch, ParameterValue::NotSet)]).unwrap();
+    assert_eq!(
+        parameters.config().cameras[0].tuning.mounting.pitch_rad,
+        None
+    );
+    set(
+        &mut parameters,
+        &[double("ranging.class_heights_m.truck", 3.5)],
+    )
+    .unwrap();
+    let heights = &parameters.config().tracking.class_heights_m;
+    assert_eq!(heights["truck"], 3.5);
 }

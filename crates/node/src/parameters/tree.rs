@@ -11,7 +11,12 @@ use shuffledet_detector::model::ModelDescription;
 /// The section with the thresholds of classes.
 pub(super) const CLASS_THRESHOLDS: &str = "detector.class_score_thresholds";
 /// The sections whose keys are class names, which may contain dots.
-pub(super) const OF_CLASSES: [&str; 2] = [CLASS_THRESHOLDS, "tracking.class_delete_s"];
+pub(super) const OF_CLASSES: [&str; 4] = [
+    CLASS_THRESHOLDS,
+    "tracking.class_delete_s",
+    "ranging.class_heights_m",
+    "ranging.class_height_spreads",
+];
 
 /// Converts parameters with flat names, as a node gets them from its command line, to the tree for
 /// [`Config::from_tree`](shuffledet_detector::config::Config::from_tree). Skips a parameter without
@@ -74,7 +79,7 @@ pub(super) fn at<'a, K: AsRef<str>>(tree: &'a Value, keys: &[K]) -> Option<&'a V
 }
 
 /// Returns the parameters of `config` with defaults for those that are not given: for a camera the
-/// values of `input`, for thresholds and groups those of the class sets, else the model's, for the
+/// values of `input` or `ranging`, for thresholds and groups those of the class sets, else the model's, for the
 /// log level `log_level`.
 pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: LogLevel) -> Value {
     let mut tree = config.to_tree();
@@ -106,6 +111,7 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             own.or(at(&tree, shared)).cloned()
         };
         let own_or_input = |key| own_or(key, &["input", key]);
+        let own_or_ranging = |key| own_or(key, &["ranging", key]);
         let parameters = json!({
             "image_topic": camera.image_topic,
             "transport": camera.transport,
@@ -119,6 +125,10 @@ pub(super) fn in_force(config: &Config, model: &ModelDescription, log_level: Log
             "covered_above": own_or("covered_above", &["sight", "covered_above"]),
             "priority": camera.tuning.priority,
             "enabled": camera.tuning.enabled,
+            "camera_info_topic": camera.camera_info.topic.clone().unwrap_or_default(),
+            "camera_info_url": own_or_ranging("camera_info_url"),
+            "camera_height_m": own_or_ranging("camera_height_m"),
+            "camera_pitch_deg": own_or_ranging("camera_pitch_deg"),
         });
         cameras.insert(name.clone(), parameters);
     }

@@ -96,10 +96,15 @@ impl Lens {
         const STEPS: usize = 100;
         /// On the plane z = 1: a thousandth of a pixel at a focal length of 1,000.
         const CLOSE: f64 = 1e-6;
+        /// A smaller step changes nothing that matters.
+        const SETTLED: f64 = 1e-12;
         let mut point = seen;
         for _ in 0..STEPS {
             let (scale, shift) = self.bend(point);
-            point = (seen - shift) / scale;
+            let before = std::mem::replace(&mut point, (seen - shift) / scale);
+            if (point - before).norm() < SETTLED {
+                break;
+            }
         }
         let error = (self.distort(point) - seen).norm();
         // not a number is not close
@@ -154,6 +159,19 @@ impl Intrinsics {
             ),
             lens,
         })
+    }
+
+    /// Returns the intrinsics of the image, enlarged by these factors along x and y.
+    pub fn scaled(&self, [x, y]: [f64; 2]) -> Self {
+        Self {
+            focal: [self.focal[0] * x, self.focal[1] * y],
+            // pixel 0 of an image that is half as large shows the pixels 0 and 1: its centre is at 0.5
+            centre: Point2::new(
+                (self.centre.x + 0.5) * x - 0.5,
+                (self.centre.y + 0.5) * y - 0.5,
+            ),
+            lens: self.lens,
+        }
     }
 
     /// Returns the focal lengths along x and y in pixels of the image.

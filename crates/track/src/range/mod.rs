@@ -40,6 +40,9 @@ pub struct Range {
     /// In square metres.
     pub covariance: Matrix3<f64>,
     pub cues: Cues,
+    /// Width and height in metres: the height of the class, or for a class without one that of the
+    /// box at this depth, and the width in the proportion of the box.
+    pub size_m: [f64; 2],
 }
 
 /// What a range was measured by.
@@ -64,6 +67,15 @@ impl Range {
     /// Returns the distance from the camera in metres.
     pub fn distance_m(&self) -> f64 {
         self.position.norm()
+    }
+
+    /// Returns the standard deviation of the distance in metres.
+    pub fn distance_deviation_m(&self) -> f64 {
+        let direction = self.position.normalize();
+        direction
+            .dot(&(self.covariance * direction))
+            .max(0.0)
+            .sqrt()
     }
 }
 
@@ -138,9 +150,19 @@ impl RangeFinder {
         self.horizon = horizon;
     }
 
-    /// Returns where the object of a box is; `None` if neither cue says so.
+    /// Returns where the object of a detected box is; `None` if neither cue says so.
     pub fn range(&self, class_id: usize, bbox: &BBox) -> Option<Range> {
-        let view = self.view(bbox)?;
+        self.range_of(class_id, bbox, 0.0)
+    }
+
+    /// Returns where the object of a box is whose edges have at least the standard deviation
+    /// `least_edge_px`, such as those of a prediction; `None` if neither cue says so.
+    pub fn range_of(&self, class_id: usize, bbox: &BBox, least_edge_px: f64) -> Option<Range> {
+        let mut view = self.view(bbox)?;
+        let focal = self.intrinsics.focal_px();
+        for (edge, focal) in view.edge.iter_mut().zip(focal) {
+            *edge = edge.max(least_edge_px / focal);
+        }
         let size = self.by_size(class_id, &view);
         let ground = self.by_ground(class_id, &view);
         let (inverse, cues) = match (size, ground) {
@@ -158,10 +180,17 @@ impl RangeFinder {
             let across = view.edge.map(|edge| depth * depth * edge * edge / 2.0);
             let covariance = view.centre * view.centre.transpose() * along
                 + Matrix3::from_diagonal(&Vector3::new(across[0], across[1], 0.0));
+            // a class without a height measures what its box spans at the depth
+            let height = view.bottom.y - view.top.y;
+            let height_m = self.heights.height(class_id);
+            let height_m = height_m.map_or(height * depth, |height| height.height_m);
+            let [focal_x, focal_y] = self.intrinsics.focal_px();
+            let aspect = f64::from(bbox.width()) * focal_y / (f64::from(bbox.height()) * focal_x);
             Range {
                 position,
                 covariance,
                 cues,
+                size_m: [height_m * aspect, height_m],
             }
         })
     }

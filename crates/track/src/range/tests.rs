@@ -18,7 +18,8 @@ fn finder(height_m: Option<f64>, horizon: Horizon) -> RangeFinder {
         k: [FOCAL, 0.0, CENTRE[0], 0.0, FOCAL, CENTRE[1], 0.0, 0.0, 1.0],
         ..CameraInfo::default()
     };
-    let heights = ClassHeights::new(LABELS.into_iter(), &BTreeMap::new()).unwrap();
+    let heights =
+        ClassHeights::new(LABELS.into_iter(), &BTreeMap::new(), &BTreeMap::new()).unwrap();
     RangeFinder::new(
         Intrinsics::raw(&info).unwrap(),
         IMAGE,
@@ -87,7 +88,7 @@ impl Errors {
 /// Drives of 40 frames past objects of one class at 5 to 60 m; the pitch of the vehicle changes.
 fn drives(class_id: usize, spread: f64, height_m: Option<f64>, given: bool, seed: u64) -> Errors {
     let rng = &mut Rng::with_seed(seed);
-    let mean = ClassHeights::new(LABELS.into_iter(), &BTreeMap::new()).unwrap();
+    let mean = ClassHeights::new(LABELS.into_iter(), &BTreeMap::new(), &BTreeMap::new()).unwrap();
     let mean = mean.height(class_id).unwrap().height_m;
     let mut errors = Errors {
         relative: Vec::new(),
@@ -190,6 +191,39 @@ fn a_box_that_is_cut_off_says_less() {
     assert_eq!(range.cues, Cues::Size);
     assert!((range.depth_m() - depth).abs() < 2.0 * range.depth_deviation_m());
     assert!(range.depth_deviation_m() > 0.4 * range.depth_m());
+}
+
+#[test]
+fn a_prediction_that_is_less_sure_has_a_range_that_is_less_sure() {
+    let finder = finder(Some(CAMERA_M), Horizon::given(0.0, 0.008));
+    let (bbox, depth) = seen(12.0, 2.0, 1.53, 0.0);
+    let (sure, unsure) = (
+        finder.range_of(0, &bbox, 0.0).unwrap(),
+        finder.range_of(0, &bbox, 10.0).unwrap(),
+    );
+    assert_eq!(finder.range(0, &bbox), Some(sure));
+    assert!(unsure.depth_deviation_m() > 1.5 * sure.depth_deviation_m());
+    // of a near object the deviation of the distance is that along the ray
+    let slant = sure.distance_m() / sure.depth_m();
+    let (distance, depth_deviation) = (sure.distance_deviation_m(), sure.depth_deviation_m());
+    assert!((distance / depth_deviation - slant).abs() < 0.02 * slant);
+    assert!((sure.depth_m() - depth).abs() < 0.02 * depth);
+}
+
+#[test]
+fn the_size_is_that_of_the_class_or_what_the_box_spans() {
+    let mut finder = finder(Some(CAMERA_M), Horizon::given(0.0, 0.008));
+    let (bbox, _) = seen(12.0, 2.0, 1.53, 0.0);
+    // boxes of `seen` are as wide as high
+    let [width, height] = finder.range(0, &bbox).unwrap().size_m;
+    assert_eq!(height, 1.53);
+    assert!((width - 1.53).abs() < 1e-3, "{width}");
+    finder.heights = ClassHeights::default();
+    let [width, height] = finder.range(0, &bbox).unwrap().size_m;
+    assert!(
+        (height - 1.53).abs() < 0.01 && (width - height).abs() < 1e-3,
+        "{width} {height}"
+    );
 }
 
 #[test]

@@ -433,3 +433,43 @@ proptest! {
         }
     }
 }
+
+/// Returns the seconds to collision, as the track tells them, of a car that is reached at 4 s, by
+/// frame until 3 s; `shift_px` moves the box down, where the border of the image may cut it off.
+fn told_of_an_approach(shift_px: f64, unseen: std::ops::Range<usize>) -> Vec<Option<f64>> {
+    let (mut tracker, ids) = (Tracker::new(settings()), TrackIds::new());
+    tracker.set_image_size(Some((640, 480)));
+    let frames = (0..75).map(|frame| {
+        let at_s = frame as f64 / 25.0;
+        let side = (120.0 / (4.0 - at_s)) as f32;
+        let bbox = BBox {
+            x1: 320.0 - side,
+            y1: (240.0 + shift_px) as f32 - side,
+            x2: 320.0 + side,
+            y2: ((240.0 + shift_px) as f32 + side).min(480.0),
+        };
+        let boxes = (!unseen.contains(&frame)).then(|| Detection::new(CAR, 0.9, bbox));
+        update(&mut tracker, &ids, at_s, boxes.as_slice());
+        let (_, track) = tracker.tracks().next()?;
+        Some(track.time_to_collision()?.seconds)
+    });
+    frames.collect()
+}
+
+#[test]
+fn a_track_tells_the_time_to_collision_also_while_it_coasts() {
+    let told = told_of_an_approach(0.0, 60..63);
+    assert!(told[..7].iter().all(Option::is_none), "{told:?}");
+    for (frame, told) in told.iter().enumerate().skip(40) {
+        let left = 4.0 - frame as f64 / 25.0;
+        let told = told.unwrap_or(f64::NAN);
+        assert!((told - left).abs() < 0.05 * left, "{frame}: {told} {left}");
+    }
+}
+
+#[test]
+fn a_box_that_the_border_cuts_off_tells_no_time_to_collision() {
+    // the lower edge is beyond the image from the beginning
+    let told = told_of_an_approach(220.0, 0..0);
+    assert!(told.iter().all(Option::is_none), "{told:?}");
+}

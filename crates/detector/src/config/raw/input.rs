@@ -157,4 +157,20 @@ pub struct RawCamera {
     /// Same as input.enabled. Default: input.enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// Same as ranging.camera_info_topic. Default: empty, camera_info beside the images.
+    #[schemars(extend("readOnly" = true))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera_info_topic: Option<String>,
+    /// Same as ranging.camera_info_url. Default: ranging.camera_info_url.
+    #[schemars(extend("readOnly" = true))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera_info_url: Option<String>,
+    /// Same as ranging.camera_height_m. Default: ranging.camera_height_m.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera_height_m: Option<f64>,
+    /// Same as ranging.camera_pitch_deg. Default: ranging.camera_pitch_deg.
+    #[schemars(range(min = -60.0, max = 60.0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera_pitch_deg: Option<f64>,
 }

@@ -6,6 +6,7 @@ mod diagnostics;
 mod input;
 mod model;
 mod qos;
+mod ranging;
 mod runtime;
 mod sight;
 mod tracking;
@@ -20,6 +21,7 @@ pub use diagnostics::RawDiagnostics;
 pub use input::{RawCamera, RawInput, ReliabilityChoice, TransportChoice};
 pub use model::{Precision, RawModel};
 pub use qos::{RawQos, RawQosOverrides};
+pub use ranging::{ImageGeometry, RawRanging};
 pub use runtime::RawRuntime;
 pub use sight::RawSight;
 pub use tracking::RawTracking;
@@ -36,6 +38,7 @@ pub struct RawConfig {
     pub input: RawInput,
     pub tracking: RawTracking,
     pub sight: RawSight,
+    pub ranging: RawRanging,
     /// Names of the cameras to subscribe to. Each has its own parameters under camera.NAME.
     /// Default: empty, one unnamed camera on input.image_topic.
     #[schemars(extend("readOnly" = true))]
@@ -69,6 +72,7 @@ impl Default for RawConfig {
             input: RawInput::default(),
             tracking: RawTracking::default(),
             sight: RawSight::default(),
+            ranging: RawRanging::default(),
             cameras: Vec::new(),
             camera: BTreeMap::new(),
             diagnostics: RawDiagnostics::default(),

@@ -29,12 +29,16 @@ pub struct RawTracking {
     #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0.0, "maximum": 60.0}))]
     pub class_delete_s: BTreeMap<String, f64>,
     /// Groups of classes that one object may be taken for from frame to frame, each a text with
-    /// class names. The class of a track is the one that most of its boxes have, by score. A class
-    /// that the model lacks is ignored.
+    /// class names. The class of a track is the one that most of its boxes have, by score. Of the
+    /// default groups, a class that the model lacks is ignored.
     pub groups: Vec<String>,
     /// Whether tracks move with the background of the picture, which is followed from frame to
     /// frame. It helps a camera that turns or shakes, and costs time.
     pub camera_motion: bool,
+    /// Whether the node predicts ~/tracks and ~/tracks_3d to the time at which it publishes them.
+    /// Their header then has that time: the stamp of the image plus its age. The header of each
+    /// object keeps the stamp of the image. Not applied in replay.
+    pub predict_to_publish: bool,
 }
 
 impl Default for RawTracking {
@@ -50,6 +54,7 @@ impl Default for RawTracking {
                 "bicycle, motorcycle".to_owned(),
             ],
             camera_motion: true,
+            predict_to_publish: false,
         }
     }
 }

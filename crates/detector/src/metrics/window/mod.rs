@@ -3,6 +3,7 @@
 //! Each frame adds one sample of a fixed size, up to [`Window::MOST_SAMPLES`]; with more frames the
 //! window is shorter. Every instant comes from a frame's trace or from the caller.
 
+mod nearest;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod view;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+pub use self::nearest::{Nearest, NearestRange};
 use self::sample::{NOT_REACHED, STAGES, Sample, micros};
 pub use self::totals::Totals;
 pub use self::view::{Arriving, WindowView};
@@ -38,6 +40,7 @@ pub struct Window {
     inputs: Vec<InputUse>,
     /// The faults of the camera's pictures at the last published frame.
     faults: Option<Faults>,
+    nearest: Nearest,
 }
 
 impl Window {
@@ -56,6 +59,7 @@ impl Window {
             since_start: Totals::default(),
             inputs: Vec::new(),
             faults: None,
+            nearest: Nearest::default(),
         }
     }
 
@@ -92,6 +96,7 @@ impl Window {
         if *outcome == Outcome::Published {
             self.inputs.clone_from(&frame.inputs);
             self.faults = frame.faults;
+            self.nearest = Nearest::among(&frame.tracks);
         }
         let sample = Sample::new(received, ended, frame, outcome);
         self.since_start.count(&sample);
@@ -149,6 +154,7 @@ impl Window {
             silent_for: self.silent_for(now),
             inputs: self.inputs.clone(),
             faults: self.faults,
+            nearest: self.nearest,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Totals;
+use super::{Nearest, Totals};
 use crate::detect::InputUse;
 use shuffledet_core::{Quantiles, Stage};
 use shuffledet_sight::Faults;
@@ -41,6 +41,8 @@ pub struct WindowView {
     pub inputs: Vec<InputUse>,
     /// The faults of the camera's pictures at the last published frame; `None` if they are not judged.
     pub faults: Option<Faults>,
+    /// The nearest object of the last published frame.
+    pub nearest: Nearest,
 }
 
 pub(super) fn median(values: &mut [i64]) -> Option<i64> {

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod problems;
+mod ranging;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub use arrival::notices;
 use arrival::{clock, rate};
 use problems::{deadlines, drops, failures, latency, sight, silence, stamps};
+pub use ranging::RangingFacts;
 
 use super::{Problems, Status, Values};
 use crate::doctor::Finding;
@@ -45,6 +47,8 @@ pub struct CameraFacts<'a> {
     /// The arrival of frames since the last pause, if known.
     pub arriving: Option<Arriving>,
     pub window: &'a WindowView,
+    /// `None` if distances are not measured.
+    pub ranging: Option<RangingFacts<'a>>,
     /// Why no frames arrive; used only if none do.
     pub findings: &'a [Finding],
 }
@@ -66,6 +70,7 @@ pub fn camera_status(facts: &CameraFacts<'_>, config: &DiagnosticsConfig) -> Sta
         drops(window, config, &mut problems);
         stamps(window, &mut problems);
         deadlines(facts, &mut problems);
+        problems.extend(ranging::problem(facts));
     }
     let fine = format!("{:.1} frames per second", window.rate_out_hz);
     let (level, message) = problems.conclude(&fine);
@@ -142,6 +147,7 @@ fn values(facts: &CameraFacts<'_>) -> Vec<(String, String)> {
         values.number("deadline (ms)", deadline.as_secs_f64() * 1000.0);
         values.add("deadlines missed", window.since_start.missed_deadlines);
     }
+    ranging::add_values(facts, &mut values);
     values.0
 }
 

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use super::*;
 use shuffledet_core::Quantiles;
 use shuffledet_detector::config::raw::RawDiagnostics;
 use shuffledet_detector::detect::InputUse;
 use shuffledet_detector::metrics::window::Totals;
+use shuffledet_detector::metrics::{Nearest, NearestRange};
 
 fn all(ms: f64) -> Quantiles {
     Quantiles {
@@ -41,6 +43,7 @@ fn healthy() -> WindowView {
             wanted: (704, 224).into(),
         }],
         faults: None,
+        nearest: Nearest::default(),
     }
 }
 
@@ -58,6 +61,7 @@ fn facts(window: &WindowView) -> CameraFacts<'_> {
         lost: 7,
         arriving: None,
         window,
+        ranging: None,
         findings: &[],
     }
 }
@@ -371,4 +375,80 @@ fn few_frames_were_ok() {
     assert_eq!(judge(100, None, None).0, Level::Ok);
     // too few to tell
     assert_eq!(judge(0, Some(0.9), None).0, Level::Ok);
+}
+
+#[test]
+fn the_nearest_object_and_what_its_distance_comes_from_are_values() {
+    let mut window = healthy();
+    let [near, fast] = [7, 9].map(|id| NonZeroU64::new(id).unwrap());
+    window.nearest = Nearest {
+        range: Some(NearestRange {
+            track: near,
+            distance_m: 12.5,
+            deviation_m: 0.75,
+        }),
+        collision_s: Some((2.25, fast)),
+    };
+    let ranging = RangingFacts {
+        origin: "/front/camera_info",
+        is_calibrated: true,
+        problem: None,
+        has_height: true,
+    };
+    let told = status(&CameraFacts {
+        ranging: Some(ranging),
+        ..facts(&window)
+    });
+    let value = |key: &str| {
+        let mut values = told.values.iter();
+        values
+            .find(|(own, _)| own == key)
+            .map(|(_, value)| value.as_str())
+    };
+    assert_eq!(told.level, Level::Ok);
+    for (key, expected) in [
+        ("calibration", "/front/camera_info"),
+        ("distance by", "size and ground"),
+        ("nearest track", "7"),
+        ("nearest distance (m)", "12.500"),
+        ("nearest distance sigma (m)", "0.750"),
+        ("first collision track", "9"),
+        ("time to collision (s)", "2.250"),
+    ] {
+        assert_eq!(value(key), Some(expected), "{key}");
+    }
+}
+
+#[test]
+fn a_missing_calibration_is_a_problem_where_the_height_is_given() {
+    let window = healthy();
+    let missing = |has_height, problem| {
+        let ranging = RangingFacts {
+            origin: "/front/camera_info",
+            is_calibrated: false,
+            problem,
+            has_height,
+        };
+        let ranging = Some(ranging);
+        status(&CameraFacts {
+            ranging,
+            ..facts(&window)
+        })
+    };
+    assert_eq!(missing(false, None).level, Level::Ok);
+    let silent = missing(true, None);
+    assert_eq!(silent.level, Level::Warn);
+    assert!(
+        silent
+            .message
+            .contains("no CameraInfo has arrived on /front/camera_info"),
+        "{}",
+        silent.message
+    );
+    let wrong = missing(true, Some("calibrate the camera"));
+    assert!(
+        wrong.message.contains("calibrate the camera"),
+        "{}",
+        wrong.message
+    );
 }
