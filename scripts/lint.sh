@@ -38,6 +38,9 @@ for crate in core msg bag onnx track eval report; do
     fi
 done
 
+say 'tests named in docs/reliability.md'
+python3 scripts/check_reliability.py
+
 say 'shell scripts'
 shell_scripts=(scripts/*.sh rosbags/*.sh .ci/run)
 for script in "${shell_scripts[@]}"; do
