@@ -312,7 +312,6 @@ mod tests {
     use shuffledet_core::labels::Label;
     use shuffledet_core::{Detection, DropReason, Mark};
     use shuffledet_msg::{Detection2DArray, Detection3DArray, DiagnosticArray, LabelInfo, Stamp};
-    use shuffledet_msg::{Detection2DArray, DiagnosticArray, LabelInfo, Stamp};
     use shuffledet_sight::{Fault, Faults};
     use shuffledet_track::range::Cues;
     use shuffledet_track::{BoxFilter, State, TimeToCollision, TrackIds};
