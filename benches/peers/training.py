@@ -4,10 +4,12 @@
 FastestDet with a ShuffleNet V2 0.5x backbone and five classes at 352x352, channels last, pictures of noise: network, loss
 (8 SIoU, 16 smooth L1 of the objectness, cross entropy), gradients limited to a norm of 10, AdamW, and the average of the
 weights. Without --step it prints one JSON object: {"pictures_per_s", "peak_mib", "weights"}. With --step, the program of
-step.rs, it runs both in turn and prints a table.
+step.rs, it runs both in turn and prints a table. This builds the program:
+
+    cargo bench --manifest-path crates/train/Cargo.toml --target-dir target/train --bench step --no-run
 
     training.py --threads 1 [--pictures 16] [--steps 10]
-    training.py --step target/train/debug/deps/step-HASH [--runs 3] [--pictures 16] [--steps 10]
+    training.py --step target/train/release/deps/step-HASH [--runs 3] [--pictures 16] [--steps 10]
 """
 
 import argparse
@@ -73,7 +75,6 @@ def network():
             )
 
         def forward(self, x):
-            second, third, fourth = None, None, None
             x = self.stem(x)
             second = self.stages[0](x)
             third = self.stages[1](second)
