@@ -259,7 +259,7 @@ impl<'a> Run<'a> {
             self.state.best_step = self.state.step;
             self.state.since_best = 0;
             save(&self.average.network, &self.files.best())?;
-        } else {
+        } else if self.state.plan.is_late(self.state.step) {
             self.state.since_best += 1;
         }
         self.log.evaluated(self.state.step, &summary)?;
