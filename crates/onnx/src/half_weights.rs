@@ -45,7 +45,7 @@ pub fn halve(onnx: &[u8]) -> Result<Vec<u8>, NotRewritable> {
         }
     }
     graph.node.splice(0..0, casts);
-    Ok(rewritable::encode(model))
+    Ok(model.encode())
 }
 
 /// Returns the tensor in 16 bits under another name; `None` if it is to stay as it is.
@@ -125,7 +125,7 @@ mod tests {
                 _ => file.graph.node[1].input.push(name),
             }
             let expected = file.clone();
-            let (read, _) = rewritable::decode(&rewritable::encode(file)).unwrap();
+            let (read, _) = rewritable::decode(&file.encode()).unwrap();
             assert_eq!(read, expected, "{reader}");
         }
     }
@@ -135,7 +135,7 @@ mod tests {
         let mut file = OnnxModel::parse(&halve(&model(&[1.0; 4])).unwrap()).unwrap();
         file.graph.initializer[0].raw_data.pop();
         let expected = file.clone();
-        let (read, _) = rewritable::decode(&rewritable::encode(file)).unwrap();
+        let (read, _) = rewritable::decode(&file.encode()).unwrap();
         assert_eq!(read, expected);
     }
 

@@ -85,6 +85,20 @@ impl OnnxModel {
     pub fn parse(bytes: &[u8]) -> Result<OnnxModel, OnnxError> {
         ModelProto::decode(bytes)?.try_into()
     }
+
+    /// Returns the bytes of a `.onnx` file.
+    pub fn encode(self) -> Vec<u8> {
+        ModelProto {
+            ir_version: Some(self.ir_version),
+            producer_name: self.producer_name,
+            producer_version: self.producer_version,
+            graph: Some(self.graph),
+            opset_import: self.opset_import,
+            metadata_props: self.metadata_props,
+            functions: Vec::new(),
+        }
+        .encode_to_vec()
+    }
 }
 
 impl TryFrom<ModelProto> for OnnxModel {

@@ -200,6 +200,47 @@ pub fn element_type_name(data_type: i32) -> &'static str {
     }
 }
 
+impl GraphProto {
+    /// Adds a node of ONNX's own operators at the end.
+    pub fn push(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        output: Vec<String>,
+        attribute: Vec<AttributeProto>,
+    ) {
+        self.node.push(NodeProto {
+            op_type: operator.to_owned(),
+            input: inputs.iter().map(|&name| name.to_owned()).collect(),
+            output,
+            attribute,
+            ..NodeProto::default()
+        });
+    }
+}
+
+impl ValueInfoProto {
+    /// Describes a tensor of 32-bit floats; without `dims`, one of any shape.
+    pub fn floats(name: String, dims: Option<&[i64]>) -> Self {
+        let dimension = |&dim| DimensionProto {
+            dim_value: Some(dim),
+            dim_param: None,
+        };
+        let shape = dims.map(|dims| TensorShapeProto {
+            dim: dims.iter().map(dimension).collect(),
+        });
+        Self {
+            name,
+            r#type: Some(TypeProto {
+                tensor_type: Some(TensorTypeProto {
+                    elem_type: FLOAT,
+                    shape,
+                }),
+            }),
+        }
+    }
+}
+
 impl NodeProto {
     /// Returns whether this is ONNX's own operator of that name.
     pub fn is(&self, op_type: &str) -> bool {

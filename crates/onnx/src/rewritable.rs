@@ -88,7 +88,7 @@ impl Display for Dimensions<'_> {
     }
 }
 
-/// Decodes a model that [`encode`] can write again. Returns it with the version of ONNX's own
+/// Decodes a model that [`OnnxModel::encode`] can write again. Returns it with the version of ONNX's own
 /// operator set. Weights of 16 bits behind a Cast are widened.
 ///
 /// # Errors
@@ -109,20 +109,6 @@ pub(crate) fn decode(onnx: &[u8]) -> Result<(OnnxModel, i64), NotRewritable> {
     check_decoded(&model.graph)?;
     widen(&mut model.graph);
     Ok((model, opset))
-}
-
-/// Encodes a model.
-pub(crate) fn encode(model: OnnxModel) -> Vec<u8> {
-    ModelProto {
-        ir_version: Some(model.ir_version),
-        producer_name: model.producer_name,
-        producer_version: model.producer_version,
-        graph: Some(model.graph),
-        opset_import: model.opset_import,
-        metadata_props: model.metadata_props,
-        functions: Vec::new(),
-    }
-    .encode_to_vec()
 }
 
 /// Checks that decoding and encoding keeps the relevant parts of the graph.

@@ -153,10 +153,9 @@ fn a_short_fine_tuning_raises_the_ap50_and_teaches_a_new_class() {
     let figures = fs::read(run.join("figures.json")).unwrap();
     let figures: serde_json::Value = serde_json::from_slice(&figures).unwrap();
     let ap50 = |which: &str| figures["val"][which]["ap50"].as_f64().unwrap();
-    // 0.08 here; 63 pictures leave some to chance on other processors
+    // 63 pictures leave some to chance on other processors
     assert!(ap50("trained") >= ap50("start") + 0.04, "{figures}");
     let ambulance = &figures["val"]["trained"]["classes"][0];
     assert_eq!(ambulance[0], "ambulance");
-    // 0.48 here
     assert!(ambulance[1].as_f64() > Some(0.25), "{figures}");
 }

@@ -120,7 +120,7 @@ pub fn cut(onnx: &[u8], to: ClassCut<'_>, names: &[&str]) -> Result<Vec<u8>, Not
         }
     }
     name_classes(&mut model, names);
-    Ok(rewritable::encode(model))
+    Ok(model.encode())
 }
 
 /// Returns the cut weights and biases of the class layers, by name.

@@ -67,7 +67,7 @@ pub fn resize(onnx: &[u8], width: u32, height: u32) -> Result<Cow<'_, [u8]>, Not
     edits::apply(&mut model.graph, &edits);
     declare(&mut model.graph, &predicted);
     check_predicted(&model, &predicted)?;
-    Ok(Cow::Owned(rewritable::encode(model)))
+    Ok(Cow::Owned(model.encode()))
 }
 
 /// Returns the one graph input that is not an initializer.

@@ -64,7 +64,7 @@ pub fn arrange(onnx: &[u8], block: usize) -> Result<Arranged, NotArranged> {
     let nodes_after = graph.node.len();
     model.graph = graph;
     Ok(Arranged {
-        onnx: rewritable::encode(model),
+        onnx: model.encode(),
         nodes_before,
         nodes_after,
         unfollowed,

@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::proto::{
-    AttributeProto, DimensionProto, FLOAT, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, GraphProto, ModelProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
 };
 
 /// The operator set whose forms are written, and the version of the file format with it.
@@ -59,28 +58,27 @@ impl Network {
 
     /// Adds a graph input under the name of a blob.
     pub fn input(&mut self, name: &str, shape: Vec<usize>) -> Blob {
-        let blob = Blob {
+        let dims = batched(&shape);
+        self.graph
+            .input
+            .push(ValueInfoProto::floats(name.to_owned(), Some(&dims)));
+        Blob {
             value: name.to_owned(),
             shape,
-        };
-        self.graph.input.push(value_info(&blob));
-        blob
+        }
     }
 
     /// Adds a graph output under the name of a blob.
     pub fn output(&mut self, name: &str, blob: &Blob) {
         if blob.value != name {
-            self.graph.node.push(NodeProto {
-                op_type: "Identity".to_owned(),
-                input: vec![blob.value.clone()],
-                output: vec![name.to_owned()],
-                ..NodeProto::default()
-            });
+            let output = vec![name.to_owned()];
+            self.graph
+                .push("Identity", &[&blob.value], output, Vec::new());
         }
-        self.graph.output.push(value_info(&Blob {
-            value: name.to_owned(),
-            shape: blob.shape.clone(),
-        }));
+        let shape = batched(&blob.shape);
+        self.graph
+            .output
+            .push(ValueInfoProto::floats(name.to_owned(), Some(&shape)));
     }
 
     /// Adds a node with one output.
@@ -92,7 +90,8 @@ impl Network {
         shape: Vec<usize>,
     ) -> Blob {
         let value = self.free_name(operator);
-        self.push(operator, inputs, vec![value.clone()], attributes);
+        self.graph
+            .push(operator, inputs, vec![value.clone()], attributes);
         Blob { value, shape }
     }
 
@@ -112,7 +111,7 @@ impl Network {
             })
             .collect();
         let outputs = blobs.iter().map(|blob| blob.value.clone()).collect();
-        self.push(operator, inputs, outputs, attributes);
+        self.graph.push(operator, inputs, outputs, attributes);
         blobs
     }
 
@@ -197,22 +196,6 @@ impl Network {
         }
     }
 
-    fn push(
-        &mut self,
-        operator: &str,
-        inputs: &[&str],
-        output: Vec<String>,
-        attribute: Vec<AttributeProto>,
-    ) {
-        self.graph.node.push(NodeProto {
-            op_type: operator.to_owned(),
-            input: inputs.iter().map(|&name| name.to_owned()).collect(),
-            output,
-            attribute,
-            ..NodeProto::default()
-        });
-    }
-
     fn constant_name(&mut self) -> String {
         let count = self.lists.len() + self.floats.len();
         self.free(format!("constant_{count}"))
@@ -231,24 +214,5 @@ impl Network {
             .unwrap_or(name);
         self.names.insert(free.clone());
         free
-    }
-}
-
-fn value_info(blob: &Blob) -> ValueInfoProto {
-    let dimension = |dim| DimensionProto {
-        dim_value: Some(dim),
-        dim_param: None,
-    };
-    let shape = TensorShapeProto {
-        dim: batched(&blob.shape).into_iter().map(dimension).collect(),
-    };
-    ValueInfoProto {
-        name: blob.value.clone(),
-        r#type: Some(TypeProto {
-            tensor_type: Some(TensorTypeProto {
-                elem_type: FLOAT,
-                shape: Some(shape),
-            }),
-        }),
     }
 }

@@ -3,17 +3,22 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
 use shuffledet_core::Resolution;
 use tch::Device;
 
 use crate::data::folders::ClassFolders;
-use crate::fit::Length;
-use crate::fit::classifier::{ClassifierSettings, train};
+use crate::fit::classifier::train;
+use crate::fit::{ClassifierSettings, Length, settings};
+use crate::measure::classifier::network_accuracy;
 use crate::net::{Description, Head};
+use crate::run_files::RunFiles;
 use crate::weights::{Origin, save};
 
 /// Train a classifier from a folder for each class.
+///
+/// Writes the result into a folder, which `shuffledet-train export` makes a model of.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Folder with a folder of pictures for each class.
@@ -21,8 +26,8 @@ pub struct Options {
     /// Weights of the backbone: torchvision's shufflenet_v2_x0_5 to x2_0, a .pth file, a checkpoint or a model.
     #[arg(long, value_name = "BACKBONE")]
     from: String,
-    /// Checkpoint of the result.
-    #[arg(long, short, value_name = "FILE.safetensors")]
+    /// Folder of the run.
+    #[arg(long, short, value_name = "RUN")]
     output: PathBuf,
     /// Minutes that the training takes.
     #[arg(
@@ -53,6 +58,13 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let files = RunFiles::new(&options.output);
+    if files.settings().exists() {
+        bail!(
+            "{}: has a run already; name another folder with --output",
+            files.folder.display()
+        );
+    }
     let data = ClassFolders::read(&options.data, options.val_share)?;
     eprintln!(
         "{} pictures to learn from, {} held out; classes: {}",
@@ -72,6 +84,9 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     tch::manual_seed(options.seed as i64);
     let start = origin.start(&description, Device::cuda_if_available())?;
     let settings = ClassifierSettings {
+        data: std::path::absolute(&options.data).unwrap_or_else(|_| options.data.clone()),
+        val_share: options.val_share,
+        from: options.from.clone(),
         length: options
             .epochs
             .map_or(Length::Minutes(options.minutes), Length::Epochs),
@@ -79,17 +94,15 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         batch_size: options.batch.max(1),
         learning_rate: options.learning_rate,
         threads: std::thread::available_parallelism().map_or(1, |n| n.get() as i32),
-        folded: start.folded,
     };
-    let (network, right) = train(&start.network, &data, &settings, &|line| {
-        eprintln!("{line}")
-    })?;
-    save(&network, &options.output)?;
+    let network = train(&start, &data, &settings, &|line| eprintln!("{line}"))?;
+    settings::write(&files.settings(), &settings)?;
+    save(&network, &files.result())?;
     println!(
-        "{:.1} % of {} held-out pictures are right; the weights are in {}",
-        100.0 * right,
+        "{:.1} % of {} held-out pictures are right\nThe result is in {2}; make a model of it with: shuffledet-train export {2} --output MODEL.onnx",
+        100.0 * network_accuracy(&network, &data.val)?,
         data.val.len(),
-        options.output.display()
+        files.folder.display()
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -21,8 +21,9 @@ pub struct DataOptions {
     /// Share of the pictures that is held out if no part is named.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     pub val_share: f64,
-    /// Boxes of a teacher for the classes that pictures are not annotated for, as `shuffledet label export` writes them.
-    #[arg(long, value_name = "FILE")]
+    /// Boxes of a teacher for the classes that pictures are not annotated for, as `shuffledet label export` writes them,
+    /// with pictures of their own or without.
+    #[arg(long, value_name = "TEACHER")]
     pub pseudo: Option<PathBuf>,
 }
 
@@ -42,7 +43,7 @@ pub fn read_split(
 ) -> anyhow::Result<SplitData> {
     let location = DataLocation::find(path, options.images.as_deref())?;
     let mut data = read(&location, classes)?;
-    let split = match &options.val {
+    let mut split = match &options.val {
         Some(val) if val.extension().is_some_and(|ending| ending == "json") || val.is_dir() => {
             let other = read(
                 &DataLocation::find(val, options.images.as_deref())?,
@@ -70,14 +71,15 @@ pub fn read_split(
         None => None,
         Some(teacher) => {
             let share =
-                PseudoBoxes::read(teacher, &data.classes)?.add_to(&mut data, &split.train)?;
+                PseudoBoxes::read(teacher, &data.classes)?.add_to(&mut data, &mut split.train)?;
             let all = (share.people + share.teacher).max(1);
             Some(format!(
-                "{} of {} boxes ({:.0} %) are the teacher's, in {} pictures; {} more are ignored because it is unsure",
+                "{} of {} boxes ({:.0} %) are the teacher's, in {} pictures, {} of which it has alone; {} more are ignored because it is unsure",
                 share.teacher,
                 all,
                 100.0 * share.teacher as f64 / all as f64,
                 share.pictures,
+                share.further,
                 share.unsure
             ))
         }

@@ -12,11 +12,14 @@ use super::data::{DataOptions, SplitData, classes, read_split};
 use crate::augment::Augmentation;
 use crate::data::{DataLocation, read};
 use crate::fit::run::{TrainingData, train};
-use crate::fit::{Length, Settings};
+use crate::fit::{Length, Settings, settings};
 use crate::measure::Evaluator;
 use crate::net::{Description, Head};
 use crate::run_files::RunFiles;
 use crate::weights::{Origin, Start};
+
+/// How much wider than the pictures an input for training may be.
+const NEAR: f64 = 1.15;
 
 /// Train a detector from the weights of another.
 ///
@@ -42,7 +45,8 @@ pub struct Options {
     /// Size of the network's input, such as 416x416; by default that of the start.
     #[arg(long, value_name = "WxH")]
     input_size: Option<Resolution>,
-    /// Sizes of the inputs while training, with commas between them; by default some around the input's size.
+    /// Sizes of the inputs while training, with commas between them; by default about the pixels of the input's size, from
+    /// its aspect to that of the pictures.
     #[arg(long, value_name = "WxH,...", value_delimiter = ',')]
     train_sizes: Vec<Resolution>,
     /// Part of the network that keeps its weights.
@@ -108,7 +112,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let say = |line: &str| eprintln!("{line}");
     let device = Device::cuda_if_available();
     if options.resume {
-        let settings = Settings::read(&files.settings())?;
+        let settings: Settings = settings::read(&files.settings())?;
         let data = training_data(&settings, &say)?;
         let network = crate::fit::checkpoint::read_network(&files.start(), device)?;
         train(&settings, &files, &data, network, true, &say)?;
@@ -121,10 +125,16 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         );
     }
     let origin = Origin::read(&options.from)?;
-    let (settings, start) = prepare(options, &origin, device)?;
+    let (mut settings, start) = prepare(options, &origin, device)?;
     say_start(&start, &settings, &say);
     let data = training_data(&settings, &say)?;
-    settings.write(&files.settings())?;
+    if settings.augmentation.sizes.is_empty() {
+        let native = settings.description.input.resolution();
+        let sizes = data.train.iter().map(|sample| sample.size);
+        let pictures: Vec<(u32, u32)> = sizes.filter(|&(width, _)| width > 0).collect();
+        settings.augmentation.sizes = training_sizes(native, &pictures);
+    }
+    settings::write(&files.settings(), &settings)?;
     train(&settings, &files, &data, start.network, false, &say)?;
     say(&format!(
         "The result is in {0}; make a model of it with: shuffledet-train export {0} --output MODEL.onnx",
@@ -154,11 +164,8 @@ fn prepare(options: Options, origin: &Origin, device: Device) -> anyhow::Result<
         start = origin.start(&description, device)?;
     }
     description.clone_from(&start.network.description);
-    let sizes = match options.train_sizes.as_slice() {
-        [] => around(description.input.resolution()),
-        sizes => sizes.to_vec(),
-    };
-    let mut augmentation = Augmentation::new(sizes);
+    // without sizes, the pictures decide
+    let mut augmentation = Augmentation::new(options.train_sizes);
     augmentation.mosaic = options.mosaic;
     let threads = options
         .threads
@@ -220,20 +227,41 @@ fn describe(origin: &Origin, classes: Vec<String>, size: Option<Resolution>) -> 
     }
 }
 
-/// Returns sizes of about the pixels of `native`, from its aspect to three times as wide.
-fn around(native: Resolution) -> Vec<Resolution> {
+/// Returns sizes of about the pixels of `native`: `native` twice, then others from its aspect to those of `pictures`
+/// (width, height), which the product gives them too. The widest and the narrowest twentieth do not count.
+fn training_sizes(native: Resolution, pictures: &[(u32, u32)]) -> Vec<Resolution> {
+    let aspect = |width: u32, height: u32| f64::from(width.max(1)) / f64::from(height.max(1));
+    let native_aspect = aspect(native.width, native.height);
+    let mut ratios: Vec<f64> = pictures
+        .iter()
+        .map(|&(width, height)| aspect(width, height) / native_aspect)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let twentieth = ratios.len() / 20;
+    let outermost = [
+        ratios.get(twentieth),
+        ratios.get(ratios.len().saturating_sub(1 + twentieth)),
+    ];
+    let [narrowest, widest] = outermost.map(|ratio| ratio.copied().unwrap_or(1.0));
     let step = Resolution::STEP;
     let rounded = |side: f64| {
         ((side / f64::from(step)).round() as u32 * step).clamp(2 * step, Resolution::MOST)
     };
-    let wide = |factor: f64| Resolution {
-        width: rounded(f64::from(native.width) * factor),
-        height: rounded(f64::from(native.height) / factor),
-    };
-    // the native one twice as often as each other
     let mut sizes = vec![native, native];
+    // the width grows by the factor, the height shrinks by it
     for factor in [1.2, 1.4, 1.7, 2.0] {
-        sizes.push(wide(factor));
+        let ratio = factor * factor;
+        for (factor, is_near) in [
+            (factor, ratio <= widest * NEAR),
+            (1.0 / factor, ratio <= NEAR / narrowest),
+        ] {
+            if is_near {
+                sizes.push(Resolution {
+                    width: rounded(f64::from(native.width) * factor),
+                    height: rounded(f64::from(native.height) / factor),
+                });
+            }
+        }
     }
     sizes
 }
@@ -320,17 +348,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn training_sizes_have_about_the_same_pixels() {
-        let sizes = around(Resolution {
-            width: 416,
-            height: 416,
-        });
-        assert_eq!(sizes.last().unwrap().to_string(), "832x224");
-        assert!(
-            sizes
+    fn training_sizes_go_from_the_input_to_the_pictures() {
+        let sizes = |width, height, pictures: &[(u32, u32)]| {
+            let sizes = training_sizes(Resolution { width, height }, pictures);
+            let pixels = f64::from(width * height);
+            for size in &sizes {
+                assert!(
+                    (0.8..1.2).contains(&(size.pixels() as f64 / pixels)),
+                    "{size}"
+                );
+            }
+            sizes[2..]
                 .iter()
-                .all(|size| (0.8..1.2).contains(&(size.pixels() as f64 / 173_056.0))),
-            "{sizes:?}"
+                .map(Resolution::to_string)
+                .collect::<Vec<_>>()
+        };
+        // square pictures in a square input, and one that is not
+        let mut pictures = vec![(500, 500); 30];
+        pictures.push((2000, 500));
+        assert!(sizes(416, 416, &pictures).is_empty());
+        assert!(sizes(416, 416, &[]).is_empty());
+        assert_eq!(sizes(416, 416, &[(1920, 1080)]), ["512x352", "576x288"]);
+        assert_eq!(sizes(416, 416, &[(1000, 200)]).last().unwrap(), "832x224");
+        assert_eq!(
+            sizes(416, 416, &[(480, 640), (640, 480)]),
+            ["512x352", "352x512"]
         );
+        assert_eq!(sizes(832, 256, &[(1600, 1000)]), ["704x320", "608x352"]);
     }
 }

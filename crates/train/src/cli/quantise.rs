@@ -68,8 +68,10 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
     let settings = Settings {
         name: stem(&options.output),
-        score_threshold: model.description.score_threshold,
-        nms_iou_threshold: model.description.nms_iou_threshold,
+        thresholds: Some(export::Thresholds {
+            score: model.description.score_threshold,
+            nms_iou: model.description.nms_iou_threshold,
+        }),
         origin: vec![format!(
             "{} with integers of 8 bits, by shuffledet-train quantise on {} pictures.",
             model.description.name, quantised.pictures

@@ -1,6 +1,6 @@
 //! Boxes that a teacher found where nobody drew any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use shuffledet_core::text::same_name;
@@ -32,6 +32,8 @@ pub struct Share {
     pub unsure: usize,
     /// Pictures that the teacher has looked at.
     pub pictures: usize,
+    /// Those of them that only the teacher has, such as frames of a recording.
+    pub further: usize,
 }
 
 /// Returns the box as its `score` lets it count.
@@ -49,8 +51,17 @@ impl PseudoBoxes {
     /// that holds it.
     ///
     /// # Errors
-    /// It cannot be read, or has none of the classes.
+    /// It cannot be read, or has none of the classes. A recording or a video has no boxes yet: the error names the
+    /// command that makes them.
     pub fn read(path: &Path, classes: &[String]) -> Result<Self, DataError> {
+        if let Some(commands) = commands_for(path) {
+            return Err(DataError::Boxes {
+                path: path.to_owned(),
+                problem: format!(
+                    "is a recording; expected a teacher's boxes: make them with {commands}, and name that folder with `--pseudo TEACHER`"
+                ),
+            });
+        }
         let location = DataLocation::find(path, None)?;
         let data = super::read(&location, classes)?;
         let samples = data.samples.into_iter();
@@ -65,18 +76,27 @@ impl PseudoBoxes {
     }
 
     /// Adds the teacher's boxes to the pictures of `data` at the positions `to_learn`, for the classes that a picture is
-    /// not annotated for. Those classes count as annotated then. Held-out pictures are measured by people's boxes alone.
+    /// not annotated for. Those classes count as annotated then. Pictures that lie with the boxes and are not in `data`
+    /// are added to both. Held-out pictures are measured by people's boxes alone.
     ///
     /// # Errors
-    /// The teacher has looked at none of the pictures.
-    pub fn add_to(&self, data: &mut DataSet, to_learn: &[usize]) -> Result<Share, DataError> {
+    /// The teacher has no picture to learn from.
+    pub fn add_to(
+        &self,
+        data: &mut DataSet,
+        to_learn: &mut Vec<usize>,
+    ) -> Result<Share, DataError> {
         let knows = |class: &String| {
             let has = |names: &[String]| names.iter().any(|name| same_name(name, class));
             has(&self.classes) && !has(&self.absent)
         };
         let known: Vec<bool> = data.classes.iter().map(knows).collect();
+        let further = self.further_than(data);
+        let count = further.len();
+        to_learn.extend(data.samples.len()..data.samples.len() + count);
+        data.samples.extend(further);
         let mut pictures = 0;
-        for &at in to_learn {
+        for &at in to_learn.iter() {
             let sample = &mut data.samples[at];
             let Some(found) = self.samples.get(base_name(&sample.file_name)) else {
                 continue;
@@ -100,21 +120,60 @@ impl PseudoBoxes {
         if pictures == 0 {
             return Err(DataError::Boxes {
                 path: self.path.clone(),
-                problem: "has boxes of none of the pictures; expected the same file names"
-                    .to_owned(),
+                problem: "has boxes of none of the pictures; expected the same file names, or the teacher's own pictures beside the boxes".to_owned(),
             });
         }
         let samples = to_learn.iter().map(|&at| &data.samples[at]);
-        Ok(share(samples, pictures))
+        Ok(share(samples, pictures, count))
+    }
+
+    /// Returns the teacher's pictures that are not in `data`, without annotations.
+    fn further_than(&self, data: &DataSet) -> Vec<Sample> {
+        let names = data
+            .samples
+            .iter()
+            .map(|sample| base_name(&sample.file_name));
+        let names: HashSet<&str> = names.collect();
+        let further = self.samples.iter();
+        further
+            .filter(|(name, sample)| !names.contains(name.as_str()) && sample.path.is_file())
+            .map(|(_, sample)| Sample {
+                objects: Vec::new(),
+                annotated: vec![false; data.classes.len()],
+                ..sample.clone()
+            })
+            .collect()
     }
 }
 
-fn share<'a>(samples: impl Iterator<Item = &'a Sample>, pictures: usize) -> Share {
+const RECORDINGS: [&str; 4] = ["mcap", "db3", "zstd", "bag"];
+const VIDEOS: [&str; 5] = ["mp4", "mkv", "avi", "mov", "webm"];
+
+/// Returns the commands that make a teacher's boxes of a recording or a video; `None` if `path` is neither.
+fn commands_for(path: &Path) -> Option<String> {
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let is = |endings: &[&str]| endings.iter().any(|&other| ending == other);
+    let path_text = path.display();
+    let (first, recording) = if is(&VIDEOS) {
+        let import = format!("`shuffledet import {path_text} --output RECORDING`, then ");
+        (import, "RECORDING".to_owned())
+    } else if is(&RECORDINGS) || path.join("metadata.yaml").is_file() {
+        (String::new(), path_text.to_string())
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{first}`shuffledet label export {recording} --output TEACHER --multi-scale`"
+    ))
+}
+
+fn share<'a>(samples: impl Iterator<Item = &'a Sample>, pictures: usize, further: usize) -> Share {
     let mut share = Share {
         people: 0,
         teacher: 0,
         unsure: 0,
         pictures,
+        further,
     };
     for object in samples.flat_map(|sample| &sample.objects) {
         match (object.origin, object.ignored) {
@@ -188,14 +247,15 @@ mod tests {
         let classes = ["car".to_owned(), "bus".to_owned()];
         let mut data = super::super::read(&people, &classes).unwrap();
         let boxes = PseudoBoxes::read(&teacher.labels, &classes).unwrap();
-        let share = boxes.add_to(&mut data, &[0]).unwrap();
+        let share = boxes.add_to(&mut data, &mut vec![0]).unwrap();
         assert_eq!(
             share,
             Share {
                 people: 1,
                 teacher: 1,
                 unsure: 1,
-                pictures: 1
+                pictures: 1,
+                further: 0
             }
         );
         let sample = &data.samples[0];
@@ -206,7 +266,45 @@ mod tests {
         // half as wide as the teacher's picture
         assert_eq!((buses[0].bbox.x2, buses[0].bbox.y2), (3.0, 6.0));
         data.samples[0].file_name = "b.jpg".to_owned();
-        let error = boxes.add_to(&mut data, &[0]).unwrap_err().to_string();
+        let error = boxes
+            .add_to(&mut data, &mut vec![0])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("none of the pictures"), "{error}");
+
+        // the teacher's own picture lies with its boxes
+        fs::create_dir(folder.path().join("images")).unwrap();
+        fs::write(folder.path().join("images/a.jpg"), "").unwrap();
+        let mut to_learn = vec![0];
+        let share = boxes.add_to(&mut data, &mut to_learn).unwrap();
+        assert_eq!(
+            (to_learn, share.pictures, share.further),
+            (vec![0, 1], 1, 1)
+        );
+        assert_eq!((share.people, share.teacher, share.unsure), (1, 3, 2));
+        assert_eq!(data.samples[1].annotated, [true, true]);
+    }
+
+    #[test]
+    fn a_recording_is_sent_to_the_teacher_first() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("metadata.yaml"), "").unwrap();
+        for (path, command) in [
+            (folder.path(), "`shuffledet label export /"),
+            (
+                Path::new("drive.mcap"),
+                "`shuffledet label export drive.mcap --output TEACHER",
+            ),
+            (
+                Path::new("drive.mp4"),
+                "`shuffledet import drive.mp4 --output RECORDING`",
+            ),
+        ] {
+            let error = PseudoBoxes::read(path, &[]).unwrap_err().to_string();
+            assert!(
+                error.contains(command) && error.contains("--pseudo TEACHER"),
+                "{error}"
+            );
+        }
     }
 }

@@ -4,11 +4,10 @@
 //! inspection, for channels without shuffles, and for other input sizes. Batch norms are folded into
 //! the convolutions before them.
 
-use prost::Message;
+use shuffledet_onnx::OnnxModel;
 use shuffledet_onnx::proto::{
-    AttributeProto, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto,
-    OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto,
-    TypeProto, ValueInfoProto,
+    AttributeProto, GraphProto, INT64, OperatorSetIdProto, StringStringEntryProto, TensorProto,
+    ValueInfoProto,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -44,7 +43,7 @@ pub fn write(network: &Network) -> Vec<u8> {
             Maps::NanoDetPlus(maps) => graph.nanodet_plus(&maps, classes),
             Maps::Classifier(logits) => graph.classifier(&logits),
         }
-        graph.into_model(&description.classes).encode_to_vec()
+        graph.into_model(&description.classes).encode()
     })
 }
 
@@ -70,7 +69,8 @@ impl GraphPass {
         attributes: Vec<AttributeProto>,
         shape: Vec<i64>,
     ) -> Value {
-        self.push(operator, inputs, vec![name.clone()], attributes);
+        self.graph
+            .push(operator, inputs, vec![name.clone()], attributes);
         Value { name, shape }
     }
 
@@ -84,22 +84,6 @@ impl GraphPass {
     ) -> Value {
         let name = format!("{operator}_{}", self.graph.node.len());
         self.named(name, operator, inputs, attributes, shape)
-    }
-
-    fn push(
-        &mut self,
-        operator: &str,
-        inputs: &[&str],
-        output: Vec<String>,
-        attribute: Vec<AttributeProto>,
-    ) {
-        self.graph.node.push(NodeProto {
-            op_type: operator.to_owned(),
-            input: inputs.iter().map(|&name| name.to_owned()).collect(),
-            output,
-            attribute,
-            ..NodeProto::default()
-        });
     }
 
     fn constant(&mut self, tensor: TensorProto) -> String {
@@ -155,7 +139,8 @@ impl GraphPass {
         let names = [0, 1].map(|part| format!("Split_{number}_{part}"));
         let sizes = self.list(&lengths);
         let axis = vec![AttributeProto::from_int("axis", 1)];
-        self.push("Split", &[&x.name, &sizes], names.to_vec(), axis);
+        self.graph
+            .push("Split", &[&x.name, &sizes], names.to_vec(), axis);
         let mut parts = names.into_iter().zip(lengths);
         [0, 1].map(|_| {
             let (name, length) = parts.next().unwrap_or_default();
@@ -224,16 +209,17 @@ impl GraphPass {
         }));
     }
 
-    fn into_model(mut self, classes: &[String]) -> ModelProto {
+    fn into_model(mut self, classes: &[String]) -> OnnxModel {
         "shuffledet".clone_into(&mut self.graph.name);
         let names: Vec<String> = (classes.iter().enumerate())
             .map(|(class, name)| format!("{class}: {name:?}"))
             .collect();
-        ModelProto {
-            ir_version: Some(IR_VERSION),
+        OnnxModel {
+            ir_version: IR_VERSION,
             // no version of this program: the same weights give the same bytes
             producer_name: "shuffledet-train".to_owned(),
-            graph: Some(self.graph),
+            producer_version: String::new(),
+            graph: self.graph,
             opset_import: vec![OperatorSetIdProto {
                 domain: String::new(),
                 version: OPERATOR_SET,
@@ -242,7 +228,6 @@ impl GraphPass {
                 key: "names".to_owned(),
                 value: format!("{{{}}}", names.join(", ")),
             }],
-            ..ModelProto::default()
         }
     }
 }
@@ -416,20 +401,8 @@ pub(crate) fn to_vec(tensor: &Tensor) -> Vec<f32> {
 }
 
 fn info(value: &Value) -> ValueInfoProto {
-    let dims = std::iter::once(1).chain(value.shape.iter().copied());
-    let dimension = |dim| DimensionProto {
-        dim_value: Some(dim),
-        dim_param: None,
-    };
-    ValueInfoProto {
-        name: value.name.clone(),
-        r#type: Some(TypeProto {
-            tensor_type: Some(TensorTypeProto {
-                elem_type: FLOAT,
-                shape: Some(TensorShapeProto {
-                    dim: dims.map(dimension).collect(),
-                }),
-            }),
-        }),
-    }
+    let dims: Vec<i64> = std::iter::once(1)
+        .chain(value.shape.iter().copied())
+        .collect();
+    ValueInfoProto::floats(value.name.clone(), Some(&dims))
 }

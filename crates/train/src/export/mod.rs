@@ -22,7 +22,7 @@ use crate::net::Network;
 pub(crate) use graph::to_vec;
 pub use graph::write as onnx;
 pub use parity::{ParityError, probabilities};
-pub use sidecar::{Settings, SidecarError, write as sidecar};
+pub use sidecar::{Settings, SidecarError, Thresholds, write as sidecar};
 
 /// The largest difference between the network and its file in ONNX Runtime. Scores are from 0 to 1.
 pub const TOLERANCE: f32 = 1e-3;

@@ -14,12 +14,18 @@ use crate::net::Description;
 pub struct Settings {
     /// The name of the model.
     pub name: String,
-    /// The default score threshold, from 0 to 1.
-    pub score_threshold: f32,
-    /// The IoU threshold of suppression, from 0 to 1.
-    pub nms_iou_threshold: f32,
+    /// `None` for a classifier.
+    pub thresholds: Option<Thresholds>,
     /// Where the model comes from, in a few lines: the start, the data, the command.
     pub origin: Vec<String>,
+}
+
+/// The default thresholds of a detector, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    pub score: f32,
+    /// The IoU of suppression.
+    pub nms_iou: f32,
 }
 
 /// A sidecar would not be read as it is meant.
@@ -42,8 +48,10 @@ struct Sidecar<'a> {
     family: &'a str,
     input: &'a InputSpec,
     labels: &'a [String],
-    score_threshold: f32,
-    nms_iou_threshold: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score_threshold: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nms_iou_threshold: Option<f32>,
 }
 
 /// Returns the text of the file for the model at `onnx`.
@@ -60,8 +68,8 @@ pub fn write(
         family: description.head.name(),
         input: &description.input,
         labels: &description.classes,
-        score_threshold: settings.score_threshold,
-        nms_iou_threshold: settings.nms_iou_threshold,
+        score_threshold: settings.thresholds.map(|thresholds| thresholds.score),
+        nms_iou_threshold: settings.thresholds.map(|thresholds| thresholds.nms_iou),
     })?;
     let comments = (settings.origin.iter())
         .flat_map(|line| line.lines())

@@ -4,49 +4,36 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use shuffledet_image::{ImageDecoder, TensorBuilder};
-use tch::Tensor;
 
+use super::ClassifierSettings;
 use super::average::{Average, mix};
+use super::batches::{images, measure_norms};
 use super::optimiser::{AdamW, Rates};
 use super::plan::{Length, Plan, SLOW_STEPS, TRIAL_STEPS};
 use super::progress::{Pace, in_words};
-use super::run::{images, measure_norms};
 use crate::augment::loader::Source;
 use crate::augment::{Augmentation, Loader, Renderer, order};
 use crate::data::folders::ClassFolders;
-use crate::data::{Picture, Sample};
 use crate::losses;
 use crate::net::Network;
+use crate::weights::Start;
 
 const LOADER_THREADS: usize = 2;
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 const WEIGHT_DECAY: f64 = 0.01;
 const CLIP: f64 = 10.0;
 
-/// What decides the training of a classifier.
-#[derive(Debug, Clone)]
-pub struct ClassifierSettings {
-    pub length: Length,
-    pub seed: u64,
-    pub batch_size: usize,
-    /// Of the head; the backbone has a tenth, because its weights know pictures already.
-    pub learning_rate: f64,
-    pub threads: i32,
-    /// Whether norms have to be measured first.
-    pub folded: bool,
-}
-
-/// Trains `network` and returns the averaged weights with the share of held-out pictures whose class they find.
+/// Trains the network of `start` and returns the averaged weights.
 ///
 /// # Errors
 /// The loss is not finite.
 pub fn train(
-    network: &Network,
+    start: &Start,
     data: &ClassFolders,
     settings: &ClassifierSettings,
     say: &dyn Fn(&str),
-) -> anyhow::Result<(Network, f64)> {
+) -> anyhow::Result<Network> {
+    let network = &start.network;
     tch::set_num_threads(settings.threads);
     let device = network.vs.device();
     let input = network.description.input.resolution();
@@ -66,7 +53,7 @@ pub fn train(
         batch_size: settings.batch_size,
         seed: settings.seed,
     });
-    if settings.folded {
+    if start.folded {
         measure_norms(network, &source);
     }
     let average = Network::new(&network.description, device)?;
@@ -125,34 +112,5 @@ pub fn train(
             said = Instant::now();
         }
     }
-    let right = accuracy(&average.network, &data.val);
-    Ok((average.network, right))
-}
-
-/// Returns the share of pictures whose class scores highest. One that cannot be read is wrong.
-pub fn accuracy(network: &Network, samples: &[(Sample, i64)]) -> f64 {
-    let spec = &network.description.input;
-    let mut builder = TensorBuilder::new(spec.clone());
-    let mut decoder = ImageDecoder::new();
-    let shape = [1, 3, i64::from(spec.height), i64::from(spec.width)];
-    let mut right = 0;
-    for (sample, class) in samples {
-        let read = Picture::read(&sample.path, &mut decoder).ok();
-        if read
-            .and_then(|picture| builder.fill(&picture.view()).ok())
-            .is_none()
-        {
-            continue;
-        }
-        let image = Tensor::from_slice(builder.tensor())
-            .view(shape)
-            .to_device(network.vs.device());
-        let best = network
-            .forward(&image, false)
-            .main
-            .argmax(1, false)
-            .int64_value(&[0]);
-        right += usize::from(best == *class);
-    }
-    right as f64 / samples.len().max(1) as f64
+    Ok(average.network)
 }

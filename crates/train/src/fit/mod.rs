@@ -1,6 +1,7 @@
 //! The training: schedule, optimiser, average of the weights, checkpoints.
 
 pub mod average;
+mod batches;
 pub mod blend;
 pub mod checkpoint;
 pub mod classifier;
@@ -11,4 +12,4 @@ pub mod run;
 pub mod settings;
 
 pub use plan::Length;
-pub use settings::Settings;
+pub use settings::{ClassifierSettings, Settings};

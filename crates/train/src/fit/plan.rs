@@ -95,6 +95,12 @@ impl Plan {
         self.ends_after(done) || done.is_multiple_of(self.interval)
     }
 
+    /// Whether half of the steps are done. Before, the learning rate is high, and the AP may lie below the start's for a
+    /// while.
+    pub fn is_late(&self, done: u64) -> bool {
+        self.steps.is_some_and(|steps| done >= steps / 2)
+    }
+
     pub fn ends_after(&self, done: u64) -> bool {
         self.steps.is_some_and(|steps| done >= steps)
     }

@@ -1,8 +1,9 @@
-//! What decides a training. It is stored with the run, so that a resumed run has the same.
+//! What decides a training, of a detector or of a classifier. It is stored with the run, so that a resumed run has the same.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shuffledet_core::whole_file;
 
@@ -47,20 +48,44 @@ pub struct Settings {
     pub augmentation: Augmentation,
 }
 
-impl Settings {
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| {
-            format!(
-                "{}: expected the settings of a run; start one without --resume",
-                path.display()
-            )
-        })?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{}: not the settings of a run", path.display()))
-    }
+/// Everything that the training of a classifier was started with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassifierSettings {
+    /// The folder that has a folder for each class.
+    pub data: PathBuf,
+    pub val_share: f64,
+    /// The weights to start from, as given.
+    pub from: String,
+    pub length: Length,
+    pub seed: u64,
+    pub batch_size: usize,
+    /// Of the head; the backbone has a tenth, because its weights know pictures already.
+    pub learning_rate: f64,
+    /// Threads of libtorch; results depend on it.
+    pub threads: i32,
+}
 
-    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let json = serde_json::to_vec_pretty(self)?;
-        whole_file::write(path, json).with_context(|| path.display().to_string())
-    }
+/// Reads the settings of a run.
+///
+/// # Errors
+/// The file cannot be read, or has other settings.
+pub fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{}: expected the settings of a run", path.display()))?;
+    serde_json::from_str(&text).with_context(|| {
+        format!(
+            "{}: not the settings of a run of this version",
+            path.display()
+        )
+    })
+}
+
+/// Writes the settings of a run.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, settings: &impl Serialize) -> anyhow::Result<()> {
+    let json = serde_json::to_vec_pretty(settings)?;
+    whole_file::write(path, json).with_context(|| path.display().to_string())
 }

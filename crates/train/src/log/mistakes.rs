@@ -1,7 +1,7 @@
 //! The worst mistakes as pictures: what was found where nothing is, and what was not found.
 
 use shuffledet_core::labels::Label;
-use shuffledet_core::{BBox, Detection, Labels, PixelRect};
+use shuffledet_core::{Labels, PixelRect};
 use shuffledet_eval::{AccuracySettings, ImageRecord, mistakes};
 use shuffledet_image::jpeg::JpegEncoder;
 use shuffledet_image::{BgrView, ImageDecoder};
@@ -11,14 +11,16 @@ use crate::measure::{Evaluator, Measured};
 
 /// The most pictures of each kind.
 const MOST: usize = 12;
-/// The longest side of a picture in pixels.
-const SIDE: u32 = 220;
+/// The largest width of a picture in pixels.
+const SIDE: u32 = 300;
 
 /// A part of a picture with the box that it is about.
 pub struct MistakePicture {
     pub caption: String,
     /// A whole JPEG file.
     pub jpeg: Vec<u8>,
+    /// Left, top, width and height of the box, in percent of the picture.
+    pub place: [f64; 4],
 }
 
 /// Returns the false detections with the highest scores, and the largest missed objects.
@@ -55,7 +57,7 @@ pub fn worst(measured: &Measured, evaluator: &Evaluator) -> [Vec<MistakePicture>
     ]
 }
 
-/// Draws a box with its surroundings; `None` if the picture cannot be read.
+/// Cuts out a box with its surroundings; `None` if the picture cannot be read.
 fn picture(
     evaluator: &Evaluator,
     record: &ImageRecord,
@@ -81,25 +83,26 @@ fn picture(
         height: to(y + height, top, down) - top,
     };
     let view = picture.view().part(part)?;
-    let bbox = BBox {
-        x1: x as f32 - left as f32,
-        y1: y as f32 - top as f32,
-        x2: (x + width) as f32 - left as f32,
-        y2: (y + height) as f32 - top as f32,
-    };
+    let percent = |value: f64, whole: u32| 100.0 * value / f64::from(whole);
+    let place = [
+        percent(x - f64::from(left), part.width),
+        percent(y - f64::from(top), part.height),
+        percent(width, part.width),
+        percent(height, part.height),
+    ];
     let labels = Labels::new(vec![Label {
         name: name.clone(),
         category_id: 1,
     }])
     .ok()?;
-    let detection = Detection::new(0, 1.0, bbox);
-    let drawn = shuffledet_image::draw::annotate(&view, &[detection], &labels, SIDE).ok()?;
+    let small = shuffledet_image::draw::annotate(&view, &[], &labels, SIDE).ok()?;
     let jpeg = JpegEncoder::new(80)
         .ok()?
-        .encode(&BgrView::from_mat(&drawn)?)
+        .encode(&BgrView::from_mat(&small)?)
         .ok()?;
     Some(MistakePicture {
         caption: caption(name),
         jpeg,
+        place,
     })
 }

@@ -54,8 +54,8 @@ pub fn render(
         blended => ap_text(figures.val.blended.ap),
         pictures => figures.val.pictures,
         sets,
-        loss_svg => curve("loss", &smooth(&loss.collect::<Vec<_>>())),
-        ap_svg => curve("AP on the held-out pictures", &ap.collect::<Vec<_>>()),
+        loss_svg => curve("loss", &smooth(&loss.collect::<Vec<_>>()), figures.steps),
+        ap_svg => curve("AP on the held-out pictures", &ap.collect::<Vec<_>>(), figures.steps),
         false_positives => pictures(&false_positives),
         misses => pictures(&misses),
     };
@@ -92,42 +92,47 @@ fn ap_text(ap: f64) -> String {
 
 fn pictures(of: &[MistakePicture]) -> Vec<minijinja::Value> {
     let uri = |jpeg: &[u8]| format!("data:image/jpeg;base64,{}", BASE64.encode(jpeg));
+    let place = |[left, top, width, height]: [f64; 4]| {
+        format!("left:{left:.1}%;top:{top:.1}%;width:{width:.1}%;height:{height:.1}%")
+    };
     of.iter()
-        .map(|mistake| context! { caption => &mistake.caption, uri => uri(&mistake.jpeg) })
+        .map(|mistake| {
+            context! {
+                caption => &mistake.caption, uri => uri(&mistake.jpeg), place => place(mistake.place),
+            }
+        })
         .collect()
 }
 
-/// Returns running means, so that the noise of single batches does not hide the trend.
+/// Returns means over the latest points of each, so that the noise of single batches does not hide the trend.
 fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     const WINDOW: usize = 9;
-    let means = points
-        .windows(WINDOW.min(points.len()).max(1))
-        .map(|window| {
-            let last = window.last().map_or(0.0, |(x, _)| *x);
-            (
-                last,
-                window.iter().map(|(_, y)| y).sum::<f64>() / window.len() as f64,
-            )
-        });
-    means.collect()
+    let mean = |(at, (x, _)): (usize, &(f64, f64))| {
+        let latest = &points[(at + 1).saturating_sub(WINDOW)..=at];
+        (
+            *x,
+            latest.iter().map(|(_, y)| y).sum::<f64>() / latest.len() as f64,
+        )
+    };
+    points.iter().enumerate().map(mean).collect()
 }
 
-fn curve(name: &str, points: &[(f64, f64)]) -> String {
+/// Draws values by step, over all `steps` of the run.
+fn curve(name: &str, points: &[(f64, f64)], steps: u64) -> String {
     let mut svg = Svg::new(WIDTH, HEIGHT);
     let bounds = |values: &mut dyn Iterator<Item = f64>| {
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
             (low.min(v), high.max(v))
         })
     };
-    let (first, last) = bounds(&mut points.iter().map(|(x, _)| *x));
     let (low, high) = bounds(&mut points.iter().map(|(_, y)| *y));
     if points.is_empty() {
         return svg.finish("plot", name, "There are no values.");
     }
     let margin = ((high - low) * 0.08).max(1e-4);
     let x = Axis {
-        low: first,
-        high: last.max(first + 1.0),
+        low: 0.0,
+        high: steps.max(1) as f64,
         from_px: 60.0,
         to_px: WIDTH - 12.0,
     };

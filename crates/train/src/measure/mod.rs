@@ -1,5 +1,6 @@
 //! Measures networks and exported models on labelled pictures.
 
+pub mod classifier;
 pub mod evaluate;
 pub mod figures;
 pub mod product;

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use prost::Message;
 use shuffledet_core::InputSpec;
 use shuffledet_infer::Provider;
 use shuffledet_onnx::OnnxModel;
-use shuffledet_onnx::proto::{FLOAT, ModelProto, TensorTypeProto, TypeProto, ValueInfoProto};
+use shuffledet_onnx::proto::ValueInfoProto;
 
 use super::QuantiseError;
 use super::scale::Range;
@@ -27,9 +26,11 @@ pub fn ranges(
     pictures: impl Iterator<Item = Vec<f32>>,
 ) -> Result<HashMap<String, Range>, QuantiseError> {
     let mut observed = model.clone();
-    observed.graph.output = names.iter().map(|name| float(name)).collect();
+    // ONNX Runtime infers the shapes
+    let output = |name: &String| ValueInfoProto::floats(name.clone(), None);
+    observed.graph.output = names.iter().map(output).collect();
     observed.graph.value_info.clear();
-    let mut opened = session::open(&encode(observed), input, Provider::Cpu)?;
+    let mut opened = session::open(&observed.encode(), input, Provider::Cpu)?;
     let shape = [1, 3, input.height as usize, input.width as usize];
     let mut ranges = vec![Range::EMPTY; names.len()];
     for picture in pictures {
@@ -39,31 +40,4 @@ pub fn ranges(
         }
     }
     Ok(names.iter().cloned().zip(ranges).collect())
-}
-
-/// Encodes a model.
-pub fn encode(model: OnnxModel) -> Vec<u8> {
-    ModelProto {
-        ir_version: Some(model.ir_version),
-        producer_name: model.producer_name,
-        producer_version: model.producer_version,
-        graph: Some(model.graph),
-        opset_import: model.opset_import,
-        metadata_props: model.metadata_props,
-        functions: Vec::new(),
-    }
-    .encode_to_vec()
-}
-
-/// Describes a value of floats whose shape ONNX Runtime infers.
-fn float(name: &str) -> ValueInfoProto {
-    ValueInfoProto {
-        name: name.to_owned(),
-        r#type: Some(TypeProto {
-            tensor_type: Some(TensorTypeProto {
-                elem_type: FLOAT,
-                shape: None,
-            }),
-        }),
-    }
 }

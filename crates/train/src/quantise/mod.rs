@@ -104,7 +104,7 @@ pub fn quantise(
     "shuffledet-train".clone_into(&mut model.producer_name);
     model.producer_version.clear();
     Ok(Quantised {
-        onnx: calibrate::encode(model),
+        onnx: model.encode(),
         convolutions: [plan.convolutions.len(), all],
         pictures: count,
     })

@@ -193,7 +193,10 @@ impl Origin {
     }
 
     fn read_model(name: &str) -> Result<Self, WeightsError> {
-        let model = Model::load(name)?;
+        let model = match Model::load(name) {
+            Err(ModelError::NotDetector { .. }) => Model::load_classifier(name),
+            loaded => loaded,
+        }?;
         let description = describe(name, &model)?;
         let network = Network::new(&description, Device::Cpu)?;
         let tensors =
@@ -222,7 +225,8 @@ impl Origin {
 
     /// Makes the network of `description`, whose units get the form of this origin's, with the
     /// values of this origin where layers have the same name and shape. Rows of the class layer are
-    /// kept by the class's name; the others are fresh, with a bias that makes the class rare.
+    /// kept by the class's name. The others are fresh, with a bias that makes the class rare; those of
+    /// FastestDet begin as the mean of the kept rows.
     ///
     /// # Errors
     /// The description is not one of a network.
@@ -242,7 +246,7 @@ impl Origin {
                 let source = source.map(|source| source.to_device(device));
                 let value = match source {
                     Some(source) if has_classes => {
-                        rows::moved(&description, &name, &source, &variable, &matches)
+                        rows::moved(&description, &source, &variable, &matches)
                     }
                     Some(source) if source.size() == variable.size() => Some(source),
                     _ => None,
@@ -306,6 +310,7 @@ pub fn describe(name: &str, model: &Model) -> Result<Description, WeightsError> 
     let head = match family {
         Family::FastestDet => Head::FastestDet,
         Family::NanoDetPlus { .. } => Head::NanoDetPlus,
+        Family::Classifier(_) => Head::Classifier,
         family => return Err(other(format!("the family {}", family.name()))),
     };
     let found = inspect::inspect(&model.onnx).map_err(|error| other(error.to_string()))?;

@@ -34,11 +34,10 @@ pub fn matches(from: &[String], to: &[String]) -> Vec<Option<usize>> {
 }
 
 /// Returns a variable of the class layer for the classes of `description`: the rows of `source`
-/// where `matches` names one and those of `fresh` elsewhere; the rows behind the classes from
-/// `source`.
+/// where `matches` names one and those of `fresh` elsewhere, for FastestDet the mean of the rows that
+/// `matches` names, or of all; the rows behind the classes from `source`.
 pub fn moved(
     description: &Description,
-    variable: &str,
     source: &Tensor,
     fresh: &Tensor,
     matches: &[Option<usize>],
@@ -56,20 +55,21 @@ pub fn moved(
             result.get(class as i64).copy_(&source.get(index as i64));
         }
     }
-    // behind a softmax a class without a row begins as likely as the mean of those that have one
-    let is_softmax_bias = description.head == Head::FastestDet && variable.ends_with("norm.bias");
-    let kept: Vec<i64> = matches
-        .iter()
-        .flatten()
-        .filter(|i| fits(i))
-        .map(|&i| i as i64)
-        .collect();
-    if is_softmax_bias && !kept.is_empty() {
+    if description.head == Head::FastestDet && classes > 0 {
+        // behind a softmax, a class without a row begins as the mean of those that have one. It has the scale of their
+        // norms too, without which it would learn many times more slowly than they do
+        let kept = matches.iter().flatten().filter(|index| fits(index));
+        let mut known: Vec<i64> = kept.map(|&index| index as i64).collect();
+        if known.is_empty() {
+            known = (0..classes).collect();
+        }
         let mean = source
-            .index_select(0, &Tensor::from_slice(&kept))
-            .mean(Kind::Float);
-        for class in (0..matches.len()).filter(|&class| matches[class].is_none()) {
-            result.get(class as i64).copy_(&mean);
+            .index_select(0, &Tensor::from_slice(&known).to_device(source.device()))
+            .mean_dim(&[0i64][..], false, Kind::Float);
+        for (class, index) in matches.iter().enumerate() {
+            if index.filter(fits).is_none() {
+                result.get(class as i64).copy_(&mean);
+            }
         }
     }
     let rest = source.narrow(0, classes, further);
@@ -77,4 +77,44 @@ pub fn moved(
         .narrow(0, fresh.size()[0] - further, further)
         .copy_(&rest);
     Some(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Width;
+    use shuffledet_core::Resolution;
+
+    #[test]
+    fn rows_are_kept_by_name_and_fastestdet_begins_new_ones_as_their_mean() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let (from, to): (Vec<_>, Vec<_>) =
+            (names(&["car", "bus", "dog"]), names(&["bus", "van", "car"]));
+        let matches = matches(&from, &to);
+        assert_eq!(matches, [Some(1), None, Some(0)]);
+        let side = Resolution {
+            width: 32,
+            height: 32,
+        };
+        let row = |values: &[f32]| Tensor::from_slice(values);
+        let moved = |head, source: &Tensor, matches: &[Option<usize>]| {
+            let description = Description::new(head, Width::X0_5, to.clone(), side);
+            let further = if head == Head::NanoDetPlus { 2 } else { 0 };
+            let fresh = Tensor::full([3 + further], -1.0, (Kind::Float, tch::Device::Cpu));
+            moved(&description, source, &fresh, matches).unwrap()
+        };
+        let source = row(&[2.0, 4.0, 9.0]);
+        assert_eq!(
+            moved(Head::FastestDet, &source, &matches),
+            row(&[4.0, 3.0, 2.0])
+        );
+        assert_eq!(moved(Head::FastestDet, &source, &[None; 3]), row(&[5.0; 3]));
+        assert_eq!(
+            moved(Head::Classifier, &source, &matches),
+            row(&[4.0, -1.0, 2.0])
+        );
+        let source = row(&[2.0, 4.0, 9.0, 7.0, 8.0]);
+        let expected = row(&[4.0, -1.0, 2.0, 7.0, 8.0]);
+        assert_eq!(moved(Head::NanoDetPlus, &source, &matches), expected);
+    }
 }

@@ -139,8 +139,10 @@ fn an_exported_file_with_weights_of_16_bits_is_read_again() {
         .network;
     let settings = export::Settings {
         name: "half".to_owned(),
-        score_threshold: 0.25,
-        nms_iou_threshold: 0.45,
+        thresholds: Some(export::Thresholds {
+            score: 0.25,
+            nms_iou: 0.45,
+        }),
         origin: vec!["made by a test".to_owned()],
     };
     export::export(&network, &path, &settings, true).unwrap();

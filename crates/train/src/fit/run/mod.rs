@@ -1,33 +1,30 @@
 //! A run: steps, evaluations and checkpoints, from the start or from where a run was cut off.
 
+mod result;
+mod state;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use serde::{Deserialize, Serialize};
-use shuffledet_core::whole_file;
-use shuffledet_image::ImageDecoder;
-use tch::{Device, Tensor};
+use anyhow::bail;
+use tch::Device;
 
 use super::Settings;
 use super::average::{Average, mix};
-use super::blend::blend;
-use super::checkpoint::{self, Tensors};
+use super::batches::{images, measure_norms, source};
 use super::optimiser::{AdamW, Rates};
 use super::plan::{Length, Plan, SLOW_STEPS, TRIAL_STEPS};
 use super::progress::{Pace, in_words};
-use crate::augment::loader::Source;
-use crate::augment::{Batch, Loader, Renderer};
+use crate::augment::{Batch, Loader};
 use crate::data::Sample;
 use crate::log::{History, Row, RunLog};
 use crate::losses;
-use crate::measure::{Compared, Evaluator, Figures, Measured, Summary};
+use crate::measure::{Evaluator, Figures};
 use crate::net::Network;
 use crate::run_files::RunFiles;
 use crate::weights::save;
+use state::State;
 
-/// Batches on which the norms of a start are measured.
-const NORM_BATCHES: u64 = 8;
 /// Time between two checkpoints, besides those of evaluations.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// Time between two lines of progress.
@@ -42,23 +39,6 @@ pub struct TrainingData {
     pub val: Evaluator,
     /// A general set that shows what is forgotten.
     pub keep: Option<Evaluator>,
-}
-
-/// Where a run is. Stored in its checkpoints.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct State {
-    step: u64,
-    plan: Plan,
-    /// Seconds so far.
-    seconds: f64,
-    /// Seconds of one evaluation.
-    evaluation: f64,
-    start: Summary,
-    best: f64,
-    best_step: u64,
-    /// Evaluations since the best.
-    since_best: u32,
-    history: History,
 }
 
 struct Run<'a> {
@@ -115,7 +95,7 @@ impl<'a> Run<'a> {
             in_words(evaluation)
         ));
         if settings.batch_norms {
-            measure_norms(&network, &source(settings, data));
+            measure_norms(&network, &source(settings, &data.train));
         }
         if settings.frozen_backbone {
             network.freeze_backbone();
@@ -135,35 +115,6 @@ impl<'a> Run<'a> {
             start: summary,
         };
         Self::new(settings, files, data, network, state, pace)
-    }
-
-    fn resume(
-        settings: &'a Settings,
-        files: &'a RunFiles,
-        data: &'a TrainingData,
-        mut network: Network,
-    ) -> anyhow::Result<Self> {
-        let tensors =
-            Tensors::read(&files.last()).context("nothing to resume; start without --resume")?;
-        let state: State = tensors.value("state")?;
-        tensors.copy_into(&network, "network/")?;
-        if settings.frozen_backbone {
-            network.freeze_backbone();
-        }
-        let pace = Pace::start(state.seconds);
-        let mut run = Self::new(settings, files, data, network, state, pace)?;
-        tensors.copy_into(&run.average.network, "average/")?;
-        run.optimiser.steps = run.state.step;
-        run.optimiser
-            .set_moments(|name| tensors.get(name))
-            .map_err(|name| {
-                tensors.wrong(
-                    &name,
-                    "a moment of this network".to_owned(),
-                    "none".to_owned(),
-                )
-            })?;
-        Ok(run)
     }
 
     fn new(
@@ -195,7 +146,7 @@ impl<'a> Run<'a> {
         if self.is_over() {
             return Ok(());
         }
-        let source = Arc::new(source(self.settings, self.data));
+        let source = Arc::new(source(self.settings, &self.data.train));
         let mut loader = Loader::start(source, self.state.step..u64::MAX, LOADER_THREADS);
         let (mut saved, mut said) = (Instant::now(), Instant::now());
         while !self.is_over() {
@@ -308,7 +259,7 @@ impl<'a> Run<'a> {
             self.state.best_step = self.state.step;
             self.state.since_best = 0;
             save(&self.average.network, &self.files.best())?;
-        } else {
+        } else if self.state.plan.is_late(self.state.step) {
             self.state.since_best += 1;
         }
         self.log.evaluated(self.state.step, &summary)?;
@@ -362,158 +313,5 @@ impl<'a> Run<'a> {
             parts.join(", "),
             row.pictures_per_s
         )
-    }
-
-    fn save(&mut self) -> anyhow::Result<()> {
-        self.state.seconds = self.pace.elapsed();
-        let mut tensors = checkpoint::tensors(&self.network, "network/");
-        tensors.extend(checkpoint::tensors(&self.average.network, "average/"));
-        tensors.extend(self.optimiser.moments());
-        tensors.push(checkpoint::json("state", &self.state));
-        checkpoint::write(&self.files.last(), &tensors)?;
-        self.log.write(&self.state.history)?;
-        Ok(())
-    }
-
-    /// Measures and keeps the result.
-    fn finish(mut self, say: &dyn Fn(&str)) -> anyhow::Result<Figures> {
-        let start = checkpoint::read_network(&self.files.start(), self.device)?;
-        // a start that no evaluation surpassed is compared with the last weights all the same
-        let trained = match self.state.best_step {
-            0 => std::mem::replace(
-                &mut self.average.network,
-                Network::new(&start.description, self.device)?,
-            ),
-            _ => checkpoint::read_network(&self.files.best(), self.device)?,
-        };
-        let share = self.settings.blend;
-        let blended = blend(&start, &trained, share, self.device)?;
-        save(&blended, &self.files.result())?;
-        let trained_summary = self.data.val.measure(&trained)?.summary();
-        let measured = self.data.val.measure(&blended)?;
-        let val = Compared {
-            pictures: self.data.val.pictures(),
-            start: self.state.start.clone(),
-            trained: trained_summary,
-            blended: measured.summary(),
-        };
-        let keep = match &self.data.keep {
-            None => None,
-            Some(keep) => Some(Compared {
-                pictures: keep.pictures(),
-                start: keep.measure(&start)?.summary(),
-                trained: keep.measure(&trained)?.summary(),
-                blended: keep.measure(&blended)?.summary(),
-            }),
-        };
-        let figures = Figures {
-            val,
-            keep,
-            blend: share,
-            best_step: match self.state.best_step {
-                0 => self.state.step,
-                step => step,
-            },
-            steps: self.state.step,
-        };
-        whole_file::write(&self.files.figures(), serde_json::to_vec_pretty(&figures)?)
-            .with_context(|| self.files.figures().display().to_string())?;
-        self.log.write(&self.state.history)?;
-        self.page(&figures, &measured)?;
-        say(&figures.to_string());
-        Ok(figures)
-    }
-
-    fn page(&self, figures: &Figures, measured: &Measured) -> anyhow::Result<()> {
-        let page =
-            crate::log::page::render(&self.state.history, figures, measured, &self.data.val)?;
-        whole_file::write(&self.files.page(), page)
-            .with_context(|| self.files.page().display().to_string())
-    }
-}
-
-/// Measures the norms of weights that a file has folded, on the first batches.
-pub(super) fn measure_norms(network: &Network, source: &Source) {
-    let mut decoder = ImageDecoder::new();
-    for step in 0..NORM_BATCHES {
-        let images = images(&source.batch(step, &mut decoder), network.vs.device());
-        network.measure_norms(&images, 1.0 / (step + 1) as f64);
-    }
-}
-
-fn source(settings: &Settings, data: &TrainingData) -> Source {
-    Source {
-        samples: data.train.clone(),
-        renderer: Renderer {
-            spec: settings.description.input.clone(),
-        },
-        augmentation: settings.augmentation.clone(),
-        batch_size: settings.batch_size,
-        seed: settings.seed,
-    }
-}
-
-/// Returns the pictures of a batch, N x 3 x height x width.
-pub(super) fn images(batch: &Batch, device: Device) -> Tensor {
-    let (width, height) = batch.size.sides();
-    let shape = [
-        batch.targets.len() as i64,
-        3,
-        i64::from(height),
-        i64::from(width),
-    ];
-    Tensor::from_slice(&batch.images)
-        .view(shape)
-        .to_device(device)
-}
-
-impl Figures {
-    /// Whether the start has a better AP than the result on the held-out pictures or, by more than rounding, on the
-    /// general set.
-    pub fn start_is_better(&self) -> bool {
-        let keep = self.keep.as_ref();
-        self.val.start.ap > self.val.blended.ap
-            || keep.is_some_and(|keep| keep.start.ap > keep.blended.ap + 0.005)
-    }
-}
-
-impl std::fmt::Display for Figures {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let row = |name: &str, of: &Compared| {
-            format!(
-                "{name} ({} pictures)  start {:.4}  trained {:.4}  blended {:.4}",
-                of.pictures, of.start.ap, of.trained.ap, of.blended.ap
-            )
-        };
-        writeln!(f, "AP")?;
-        writeln!(f, "  {}", row("held out", &self.val))?;
-        if let Some(keep) = &self.keep {
-            writeln!(f, "  {}", row("general ", keep))?;
-        }
-        writeln!(f, "AP by class, held out: objects, start, trained, blended")?;
-        let classes = self
-            .val
-            .start
-            .classes
-            .iter()
-            .zip(&self.val.trained.classes)
-            .zip(&self.val.blended.classes);
-        for (((name, start, objects), (_, trained, _)), (_, blended, _)) in classes {
-            let [a, b, c] = [start, trained, blended]
-                .map(|ap| ap.map_or("-".to_owned(), |ap| format!("{ap:.4}")));
-            writeln!(f, "  {name:16} {objects:5}  {a:>7} {b:>7} {c:>7}")?;
-        }
-        match self.start_is_better() {
-            true => write!(
-                f,
-                "The start is better than the result: use the start, or train with more pictures, longer or with a lower learning rate."
-            ),
-            false => write!(
-                f,
-                "The result is {} trained and {} start.",
-                self.blend,
-                1.0 - self.blend
-            ),
-        }
     }
 }
