@@ -109,5 +109,10 @@ trap 'rm -rf "$scratch"' EXIT
     fail 'vision_msgs for ROS 2 Jazzy' "see $prefix/vision_msgs.log"
 }
 
+# r2r does not notice that messages have changed
+if [ -d "$TARGET" ] && have cargo; then
+    cargo clean --quiet --manifest-path "$ROOT/Cargo.toml" -p r2r -p r2r_msg_gen -p r2r_actions || true
+fi
+
 mv "$prefix/ros_env.sh.part" "$prefix/ros_env.sh"
 echo "$wanted" >"$stamp"
