@@ -66,7 +66,7 @@ impl<W: FrameWorker + 'static> Crew<W> {
 }
 
 /// How often the caller of a run looks for workers that were given up.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 /// The same while it waits for the last frames.
 const LOOK_AT_END: Duration = Duration::from_millis(2);
 /// How long a thread may take to end after its last frame.

@@ -23,7 +23,7 @@ use clock::WatchClock;
 pub use notes::{StuckNotes, stuck_status};
 
 /// The time between two looks.
-pub const PERIOD: Duration = Duration::from_millis(50);
+pub const PERIOD: Duration = Duration::from_millis(100);
 
 /// Workers that are replaced within [`WINDOW`] before the process ends.
 pub const MOST_REPLACED: usize = 3;
