@@ -86,7 +86,7 @@ fn what_is_declared_has_the_value_in_force() {
     );
     assert_eq!(value("detector"), ParameterValue::NotSet);
     let cameras = set.list(&["camera".to_owned()], 0);
-    assert_eq!(cameras.names.len(), 24);
+    assert_eq!(cameras.names.len(), 30);
     assert_eq!(cameras.prefixes, ["camera.front", "camera.left"]);
 }
 
@@ -285,6 +285,13 @@ fn fitting() -> impl Strategy<Value = (String, ParameterValue)> {
         .definitions
         .into_iter()
         .filter(|d| !d.read_only)
+        // a spread needs a height
+        .filter(
+            |d| match d.name.strip_prefix("ranging.class_height_spreads.") {
+                Some(class) => ["person", "car", "bus"].contains(&class),
+                None => true,
+            },
+        )
         .collect();
     let fitting = (proptest::sample::select(settable), 0.0..=1.0, any::<bool>());
     fitting.prop_map(|(definition, share, yes)| {
