@@ -13,7 +13,7 @@ pub(super) struct WatchClock {
 
 impl WatchClock {
     /// The most that one gap counts.
-    pub const MOST: Duration = PERIOD.saturating_mul(4);
+    pub const MOST: Duration = PERIOD.saturating_mul(2);
 
     /// Goes on to `at`, and returns the watchdog's time.
     pub fn advance(&mut self, at: Instant) -> Duration {
