@@ -29,7 +29,7 @@ fi
 
 say 'rings between modules; crates that must not depend on OpenCV and ONNX Runtime'
 python3 scripts/check_modules.py
-for crate in core msg bag onnx track eval report; do
+for crate in core msg bag onnx sight track eval report; do
     if cargo tree --locked --edges normal,build --package "shuffledet-$crate" --prefix none |
         grep -E '^(opencv|ort|turbojpeg|clang-sys) '; then
         say "shuffledet-$crate depends on the crates above: expected neither OpenCV nor ONNX Runtime"

@@ -529,7 +529,7 @@ mod tests {
             (track.bbox.center, track.bbox.size),
             ([1.0, 2.0, 10.0], [1.8, 1.5, 0.0])
         );
-        assert_eq!(track.results, [placed.clone()]);
+        assert_eq!(track.results, std::slice::from_ref(placed));
         assert_eq!((placed.class_id.as_str(), placed.score), ("car", 0.5));
         let covariance = |row: usize, column: usize| placed.pose.covariance[6 * row + column];
         assert_eq!(

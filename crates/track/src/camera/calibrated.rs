@@ -64,7 +64,8 @@ impl CalibratedCamera {
             return Ok(self.intrinsics.clone());
         }
         let scale = [0, 1].map(|axis| f64::from(found[axis]) / f64::from(expected[axis]));
-        if !((scale[0] / scale[1] - 1.0).abs() <= ASPECT_TOLERANCE) {
+        let stretch = (scale[0] / scale[1] - 1.0).abs();
+        if stretch.is_nan() || stretch > ASPECT_TOLERANCE {
             return Err(ImageSizeError { expected, found });
         }
         Ok(self.intrinsics.scaled(scale))
