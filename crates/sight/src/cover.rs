@@ -9,8 +9,10 @@ const ROWS: usize = 8;
 /// A hidden cell has at most this mean difference between neighbours, in levels. Asphalt has 0.8 to
 /// 1.0 and clear sky 0.4; those are not dark.
 const TEXTURE: f32 = 1.5;
-/// A hidden cell is darker than this share of what is seen.
+/// A hidden cell is darker than this share of what is seen,
 const DARK: f32 = 0.5;
+/// and darker than this, in levels. Asphalt beside a white lorry has 85 to 100.
+const DARKEST: f32 = 45.0;
 /// What is seen must be brighter, in levels: a dark night is no cover.
 const DAYLIGHT: f32 = 60.0;
 
@@ -36,7 +38,8 @@ pub(crate) fn covered(view: &View) -> f32 {
     if seen < DAYLIGHT {
         return 0.0;
     }
-    let is_hidden = |cell: &&Cell| cell.texture < TEXTURE && cell.level < DARK * seen;
+    let limit = DARKEST.min(DARK * seen);
+    let is_hidden = |cell: &&Cell| cell.texture < TEXTURE && cell.level < limit;
     cells.iter().filter(is_hidden).count() as f32 / cells.len() as f32
 }
 

@@ -125,6 +125,14 @@ fn mud_on_the_lens_covers_it_until_it_is_wiped_off() {
         }
     };
     assert_eq!(faults(wiped), []);
+    // asphalt beside a white lorry
+    let lorry = |index: usize| {
+        picture(move |x, y| {
+            let level = if x < WIDTH / 3 { 200.0 } else { 92.0 };
+            level + 4.0 * noise(x + 3 * index, y)
+        })
+    };
+    assert_eq!(faults(lorry), []);
     // of a night nothing is said
     let night = |index: usize| picture(move |x, y| 0.25 * scene(x, y, 3 * index));
     assert_eq!(faults(night), []);
