@@ -155,6 +155,26 @@ fn told(frames: &[Picture], fault: impl Fn(usize, &Picture) -> Picture) -> Vec<F
 }
 
 #[test]
+fn a_small_picture_in_a_large_input_was_blurred() {
+    let Some(frames) = sample("a_small_picture_in_a_large_input_was_blurred") else {
+        return;
+    };
+    let mut eye = Eye::new();
+    // every eighth pixel of the sample
+    let frame = &frames[0];
+    let small = Picture {
+        width: frame.width / 8,
+        height: frame.height / 8,
+        pixels: (0..frame.height / 8)
+            .flat_map(|y| (0..frame.width / 8).map(move |x| 3 * (8 * y * frame.width + 8 * x)))
+            .flat_map(|at| frame.pixels[at..at + 3].to_vec())
+            .collect(),
+    };
+    let faults = eye.look(&small).faults(&Settings::default());
+    assert!(!faults.contains(Fault::Blurred), "{faults}");
+}
+
+#[test]
 fn a_good_recording_has_no_faults() {
     let Some(frames) = sample("a_good_recording_has_no_faults") else {
         return;

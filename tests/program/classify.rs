@@ -167,9 +167,9 @@ fn what_cannot_be_classified_is_named() {
     ];
     assert!(error(2, &some).contains("text.jpg: "));
     assert!(error(1, &["classify", "picture.png"]).contains("--model"));
-    let detector = error(1, &["classify", "picture.png", "--model", "fastestdet_352"]);
+    let detector = error(1, &["classify", "picture.png", "--model", "road"]);
     assert!(
-        detector.contains("is a detector of the family fastestdet"),
+        detector.contains("is a detector of the family nanodet_plus"),
         "{detector}"
     );
     let classifier = error(1, &["detect", "picture.png", "--model", "lights.onnx"]);
@@ -376,7 +376,7 @@ fn a_second_stage_that_does_not_fit_is_refused_at_the_start() {
     let folder = folder.path();
     let error = |set: &[&str]| {
         let set = set.iter().flat_map(|&set| ["--set", set]);
-        let line = ["detect", "picture.png", "--model", "fastestdet_352"];
+        let line = ["detect", "picture.png", "--model", "road"];
         let ended = shuffledet(folder, &line.into_iter().chain(set).collect::<Vec<_>>());
         assert_eq!(ended.code, Some(1), "{}", ended.stdout);
         ended.stderr
@@ -395,8 +395,8 @@ fn a_second_stage_that_does_not_fit_is_refused_at_the_start() {
             "leaves out \"car\"",
         ),
         (
-            &["classifier.model=nanodet_m_416", "classifier.classes=car"],
-            "is a detector of the family nanodet",
+            &["classifier.model=road", "classifier.classes=car"],
+            "is a detector of the family nanodet_plus",
         ),
         (
             &["classifier.model=./gone.onnx", "classifier.classes=car"],

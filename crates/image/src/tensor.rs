@@ -103,6 +103,7 @@ impl TensorBuilder {
             top: placed.top as usize,
             width: placed.size.0 as usize,
             height: placed.size.1 as usize,
+            enlargement: placed.size.0.div_ceil(placed.image_size().0.max(1)) as usize,
         };
         // the second plane in either order of the colours
         let green = &self.tensor[width * height..2 * width * height];

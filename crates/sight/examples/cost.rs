@@ -15,6 +15,7 @@ fn main() {
             top: 0,
             width,
             height,
+            enlargement: 1,
         };
         let (mut view, mut watch) = (View::default(), Watch::default());
         let mut times = [Vec::new(), Vec::new()];

@@ -9,7 +9,7 @@
 //! use shuffledet_sight::{Area, Fault, Settings, View, Watch};
 //!
 //! let plane = vec![3.0; 416 * 256];
-//! let area = Area { left: 0, top: 0, width: 416, height: 256 };
+//! let area = Area { left: 0, top: 0, width: 416, height: 256, enlargement: 1 };
 //! let mut view = View::default();
 //! view.fill(&plane, 416, area, |value| value);
 //! let (mut watch, settings) = (Watch::default(), Settings::default());

@@ -35,6 +35,7 @@ fn view(plane: &[f32]) -> View {
         top: 0,
         width: WIDTH,
         height: HEIGHT,
+        enlargement: 1,
     };
     view.fill(plane, WIDTH, area, |value| value);
     view
@@ -198,7 +199,7 @@ proptest! {
         width in 1usize..200, stamps in prop::collection::vec(any::<i64>(), 1..8),
     ) {
         let mut view = View::default();
-        let area = Area { left: 0, top: 0, width, height: levels.len() / width };
+        let area = Area { left: 0, top: 0, width, height: levels.len() / width, enlargement: 1 };
         view.fill(&levels, width, area, |value| value);
         let measures = Meter::default().measure(&view);
         prop_assert!((0.0..=1.0).contains(&measures.covered));

@@ -10,10 +10,14 @@ pub struct Area {
     pub top: usize,
     pub width: usize,
     pub height: usize,
+    /// The side of a pixel of the picture in the plane, rounded up: more than 1 if the picture was
+    /// enlarged.
+    pub enlargement: usize,
 }
 
 /// A grey copy of a picture: means of blocks of at least 2x2 values, at most 320 pixels wide. The
-/// means lower the noise of a sensor, which would hide a blur.
+/// means lower the noise of a sensor, which would hide a blur. A block has at least a pixel of a
+/// picture that was enlarged, which would look blurred.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct View {
     width: usize,
@@ -31,9 +35,10 @@ impl View {
             top,
             width,
             height,
+            enlargement,
         } = area;
         let inside = left + width <= stride && (top + height) * stride <= plane.len();
-        let block = width.div_ceil(WIDTH).max(2);
+        let block = width.div_ceil(WIDTH).max(2).max(enlargement);
         if !inside || width < block || height < block {
             return;
         }
@@ -137,6 +142,7 @@ mod tests {
             top: 1,
             width: 5,
             height: 4,
+            enlargement: 1,
         };
         let mut view = View::default();
         view.fill(&plane, 8, area, |value| 2.0 * value);
@@ -152,7 +158,7 @@ mod tests {
             width in 0usize..1000, height in 0usize..50, values in 0usize..50_000,
         ) {
             let mut view = View::default();
-            view.fill(&vec![1.0; values], stride, Area { left, top, width, height }, |value| value);
+            view.fill(&vec![1.0; values], stride, Area { left, top, width, height, enlargement: 1 }, |value| value);
             prop_assert!(view.width() <= WIDTH);
             prop_assert_eq!(view.width() * view.height(), view.levels().len());
             prop_assert!(view.levels().iter().all(|&level| (level - 1.0).abs() < 1e-4));
