@@ -22,7 +22,7 @@ pub struct Watch {
 
 impl Watch {
     /// Takes the view of the next frame, whose stamp is `stamp_ns`. A fault is told once it was there
-    /// for `hold_s`, and no longer once it was gone for as long. Stamps that go back begin anew; an
+    /// for `hold_s`, and no longer once it was gone for as long. Stamps that go back start over; an
     /// empty view changes nothing. Judges at most every 90 ms of the stamps.
     pub fn update(&mut self, stamp_ns: i64, view: &View, settings: &Settings) {
         if view.is_empty() {
