@@ -1,6 +1,7 @@
 //! How sharp a picture is.
 
 use crate::View;
+use crate::view::sum_of_differences;
 
 /// The distance of the coarser differences, in pixels.
 const FAR: usize = 4;
@@ -51,17 +52,5 @@ pub(crate) fn sharpness(view: &View) -> f32 {
 }
 
 fn squared_differences(a: &[f32], b: &[f32]) -> f32 {
-    // eight sums: the compiler then adds in vectors
-    let (mut sums, mut rest) = ([0.0f32; 8], 0.0);
-    let (a, b) = (&a[..a.len().min(b.len())], &b[..a.len().min(b.len())]);
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    for (a, b) in a.remainder().iter().zip(b.remainder()) {
-        rest += (a - b) * (a - b);
-    }
-    for (a, b) in a.zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a - b) * (a - b);
-        }
-    }
-    sums.iter().sum::<f32>() + rest
+    sum_of_differences(a, b, |difference| difference * difference)
 }

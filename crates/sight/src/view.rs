@@ -115,18 +115,24 @@ fn add_blocks_of<const BLOCK: usize>(sums: &mut [f32], values: &[f32]) {
 /// Returns the mean absolute difference of values that belong together.
 pub(crate) fn mean_difference(a: &[f32], b: &[f32]) -> f32 {
     let pairs = a.len().min(b.len()).max(1);
+    sum_of_differences(a, b, f32::abs) / pairs as f32
+}
+
+/// Returns the sum of `measure` of each difference between values that belong together.
+pub(crate) fn sum_of_differences(a: &[f32], b: &[f32], measure: impl Fn(f32) -> f32) -> f32 {
+    let pairs = a.len().min(b.len());
     // eight sums: the compiler then adds in vectors
     let (mut sums, mut rest) = ([0.0f32; 8], 0.0);
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let (a, b) = (a[..pairs].chunks_exact(8), b[..pairs].chunks_exact(8));
     for (a, b) in a.remainder().iter().zip(b.remainder()) {
-        rest += (a - b).abs();
+        rest += measure(a - b);
     }
     for (a, b) in a.zip(b) {
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a - b).abs();
+            *sum += measure(a - b);
         }
     }
-    (sums.iter().sum::<f32>() + rest) / pairs as f32
+    sums.iter().sum::<f32>() + rest
 }
 
 #[cfg(test)]
