@@ -215,13 +215,9 @@ fn a_camera_that_sends_both_is_heard_once_and_raw() {
     for topic in [COMPRESSED, RAW] {
         play(peer, topic, json!(stamps), stamps.len());
     }
-    let status = heard(peer, RAW);
+    heard(peer, RAW);
     // an image_transport that nobody listens to does not compress
-    let deaf = |peer: &mut Peer| {
-        let endpoints = peer.ask(json!({"do": "endpoints", "topic": COMPRESSED[0]}));
-        endpoints["subscriptions"].as_array().unwrap().is_empty()
-    };
-    assert!(deaf(peer), "{status:?}");
+    peer.ask(json!({"do": "endpoints", "topic": COMPRESSED[0], "subscriptions": 0}));
     for topic in [COMPRESSED, RAW] {
         peer.ask(json!({"do": "stop", "name": topic[0], "finish": true}));
     }

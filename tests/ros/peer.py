@@ -276,8 +276,14 @@ class Peer:
     def services(self):
         return dict(self.node.get_service_names_and_types())
 
-    def endpoints(self, topic):
-        """Who publishes and who subscribes, and with which QoS."""
+    def endpoints(self, topic, subscriptions=None, timeout=TIMEOUT):
+        """Who publishes and who subscribes, and with which QoS; waits until there are so many subscriptions."""
+        if subscriptions is not None:
+            self.until(
+                f"{subscriptions} subscriptions to {topic}",
+                lambda: self.node.count_subscribers(topic) == subscriptions,
+                timeout,
+            )
 
         def tell(endpoints):
             return [
