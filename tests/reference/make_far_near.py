@@ -36,6 +36,22 @@ def read_picture(path):
     return picture
 
 
+def load(instances, pictures):
+    """The annotations, and two functions of an entry of `images`: its objects, and its picture."""
+    source = json.loads(instances.read_text(encoding="utf-8"))
+    by_image = {}
+    for one in source["annotations"]:
+        by_image.setdefault(one["image_id"], []).append(one)
+
+    def objects(image):
+        return by_image.get(image["id"], [])
+
+    def read(image):
+        return read_picture(pictures / image["file_name"])
+
+    return source, objects, read
+
+
 def annotation(source, image_id, box, area):
     """An object on a new picture; the set numbers it later."""
     return {
@@ -117,17 +133,7 @@ def main():
     parser.add_argument("output", type=pathlib.Path, help="folder for the two sets")
     args = parser.parse_args()
 
-    source = json.loads(args.instances.read_text(encoding="utf-8"))
-    by_image = {}
-    for one in source["annotations"]:
-        by_image.setdefault(one["image_id"], []).append(one)
-
-    def objects(image):
-        return by_image.get(image["id"], [])
-
-    def read(image):
-        return read_picture(args.pictures / image["file_name"])
-
+    source, objects, read = load(args.instances, args.pictures)
     for name, pictures in (("far", far_set), ("near", near_set)):
         write_set(name, pictures(source["images"], objects, read), source["categories"], args.output)
 
