@@ -142,9 +142,7 @@ fn a_short_fine_tuning_raises_the_ap50_and_teaches_a_new_class() {
         text(&run),
         // a slower machine takes longer and learns the same
         "--steps",
-        "420",
-        "--learning-rate",
-        "1e-3",
+        "300",
         "--blend",
         "1",
         "--seed",
@@ -154,7 +152,7 @@ fn a_short_fine_tuning_raises_the_ap50_and_teaches_a_new_class() {
     let figures: serde_json::Value = serde_json::from_slice(&figures).unwrap();
     let ap50 = |which: &str| figures["val"][which]["ap50"].as_f64().unwrap();
     // 63 pictures leave some to chance on other processors
-    assert!(ap50("trained") >= ap50("start") + 0.04, "{figures}");
+    assert!(ap50("trained") >= ap50("start") + 0.10, "{figures}");
     let ambulance = &figures["val"]["trained"]["classes"][0];
     assert_eq!(ambulance[0], "ambulance");
     assert!(ambulance[1].as_f64() > Some(0.25), "{figures}");
