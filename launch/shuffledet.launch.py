@@ -47,6 +47,16 @@ ARGUMENTS = [
         "params_file",
     ),
     DeclareLaunchArgument(
+        "camera_height_m",
+        default_value="",
+        description="height of the camera above the ground in metres; overrides ranging.camera_height_m of params_file",
+    ),
+    DeclareLaunchArgument(
+        "camera_pitch_deg",
+        default_value="",
+        description="downward pitch of the camera in degrees; overrides ranging.camera_pitch_deg of params_file",
+    ),
+    DeclareLaunchArgument(
         "autostart",
         default_value="",
         description="true or false: whether the node activates itself; overrides autostart of params_file",
@@ -75,6 +85,12 @@ def start_node(context):
             raise ValueError(f"{name}:={value}: expected {' or '.join(values)}")
         return values[value]
 
+    def number(name):
+        try:
+            return float(argument(name))
+        except ValueError:
+            raise ValueError(f"{name}:={argument(name)}: expected a number") from None
+
     # launch itself ignores a missing file
     params_file = argument("params_file")
     if not Path(params_file).is_file():
@@ -94,6 +110,9 @@ def start_node(context):
         overrides["cameras"] = names("cameras")
     if argument("reliability"):
         overrides["input.reliability"] = choice("reliability", {"best_effort": "best_effort", "reliable": "reliable"})
+    for name in ("camera_height_m", "camera_pitch_deg"):
+        if argument(name):
+            overrides[f"ranging.{name}"] = number(name)
     for name in ("autostart", "use_sim_time"):
         if argument(name):
             overrides[name] = choice(name, truth)

@@ -107,6 +107,8 @@ fn launch_arguments_go_to_the_node() {
         "model:=nanodet_m_416",
         "classes:=coco, cone",
         "provider:=cuda, cpu",
+        "camera_height_m:=1.45",
+        "camera_pitch_deg:=-2",
         "autostart:=false",
         "use_sim_time:=true",
         "log_level:=shuffledet:=debug",
@@ -128,7 +130,7 @@ fn launch_arguments_go_to_the_node() {
         assert_eq!(
             overrides(&launched),
             json!({"model.name": "nanodet_m_416", "detector.classes": ["coco", "cone"], "runtime.providers": ["cuda", "cpu"], "cameras": ["front", "left"],
-                "input.reliability": "reliable", "autostart": false, "use_sim_time": true}),
+                "input.reliability": "reliable", "ranging.camera_height_m": 1.45, "ranging.camera_pitch_deg": -2.0, "autostart": false, "use_sim_time": true}),
             "{file}"
         );
         declared.push(launched.0["arguments"].clone());
@@ -178,6 +180,11 @@ fn launch_refuses_what_it_cannot_use() {
             "shuffledet.launch.py",
             &["autostart:=later"],
             "ValueError: autostart:=later: expected true or false",
+        ),
+        (
+            "shuffledet.launch.py",
+            &["camera_height_m:=high"],
+            "ValueError: camera_height_m:=high: expected a number",
         ),
         (
             "shuffledet.launch.xml",
