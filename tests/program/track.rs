@@ -95,6 +95,26 @@ fn entries_come_out_once_more_with_their_track() {
 }
 
 #[test]
+fn a_track_that_comes_nearer_tells_when() {
+    let folder = tempfile::tempdir().unwrap();
+    // at a constant speed, reached 3 s after the first frame
+    let seen = |frame: i64| {
+        let side = 120.0 / (3.0 - 0.1 * frame as f64);
+        let mut entry = found(frame, START + frame * TENTH, "/front", "car", 0.0);
+        entry["bbox"] = json!([300.0 - side, 200.0 - side / 2.0, 2.0 * side, side]);
+        entry
+    };
+    let detections: Vec<_> = (0..20).map(seen).collect();
+    let rows = tracks(folder.path(), &json!(detections), &[]);
+    assert!(rows[0].get("time_to_collision_s").is_none());
+    let last = rows[19]["time_to_collision_s"].as_f64().unwrap();
+    assert!((last - 1.1).abs() < 0.1, "{last}");
+    let rows = tracks(folder.path(), &json!(drive(20)), &[]);
+    let none = |row: &Value| row.get("time_to_collision_s").is_none();
+    assert!(rows.iter().all(none));
+}
+
+#[test]
 fn frames_without_detections_make_tracks_coast() {
     let folder = tempfile::tempdir().unwrap();
     let mut detections = drive(20);

@@ -115,8 +115,11 @@ impl<'a> TrackRows<'a> {
         entry.insert("track_id".to_owned(), id.get().into());
         entry.insert("state".to_owned(), track.state().name().into());
         // to a microsecond: more is rounding
-        let age_s = (track.age_s() * 1e6).round() / 1e6;
-        entry.insert("age_s".to_owned(), age_s.into());
+        let seconds = |seconds: f64| Value::from((seconds * 1e6).round() / 1e6);
+        entry.insert("age_s".to_owned(), seconds(track.age_s()));
+        if let Some(collision) = track.time_to_collision() {
+            entry.insert("time_to_collision_s".to_owned(), seconds(collision.seconds));
+        }
         if track.state() == State::Coasting {
             let sigma = track.filter().deviations();
             entry.insert(
