@@ -278,7 +278,7 @@ fn process(
     stop: &AtomicBool,
     collected: &mut EvaluatedImages,
 ) -> anyhow::Result<()> {
-    let tuning = Arc::new(loaded.lossless_tuning(images.cameras()));
+    let tuning = Arc::new(loaded.lossless_tuning(vec![loaded.config.input; images.cameras()]));
     let mut workers = loaded.workers(detectors, &tuning, Annotate::None)?;
     let task = Task {
         images: &data.ground_truth.truth.images,

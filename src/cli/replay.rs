@@ -78,12 +78,13 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let cameras = &selected.cameras;
     let mut source = selected.source(&recording, args.start, args.end)?;
     if loaded.config.tracking.enabled && loaded.config.ranging {
-        source = source.calibrated(&recording, &loaded.config.camera_info)?;
+        source = source.calibrated(&recording, |camera| loaded.config.recorded_origin(camera))?;
     }
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
+    let settings = loaded.config.recorded_settings(cameras);
     let tuning = Arc::new(match pace {
-        Pace::Lossless => loaded.lossless_tuning(cameras.len()),
-        _ => loaded.tuning(cameras.len()),
+        Pace::Lossless => loaded.lossless_tuning(settings),
+        _ => loaded.tuning(settings),
     });
     let mut workers = make_workers(&loaded, &tuning, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;

@@ -136,23 +136,18 @@ impl LoadedModel {
         self.settings.clip = false;
     }
 
-    /// Returns settings that process every frame of `cameras` cameras, at the scale of
-    /// `input.jpeg_scale`, in `input.regions` and judged by `sight`.
-    pub fn lossless_tuning(&self, cameras: usize) -> SharedSettings {
-        let every_frame = CameraSettings {
-            jpeg_scale: self.config.input.jpeg_scale,
-            limits: self.config.input.limits,
-            regions: self.config.input.regions,
-            sight: self.config.input.sight,
-            mounting: self.config.input.mounting,
+    /// Returns settings that process every frame of `cameras`, in their regions, at their JPEG scale
+    /// and judged as they are.
+    pub fn lossless_tuning(&self, cameras: Vec<CameraSettings>) -> SharedSettings {
+        let every_frame = |camera: CameraSettings| CameraSettings {
+            jpeg_scale: camera.jpeg_scale,
+            limits: camera.limits,
+            regions: camera.regions,
+            sight: camera.sight,
+            mounting: camera.mounting,
             ..CameraSettings::EVERY_FRAME
         };
-        let cameras = vec![every_frame; cameras];
-        SharedSettings::new(RuntimeSettings {
-            detector: self.settings.clone(),
-            tracking: self.replayed_tracking(),
-            cameras,
-        })
+        self.tuning(cameras.into_iter().map(every_frame).collect())
     }
 
     /// Returns the settings of tracking for a recording, whose frames are not published at the time
@@ -164,9 +159,8 @@ impl LoadedModel {
         }
     }
 
-    /// Returns the rules of a live node for `cameras` cameras with equal settings.
-    pub fn tuning(&self, cameras: usize) -> SharedSettings {
-        let cameras = vec![self.config.input; cameras];
+    /// Returns the rules of a live node for `cameras`.
+    pub fn tuning(&self, cameras: Vec<CameraSettings>) -> SharedSettings {
         SharedSettings::new(RuntimeSettings {
             detector: self.settings.clone(),
             tracking: self.replayed_tracking(),

@@ -77,7 +77,7 @@ pub fn measure(
 ) -> anyhow::Result<Vec<Load>> {
     let mut loads = Vec::new();
     for cameras in CAMERAS {
-        let tuning = Arc::new(loaded.tuning(cameras));
+        let tuning = Arc::new(loaded.tuning(vec![loaded.config.input; cameras]));
         let mut workers = make_workers(loaded, &tuning, Annotate::None)?;
         for load in LOADS {
             let interval = Duration::from_secs_f64(1.0 / (load * capacity));

@@ -77,7 +77,7 @@ struct Measurements {
 pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
     let loaded = args.parameters.load()?;
     let messages = messages::read(&args.input, args.limit)?;
-    let tuning = Arc::new(loaded.lossless_tuning(1));
+    let tuning = Arc::new(loaded.lossless_tuning(vec![loaded.config.input]));
     let mut workers = make_workers(&loaded, &tuning, Annotate::None)?;
     let one_thread = sequential::measure(&mut workers[0], &loaded, &messages, args.rounds)?;
     let throughput = throughput::measure(&mut workers, &tuning, &loaded, &messages, args.rounds)?;

@@ -153,7 +153,7 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
         let source = selected.filled_source(&recording, path)?;
         Ok(EveryNth::new(source, args.every, cameras.len()))
     };
-    let tuning = Arc::new(loaded.lossless_tuning(cameras.len()));
+    let tuning = Arc::new(loaded.lossless_tuning(loaded.config.recorded_settings(cameras)));
     let stop = interrupt::listen().context("listening for signals")?;
     let run = FrameRun {
         tuning: &tuning,
@@ -210,7 +210,7 @@ fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
     let files = PictureFiles::open(folder, args.every).context("--images")?;
     let names = files.names().clone();
     let loaded = load(args)?;
-    let tuning = Arc::new(loaded.lossless_tuning(1));
+    let tuning = Arc::new(loaded.lossless_tuning(vec![loaded.config.input]));
     let stop = interrupt::listen().context("listening for signals")?;
     let run = FrameRun {
         tuning: &tuning,

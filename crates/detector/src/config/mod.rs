@@ -6,6 +6,7 @@ mod difference;
 mod document;
 pub mod node;
 mod ranging;
+mod recorded;
 pub mod raw;
 pub mod schema;
 pub mod threads;

@@ -110,7 +110,7 @@ mod tests {
     use shuffledet_core::BBox;
     use shuffledet_core::labels::Label;
     use shuffledet_msg::Stamp;
-    use shuffledet_track::{BoxFilter, State, TrackId};
+    use shuffledet_track::TrackId;
 
     fn labels() -> Labels {
         let label = |(name, category_id): (&str, u32)| Label {
@@ -132,19 +132,7 @@ mod tests {
             x2: 70.0,
             y2: 60.0,
         };
-        TrackedObject {
-            id: TrackId::new(id).unwrap(),
-            class_id,
-            score: 0.5,
-            bbox,
-            filter: BoxFilter::new(&bbox),
-            state: State::Confirmed,
-            age_s: 0.0,
-            unseen_s: 0.0,
-            detection: Some(0),
-            range: None,
-            time_to_collision: None,
-        }
+        TrackedObject::fresh(TrackId::new(id).unwrap(), class_id, bbox)
     }
 
     #[test]

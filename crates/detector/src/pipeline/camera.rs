@@ -17,6 +17,17 @@ pub struct Camera {
     pub transport: Transport,
 }
 
+impl Camera {
+    /// Returns the topic of the images whatever their transport: `.../image_raw/compressed` belongs
+    /// to the image `.../image_raw`.
+    pub fn image_topic(&self) -> &str {
+        match self.transport {
+            Transport::Raw => &self.topic,
+            Transport::Compressed => self.topic.strip_suffix(COMPRESSED).unwrap_or(&self.topic),
+        }
+    }
+}
+
 /// A topic with images that are not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableTopic {
@@ -71,17 +82,11 @@ fn transport(carries: &Carries) -> Option<Transport> {
 }
 
 /// Returns the topic where image_transport's camera subscribers expect the CameraInfo of an image:
-/// `camera_info` in the namespace of the image. A compressed topic `.../image_raw/compressed`
-/// belongs to the image `.../image_raw`.
+/// `camera_info` in the namespace of the image.
 pub fn info_topic(camera: &Camera) -> String {
-    let topic = camera.topic.as_str();
-    let image = match camera.transport {
-        Transport::Raw => topic,
-        Transport::Compressed => topic.strip_suffix(COMPRESSED).unwrap_or(topic),
-    };
-    match image.rsplit_once('/') {
+    match camera.image_topic().rsplit_once('/') {
         Some((namespace, _)) => format!("{namespace}/camera_info"),
-        None if topic.starts_with('/') => "/camera_info".to_owned(),
+        None if camera.topic.starts_with('/') => "/camera_info".to_owned(),
         None => "camera_info".to_owned(),
     }
 }

@@ -154,18 +154,19 @@ impl RecordingSource {
         })
     }
 
-    /// Adds the calibration of each camera: from the file of `origin`, or from the CameraInfo messages
-    /// of the recording. Frames before the first message have its calibration. Call it before the
+    /// Adds the calibration of each camera: from the file of its `origin`, or from the CameraInfo
+    /// messages of the recording. Frames before the first message have its calibration. Call it before the
     /// first frame is read.
     ///
     /// # Errors
     /// The file is no calibration, or the recording cannot be read.
-    pub fn calibrated(
+    pub fn calibrated<'a>(
         mut self,
         recording: &Recording,
-        origin: &CameraInfoOrigin,
+        origin: impl Fn(&Camera) -> &'a CameraInfoOrigin,
     ) -> Result<Self, CalibratedSourceError> {
         for camera in &self.cameras {
+            let origin = origin(camera);
             let feed = origin.feed(&camera.topic)?;
             let topic = origin.topic.clone();
             let topic = topic.unwrap_or_else(|| info_topic(camera));

@@ -63,3 +63,23 @@ impl TrackedObject {
         })
     }
 }
+
+#[cfg(test)]
+impl TrackedObject {
+    /// A track that the frame shows with its first detection, for the first time.
+    pub(crate) fn fresh(id: TrackId, class_id: usize, bbox: BBox) -> Self {
+        Self {
+            id,
+            class_id,
+            score: 0.5,
+            bbox,
+            filter: BoxFilter::new(&bbox),
+            state: State::Confirmed,
+            age_s: 0.0,
+            unseen_s: 0.0,
+            detection: Some(0),
+            range: None,
+            time_to_collision: None,
+        }
+    }
+}

@@ -314,7 +314,7 @@ mod tests {
     use shuffledet_msg::{Detection2DArray, Detection3DArray, DiagnosticArray, LabelInfo, Stamp};
     use shuffledet_sight::{Fault, Faults};
     use shuffledet_track::range::Cues;
-    use shuffledet_track::{BoxFilter, State, TimeToCollision, TrackIds};
+    use shuffledet_track::{State, TimeToCollision, TrackIds};
     use std::time::Duration;
 
     fn labels() -> Labels {
@@ -402,17 +402,8 @@ mod tests {
         let (mut frame, ids) = (frame(), TrackIds::new());
         let bbox = frame.detections[0].bbox;
         let seen = TrackedObject {
-            id: ids.next(),
-            class_id: 1,
-            score: 0.5,
-            bbox,
-            filter: BoxFilter::new(&bbox),
-            state: State::Confirmed,
             age_s: 1.5,
-            unseen_s: 0.0,
-            detection: Some(0),
-            range: None,
-            time_to_collision: None,
+            ..TrackedObject::fresh(ids.next(), 1, bbox)
         };
         let coasting = TrackedObject {
             id: ids.next(),
@@ -460,20 +451,14 @@ mod tests {
             size_m: [1.8, 1.5],
         };
         let near = TrackedObject {
-            id: ids.next(),
-            class_id: 1,
-            score: 0.5,
-            bbox: frame.detections[0].bbox,
-            filter: BoxFilter::new(&frame.detections[0].bbox),
-            state: State::Confirmed,
             age_s: 1.5,
             unseen_s: 0.1,
-            detection: Some(0),
             range: Some(range),
             time_to_collision: Some(TimeToCollision {
                 seconds: 2.5,
                 deviation_s: 0.5,
             }),
+            ..TrackedObject::fresh(ids.next(), 1, frame.detections[0].bbox)
         };
         let nowhere = TrackedObject {
             id: ids.next(),

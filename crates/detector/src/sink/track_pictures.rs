@@ -225,7 +225,6 @@ mod tests {
     use crate::pipeline::Transport;
     use shuffledet_core::labels::Label;
     use shuffledet_msg::{HeaderView, ImageView, Stamp};
-    use shuffledet_track::{BoxFilter, State};
 
     fn labels() -> Labels {
         let label = Label {
@@ -242,19 +241,7 @@ mod tests {
             x2: 40.0,
             y2: 30.0,
         };
-        TrackedObject {
-            id: TrackId::new(id).unwrap(),
-            class_id: 0,
-            score: 0.5,
-            bbox,
-            filter: BoxFilter::new(&bbox),
-            state: State::Confirmed,
-            age_s: 0.0,
-            unseen_s: 0.0,
-            detection: Some(0),
-            range: None,
-            time_to_collision: None,
-        }
+        TrackedObject::fresh(TrackId::new(id).unwrap(), 0, bbox)
     }
 
     /// A grey frame at tenths of a second.
