@@ -1,7 +1,7 @@
 # Every target runs a script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-train build train sample bench lint ci setup clean distclean
+.PHONY: help demo test test-train build train sample bench lint soak ci setup clean distclean
 
 help: ## list the targets
 	@echo 'usage: make TARGET   (SKIP_SYSTEM=1: install no system packages)'
@@ -32,6 +32,9 @@ bench: ## compare replay with its Python equivalent and other engines, then meas
 lint: ## check formatting, clippy, shell scripts, dependencies, documentation
 	@scripts/lint.sh
 
+soak: ## run the node for SOAK_MINUTES (30) among faults of all kinds; the report is soak/report.md
+	@scripts/soak.sh
+
 ci: ## run what continuous integration runs
 	@.ci/run
 
@@ -39,7 +42,7 @@ setup: ## only install what the tests need
 	@scripts/setup.sh test
 
 clean: ## remove build outputs and results; keep .deps
-	rm -rf target demo rosbags/sample
+	rm -rf target demo soak rosbags/sample
 
 distclean: clean ## also remove .deps: models, ONNX Runtime, Python packages
 	rm -rf .deps
