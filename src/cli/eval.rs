@@ -18,7 +18,7 @@ use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
 use crate::cli::terminal;
-use shuffledet_core::{InputSize, ModelIdentity};
+use shuffledet_core::InputSize;
 use shuffledet_detector::pipeline::{Annotate, RunError};
 use shuffledet_detector::{LoadedModel, detect::Detector};
 use shuffledet_eval::evaluation::add_problems;
@@ -95,10 +95,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let detectors = loaded.detectors(loaded.config.threads.workers.get())?;
     let provider = detectors[0].session().provider().onnx_runtime_name();
     let subject = Subject {
-        model: ModelIdentity {
-            name: loaded.model.description.name.clone(),
-            sha256: loaded.model.sha256.clone(),
-        },
+        model: loaded.model.identity(),
         parameters: loaded.config.to_tree(),
         provider: provider.to_owned(),
         versions: versions(&loaded)?,

@@ -137,7 +137,7 @@ impl OutputArgs {
         if self.mot.is_some() {
             check_tracks(cameras, loaded.config.tracking.enabled)?;
         }
-        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
+        let (labels, class_ids) = (&loaded.labels, &loaded.served.class_ids);
         let label_info = match loaded.config.class_id {
             ClassIdForm::Name => None,
             ClassIdForm::Index | ClassIdForm::Coco => {

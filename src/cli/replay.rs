@@ -16,7 +16,7 @@ use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
 use crate::cli::terminal::{self, shows_colour};
 use shuffledet_bag::Recording;
-use shuffledet_core::{ModelIdentity, Summary};
+use shuffledet_core::Summary;
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::{Tally, TrackTally};
 use shuffledet_detector::pipeline::{
@@ -136,10 +136,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         provider: session.provider().onnx_runtime_name().to_owned(),
         providers: loaded.provider_statuses.statuses(),
         workers: workers.len(),
-        model: ModelIdentity {
-            name: loaded.model.description.name.clone(),
-            sha256: loaded.model.sha256.clone(),
-        },
+        model: loaded.model.identity(),
         input_sizes: tally.input_sizes.clone(),
         input_problems: loaded.input_problems.texts(),
         detections: tally.detections(&loaded.labels),

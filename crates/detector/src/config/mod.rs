@@ -194,6 +194,14 @@ impl Config {
         })
     }
 
+    /// Returns whether the sessions of `other` can serve these parameters: model, input size and
+    /// providers are the same.
+    pub fn has_sessions_of(&self, other: &Self) -> bool {
+        let sessions =
+            |config: &Self| (config.model.clone(), config.input_size, config.input_budget);
+        sessions(self) == sessions(other) && self.session == other.session
+    }
+
     /// Returns the current parameters as a ROS 2 parameter file.
     pub fn to_ros_yaml(&self) -> Result<String, serde_yaml::Error> {
         tree::to_ros_yaml(self.to_tree())

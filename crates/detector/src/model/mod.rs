@@ -25,7 +25,7 @@ pub use manifest::{Manifest, ModelDescription};
 
 use manifest::{ManifestError, ModelEntry};
 use shuffledet_core::bounded_file::{self, MODEL_LIMIT, TEXT_LIMIT};
-use shuffledet_core::{Resolution, locations, sha256, text};
+use shuffledet_core::{ModelIdentity, Resolution, locations, sha256, text};
 use shuffledet_infer::{InferError, ModelFile};
 
 /// A model's description and the bytes of its file.
@@ -111,6 +111,17 @@ impl Model {
                 tracing::info!("model.name {AUTO}: {resolved} is used");
             }
             Self::load_named(&manifest, resolved)
+        }
+    }
+
+    /// Returns what results name the model by.
+    pub fn identity(&self) -> ModelIdentity {
+        let description = &self.description;
+        ModelIdentity {
+            name: description.name.clone(),
+            sha256: self.sha256.clone(),
+            family: description.family.name().to_owned(),
+            trained_at: Some(description.input.resolution()),
         }
     }
 

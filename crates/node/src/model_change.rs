@@ -1,0 +1,166 @@
+//! A change of the model while the node runs: what is under way, and whether the first frames of
+//! the new model succeed.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use shuffledet_core::{Mark, Outcome};
+use shuffledet_detector::pipeline::Frame;
+
+/// What became of the latest change of the model, for diagnostics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelChangeNote {
+    Loading { change: String, since: Instant },
+    FirstFrames { change: String },
+    Done { change: String },
+    Refused { change: String, reason: String },
+    RolledBack { change: String, reason: String },
+}
+
+impl ModelChangeNote {
+    /// Returns the problem that remains, if frames of the new model failed.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::RolledBack { .. } => Some(format!("the model was changed back: {self}")),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ModelChangeNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loading { change, since } => {
+                write!(f, "{change}: loading for {} s", since.elapsed().as_secs())
+            }
+            Self::FirstFrames { change } => write!(f, "{change}: its first frames are watched"),
+            Self::Done { change } => write!(f, "{change}: done"),
+            Self::Refused { change, reason } => write!(f, "{change}: refused: {reason}"),
+            Self::RolledBack { change, reason } => write!(f, "{change}: rolled back: {reason}"),
+        }
+    }
+}
+
+/// Watches the first frames of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// The number of the model.
+    model: u64,
+    seen: u32,
+    failure: Option<String>,
+}
+
+impl Trial {
+    /// How many frames must succeed.
+    pub const FRAMES: u32 = 10;
+    /// How long they are waited for. With fewer frames, those that came decide.
+    pub const LONGEST: Duration = Duration::from_secs(5);
+
+    pub fn new(model: u64) -> Self {
+        Self {
+            model,
+            seen: 0,
+            failure: None,
+        }
+    }
+
+    /// Takes the outcome of a frame, of whichever model.
+    pub fn note(&mut self, frame: &Frame, outcome: &Outcome) {
+        if frame.model_number != self.model || frame.ticket.is_none() {
+            return;
+        }
+        match outcome {
+            Outcome::Published => self.seen += 1,
+            // an image that cannot be decoded, or is too old, tells nothing about the model
+            Outcome::Dropped(_) => (),
+            Outcome::Failed(failure) => {
+                let reached = frame.trace.at(Mark::Prepared).is_some();
+                if reached || failure.reason == "stuck" {
+                    let text =
+                        || format!("frame {} of it failed: {}", self.seen + 1, failure.message);
+                    self.failure.get_or_insert_with(text);
+                }
+            }
+        }
+    }
+
+    /// Returns whether the model stays, once that is decided; the error is the reason why not.
+    pub fn verdict(&self) -> Option<Result<(), String>> {
+        match &self.failure {
+            Some(failure) => Some(Err(failure.clone())),
+            None => (self.seen >= Self::FRAMES).then_some(Ok(())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shuffledet_core::{DropReason, Failure};
+
+    fn frame(model: u64, reached: Option<Mark>) -> Frame {
+        let mut frame = Frame {
+            model_number: model,
+            ticket: Some(7),
+            ..Frame::default()
+        };
+        if let Some(mark) = reached {
+            frame.trace.mark(mark);
+        }
+        frame
+    }
+
+    fn failed(reason: &'static str) -> Outcome {
+        Outcome::Failed(Failure {
+            reason,
+            message: "as it is".into(),
+        })
+    }
+
+    #[test]
+    fn ten_frames_of_the_model_decide() {
+        let mut trial = Trial::new(3);
+        for _ in 0..20 {
+            trial.note(&frame(2, None), &Outcome::Published);
+            trial.note(&frame(2, Some(Mark::Prepared)), &failed("inference"));
+            trial.note(&frame(3, None), &Outcome::Dropped(DropReason::TooOld));
+        }
+        for _ in 0..Trial::FRAMES {
+            assert_eq!(trial.verdict(), None);
+            trial.note(&frame(3, None), &Outcome::Published);
+        }
+        assert_eq!(trial.verdict(), Some(Ok(())));
+    }
+
+    #[test]
+    fn only_failures_of_the_model_count() {
+        let mut trial = Trial::new(3);
+        trial.note(&frame(3, Some(Mark::Decoded)), &failed("damaged_image"));
+        assert_eq!(trial.verdict(), None);
+        trial.note(&frame(3, None), &Outcome::Published);
+        trial.note(&frame(3, Some(Mark::Prepared)), &failed("bad_output"));
+        let reason = trial.verdict().unwrap().unwrap_err();
+        assert_eq!(reason, "frame 2 of it failed: as it is");
+        let mut trial = Trial::new(3);
+        trial.note(&frame(3, None), &failed("stuck"));
+        assert!(trial.verdict().unwrap().is_err());
+    }
+
+    #[test]
+    fn only_a_change_that_was_rolled_back_stays_a_problem() {
+        let (change, reason) = ("b".to_owned(), "NaN".to_owned());
+        let refused = ModelChangeNote::Refused {
+            change: change.clone(),
+            reason: reason.clone(),
+        };
+        assert_eq!(
+            (refused.to_string(), refused.problem()),
+            ("b: refused: NaN".to_owned(), None)
+        );
+        let rolled_back = ModelChangeNote::RolledBack { change, reason };
+        assert_eq!(
+            rolled_back.problem().unwrap(),
+            "the model was changed back: b: rolled back: NaN"
+        );
+    }
+}
