@@ -14,6 +14,7 @@ use indicatif::ProgressBar;
 use super::cameras::NothingRead;
 use super::evaluation_outputs::EvaluationOutputArgs;
 use super::ground_truth::{DataSet, TruthArgs};
+use super::model_watch::ModelWatch;
 use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
@@ -116,6 +117,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let indices = (0..data.ground_truth.truth.images.len() as u64).filter(share);
     let pending: Vec<u64> = indices.filter(|index| !done.contains(index)).collect();
     let mut collected = EvaluatedImages {
+        watch: ModelWatch::new([&loaded]),
         strict: args.truth.strict,
         journal,
         records: finished.records,
@@ -138,6 +140,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let wall_s = collected.wall_s();
     collected.bar.finish_and_clear();
     ran?;
+    collected.watch.finish()?;
     if stop.load(Ordering::Relaxed) {
         tell_of_interruption(
             &args.outputs,
@@ -227,7 +230,8 @@ fn open_journal(
 }
 
 /// The results of this run and of the earlier runs that it continues.
-struct EvaluatedImages {
+struct EvaluatedImages<'a> {
+    watch: ModelWatch<'a>,
     strict: bool,
     journal: Option<Journal>,
     records: Vec<ImageRecord>,
@@ -237,13 +241,14 @@ struct EvaluatedImages {
     bar: ProgressBar,
 }
 
-impl EvaluatedImages {
+impl EvaluatedImages<'_> {
     /// Returns the duration of all runs so far in seconds.
     fn wall_s(&self) -> f64 {
         self.earlier_s + self.started.elapsed().as_secs_f64()
     }
 
     fn add(&mut self, record: ImageRecord) -> anyhow::Result<()> {
+        self.watch.look()?;
         check(&record, self.strict)?;
         let wall_s = self.wall_s();
         if let Some(journal) = &mut self.journal {
@@ -273,7 +278,7 @@ fn process(
     pending: &[u64],
     images: &mut ImageReader<'_>,
     stop: &AtomicBool,
-    collected: &mut EvaluatedImages,
+    collected: &mut EvaluatedImages<'_>,
 ) -> anyhow::Result<()> {
     let tuning = Arc::new(loaded.lossless_tuning(images.cameras()));
     let mut workers = loaded.workers(detectors, &tuning, Annotate::None)?;

@@ -271,6 +271,15 @@ impl Outputs<'_> {
         Ok(())
     }
 
+    /// Leaves no output but the pictures of single frames, because the results must not be used.
+    ///
+    /// # Errors
+    /// The recording cannot be removed.
+    pub fn discard(self) -> anyhow::Result<()> {
+        // the others are complete or absent
+        Ok(self.recording.map_or(Ok(()), ResultRecording::discard)?)
+    }
+
     /// Completes every output and returns the written paths.
     pub fn finish(
         self,

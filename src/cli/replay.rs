@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::cameras::CameraSelection;
+use super::model_watch::ModelWatch;
 use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
 use super::{Status, interrupt, progress};
@@ -103,6 +104,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let mut sight = Sight::new(Arc::clone(&tuning));
     let tracked = &loaded.config.tracking;
     let mut tracks = TrackTally::new(tracked, &loaded.labels, cameras.len());
+    let mut watch = ModelWatch::new([&loaded]);
     let started = Instant::now();
     let ran = run_pipeline(
         &mut source,
@@ -112,6 +114,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         args.limit,
         &stop,
         |frame, outcome| {
+            watch.look()?;
             let camera = &cameras[frame.camera];
             sight.update(frame, outcome);
             tracking.update(frame, outcome, &camera.topic);
@@ -126,6 +129,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     );
     let wall = started.elapsed();
     bar.finish_and_clear();
+    if let Err(changed) = watch.finish() {
+        outputs.map_or(Ok(()), Outputs::discard)?;
+        return Err(changed);
+    }
 
     let session = workers[0].detector().session();
     let summary = Summary {

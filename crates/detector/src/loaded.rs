@@ -16,7 +16,7 @@ use crate::classify::{Classifier, SecondStage, SecondStageError};
 use crate::config::Config;
 use crate::input_problems::InputProblems;
 use crate::model::class_ids::ClassIdError;
-use crate::model::{ClassIds, Model, ModelDescription, ModelError};
+use crate::model::{ClassIds, FileChanged, Model, ModelDescription, ModelError};
 use crate::pipeline::{
     Annotate, CameraSettings, RuntimeSettings, ServedModel, SharedSettings, TrackingSettings,
     Worker,
@@ -133,6 +133,19 @@ impl LoadedModel {
         let served = ServedModel::clone(&self.served);
         self.served = Arc::new(ServedModel { number, ..served });
         self
+    }
+
+    /// Checks that the files of the model, and of that of the second stage, still have the content
+    /// that was read.
+    ///
+    /// # Errors
+    /// A file has another content, or is gone.
+    pub fn check_files(&self) -> Result<(), FileChanged> {
+        self.model.check_files()?;
+        let second = self.second_stage.iter();
+        second
+            .map(|loaded| &loaded.model)
+            .try_for_each(Model::check_files)
     }
 
     /// Returns the rule by which detectors choose the resolution of their input.

@@ -54,7 +54,7 @@ impl Trial {
     /// How many frames must succeed.
     pub const FRAMES: u32 = 10;
     /// How long they are waited for. With fewer frames, those that came decide.
-    pub const LONGEST: Duration = Duration::from_secs(5);
+    pub const LONGEST: Duration = Duration::from_secs(3);
 
     pub fn new(model: u64) -> Self {
         Self {
