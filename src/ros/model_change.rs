@@ -17,7 +17,7 @@ use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::pipeline::Worker;
 use shuffledet_node::lifecycle::{Lifecycle, State};
-use shuffledet_node::model_change::ModelChangeNote;
+use shuffledet_node::model_change::{ModelChangeNote, check_place};
 use shuffledet_node::parameters::{Change, NamedValues, ParameterSet};
 
 /// How long loading and testing may take. A session that is being made cannot be interrupted; later
@@ -226,7 +226,14 @@ impl ModelChanger {
     }
 
     fn try_change(&self, attempt: &Attempt) -> Result<ModelChange, Failed> {
-        let config = lock(&self.parameters).proposed(&attempt.changes)?;
+        let config = {
+            let parameters = lock(&self.parameters);
+            let config = parameters.proposed(&attempt.changes)?;
+            if config.model != parameters.config().model {
+                check_place(&config.model, &self.models.folder)?;
+            }
+            config
+        };
         let (epoch, is_configured) = {
             let state = self.models.lock();
             (state.epoch, state.crew.is_some())

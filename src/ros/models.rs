@@ -1,5 +1,6 @@
 //! What the node's model is loaded from, and from `configure` to `cleanup` the workers that run it.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +11,7 @@ use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{Config, Threads};
 use shuffledet_detector::model::ModelDescription;
 use shuffledet_detector::pipeline::{Annotate, Crew, Worker};
+use shuffledet_node::model_change::model_folder;
 
 /// Which frames get an annotated picture.
 pub const ANNOTATE: Annotate = Annotate::Watched { max_width: 1280 };
@@ -19,6 +21,8 @@ pub struct Models {
     state: Mutex<ModelState>,
     /// The number of the latest model.
     latest: AtomicU64,
+    /// Where files of models must lie that are named while the node runs.
+    pub folder: PathBuf,
 }
 
 /// The current model.
@@ -40,6 +44,7 @@ impl Models {
     /// Starts with `loaded` for the first `configure`.
     pub fn new(loaded: LoadedModel) -> Self {
         Self {
+            folder: model_folder(&loaded.config),
             state: Mutex::new(ModelState {
                 config: loaded.config.clone(),
                 description: loaded.model.description.clone(),

@@ -40,9 +40,9 @@ pub type Apply = dyn Fn(&Config, &DetectorSettings) -> Result<(), String>;
 
 /// Answers the six parameter services of the node and `~/reload`, and publishes the events, until the
 /// node is gone. A change that needs another model is answered when that has taken over, and other
-/// requests meanwhile. The first event declares every parameter. It is published when there is a subscription, or after
-/// a second: rclcpp publishes it during creation, before discovery, when no other process can
-/// receive it. `apply` is called while `set` is locked.
+/// requests meanwhile. The first event declares every parameter. It is published when there is a
+/// subscription, or after a second: rclcpp publishes it during creation, before discovery, when no
+/// other process can receive it. `apply` is called while `set` is locked.
 ///
 /// # Errors
 /// Fails if the services or the publisher cannot be created.

@@ -1,11 +1,59 @@
-//! A change of the model while the node runs: what is under way, and whether the first frames of
-//! the new model succeed.
+//! A change of the model while the node runs: which files may be named, what is under way, and
+//! whether the first frames of the new model succeed.
 
 use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use shuffledet_core::{Mark, Outcome};
+use shuffledet_core::{Mark, Outcome, locations};
+use shuffledet_detector::config::Config;
+use shuffledet_detector::model::is_path;
 use shuffledet_detector::pipeline::Frame;
+
+/// Returns the folder of the models that may be named by their path while a node runs that started
+/// with `config`.
+pub fn model_folder(config: &Config) -> PathBuf {
+    let beside_first = || {
+        let first = Path::new(&config.model);
+        let parent = first.parent().filter(|_| is_path(&config.model));
+        parent.map(|parent| match parent.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => parent.to_owned(),
+        })
+    };
+    let given = config.model_folder.clone();
+    given
+        .or_else(beside_first)
+        .unwrap_or_else(locations::model_folder)
+}
+
+/// Checks that `name`, if it is a path, leads to a file in `folder`, whatever links it follows.
+/// Whoever can set parameters must not read other files with the rights of the node.
+///
+/// # Errors
+/// Returns the reason for the caller. It says nothing about files elsewhere.
+pub fn check_place(name: &str, folder: &Path) -> Result<(), String> {
+    if !is_path(name) {
+        return Ok(());
+    }
+    let whole = |path: &Path| path.canonicalize().ok();
+    let inside = |path: &Path| {
+        whole(path)
+            .zip(whole(folder))
+            .is_some_and(|(path, folder)| path.starts_with(folder))
+    };
+    let path = Path::new(name);
+    let sidecar = path.with_extension("yaml");
+    let is_there = inside(path) && (inside(&sidecar) || fs::symlink_metadata(&sidecar).is_err());
+    is_there.then_some(()).ok_or_else(|| {
+        format!(
+            "model.name: expected a name of the manifest or a file in {}, found {name:?}; copy the model there, or \
+             start the node with another model.folder",
+            folder.display()
+        )
+    })
+}
 
 /// What became of the latest change of the model, for diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +163,55 @@ mod tests {
             reason,
             message: "as it is".into(),
         })
+    }
+
+    #[test]
+    fn a_model_lies_in_its_folder_whatever_its_path() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("models");
+        fs::create_dir(&folder).unwrap();
+        for path in [
+            "models/a.onnx",
+            "models/b.onnx",
+            "secret.onnx",
+            "secret.yaml",
+        ] {
+            fs::write(outer.path().join(path), "").unwrap();
+        }
+        let link = |from: &str, to: &str| {
+            std::os::unix::fs::symlink(outer.path().join(to), folder.join(from)).unwrap();
+        };
+        link("link.onnx", "secret.onnx");
+        link("inner.onnx", "models/a.onnx");
+        link("b.yaml", "secret.yaml");
+        let check = |path: &str| check_place(folder.join(path).to_str().unwrap(), &folder);
+        for fine in ["a.onnx", "inner.onnx", "../models/a.onnx"] {
+            assert_eq!(check(fine), Ok(()));
+        }
+        for outside in [
+            "../secret.onnx",
+            "link.onnx",
+            "b.onnx",
+            "absent.onnx",
+            "/etc/passwd",
+        ] {
+            let refused = check(outside).unwrap_err();
+            assert!(refused.contains("expected a name of the manifest or a file in"));
+        }
+        assert_eq!(check_place("road", &folder), Ok(()));
+    }
+
+    #[test]
+    fn the_folder_is_that_of_the_first_model_unless_it_is_given() {
+        let folder = |assignments: &[&str]| {
+            let assignments: Vec<_> = assignments.iter().map(|&text| text.to_owned()).collect();
+            model_folder(&Config::load(None, None, &assignments).unwrap())
+        };
+        assert_eq!(folder(&[]), locations::model_folder());
+        assert_eq!(folder(&["model.name=/a/b.onnx"]), Path::new("/a"));
+        assert_eq!(folder(&["model.name=b.onnx"]), Path::new("."));
+        let given = ["model.name=/a/b.onnx", "model.folder=/c"];
+        assert_eq!(folder(&given), Path::new("/c"));
     }
 
     #[test]

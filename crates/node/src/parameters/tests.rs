@@ -214,7 +214,9 @@ fn another_model_has_other_parameters_of_classes() {
     let mut set = set_of(json!({"detector": {"class_score_thresholds": {"car": 0.4}}}));
     let to_road = named("model.name", ParameterValue::String("road".to_owned()));
     let before = set.get("detector.score_threshold");
-    let change = set.set_for_model(&[to_road.clone()], road.clone()).unwrap();
+    let change = set
+        .set_for_model(std::slice::from_ref(&to_road), road.clone())
+        .unwrap();
     assert!(change.changed.contains(&to_road));
     assert_ne!(set.get("detector.score_threshold"), before);
     let of = |class: &str| format!("detector.class_score_thresholds.{class}");
@@ -226,7 +228,7 @@ fn another_model_has_other_parameters_of_classes() {
 
     // and back, although a class of the other model has a threshold
     let mut set = set_of(json!({"detector": {"class_score_thresholds": {"dog": 0.4}}}));
-    let refused = set.set_for_model(&[to_road.clone()], road.clone());
+    let refused = set.set_for_model(std::slice::from_ref(&to_road), road.clone());
     assert!(
         refused
             .unwrap_err()

@@ -15,6 +15,11 @@ pub struct RawModel {
     /// model beside the one that serves, and refuses it if that fails.
     #[schemars(length(min = 1))]
     pub name: String,
+    /// The folder in which the file of a model must lie that is named while the node runs. Default:
+    /// empty, the folder of the file that the node started with, or the model folder if it started
+    /// with a name of the manifest. Names of the manifest are always taken.
+    #[schemars(extend("readOnly" = true))]
+    pub folder: String,
     /// exact: 32-bit floats, the model's own precision. fast: half precision on providers that
     /// support it: bf16 on OpenVINO, fp16 on TensorRT. fast tries OpenVINO before the CPU provider.
     /// The CPU provider always computes in 32-bit floats.
@@ -38,6 +43,7 @@ impl Default for RawModel {
     fn default() -> Self {
         Self {
             name: crate::model::AUTO.to_owned(),
+            folder: String::new(),
             precision: Precision::Exact,
             input_size: InputSize::Auto.to_string(),
             input_budget: None,
