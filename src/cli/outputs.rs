@@ -137,7 +137,7 @@ impl OutputArgs {
         if self.mot.is_some() {
             check_tracks(cameras, loaded.config.tracking.enabled)?;
         }
-        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
+        let (labels, class_ids) = (&loaded.labels, &loaded.served.class_ids);
         let label_info = match loaded.config.class_id {
             ClassIdForm::Name => None,
             ClassIdForm::Index | ClassIdForm::Coco => {
@@ -269,6 +269,15 @@ impl Outputs<'_> {
             pictures.offer(frame, &camera.topic);
         }
         Ok(())
+    }
+
+    /// Leaves no output but the pictures of single frames, because the results must not be used.
+    ///
+    /// # Errors
+    /// The recording cannot be removed.
+    pub fn discard(self) -> anyhow::Result<()> {
+        // the others are complete or absent
+        Ok(self.recording.map_or(Ok(()), ResultRecording::discard)?)
     }
 
     /// Completes every output and returns the written paths.

@@ -17,6 +17,8 @@ use super::executor::{self, Executor, ExecutorThread};
 use super::health::{Health, HealthThread};
 use super::lifecycle::LifecycleServices;
 use super::log::Threshold;
+use super::model_change::ModelChanger;
+use super::models::Models;
 use super::shared::Shared;
 use super::signals::Signals;
 use super::source::RosClock;
@@ -138,6 +140,7 @@ struct Life {
     shared: Arc<Shared>,
     lifecycle: Arc<Lifecycle>,
     parameters: Arc<Mutex<ParameterSet>>,
+    changer: Arc<ModelChanger>,
     threshold: Threshold,
     health: HealthThread,
     autostart: bool,
@@ -163,8 +166,9 @@ impl Life {
         let cameras = loaded.config.cameras.iter();
         let cameras = cameras.map(CameraConfig::title).collect();
         let parameters = Arc::new(Mutex::new(parameters));
+        let models = Arc::new(Models::new(loaded));
         let lifecycle = Arc::new(Lifecycle::new(Engine::new(
-            loaded,
+            Arc::clone(&models),
             Arc::clone(&shared),
             executor.clone(),
             names.clone(),
@@ -199,10 +203,17 @@ impl Life {
             publisher,
             watchdog: watchdog.clone(),
         };
+        let changer = ModelChanger::new(
+            Arc::clone(&shared),
+            models,
+            Arc::clone(&parameters),
+            Arc::clone(&lifecycle),
+        );
         Ok(Self {
             executor,
             shared,
             lifecycle,
+            changer: Arc::new(changer),
             parameters,
             threshold,
             health: health.start()?,
@@ -214,14 +225,20 @@ impl Life {
     /// only on an error.
     async fn go_on(&self) -> anyhow::Result<Ended> {
         let (shared, threshold) = (Arc::clone(&self.shared), self.threshold.clone());
+        let changer = Arc::clone(&self.changer);
         let apply = move |config: &Config, settings: &DetectorSettings| {
-            shared.tune(config, settings);
+            if let Some(refusal) = changer.refusal() {
+                return Err(refusal);
+            }
+            shared.tune(shared.tuning.get().model, config, settings);
             threshold.set(config.log_level);
             Ok(())
         };
         let (executor, parameters) = (self.executor.clone(), Arc::clone(&self.parameters));
+        let changer = Arc::clone(&self.changer);
         spawn_local(async move {
-            if let Err(error) = parameters::serve(executor, parameters, apply).await {
+            let served = parameters::serve(executor, parameters, changer, Box::new(apply));
+            if let Err(error) = served.await {
                 tracing::error!("{error}");
             }
         });
@@ -265,7 +282,7 @@ impl Life {
         control.beat();
         self.health.join();
         control.beat();
-        drop(self.lifecycle);
+        drop((self.lifecycle, self.changer));
         runtime.shutdown_background();
         executor.join();
     }

@@ -1,6 +1,6 @@
 //! The node's publishers and the messages of each frame.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,15 @@ use r2r::PublisherUntyped;
 use thiserror::Error;
 
 use super::error::{RosError, explained};
-use super::label_info::{self, LabelInfoTopic};
+use super::model_topics::{LABEL_INFO, ModelTopics, VISION_INFO};
 use super::{Executor, ExecutorGone, qos};
-use shuffledet_core::Labels;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{CameraConfig, Config};
-use shuffledet_detector::pipeline::{Frame, SharedSettings, Sight, Tracking};
+use shuffledet_detector::pipeline::{Frame, ServedModel, SharedSettings, Sight, Tracking};
 use shuffledet_detector::sink::ResultMessages;
 use shuffledet_msg::definition::DETECTION3D_ARRAY;
-use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
+use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, float64};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::qos::{End, Qos, QosError};
 
@@ -40,7 +39,9 @@ pub struct Results {
     cameras: Vec<CameraResults>,
     /// Kept so that they are destroyed with the others.
     latched: Vec<PublisherUntyped>,
-    labels: Arc<Labels>,
+    topics: Arc<Mutex<ModelTopics>>,
+    /// The model of the latest frame.
+    model: Arc<ServedModel>,
     tuning: Arc<SharedSettings>,
     sight: Sight,
     tracking: Tracking,
@@ -66,15 +67,14 @@ pub enum ResultsError {
 }
 
 impl Results {
-    /// Creates the publishers and publishes the model's identity. The caller publishes the class
-    /// table.
+    /// Creates the publishers. The caller publishes the model.
     pub fn create(
         executor: &Executor,
         names: &Names,
         config: &Config,
         loaded: &LoadedModel,
         tuning: Arc<SharedSettings>,
-    ) -> Result<(Self, LabelInfoTopic), ResultsError> {
+    ) -> Result<(Self, Arc<Mutex<ModelTopics>>), ResultsError> {
         let publisher = |topic: String, type_name: &'static str, policies: Qos| {
             let overrides = config.qos_overrides.get(&names.resolve(&topic));
             let policies = policies
@@ -117,41 +117,33 @@ impl Results {
             .map(of_camera)
             .collect::<Result<_, ResultsError>>()?;
 
-        let mut buffer = Vec::new();
         let label_info = publisher(
-            label_info::TOPIC.to_owned(),
+            LABEL_INFO.to_owned(),
             "vision_msgs/msg/LabelInfo",
             Qos::LATCHED,
         )?;
         let vision_info = publisher(
-            "~/vision_info".to_owned(),
+            VISION_INFO.to_owned(),
             "vision_msgs/msg/VisionInfo",
             Qos::LATCHED,
         )?;
-        let model = &loaded.model;
-        VisionInfo {
-            header: HeaderView::default(),
-            method: &model.description.name,
-            database_location: &format!("sha256:{}", model.sha256),
-            database_version: 0,
-        }
-        .write(&mut buffer)?;
-        send(&vision_info, "~/vision_info", &buffer);
-        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
-        let classes = Labels::clone(labels);
-        let classes = LabelInfoTopic::new(label_info.clone(), classes, class_ids.clone());
+        let latched = vec![label_info.clone(), vision_info.clone()];
+        let topics = ModelTopics::new(label_info, vision_info);
+        let topics = Arc::new(Mutex::new(topics));
+        let model = Arc::clone(&loaded.served);
         let results = Self {
             cameras,
-            latched: vec![label_info, vision_info],
+            latched,
+            topics: Arc::clone(&topics),
             sight: Sight::new(Arc::clone(&tuning)),
-            tracking: Tracking::new(Arc::clone(&tuning), Arc::clone(labels)),
-            labels: Arc::clone(labels),
+            tracking: Tracking::new(Arc::clone(&tuning), Arc::clone(&model.labels)),
             tuning,
-            messages: ResultMessages::new(class_ids.clone()),
-            buffer,
+            messages: ResultMessages::new(model.class_ids.clone()),
+            model,
+            buffer: Vec::new(),
             last_published: None,
         };
-        Ok((results, classes))
+        Ok((results, topics))
     }
 
     /// Waits until the subscribers have had time to receive the last messages, and removes the
@@ -204,16 +196,25 @@ impl Results {
             return Ok(());
         };
         self.last_published = Some(Instant::now());
+        if let Some(model) = &frame.model
+            && model.number != self.model.number
+        {
+            let topics = self.topics.lock();
+            let mut topics = topics.unwrap_or_else(PoisonError::into_inner);
+            topics.announce(model, &self.tuning.get());
+            self.messages.set_class_ids(model.class_ids.clone());
+            self.model = Arc::clone(model);
+        }
         frame.enter(Stage::Track);
         self.sight.update(frame, outcome);
         self.tracking.update(frame, outcome, &camera.title);
         frame.enter(Stage::Publish);
         if *outcome == Outcome::Published {
-            let detections = self.messages.detections(frame, &self.labels)?;
+            let detections = self.messages.detections(frame, &self.model.labels)?;
             send(&camera.detections, &camera.title, detections);
             frame.trace.mark(Mark::Published);
             if frame.trace.at(Mark::Tracked).is_some() && is_heard(&camera.tracks) {
-                let tracks = self.messages.tracks(frame, &self.labels)?;
+                let tracks = self.messages.tracks(frame, &self.model.labels)?;
                 send(&camera.tracks, &camera.title, tracks);
             }
             if let Some(tracks_3d) = &camera.tracks_3d
@@ -221,7 +222,7 @@ impl Results {
                 && frame.calibration.is_some()
                 && is_heard(tracks_3d)
             {
-                let tracks = self.messages.tracks_3d(frame, &self.labels)?;
+                let tracks = self.messages.tracks_3d(frame, &self.model.labels)?;
                 send(tracks_3d, &camera.title, tracks);
             }
         }

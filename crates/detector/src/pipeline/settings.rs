@@ -13,6 +13,8 @@ use shuffledet_sight as sight;
 /// The current settings. They change all together or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuntimeSettings {
+    /// The number of the model that `detector` belongs to ([`ServedModel`](super::ServedModel)).
+    pub model: u64,
     pub detector: DetectorSettings,
     pub tracking: TrackingSettings,
     /// By camera.
@@ -184,6 +186,7 @@ pub(super) mod tests {
             ..CameraSettings::EVERY_FRAME
         };
         RuntimeSettings {
+            model: 0,
             detector: DetectorSettings::new(&Thresholds::default(), &model).unwrap(),
             tracking: TrackingSettings::default(),
             cameras: priorities.iter().map(camera).collect(),

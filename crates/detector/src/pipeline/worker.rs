@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::run_times::RunTimes;
 use super::settings::SettingsReader;
-use super::{Annotated, CameraSettings, Frame, SharedSettings, Transport};
+use super::{Annotated, CameraSettings, Frame, ServedModel, SharedSettings, Transport};
 use crate::classify::SecondStage;
 use crate::detect::Detector;
 use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Stage, Trace};
@@ -61,7 +61,10 @@ pub struct Worker {
     detector: Detector,
     second_stage: Option<SecondStage>,
     labels: Arc<Labels>,
+    model: Option<Arc<ServedModel>>,
     settings: SettingsReader,
+    /// Whether the detector does not follow the latest settings yet.
+    is_behind: bool,
     annotate: Annotate,
     encoder: JpegEncoder,
 }
@@ -72,20 +75,21 @@ const JPEG_QUALITY: i32 = 85;
 impl Worker {
     /// Creates a worker that follows the settings of `tuning`.
     pub fn new(
-        mut detector: Detector,
+        detector: Detector,
         labels: Arc<Labels>,
         tuning: Arc<SharedSettings>,
         annotate: Annotate,
     ) -> Result<Self, DecodeError> {
-        let mut settings = SettingsReader::new(tuning);
-        detector.set_settings(&settings.current().0.detector);
+        let settings = SettingsReader::new(tuning);
         let encoder = JpegEncoder::new(JPEG_QUALITY)?;
         Ok(Self {
             decoder: ImageDecoder::new(),
             detector,
             second_stage: None,
             labels,
+            model: None,
             settings,
+            is_behind: true,
             annotate,
             encoder,
         })
@@ -95,6 +99,12 @@ impl Worker {
     /// answers.
     pub fn with_second_stage(mut self, second_stage: Option<SecondStage>) -> Self {
         self.second_stage = second_stage;
+        self
+    }
+
+    /// Names `model` in the frames that are processed.
+    pub fn with_model(mut self, model: Arc<ServedModel>) -> Self {
+        self.model = Some(model);
         self
     }
 
@@ -111,8 +121,11 @@ impl Worker {
         if let Some(second_stage) = &mut self.second_stage {
             second_stage.between_frames();
         }
+        frame.model.clone_from(&self.model);
         let (tuned, changed) = self.settings.current();
-        if changed {
+        self.is_behind |= changed;
+        // the settings may already be those of the next model
+        if tuned.model == frame.model_number && std::mem::take(&mut self.is_behind) {
             self.detector.set_settings(&tuned.detector);
         }
         let camera = tuned.cameras.get(frame.camera);

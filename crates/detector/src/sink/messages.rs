@@ -44,6 +44,11 @@ impl ResultMessages {
         }
     }
 
+    /// Uses other `class_ids` from now on.
+    pub fn set_class_ids(&mut self, class_ids: ClassIds) {
+        self.class_ids = Some(class_ids);
+    }
+
     /// Writes the `vision_msgs/msg/Detection2DArray` of `frame` in CDR. The header and stamp are
     /// the image's; boxes are in pixels of the image.
     pub fn detections(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
@@ -140,8 +145,8 @@ impl ResultMessages {
     }
 
     /// Writes the `diagnostic_msgs/msg/DiagnosticArray` of `frame` in CDR. Its one status has the
-    /// name of `camera`, the outcome as its message, and the milliseconds of each completed stage
-    /// and the faults of the camera's pictures as its values.
+    /// name of `camera`, the outcome as its message, and as its values the milliseconds of each
+    /// completed stage, the faults of the camera's pictures, and the model that processed it.
     pub fn latency(
         &mut self,
         frame: &Frame,
@@ -164,7 +169,7 @@ impl ResultMessages {
                 Level::Error
             }
         };
-        let mut values = [("", ""); Stage::ALL.len() + 1];
+        let mut values = [("", ""); Stage::ALL.len() + 2];
         let mut count = 0;
         for (figure, stage) in self.figures.iter_mut().zip(Stage::ALL) {
             let Some(duration) = frame.trace.duration(stage) else {
@@ -179,6 +184,10 @@ impl ResultMessages {
             self.sight.clear();
             let _ = write!(self.sight, "{faults}");
             values[count] = ("sight", self.sight.as_str());
+            count += 1;
+        }
+        if let Some(model) = &frame.model {
+            values[count] = ("model", model.identity.name.as_str());
             count += 1;
         }
         let status = DiagnosticStatus {

@@ -212,6 +212,14 @@ impl ResultRecording {
             .write(topics.latency, frame.log_time_ns, latency)?)
     }
 
+    /// Removes the file, which must not be used.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn discard(self) -> Result<(), BagError> {
+        self.writer.discard()
+    }
+
     /// Completes the file and writes `metadata.yaml`.
     pub fn finish(self) -> Result<WrittenRecording, BagError> {
         self.writer.finish()
