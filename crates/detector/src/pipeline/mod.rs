@@ -29,7 +29,7 @@ pub use live::{Crew, LiveProgress, run_live};
 pub use multi_scale::MultiScaleWorker;
 pub use progress::{Activity, Progress, StageTimes, Turn};
 pub use run::{Pace, RunError, run};
-pub use settings::{CameraMounting, CameraSettings, RuntimeSettings, SharedSettings};
+pub use settings::{CameraMounting, CameraSettings, RuntimeSettings, SharedSettings, Viewers};
 pub use sight::Sight;
 pub use source::Source;
 pub use tracked_object::TrackedObject;
