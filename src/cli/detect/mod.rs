@@ -1,32 +1,49 @@
-//! `shuffledet detect`: detects objects in image files.
+//! `shuffledet detect`: detects objects in image files, on standard input, in a folder that is watched, or in
+//! the pictures of a camera.
+
+mod images;
+mod output;
+mod watch;
 
 use std::collections::HashSet;
-use std::fs;
-use std::io::Write;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde::Serialize;
 
 use super::parameters::ParameterArgs;
-use super::{Status, explain, output_paths};
-use crate::cli::terminal;
+use super::{Status, interrupt, output_paths};
+use images::ImageRun;
 use shuffledet_core::bounded_file::{self, PICTURE_LIMIT};
-use shuffledet_core::{Detection, Labels, Regions, Resolution};
-use shuffledet_detector::LoadedModel;
-use shuffledet_detector::classify::SecondStage;
-use shuffledet_detector::detect::Detector;
-use shuffledet_image::jpeg::JpegEncoder;
-use shuffledet_image::{BgrView, Damage, ImageDecoder, draw};
+use shuffledet_image::{StreamAddress, VideoStream};
+use watch::WatchedFolder;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+--watch and a camera end with Ctrl-C or after --limit images. The image at work is finished.
+User and password of an RTSP address are in no message and no output.
 Exit code: 0 if every image was processed, 2 if some failed, 1 on an error.")]
 pub struct DetectArgs {
-    /// Image files in any format that OpenCV reads; the file name does not matter
-    #[arg(required = true, value_name = "IMAGE")]
+    /// Image files in any format that OpenCV reads, whatever their names; - for an image on standard
+    /// input; or one camera: /dev/video0, or an rtsp:// address
+    #[arg(required_unless_present = "watch", value_name = "IMAGE")]
     images: Vec<PathBuf>,
+
+    /// Detect in each image that is written into this folder or moved there, once it is complete
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "images",
+        help_heading = "Selection"
+    )]
+    watch: Option<PathBuf>,
+
+    /// Maximum number of images of a watched folder or a camera
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    limit: Option<u64>,
 
     #[command(flatten)]
     parameters: ParameterArgs,
@@ -44,123 +61,141 @@ pub struct DetectArgs {
     force: bool,
 }
 
-/// One line of `--json`.
-#[derive(Serialize)]
-struct ImageResult<'a> {
-    file: String,
-    width: u32,
-    height: u32,
-    /// The size of the network's input in each run of the model, in the order of the regions.
-    input_sizes: &'a [Resolution],
-    detections: Vec<FoundObject<'a>>,
+/// The images that the command line names.
+enum Input<'a> {
+    /// With the paths of the drawn images, if they are drawn.
+    Files(Option<Vec<PathBuf>>),
+    Folder(&'a Path),
+    Camera(StreamAddress),
 }
 
-/// An image with what was found in it.
-struct DetectedImage {
-    /// Width and height.
-    size: (u32, u32),
-    damage: Option<Damage>,
-    inputs: Vec<Resolution>,
-    detections: Vec<Detection>,
-}
-
-#[derive(Serialize)]
-struct FoundObject<'a> {
-    label: &'a str,
-    /// The model's class index.
-    class_id: usize,
-    score: f32,
-    /// Left, top, width, height in pixels of the image.
-    bbox: [f32; 4],
-    /// The other classes that it may have, the best first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    further: Vec<FoundHypothesis<'a>>,
-}
-
-#[derive(Serialize)]
-struct FoundHypothesis<'a> {
-    label: &'a str,
-    class_id: usize,
-    score: f32,
-}
-
-/// JPEG quality of drawn images.
-const JPEG_QUALITY: i32 = 90;
+/// The path that stands for standard input.
+const STANDARD_INPUT: &str = "-";
 
 pub fn run(args: &DetectArgs) -> anyhow::Result<Status> {
-    let targets = args
-        .draw
-        .as_deref()
-        .map(|folder| draw_targets(args, folder))
-        .transpose()?;
+    let input = input(args)?;
     let loaded = args.parameters.load()?;
-    let mut detector = loaded.detector()?;
-    let mut second_stage = loaded.second_stage()?;
-    let mut decoder = ImageDecoder::new();
-    if second_stage.is_none() {
-        decoder.set_jpeg_scale(loaded.config.input.jpeg_scale);
-    }
-    decoder.set_limits(loaded.config.input.limits);
-    let mut encoder = JpegEncoder::new(JPEG_QUALITY)?;
-    if let Some(folder) = &args.draw {
-        fs::create_dir_all(folder).with_context(|| format!("--draw {}", folder.display()))?;
-    }
-    let mut status = Status::Success;
-    for (index, path) in args.images.iter().enumerate() {
-        let regions = &loaded.config.input.regions;
-        let found = bounded_file::read(path, PICTURE_LIMIT).map_err(anyhow::Error::from);
-        let found = found.and_then(|file| {
-            let detected = detect(
-                &file,
-                &mut decoder,
-                &mut detector,
-                regions,
-                &mut second_stage,
-            )?;
-            Ok((file, detected))
-        });
-        let (file, detected) = match found {
-            Ok(found) => found,
-            Err(error) => {
-                explain(&error.context(path.display().to_string()));
-                status = Status::SomeFailed;
-                continue;
+    let mut run = ImageRun::new(&loaded, args.json, args.draw.as_deref(), args.force)?;
+    match input {
+        Input::Files(targets) => {
+            for (index, path) in args.images.iter().enumerate() {
+                let target = targets.as_ref().map(|targets| targets[index].as_path());
+                run.file(&path.display().to_string(), read(path), target)?;
             }
-        };
-        if let Some(damage) = detected.damage {
-            tracing::warn!("{}: {damage}", path.display());
         }
-        print(args, &loaded, path, &detected)?;
-        if let Some(target) = targets.as_ref().map(|targets| &targets[index]) {
-            let image = decoder.decode_file(&file)?;
-            write_drawn(target, &mut encoder, &image, &detected, &loaded.labels)
-                .with_context(|| format!("--draw {}", target.display()))?;
+        Input::Folder(folder) => {
+            let stop = interrupt::listen().context("listening for signals")?;
+            watch(&mut run, folder, args.limit, &stop)?;
+        }
+        Input::Camera(address) => {
+            let stop = interrupt::listen().context("listening for signals")?;
+            follow(&mut run, address, args.limit, &stop)?;
         }
     }
-    Ok(status)
+    Ok(run.status())
 }
 
-fn detect(
-    file: &[u8],
-    decoder: &mut ImageDecoder,
-    detector: &mut Detector,
-    regions: &Regions,
-    second_stage: &mut Option<SecondStage>,
-) -> anyhow::Result<DetectedImage> {
-    let image = decoder.file_pixels(file, |image| detector.size_in_input(image, regions))?;
-    let mut detections = detector.detect_in(image, regions)?.to_vec();
-    if let Some(second_stage) = second_stage {
-        second_stage.between_frames();
-        let classified = second_stage.classify(&image, &mut detections);
-        classified.context("the classifier")?;
+fn input(args: &DetectArgs) -> anyhow::Result<Input<'_>> {
+    if let Some(folder) = &args.watch {
+        if let Some(drawn) = args.draw.as_deref()
+            && output_paths::is_same(folder, drawn)
+        {
+            bail!(
+                "--draw {}: this folder is watched, so drawn images would be detected again; choose another folder",
+                drawn.display()
+            );
+        }
+        return Ok(Input::Folder(folder));
     }
-    let inputs = detector.inputs().map(|input| input.used).collect();
-    Ok(DetectedImage {
-        size: image.image_size(),
-        damage: image.damage(),
-        inputs,
-        detections,
-    })
+    let streams = args.images.iter();
+    let mut streams = streams.filter_map(|path| StreamAddress::recognise(path));
+    if let Some(address) = streams.next() {
+        if args.images.len() > 1 {
+            bail!("{address}: a camera must be the only input; leave out the others");
+        }
+        return Ok(Input::Camera(address));
+    }
+    let from_input = args.images.iter();
+    let from_input = from_input.filter(|path| *path == Path::new(STANDARD_INPUT));
+    if from_input.count() > 1 {
+        bail!("- is given twice: standard input holds one image");
+    }
+    let targets = args.draw.as_deref().map(|draw| draw_targets(args, draw));
+    Ok(Input::Files(targets.transpose()?))
+}
+
+/// Reads a whole image file, or standard input for `-`.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if path != Path::new(STANDARD_INPUT) {
+        return bounded_file::read(path, PICTURE_LIMIT);
+    }
+    let stdin = io::stdin();
+    if io::IsTerminal::is_terminal(&stdin) {
+        let text = "expected an image on standard input, found a terminal; for example: shuffledet detect - < a.jpg";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let bytes = bounded_file::read_stream(stdin.lock(), PICTURE_LIMIT)?;
+    if bytes.is_empty() {
+        let text =
+            "expected an image on standard input, found nothing; check the command before the pipe";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+    }
+    Ok(bytes)
+}
+
+/// Detects in the images that appear in `folder`, until a signal or `limit`.
+fn watch(
+    run: &mut ImageRun<'_>,
+    folder: &Path,
+    limit: Option<u64>,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let mut watched = WatchedFolder::open(folder)?;
+    let mut count = 0;
+    while !stop.load(Ordering::Relaxed) && limit != Some(count) {
+        let Some(path) = watched.next_image()? else {
+            continue;
+        };
+        let target = run.target(&drawn_name(&path));
+        run.file(&path.display().to_string(), read(&path), target.as_deref())?;
+        count += 1;
+    }
+    Ok(())
+}
+
+/// Detects in the pictures of a camera, until it ends, a signal or `limit`.
+fn follow(
+    run: &mut ImageRun<'_>,
+    address: StreamAddress,
+    limit: Option<u64>,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let shown = address.to_string();
+    let mut stream = VideoStream::open(address)?;
+    let mut count = 0;
+    while !stop.load(Ordering::Relaxed) && limit != Some(count) {
+        let Some(frame) = stream.next_frame()? else {
+            bail!("{shown}: ended by the camera or the network; images received: {count}");
+        };
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        // a clock before 1970 gives no time
+        let stamp_ns = since
+            .ok()
+            .and_then(|since| u64::try_from(since.as_nanos()).ok());
+        count += 1;
+        let target = run.target(&format!("frame_{count:06}.jpg"));
+        run.picture(&shown, &frame.pixels, stamp_ns, target.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Returns the name of an image with `.jpg`.
+fn drawn_name(image: &Path) -> String {
+    let stem = match image == Path::new(STANDARD_INPUT) {
+        true => Path::new("stdin").as_os_str(),
+        false => image.file_stem().unwrap_or_default(),
+    };
+    format!("{}.jpg", stem.to_string_lossy())
 }
 
 /// Returns the output path of each image: its name with `.jpg`. Fails if two paths are equal, if
@@ -173,12 +208,10 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
     let originals: HashSet<PathBuf> = resolved.collect();
     let mut targets: Vec<PathBuf> = Vec::new();
     for image in &args.images {
-        let Some(name) = image.file_stem() else {
+        if image.file_stem().is_none() {
             bail!("{}: expected an image file", image.display());
-        };
-        let mut name = name.to_owned();
-        name.push(".jpg");
-        let target = folder.join(name);
+        }
+        let target = folder.join(drawn_name(image));
         if targets.contains(&target) {
             bail!(
                 "--draw: two images would be written to {}; rename one of them",
@@ -201,83 +234,10 @@ fn draw_targets(args: &DetectArgs, folder: &Path) -> anyhow::Result<Vec<PathBuf>
     Ok(targets)
 }
 
-fn write_drawn(
-    target: &Path,
-    encoder: &mut JpegEncoder,
-    image: &BgrView<'_>,
-    detected: &DetectedImage,
-    labels: &Labels,
-) -> anyhow::Result<()> {
-    let canvas = draw::annotate(image, &detected.detections, labels, u32::MAX)?;
-    let picture = BgrView::from_mat(&canvas).context("OpenCV gave no BGR canvas")?;
-    fs::write(target, encoder.encode(&picture)?)?;
-    Ok(())
-}
-
-fn print(
-    args: &DetectArgs,
-    loaded: &LoadedModel,
-    path: &Path,
-    detected: &DetectedImage,
-) -> anyhow::Result<()> {
-    let found = |detection: &Detection| {
-        let bbox = detection.bbox;
-        let further = detection.hypotheses().skip(1);
-        FoundObject {
-            label: loaded.labels.name(detection.class_id),
-            class_id: detection.class_id,
-            score: detection.score,
-            bbox: [bbox.x1, bbox.y1, bbox.width(), bbox.height()],
-            further: further
-                .map(|(class_id, score)| FoundHypothesis {
-                    label: loaded.labels.name(class_id),
-                    class_id,
-                    score,
-                })
-                .collect(),
-        }
-    };
-    let (width, height) = detected.size;
-    let result = ImageResult {
-        file: path.display().to_string(),
-        width,
-        height,
-        input_sizes: &detected.inputs,
-        detections: detected.detections.iter().map(found).collect(),
-    };
-    let mut out = terminal::stdout();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&result)?)?;
-        return Ok(());
-    }
-    let count = result.detections.len();
-    let objects = if count == 1 { "object" } else { "objects" };
-    let inputs: Vec<_> = result
-        .input_sizes
-        .iter()
-        .map(Resolution::to_string)
-        .collect();
-    writeln!(
-        out,
-        "{}: {}x{}, input {}, {count} {objects}",
-        result.file,
-        result.width,
-        result.height,
-        inputs.join(" ")
-    )?;
-    for found in &result.detections {
-        let [x, y, width, height] = found.bbox;
-        let (label, score) = (found.label, found.score);
-        writeln!(
-            out,
-            "  {label:<16} {score:.3}  at {x:.0},{y:.0}  {width:.0}x{height:.0}"
-        )?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use clap::Parser;
 
