@@ -12,5 +12,12 @@ rm -rf "$files"
 options=(--without-node)
 ros_is_sourced && options=()
 DESTDIR=$files PREFIX=/usr "$ROOT/scripts/install.sh" "${options[@]}"
+# as Debian names them; the licence is its file copyright
+(
+    cd "$files/usr/share/doc/shuffledet"
+    rm LICENSE
+    mv CHANGELOG.md changelog
+    gzip -9n changelog
+)
 cd "$ROOT"
 cargo deb --locked --no-build --no-strip

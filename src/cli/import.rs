@@ -27,8 +27,7 @@ use shuffledet_report::format;
 A folder's images may have any format that OpenCV reads (WebP, AVIF or GIF may be missing). They
 are sorted naturally: frame2 comes before frame10. Without --raw, JPEG and PNG files are copied
 byte for byte.
-A camera (/dev/video0) and an RTSP address are recorded until --limit or Ctrl-C. Their pictures get
-the times at which they arrive. User and password of an address are in no message and no output.
+A camera (/dev/video0) and an RTSP address are recorded until --limit or Ctrl-C. User and password of an address are in no message and no output.
 An image that cannot be read is reported and left out; the later images keep their times.
 Exit code: 0 if every frame was written, 2 if images were left out, 1 on an error, 130 if
 interrupted.")]

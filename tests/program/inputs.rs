@@ -141,7 +141,7 @@ impl Watching {
     }
 
     /// Interrupts it as Ctrl-C does. Returns its exit code, the lines that were left, and what it said.
-    fn interrupt(mut self) -> (Option<i32>, Vec<Value>, String) {
+    fn interrupt(self) -> (Option<i32>, Vec<Value>, String) {
         let id = self.program.id().to_string();
         assert!(
             Command::new("kill")
@@ -299,9 +299,9 @@ fn an_rtsp_camera_is_recorded_and_its_password_stays_secret() {
     }
     assert_eq!(times_ns.len(), 8);
     assert!(times_ns.is_sorted_by(|a, b| a < b), "{times_ns:?}");
-    // at the camera's own rate, within the time that a busy machine may lose
+    // at the camera's own times, also if many pictures arrive at once: eight at 25 Hz
     let seconds = (times_ns[7] - times_ns[0]) as f64 / 1e9;
-    assert!((0.05..20.0).contains(&seconds), "{seconds} s");
+    assert!((0.2..0.4).contains(&seconds), "{seconds} s");
 
     let drawn = folder.path().join("drawn");
     let output = shuffledet()

@@ -99,8 +99,7 @@ fn manual_pages_are_valid() {
         let page = pages.join(&name);
         let output = Command::new("man")
             .env("MANWIDTH", "100")
-            .env("LC_ALL", "C.UTF-8");
-        let output = output
+            .env("LC_ALL", "C.UTF-8")
             .args(["--warnings=mac", "-l"])
             .arg(&page)
             .output()
@@ -261,7 +260,6 @@ fn an_installed_program_needs_no_environment() {
             .args(["detect", "--json"])
             .arg(&picture)
             .env_remove("ORT_DYLIB_PATH")
-            .env_remove("LD_LIBRARY_PATH")
             .output()
             .unwrap();
         assert!(

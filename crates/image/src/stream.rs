@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use opencv::core::{Mat, Vector};
 use opencv::prelude::*;
 use opencv::videoio::{
-    CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_READ_TIMEOUT_MSEC, CAP_V4L2,
-    VideoCapture,
+    CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_POS_MSEC,
+    CAP_PROP_READ_TIMEOUT_MSEC, CAP_V4L2, VideoCapture,
 };
 use thiserror::Error;
 
@@ -107,13 +107,15 @@ pub struct VideoStream {
     capture: VideoCapture,
     frame: Mat,
     frames_read: u64,
-    first: Option<Instant>,
+    /// When the first picture came, and its time in the stream in milliseconds.
+    first: Option<(Instant, Option<f64>)>,
 }
 
-/// A picture, and when it came.
+/// A picture with its time.
 pub struct StreamFrame<'a> {
     pub pixels: BgrView<'a>,
-    /// Time since the first picture came.
+    /// Time since the first picture. FFmpeg collects pictures while it opens an address, so those of an
+    /// address have the stream's own times, and those of a device the times of their arrival.
     pub since_first: Duration,
 }
 
@@ -168,7 +170,15 @@ impl VideoStream {
         if !read {
             return Ok(None);
         }
-        let first = *self.first.get_or_insert(now);
+        let position_ms = match self.address {
+            StreamAddress::Device(_) => None,
+            StreamAddress::Rtsp(_) => self.capture.get(CAP_PROP_POS_MSEC).ok(),
+        };
+        let (first, first_ms) = *self.first.get_or_insert((now, position_ms));
+        let in_stream = first_ms.zip(position_ms);
+        let in_stream = in_stream.and_then(|(first_ms, position_ms)| {
+            Duration::try_from_secs_f64((position_ms - first_ms) / 1000.0).ok()
+        });
         let index = self.frames_read;
         self.frames_read += 1;
         let pixels = BgrView::from_mat(&self.frame).ok_or_else(|| StreamError::Pixels {
@@ -177,7 +187,7 @@ impl VideoStream {
         })?;
         Ok(Some(StreamFrame {
             pixels,
-            since_first: now - first,
+            since_first: in_stream.unwrap_or(now - first),
         }))
     }
 }

@@ -109,7 +109,7 @@ impl<'a> ImageRun<'a> {
             .with_context(|| format!("--draw {}", target.display()))
     }
 
-    /// Detects in a picture of a camera, which came at `stamp_ns`, and draws it at `target`. Errors: an
+    /// Detects in a picture of a camera, of the time `stamp_ns`, and draws it at `target`. Errors: an
     /// output cannot be written.
     pub fn picture(
         &mut self,

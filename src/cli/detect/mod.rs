@@ -172,21 +172,25 @@ fn follow(
 ) -> anyhow::Result<()> {
     let shown = address.to_string();
     let mut stream = VideoStream::open(address)?;
-    let mut count = 0;
+    let (mut count, mut first_ns) = (0, None);
     while !stop.load(Ordering::Relaxed) && limit != Some(count) {
         let Some(frame) = stream.next_frame()? else {
             bail!("{shown}: ended by the camera or the network; images received: {count}");
         };
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        // a clock before 1970 gives no time
-        let stamp_ns = since
-            .ok()
-            .and_then(|since| u64::try_from(since.as_nanos()).ok());
+        let first_ns = *first_ns.get_or_insert_with(now_ns);
+        let since_ns = u64::try_from(frame.since_first.as_nanos()).unwrap_or(u64::MAX);
+        let stamp_ns = first_ns.map(|first_ns| first_ns.saturating_add(since_ns));
         count += 1;
         let target = run.target(&format!("frame_{count:06}.jpg"));
         run.picture(&shown, &frame.pixels, stamp_ns, target.as_deref())?;
     }
     Ok(())
+}
+
+/// Returns nanoseconds since 1970; `None` if the clock is before.
+fn now_ns() -> Option<u64> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.ok()?.as_nanos()).ok()
 }
 
 /// Returns the name of an image with `.jpg`.

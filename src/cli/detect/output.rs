@@ -18,7 +18,7 @@ struct ImageResult<'a> {
     file: String,
     width: u32,
     height: u32,
-    /// When the picture of a camera came, in nanoseconds since 1970.
+    /// The time of a camera's picture, in nanoseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     stamp_ns: Option<u64>,
     /// The size of the network's input in each run of the model, in the order of the regions.
@@ -30,7 +30,7 @@ struct ImageResult<'a> {
 pub struct DetectedImage {
     /// Width and height.
     pub size: (u32, u32),
-    /// When the picture of a camera came, in nanoseconds since 1970.
+    /// The time of a camera's picture, in nanoseconds since 1970.
     pub stamp_ns: Option<u64>,
     pub damage: Option<Damage>,
     pub inputs: Vec<Resolution>,
