@@ -13,10 +13,10 @@ use super::{Executor, ExecutorGone, qos};
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{CameraConfig, Config};
-use shuffledet_detector::pipeline::{Frame, ServedModel, SharedSettings, Sight, Tracking};
+use shuffledet_detector::pipeline::{Frame, ServedModel, SharedSettings, Sight, Tracking, Viewers};
 use shuffledet_detector::sink::ResultMessages;
-use shuffledet_msg::definition::DETECTION3D_ARRAY;
-use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, float64};
+use shuffledet_msg::definition::{COMPRESSED_IMAGE, DETECTION3D_ARRAY, IMAGE, IMAGE_MARKER};
+use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, ImageView, float64};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::qos::{End, Qos, QosError};
 
@@ -32,6 +32,9 @@ struct CameraResults {
     processing_time: PublisherUntyped,
     pipeline_latency: PublisherUntyped,
     annotated: PublisherUntyped,
+    annotated_jpeg: PublisherUntyped,
+    /// `None` if the node was built without the type.
+    marker: Option<PublisherUntyped>,
 }
 
 /// Publishes the results of frames.
@@ -102,13 +105,21 @@ impl Results {
                 detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
                 tracks: make("tracks", "vision_msgs/msg/Detection2DArray")?,
                 tracks_3d: match config.ranging {
-                    true => without_typesupport(make("tracks_3d", DETECTION3D_ARRAY.name))?,
+                    true => without_typesupport(
+                        make("tracks_3d", DETECTION3D_ARRAY.name),
+                        "vision_msgs",
+                    )?,
                     false => None,
                 },
                 latency: make("latency", "diagnostic_msgs/msg/DiagnosticArray")?,
                 processing_time: make("debug/processing_time_ms", "std_msgs/msg/Float64")?,
                 pipeline_latency: make("debug/pipeline_latency_ms", "std_msgs/msg/Float64")?,
-                annotated: make("image_annotated", "sensor_msgs/msg/CompressedImage")?,
+                annotated: make("image_annotated", IMAGE.name)?,
+                annotated_jpeg: make("image_annotated/compressed", COMPRESSED_IMAGE.name)?,
+                marker: without_typesupport(
+                    make("annotations", IMAGE_MARKER.name),
+                    "visualization_msgs",
+                )?,
             })
         };
         let cameras = config
@@ -167,6 +178,8 @@ impl Results {
                 processing_time,
                 pipeline_latency,
                 annotated,
+                annotated_jpeg,
+                marker,
                 ..
             } = camera;
             let results = [
@@ -176,8 +189,9 @@ impl Results {
                 processing_time,
                 pipeline_latency,
                 annotated,
+                annotated_jpeg,
             ];
-            results.into_iter().chain(tracks_3d)
+            results.into_iter().chain(tracks_3d).chain(marker)
         });
         let publishers: Vec<_> = of_cameras.chain(self.latched).collect();
         let destroy = move |node: &mut r2r::Node| {
@@ -232,6 +246,7 @@ impl Results {
         }
         if *outcome == Outcome::Published {
             self.debug(frame)?;
+            self.draw(frame)?;
         }
         Ok(())
     }
@@ -248,22 +263,49 @@ impl Results {
             float64::write(frame.age().as_secs_f64() * 1000.0, &mut self.buffer);
             send(&camera.pipeline_latency, &camera.title, &self.buffer);
         }
+        Ok(())
+    }
+
+    /// Publishes boxes for viewers, and the picture with its boxes in the forms that have subscriptions.
+    fn draw(&mut self, frame: &Frame) -> Result<(), CdrError> {
+        let camera = &self.cameras[frame.camera];
+        if let Some(marker) = camera.marker.as_ref().filter(|marker| is_heard(marker)) {
+            send(marker, &camera.title, self.messages.marker(frame)?);
+        }
         if let Some(annotated) = &frame.annotated {
             let header = HeaderView {
                 stamp: frame.stamp,
                 frame_id: &frame.frame_id,
             };
-            let image = CompressedImageView {
-                header,
-                format: "jpeg",
-                data: &annotated.jpeg,
-            };
-            image.write(&mut self.buffer)?;
-            send(&camera.annotated, &camera.title, &self.buffer);
+            if !annotated.jpeg.is_empty() {
+                let image = CompressedImageView {
+                    header,
+                    format: "bgr8; jpeg compressed bgr8",
+                    data: &annotated.jpeg,
+                };
+                image.write(&mut self.buffer)?;
+                send(&camera.annotated_jpeg, &camera.title, &self.buffer);
+            }
+            if !annotated.bgr.is_empty() {
+                let image = ImageView {
+                    header,
+                    height: annotated.height,
+                    width: annotated.width,
+                    encoding: "bgr8",
+                    is_bigendian: false,
+                    step: 3 * annotated.width,
+                    data: &annotated.bgr,
+                };
+                image.write(&mut self.buffer)?;
+                send(&camera.annotated, &camera.title, &self.buffer);
+            }
         }
         // the next frame is drawn if there is a subscription
-        self.tuning
-            .set_watched(frame.camera, is_heard(&camera.annotated));
+        let viewers = Viewers {
+            jpeg: is_heard(&camera.annotated_jpeg),
+            bgr: is_heard(&camera.annotated),
+        };
+        self.tuning.set_viewers(frame.camera, viewers);
         Ok(())
     }
 }
@@ -272,10 +314,11 @@ impl Results {
 /// the other results are worth more than an error.
 fn without_typesupport(
     made: Result<PublisherUntyped, ResultsError>,
+    package: &str,
 ) -> Result<Option<PublisherUntyped>, ResultsError> {
     match made {
         Err(error @ ResultsError::Publisher { .. }) => {
-            tracing::warn!("{error}; build the node with a complete vision_msgs");
+            tracing::warn!("{error}; build the node with a complete {package}");
             Ok(None)
         }
         made => made.map(Some),

@@ -89,7 +89,7 @@ pub struct Frame {
     pub tracks: Vec<TrackedObject>,
     /// How long after the stamp the tracks show their objects.
     pub tracks_ahead: Duration,
-    /// The annotated image as JPEG, if requested.
+    /// The annotated image, if requested.
     pub annotated: Option<Annotated>,
     /// The progress of the thread that has the frame, if it is watched.
     pub progress: Option<FrameProgress>,
@@ -98,7 +98,10 @@ pub struct Frame {
 /// An image with its detections drawn.
 #[derive(Debug, Clone)]
 pub struct Annotated {
+    /// Empty if nobody asked for it.
     pub jpeg: Vec<u8>,
+    /// Rows of 8-bit BGR pixels without padding; empty if nobody asked for them.
+    pub bgr: Vec<u8>,
     pub width: u32,
     pub height: u32,
 }

@@ -33,7 +33,7 @@ pub use multi_scale::MultiScaleWorker;
 pub use progress::{Activity, Progress, StageTimes, Turn};
 pub use run::{Pace, RunError, run};
 pub use served_model::ServedModel;
-pub use settings::{CameraMounting, CameraSettings, RuntimeSettings, SharedSettings};
+pub use settings::{CameraMounting, CameraSettings, RuntimeSettings, SharedSettings, Viewers};
 pub use sight::Sight;
 pub use source::Source;
 pub use tracked_object::TrackedObject;
