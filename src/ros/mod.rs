@@ -14,6 +14,7 @@ pub mod intake;
 pub mod join;
 pub mod lifecycle;
 pub mod log;
+mod memory;
 pub mod model_change;
 pub mod model_topics;
 pub mod models;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use super::memory;
 use super::models::{ANNOTATE, ModelState, Models, maker};
 use super::shared::Shared;
 use shuffledet_core::ModelIdentity;
@@ -308,7 +309,10 @@ impl ModelChanger {
         drop(parameters);
 
         let tell = || state.crew.iter().for_each(|crew| crew.tell_model());
-        let remove = |model| state.crew.iter().for_each(|crew| crew.remove(model));
+        let remove = |model| {
+            state.crew.iter().for_each(|crew| crew.remove(model));
+            memory::give_back();
+        };
         tell();
         let stays = if is_watched {
             shared.end_trial(is_active)

@@ -30,7 +30,7 @@ fn start(room: &mut Room, model: &str, more: &[&str]) -> Node {
         "-p",
         "input.transport:=raw",
         "-p",
-        "input.max_age_ms:=0.0",
+        "input.max_age_ms:=60000.0",
         // a camera that stands still is none of these tests' faults
         "-p",
         "sight.enabled:=false",
@@ -226,16 +226,16 @@ fn a_model_that_cannot_run_is_refused_and_the_other_stays() {
     let Some(mut room) = Room::open(test) else {
         return;
     };
-    let broken = cut(&room, "broken.onnx", 3);
+    let broken = cut(&room, "broken.onnx", 5);
     let onnx = fs::read(&broken).unwrap();
     fs::write(&broken, &onnx[..onnx.len() / 2]).unwrap();
-    let misfit = cut(&room, "misfit.onnx", 3);
+    let misfit = cut(&room, "misfit.onnx", 5);
     let fitting = fs::read_to_string(misfit.with_extension("yaml")).unwrap();
     let labels = fitting.replacen("labels:\n", "labels:\n- name: tram\n  category_id: 99\n", 1);
     assert_ne!(labels, fitting);
     fs::write(misfit.with_extension("yaml"), labels).unwrap();
     let few = cut(&room, "few.onnx", 1);
-    let bare = cut(&room, "bare.onnx", 1);
+    let bare = cut(&room, "bare.onnx", 5);
     fs::remove_file(bare.with_extension("yaml")).unwrap();
     let bus = ["-p", "detector.class_score_thresholds.bus:=0.4"];
     let node = start(&mut room, "road", &bus);
@@ -253,10 +253,7 @@ fn a_model_that_cannot_run_is_refused_and_the_other_stays() {
             json!({"model.name": "/etc/hostname"}),
             "expected a name of the manifest or a file in",
         ),
-        (
-            json!({"model.name": text(&few)}),
-            "change that parameter together with the model",
-        ),
+        (json!({"model.name": text(&few)}), "no class \"bus\""),
         (
             json!({"model.name": text(&few), "detector.score_threshold": 1.5}),
             "1.5",
@@ -491,7 +488,7 @@ fn ten_swaps_leave_memory_and_threads_level() {
     eprintln!(
         "resident after 4 swaps {memory}, after 14 {memory_after} bytes; {count} and {count_after} threads"
     );
-    assert_eq!(count, count_after);
+    assert!(count_after <= count, "{count} threads, then {count_after}");
     let grown = memory_after as f64 - memory as f64;
     assert!(grown < 10e6, "{memory} bytes, then {memory_after}");
     peer.ask(json!({"do": "stop", "name": "camera"}));
@@ -527,7 +524,7 @@ fn the_second_stage_goes_on_with_another_model() {
     peer.ask(
         json!({"do": "advertise", "topic": topic, "type": "sensor_msgs/msg/Image", "timeout": 20}),
     );
-    let play = json!({"do": "play", "topic": topic, "bag": bag, "bag_topic": topic, "count": 12,
+    let mut play = json!({"do": "play", "topic": topic, "bag": bag, "bag_topic": topic, "count": 12,
         "acknowledged_by": "/shuffledet/detections", "timeout": 20});
     let answered = |message: &Value| {
         let detections = message["detections"].as_array().unwrap().iter();
@@ -541,6 +538,8 @@ fn the_second_stage_goes_on_with_another_model() {
     peer.find("/shuffledet/detections", answered);
     assert_eq!(set_model(peer, text(&cut)), Ok(()));
     peer.arrived("/shuffledet/detections");
+    // the stamps go on
+    play["start"] = json!(12);
     peer.ask(play);
     peer.find("/shuffledet/detections", answered);
     let absent = room.folder.path().join("absent.onnx");
