@@ -19,6 +19,9 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore, get_types_from_msg
 
 
+LINE_LOOP = 2  # of foxglove_msgs/msg/PointsAnnotation
+
+
 def number(value):
     """A ROS byte is an int to one reader and a bytes object to the other."""
     return value[0] if isinstance(value, bytes) else int(value)
@@ -46,7 +49,7 @@ def annotation(points, text):
     colours = [[colour.r, colour.g, colour.b, colour.a] for colour in (points.outline_color, text.background_color)]
     return {
         "stamps_ns": [part.timestamp.sec * 1_000_000_000 + part.timestamp.nanosec for part in (points, text)],
-        "is_loop": points.type == points.LINE_LOOP,
+        "is_loop": points.type == LINE_LOOP,
         "corners": [[point.x, point.y] for point in points.points],
         "colours": colours,
         "thickness": points.thickness,

@@ -109,6 +109,8 @@ pub struct VideoStream {
     frames_read: u64,
     /// When the first picture came, and its time in the stream in milliseconds.
     first: Option<(Instant, Option<f64>)>,
+    /// The time of the latest picture since the first.
+    last: Duration,
 }
 
 /// A picture with its time.
@@ -116,6 +118,7 @@ pub struct StreamFrame<'a> {
     pub pixels: BgrView<'a>,
     /// Time since the first picture. FFmpeg collects pictures while it opens an address, so those of an
     /// address have the stream's own times, and those of a device the times of their arrival.
+    /// Always increases.
     pub since_first: Duration,
 }
 
@@ -150,6 +153,7 @@ impl VideoStream {
             frame: Mat::default(),
             frames_read: 0,
             first: None,
+            last: Duration::ZERO,
         })
     }
 
@@ -181,13 +185,20 @@ impl VideoStream {
         });
         let index = self.frames_read;
         self.frames_read += 1;
+        let mut since_first = in_stream.unwrap_or(now - first);
+        if index > 0 && since_first <= self.last {
+            // FFmpeg gives the first pictures one time
+            let step = self.frame_rate().map_or(1, |rate| rate.time_ns(1).max(1));
+            since_first = self.last + Duration::from_nanos(step);
+        }
+        self.last = since_first;
         let pixels = BgrView::from_mat(&self.frame).ok_or_else(|| StreamError::Pixels {
             address: self.address.clone(),
             index,
         })?;
         Ok(Some(StreamFrame {
             pixels,
-            since_first: in_stream.unwrap_or(now - first),
+            since_first,
         }))
     }
 }
