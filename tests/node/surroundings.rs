@@ -356,8 +356,7 @@ fn lists_and_reliability_are_taken_from_the_command_line() {
         ("/left/image_raw", "best_effort"),
     ] {
         peer.ask(json!({"do": "advertise", "topic": topic, "type": IMAGE, "timeout": 20}));
-        let endpoints =
-            peer.ask(json!({"do": "endpoints", "topic": topic, "subscriptions": 1}));
+        let endpoints = peer.ask(json!({"do": "endpoints", "topic": topic, "subscriptions": 1}));
         let qos = &endpoints["subscriptions"][0]["qos"];
         let found = qos["reliability"].as_str().unwrap().to_lowercase();
         assert_eq!(found, expected, "{topic}: {qos}");

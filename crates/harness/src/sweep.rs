@@ -62,7 +62,11 @@ pub fn detect(
         return Ok(all);
     };
     let mut workers = sweep_workers(groups, truth, count, workers.max(1))?;
-    let tuning = Arc::new(first.loaded.lossless_tuning(vec![first.loaded.config.input; images.cameras()]));
+    let tuning = Arc::new(
+        first
+            .loaded
+            .lossless_tuning(vec![first.loaded.config.input; images.cameras()]),
+    );
     let missing = &MissingImages::default();
     run(
         &mut Feed { images, missing },

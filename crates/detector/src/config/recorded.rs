@@ -8,8 +8,10 @@ impl Config {
     /// Returns the settings of each of `cameras`: those of the named camera with its image topic, or
     /// those for all cameras.
     pub fn recorded_settings(&self, cameras: &[Camera]) -> Vec<CameraSettings> {
-        let settings =
-            |camera| self.recorded_camera(camera).map_or(self.input, |named| named.tuning);
+        let settings = |camera| {
+            self.recorded_camera(camera)
+                .map_or(self.input, |named| named.tuning)
+        };
         cameras.iter().map(settings).collect()
     }
 
@@ -21,7 +23,9 @@ impl Config {
 
     fn recorded_camera(&self, camera: &Camera) -> Option<&CameraConfig> {
         let named = self.cameras.iter().filter(|named| named.name.is_some());
-        named.into_iter().find(|named| is_topic(&named.image_topic, camera.image_topic()))
+        named
+            .into_iter()
+            .find(|named| is_topic(&named.image_topic, camera.image_topic()))
     }
 }
 
@@ -52,17 +56,29 @@ mod tests {
         let config = Config::load(None, None, &assignments).unwrap();
         for (topic, transport, height_m, file) in [
             ("/rear/image_rect", Transport::Raw, 0.9, Some("rear.yaml")),
-            ("/rear/image_rect/compressed", Transport::Compressed, 0.9, Some("rear.yaml")),
+            (
+                "/rear/image_rect/compressed",
+                Transport::Compressed,
+                0.9,
+                Some("rear.yaml"),
+            ),
             ("/front/image_raw", Transport::Raw, 1.5, None),
             // not the topic of a camera: an absolute name has one place only
             ("/car/rear/image_rect", Transport::Raw, 1.5, None),
             ("/other", Transport::Raw, 1.5, None),
         ] {
-            let camera = Camera { topic: topic.to_owned(), transport };
+            let camera = Camera {
+                topic: topic.to_owned(),
+                transport,
+            };
             let settings = config.recorded_settings(std::slice::from_ref(&camera));
             assert_eq!(settings[0].mounting.height_m, Some(height_m), "{topic}");
             let origin = config.recorded_origin(&camera);
-            assert_eq!(origin.file.as_deref(), file.map(std::path::Path::new), "{topic}");
+            assert_eq!(
+                origin.file.as_deref(),
+                file.map(std::path::Path::new),
+                "{topic}"
+            );
         }
     }
 

@@ -8,9 +8,7 @@ use opencv::core::{Mat, MatTraitConstManual};
 
 use super::run_times::RunTimes;
 use super::settings::SettingsReader;
-use super::{
-    Annotated, CameraSettings, Frame, ServedModel, SharedSettings, Transport, Viewers,
-};
+use super::{Annotated, CameraSettings, Frame, ServedModel, SharedSettings, Transport, Viewers};
 use crate::classify::SecondStage;
 use crate::detect::Detector;
 use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Stage, Trace};
