@@ -21,3 +21,4 @@ mod report_html;
 mod track;
 mod truth;
 mod videos;
+mod view;

@@ -2,6 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shuffledet_core::ProviderStatus;
+
+/// What a run is, as the page's head says it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RunFacts {
+    /// The recording, or the node's name.
+    pub title: String,
+    pub model: String,
+    /// The state of the node, or empty.
+    pub state: String,
+    pub providers: Vec<ProviderStatus>,
+}
 
 /// How a recording is being played.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -60,10 +72,13 @@ pub struct ParameterView {
     pub default: Option<Value>,
 }
 
-/// The part of the program that viewers may control. The server calls it on threads of its own, one
-/// call at a time.
+/// The part of the program that viewers may control. The server calls it from
+/// threads of its own.
 pub trait Control: Send + Sync {
-    /// Returns how the recording is played; `None` for a live run.
+    /// Returns what the run is. Called for every answer, so it takes no time.
+    fn facts(&self) -> RunFacts;
+
+    /// Returns how the recording is played; `None` for a live run. Called for every answer too.
     fn playback(&self) -> Option<PlaybackState> {
         None
     }

@@ -6,24 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::scene::{Scene, Shot};
 use crate::seconds::{Second, Seconds};
 use crate::warnings::{Lines, LogLine};
-use shuffledet_core::{FrameCounts, Outcome, ProviderStatus, Trace};
-
-/// What a run is, as the page's head says it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct RunFacts {
-    /// The recording, or the node's name.
-    pub title: String,
-    pub model: String,
-    /// The state of the node, or empty.
-    pub state: String,
-    pub providers: Vec<ProviderStatus>,
-}
+use shuffledet_core::{FrameCounts, Outcome, Trace};
 
 /// The meeting point of a run and its viewers.
 #[derive(Debug)]
@@ -33,7 +21,6 @@ pub struct Hub {
     cameras: Vec<CameraSlot>,
     seconds: Mutex<Seconds>,
     lines: Mutex<Lines>,
-    facts: Mutex<Arc<RunFacts>>,
     /// Counts the pictures.
     sequence: watch::Sender<u64>,
     /// When somebody asked last, in milliseconds since `start`; 0: never.
@@ -76,7 +63,6 @@ pub(crate) struct HubView {
     pub cameras: Vec<CameraView>,
     pub seconds: Vec<Second>,
     pub lines: Vec<LogLine>,
-    pub facts: Arc<RunFacts>,
 }
 
 /// For so long after a look pictures are wanted, in milliseconds.
@@ -98,7 +84,6 @@ impl Hub {
             cameras: cameras.into_iter().map(slot).collect(),
             seconds: Mutex::new(Seconds::new(start)),
             lines: Mutex::default(),
-            facts: Mutex::default(),
             sequence: watch::Sender::new(0),
             looked_ms: AtomicU64::new(0),
             // a float cast saturates
@@ -163,16 +148,6 @@ impl Hub {
         lock(&self.lines).push(time_ms, is_error, text);
     }
 
-    pub fn set_facts(&self, facts: RunFacts) {
-        *lock(&self.facts) = Arc::new(facts);
-    }
-
-    /// Returns whether somebody has looked within the last seconds.
-    pub fn is_watched(&self, now: Instant) -> bool {
-        let looked_ms = self.looked_ms.load(Ordering::Relaxed);
-        looked_ms != 0 && self.ms(now).saturating_sub(looked_ms) <= LOOK_MS
-    }
-
     /// Notes that somebody looks.
     pub(crate) fn look(&self, now: Instant) {
         self.looked_ms.store(self.ms(now), Ordering::Relaxed);
@@ -204,7 +179,6 @@ impl Hub {
             sequence: last,
             seconds: lock(&self.seconds).since(now, second),
             lines: lock(&self.lines).all(),
-            facts: Arc::clone(&lock(&self.facts)),
         }
     }
 

@@ -14,7 +14,7 @@ pub mod seconds;
 pub mod server;
 pub mod warnings;
 
-pub use control::{Control, ParameterView, PlayCommand, PlaybackState};
-pub use hub::{Hub, RunFacts};
+pub use control::{Control, ParameterView, PlayCommand, PlaybackState, RunFacts};
+pub use hub::Hub;
 pub use scene::{Scene, SceneBox, SceneTrack, Shot};
 pub use server::{Limits, Place, ServeError, Served};

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::control::{Control, PlayCommand, PlaybackState};
+use crate::control::{Control, PlayCommand, PlaybackState, RunFacts};
 use crate::hosts::Hosts;
-use crate::hub::{Hub, HubView, RunFacts};
+use crate::hub::{Hub, HubView};
 use crate::parts::BodyParts;
 use crate::scene::Scene;
 use crate::seconds::{STAGES, Second};
@@ -180,8 +180,8 @@ async fn live(State(page): State<Page>, has: Result<Query<Has>, QueryRejection>)
     hub.wait_for(after, page.limits.wait).await;
     hub.look(Instant::now());
     let view = hub.view(Instant::now(), after, second);
-    let playback = page.control.playback();
-    let Some(head) = head(&view, page.run, playback) else {
+    let (facts, playback) = (page.control.facts(), page.control.playback());
+    let Some(head) = head(&view, page.run, &facts, playback) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let pictures = view.cameras.into_iter();
@@ -190,7 +190,12 @@ async fn live(State(page): State<Page>, has: Result<Query<Has>, QueryRejection>)
     ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()
 }
 
-fn head(view: &HubView, run: u64, playback: Option<PlaybackState>) -> Option<Bytes> {
+fn head(
+    view: &HubView,
+    run: u64,
+    facts: &RunFacts,
+    playback: Option<PlaybackState>,
+) -> Option<Bytes> {
     let cameras = view.cameras.iter().map(|camera| LiveCamera {
         name: &camera.name,
         counts: &camera.counts,
@@ -206,7 +211,7 @@ fn head(view: &HubView, run: u64, playback: Option<PlaybackState>) -> Option<Byt
         stages: STAGES.map(|stage| stage.name()),
         seconds: &view.seconds,
         log: &view.lines,
-        facts: &view.facts,
+        facts,
         playback,
     };
     let mut head = vec![0; 4];

@@ -242,3 +242,6 @@ async fn answer(stream: TcpStream, router: Router, limits: Limits) {
         tracing::debug!("the page: a connection ended: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests;

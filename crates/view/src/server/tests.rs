@@ -1,17 +1,16 @@
 //! The page's server over the loopback interface: who is answered, and what viewers cannot do to it.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Mutex;
+use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shuffledet_core::{DropReason, Outcome, Trace};
-use shuffledet_view::{
-    Control, Hub, Limits, ParameterView, Place, PlayCommand, PlaybackState, Scene, ServeError,
-    Served, Shot,
-};
+
+use super::*;
+use crate::{ParameterView, PlayCommand, PlaybackState, RunFacts, Scene, Shot};
 
 /// Remembers what it was told.
 #[derive(Default)]
@@ -22,6 +21,10 @@ struct Told {
 }
 
 impl Control for Told {
+    fn facts(&self) -> RunFacts {
+        RunFacts::default()
+    }
+
     fn playback(&self) -> Option<PlaybackState> {
         None
     }
