@@ -14,7 +14,8 @@ use super::join::join_within;
 use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
-use shuffledet_core::Outcome;
+use crate::view::ViewedFrames;
+use shuffledet_core::{Labels, Outcome};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::Config;
 use shuffledet_detector::model::ModelDescription;
@@ -47,6 +48,7 @@ enum State {
 /// The result of `configure`.
 struct Ready {
     crew: Crew<Worker>,
+    labels: Arc<Labels>,
     results: Results,
 }
 
@@ -116,13 +118,18 @@ impl Engine {
             self.shared.tuning.clone(),
         )?;
         self.shared.set_label_info(Some(label_info));
+        let labels = Arc::clone(&loaded.labels);
         let make = move || {
             let made = loaded.live_worker(threads, &tuning, annotate);
             made.map_err(|error| error.to_string())
         };
         let live = Arc::clone(&self.shared.progress.live);
         let crew = Crew::new(workers, Arc::new(make), live);
-        Ok(Box::new(Ready { crew, results }))
+        Ok(Box::new(Ready {
+            crew,
+            labels,
+            results,
+        }))
     }
 
     /// Subscribes to the cameras and starts to process frames.
@@ -132,9 +139,14 @@ impl Engine {
         let camera_infos = CameraInfos::subscribe(&self.executor, &self.shared);
         let source = LiveSource::new(intake.arrivals(), Arc::clone(&self.shared));
         let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
+        let viewed = self.shared.page.clone().map(|hub| {
+            let (tuning, labels) = (Arc::clone(&self.shared.tuning), Arc::clone(&ready.labels));
+            ViewedFrames::start(hub, &self.config.web, tuning, labels)
+        });
+        let viewed = viewed.transpose()?;
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
-            .spawn(move || take_frames(ready, source, &shared, &stopped))?;
+            .spawn(move || take_frames(ready, source, viewed, &shared, &stopped))?;
         Ok(RunningPipeline {
             stop,
             intake,
@@ -185,10 +197,11 @@ impl Engine {
 fn take_frames(
     mut ready: Box<Ready>,
     mut source: LiveSource,
+    mut viewed: Option<ViewedFrames>,
     shared: &Shared,
     stop: &AtomicBool,
 ) -> Box<Ready> {
-    let Ready { crew, results } = &mut *ready;
+    let Ready { crew, results, .. } = &mut *ready;
     let arrivals = source.arrivals();
     let ran = run_live(
         &mut source,
@@ -200,7 +213,12 @@ fn take_frames(
             let published = results.publish(frame, outcome);
             published.inspect_err(|_| arrivals.close())
         },
-        |frame, outcome| record(shared, frame, outcome),
+        |frame, outcome| {
+            record(shared, frame, outcome);
+            if let Some(viewed) = &mut viewed {
+                viewed.record(frame, outcome);
+            }
+        },
     );
     if let Err(error) = ran {
         let why =

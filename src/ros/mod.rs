@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod log;
 pub mod node;
 pub mod overrides;
+pub mod page;
 pub mod parameter_messages;
 pub mod parameters;
 pub mod qos;

@@ -13,13 +13,15 @@ use r2r::rcl_interfaces::srv::{
 };
 use r2r::{Clock, Node, Publisher, QosProfile};
 use thiserror::Error;
+use tokio::sync::mpsc;
 
 use super::error::{RosError, explained};
 use super::executor::{Executor, ExecutorGone};
+use super::page::PageChange;
 use super::parameter_messages::{descriptor, from_message, message, parameters};
 use shuffledet_detector::config::Config;
 use shuffledet_detector::detect::DetectorSettings;
-use shuffledet_node::parameters::{Change, ParameterSet};
+use shuffledet_node::parameters::{Change, NamedValues, ParameterSet};
 
 /// The reason why a node's parameters cannot be served.
 #[derive(Debug, Error)]
@@ -33,13 +35,15 @@ pub enum ParameterServiceError {
 /// Answers the six parameter services of the node and publishes the events until the node is gone.
 /// The first event declares every parameter. It is published when there is a subscription, or after
 /// a second: rclcpp publishes it during creation, before discovery, when no other process can
-/// receive it. `apply` puts a change into effect or rejects it while `set` is locked.
+/// receive it. `apply` puts a change into effect or rejects it while `set` is locked. Changes of
+/// `from_page` are made as those of a service are.
 ///
 /// # Errors
 /// Fails if the services or the publisher cannot be created.
 pub async fn serve(
     executor: Executor,
     set: Arc<Mutex<ParameterSet>>,
+    mut from_page: mpsc::Receiver<PageChange>,
     mut apply: impl FnMut(&Config, &DetectorSettings) -> Result<(), String>,
 ) -> Result<(), ParameterServiceError> {
     let open = |node: &mut Node| {
@@ -78,17 +82,18 @@ pub async fn serve(
     let heard = events.heard();
     tokio::pin!(heard);
     let mut waiting = true;
-    let mut change = |parameters: Vec<msg::Parameter>| {
-        let changes: Result<Vec<_>, _> = parameters.into_iter().map(from_message).collect();
-        let changed = changes.and_then(|changes| lock().set(&changes, &mut apply));
-        let (successful, reason) = match changed {
-            Ok(change) => {
-                events.publish(change);
-                (true, String::new())
-            }
-            Err(reason) => (false, reason),
-        };
-        msg::SetParametersResult { successful, reason }
+    let mut change = |changes: NamedValues| {
+        let change = lock().set(&changes, &mut apply)?;
+        events.publish(change);
+        Ok(())
+    };
+    let asked = |parameters: Vec<msg::Parameter>| {
+        let changes = parameters.into_iter().map(from_message);
+        changes.collect::<Result<NamedValues, String>>()
+    };
+    let answer = |changed: Result<(), String>| msg::SetParametersResult {
+        successful: changed.is_ok(),
+        reason: changed.err().unwrap_or_default(),
     };
     loop {
         let answered = tokio::select! {
@@ -126,12 +131,20 @@ pub async fn serve(
             }
             Some(mut request) = set_each.next() => {
                 let parameters = std::mem::take(&mut request.message.parameters).into_iter();
-                let results = parameters.map(|parameter| change(vec![parameter])).collect();
+                let results = parameters
+                    .map(|parameter| answer(asked(vec![parameter]).and_then(&mut change)))
+                    .collect();
                 explained(|| request.respond(SetParameters::Response { results }))
             }
             Some(mut request) = set_all.next() => {
-                let result = change(std::mem::take(&mut request.message.parameters));
+                let parameters = std::mem::take(&mut request.message.parameters);
+                let result = answer(asked(parameters).and_then(&mut change));
                 explained(|| request.respond(SetParametersAtomically::Response { result }))
+            }
+            Some(request) = from_page.recv() => {
+                // a viewer that has gone needs no answer
+                let _ = request.result.send(change(request.changes));
+                Ok(())
             }
             else => return Ok(()),
         };

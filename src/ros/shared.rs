@@ -22,9 +22,12 @@ use shuffledet_infer::ProviderStatuses;
 use shuffledet_node::arguments::Names;
 use shuffledet_node::failures::FailureLog;
 use shuffledet_track::camera::CalibratedCamera;
+use shuffledet_view::Hub;
 
 pub struct Shared {
     pub tuning: Arc<SharedSettings>,
+    /// What the node's page shows; `None`: it has no page.
+    pub page: Option<Arc<Hub>>,
     pub progress: Arc<NodeProgress>,
     /// State by camera.
     pub cameras: Vec<Mutex<CameraState>>,
@@ -109,6 +112,7 @@ impl Shared {
         }
         Ok(Self {
             tuning: Arc::new(SharedSettings::new(loaded.live_tuning())),
+            page: page(config, names),
             progress: Arc::new(progress),
             cameras,
             camera_info_topics,
@@ -229,6 +233,14 @@ impl Shared {
     pub fn set_unable(&self, why: Option<String>) {
         *lock(&self.unable) = why;
     }
+}
+
+/// Returns the hub of the node's page, if it has one.
+fn page(config: &Config, names: &Names) -> Option<Arc<Hub>> {
+    config.web.port?;
+    let cameras = config.cameras.iter();
+    let titles = cameras.map(|camera| names.resolve(&camera.image_topic));
+    Some(Hub::new(titles.collect(), config.web.max_rate_hz))
 }
 
 /// Returns the name of the parameter that gives a camera's calibration file.
