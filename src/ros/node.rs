@@ -239,7 +239,11 @@ impl Life {
             Ok(())
         };
         let (executor, parameters) = (self.executor.clone(), Arc::clone(&self.parameters));
-        let page_changes = self.page_changes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let page_changes = self
+            .page_changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let page_changes = page_changes.context("the parameters are served already")?;
         spawn_local(async move {
             if let Err(error) = parameters::serve(executor, parameters, page_changes, apply).await {

@@ -43,7 +43,13 @@ pub fn serve(web: &WebConfig, control: NodeControl) -> Result<Option<Served>, Se
         port,
         allowed_hosts: web.allowed_hosts.clone(),
     };
-    let served = Served::start(&place, Limits::default(), hub, Arc::new(control), "web.port")?;
+    let served = Served::start(
+        &place,
+        Limits::default(),
+        hub,
+        Arc::new(control),
+        "web.port",
+    )?;
     tracing::info!("the page of this node: {}", served.url());
     Ok(Some(served))
 }
