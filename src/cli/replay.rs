@@ -149,7 +149,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
                 outputs.publish(frame, outcome, camera, &loaded.labels)?;
             }
             if let Some(view) = &mut view {
-                view.frames.record(frame, outcome);
+                // the frame on which a pause stands
+                let is_paused = playback.view().paused;
+                view.frames.record(frame, outcome, is_paused);
             }
             tally.record(frame, outcome, &camera.topic, &loaded.labels);
             tracks.record(frame);

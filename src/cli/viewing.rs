@@ -234,7 +234,8 @@ impl Control for ReplayControl {
             return Err(fixed.to_owned());
         }
         match *command {
-            PlayCommand::Pause => playback.pause(),
+            // with the next frame, which is shown
+            PlayCommand::Pause => playback.step(),
             PlayCommand::Resume if playback.view().at_end => {
                 if let Some(why) = self.no_seek {
                     return Err(why.to_owned());

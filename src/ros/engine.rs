@@ -216,7 +216,7 @@ fn take_frames(
         |frame, outcome| {
             record(shared, frame, outcome);
             if let Some(viewed) = &mut viewed {
-                viewed.record(frame, outcome);
+                viewed.record(frame, outcome, false);
             }
         },
     );

@@ -40,11 +40,19 @@ impl ViewedFrames {
         })
     }
 
-    /// Counts a frame, and shows it if somebody looks. Call it after the frame is published.
-    pub fn record(&mut self, frame: &Frame, outcome: &Outcome) {
+    /// Counts a frame, and shows it if somebody looks, at the rate of the page or `always`. Call it after
+    /// the frame is published.
+    pub fn record(&mut self, frame: &Frame, outcome: &Outcome, always: bool) {
         let now = Instant::now();
         self.hub.record(frame.camera, now, outcome, &frame.trace);
-        if *outcome != Outcome::Published || !self.hub.wants_picture(frame.camera, now) {
+        if *outcome != Outcome::Published {
+            return;
+        }
+        let is_wanted = match always {
+            true => self.hub.is_watched(now),
+            false => self.hub.wants_picture(frame.camera, now),
+        };
+        if !is_wanted {
             return;
         }
         let (settings, _) = self.settings.current();

@@ -94,19 +94,22 @@ impl Hub {
     /// Returns whether the caller should make a picture of this frame of a camera: somebody looks,
     /// and the camera's last picture is old enough. Calls within its period then return false.
     pub fn wants_picture(&self, camera: usize, now: Instant) -> bool {
-        let (now_ms, looked_ms) = (self.ms(now), self.looked_ms.load(Ordering::Relaxed));
-        let Some(slot) = self.cameras.get(camera) else {
+        let now_ms = self.ms(now);
+        let Some(slot) = self.cameras.get(camera).filter(|_| self.is_watched(now)) else {
             return false;
         };
-        if looked_ms == 0 || now_ms.saturating_sub(looked_ms) > LOOK_MS {
-            return false;
-        }
         let claimed_ms = slot.claimed_ms.load(Ordering::Relaxed);
         if claimed_ms != 0 && now_ms.saturating_sub(claimed_ms) < self.period_ms {
             return false;
         }
         slot.claimed_ms.store(now_ms, Ordering::Relaxed);
         true
+    }
+
+    /// Returns whether somebody has looked within the last seconds.
+    pub fn is_watched(&self, now: Instant) -> bool {
+        let looked_ms = self.looked_ms.load(Ordering::Relaxed);
+        looked_ms != 0 && self.ms(now).saturating_sub(looked_ms) <= LOOK_MS
     }
 
     /// Shows a picture of a camera in place of its last one.

@@ -152,6 +152,9 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
     let earlier = read_export(&annotations).ok();
     let listed = args.frames.as_deref().map(FrameList::read);
     let listed = listed.transpose().context("--frames")?;
+    if listed.as_ref().is_some_and(FrameList::is_empty) {
+        bail!("--frames: expected at least one frame in the list, found none");
+    }
     let loaded = load(args)?;
     let recording = Recording::open(path)?;
     let selected = CameraSelection::new(&recording, &args.topic, path)?;

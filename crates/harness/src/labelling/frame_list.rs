@@ -27,8 +27,6 @@ pub enum FrameListError {
         "line {number}: expected a stamp in nanoseconds and a topic, such as 1700000000000000000 /camera/image_raw, found {found:?}"
     )]
     Line { number: usize, found: String },
-    #[error("expected at least one frame, found none")]
-    Empty,
 }
 
 const HEAD: &str = "# frames for `shuffledet label export --frames`: stamp in nanoseconds, topic\n";
@@ -37,18 +35,14 @@ impl FrameList {
     /// Reads a file.
     ///
     /// # Errors
-    /// The file cannot be read, is too large, has another line than those of a list, or no frame.
+    /// The file cannot be read, is too large, or has another line than those of a list.
     pub fn read(path: &Path) -> Result<Self, FrameListError> {
         let text = text::read(path, TEXT_LIMIT);
         let text = text.map_err(|source| FrameListError::Read {
             path: path.to_owned(),
             source,
         })?;
-        let list: Self = text.parse()?;
-        match list.0.is_empty() {
-            true => Err(FrameListError::Empty),
-            false => Ok(list),
-        }
+        text.parse()
     }
 
     /// Adds a frame. Returns false if the list has it.

@@ -277,7 +277,7 @@ fn half_sent_heads_and_bodies_are_given_up() {
         let began = Instant::now();
         let answer = ask(served.address(), start.as_bytes());
         assert!(answer.is_none_or(|(status, _, _)| status == 408), "{start}");
-        assert!(began.elapsed() < Duration::from_secs(5), "{start}");
+        assert!(began.elapsed() < Duration::from_secs(15), "{start}");
     }
 }
 
@@ -298,7 +298,7 @@ fn two_hundred_open_connections_do_not_stop_the_run_or_later_viewers() {
         hub.show(0, shot(10_000));
     }
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     // those that say nothing are closed, and make room
     std::thread::sleep(2 * LIMITS.head);
     let (status, _, body) = get(&served, "/live", "");
@@ -368,7 +368,7 @@ fn the_server_ends_at_once_while_viewers_wait() {
     write!(stream, "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let began = Instant::now();
     drop(served);
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(5));
     hub.show(0, shot(10));
 }
 
