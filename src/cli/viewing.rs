@@ -114,10 +114,7 @@ struct ReplayControl {
 }
 
 impl ReplayControl {
-    fn new(
-        run: &ViewedRun<'_>,
-        marks: Option<PathBuf>,
-    ) -> anyhow::Result<Self> {
+    fn new(run: &ViewedRun<'_>, marks: Option<PathBuf>) -> anyhow::Result<Self> {
         let loaded = run.loaded;
         let marks = marks.map(|path| -> anyhow::Result<_> {
             // marks of an earlier run are kept
@@ -155,7 +152,7 @@ impl ReplayControl {
             .marks
             .as_ref()
             .context("give --marks FILE to keep a list of frames")?;
-        let topic = self
+        let camera = self
             .cameras
             .get(camera)
             .context("there is no such camera")?;
