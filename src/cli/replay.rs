@@ -86,7 +86,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         let source = selected.source(&recording, start, args.end)?;
         Ok(
             match loaded.config.tracking.enabled && loaded.config.ranging {
-                true => source.calibrated(&recording, |camera| loaded.config.recorded_origin(camera))?,
+                true => {
+                    source.calibrated(&recording, |camera| loaded.config.recorded_origin(camera))?
+                }
                 false => source,
             },
         )
@@ -100,15 +102,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     });
     let mut workers = make_workers(&loaded, &tuning, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
-    // an output without a frame would look like success and may overwrite a good one
-    let is_empty = args.limit != Some(0) && source.is_at_end()?;
-    let in_space = source.has_calibration();
-    let outputs = || {
-        let input = &args.recording;
-        args.outputs.create(input, cameras, &loaded, &in_space)
-    };
-    let outputs = (!is_empty).then(outputs);
-    let mut outputs = outputs.transpose()?;
+    // a port that is taken is told before an output is opened
     let playback = Arc::new(playback(args, &recording));
     let run = ViewedRun {
         title: args.recording.display().to_string(),
@@ -123,7 +117,16 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         no_seek: (!args.outputs.is_empty())
             .then_some("Outputs are written, so the recording is played once, from start to end."),
     };
-    let mut view = args.view.open(&run, args.quiet)?;
+    let mut view = args.view.open(&run)?;
+    // an output without a frame would look like success and may overwrite a good one
+    let is_empty = args.limit != Some(0) && source.is_at_end()?;
+    let in_space = source.has_calibration();
+    let outputs = || {
+        let input = &args.recording;
+        args.outputs.create(input, cameras, &loaded, &in_space)
+    };
+    let outputs = (!is_empty).then(outputs);
+    let mut outputs = outputs.transpose()?;
     let start = (args.start, AtEnd::End);
     let mut source = PlayedSource::new(source, open, &playback, start, &stop);
 

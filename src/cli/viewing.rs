@@ -66,7 +66,7 @@ pub struct View {
 
 impl ViewArgs {
     /// Serves the page if it is asked for, and prints where.
-    pub fn open(&self, run: &ViewedRun<'_>, is_quiet: bool) -> anyhow::Result<Option<View>> {
+    pub fn open(&self, run: &ViewedRun<'_>) -> anyhow::Result<Option<View>> {
         let Some(port) = self.view else {
             return Ok(None);
         };
@@ -86,9 +86,7 @@ impl ViewArgs {
         };
         let (shared, control) = (Arc::clone(&hub), Arc::new(control));
         let served = Served::start(&place, Limits::default(), shared, control, "--view")?;
-        if !is_quiet {
-            writeln!(terminal::stderr(), "view: {}", served.url())?;
-        }
+        writeln!(terminal::stderr(), "view: {}", served.url())?;
         let (tuning, labels) = (Arc::clone(run.tuning), Arc::clone(&run.loaded.labels));
         let frames = ViewedFrames::start(hub, web, tuning, labels).context("--view")?;
         Ok(Some(View {
