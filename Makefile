@@ -1,7 +1,7 @@
 # Every target runs a script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-train build train sample bench lint soak ci setup clean distclean
+.PHONY: help demo test test-train build install package train sample bench lint soak ci setup clean distclean
 
 help: ## list the targets
 	@echo 'usage: make TARGET   (SKIP_SYSTEM=1: install no system packages)'
@@ -13,7 +13,13 @@ demo: ## install what is missing, build, run replay on the sample recording and 
 test: ## install what is missing and run every test
 	@scripts/test.sh
 
-test-train: ## install what is missing and check the trainer
+test-install: ## install what `make build` has built below $DESTDIR$PREFIX (/usr/local)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
+
+package: ## make a Debian package of what `make build` has built, in target/debian
+	@scripts/package.sh
+
+train: ## install what is missing and check the trainer
 	@scripts/test_train.sh
 
 build: ## install what is missing, build target/release/shuffledet, and the node if there is a ROS 2

@@ -55,6 +55,7 @@ fn main() {
         ..Thresholds::default()
     };
     let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
+        model: 0,
         detector: DetectorSettings::new(&thresholds, &model).expect("no class is named"),
         tracking: TrackingSettings::default(),
         cameras: vec![CameraSettings::EVERY_FRAME],

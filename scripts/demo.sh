@@ -11,7 +11,7 @@ cd "$ROOT"
 rosbags/make_sample.sh
 
 "$shuffledet" replay rosbags/sample --config config/shuffledet.yaml --set detector.classes=road --force \
-    --output demo/detections/detections.mcap --report demo/report.html --detections demo/detections.json \
+    --output demo/detections/detections.mcap --with-images --report demo/report.html --detections demo/detections.json \
     --draw demo/frames
 
 if use_ros; then
@@ -27,6 +27,7 @@ Written:
   demo/report.html                     open it in a browser: latency, detections, twelve frames
   demo/frames/                         every frame with its boxes, as JPEG
   demo/detections.json                 the detections, as COCO results
-  demo/detections/detections.mcap      the detections as ROS 2 messages; metadata.yaml beside it
+  demo/detections/detections.mcap      the images and detections as ROS 2 messages; metadata.yaml beside it
+                                       (Foxglove draws them, with config/foxglove_layout.json)
   rosbags/sample/                      the input recording
 END

@@ -11,7 +11,7 @@ source "$(dirname "$0")/common.sh"
 # --- the sourced ROS 2 -----------------------------------------------------------------------------------------------
 
 INTERFACES=(builtin_interfaces diagnostic_msgs geometry_msgs lifecycle_msgs rcl_interfaces rosgraph_msgs sensor_msgs
-    std_msgs vision_msgs)
+    std_msgs std_srvs vision_msgs visualization_msgs)
 
 # has_interfaces PACKAGE: succeeds if a prefix of AMENT_PREFIX_PATH has it
 has_interfaces() {

@@ -178,6 +178,7 @@ fn a_frame_takes_nothing_from_the_heap() {
                 ..CameraSettings::EVERY_FRAME
             };
             let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
+                model: 0,
                 detector: DetectorSettings::new(&thresholds, &model).unwrap(),
                 tracking: TrackingSettings {
                     enabled: true,

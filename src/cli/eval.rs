@@ -14,11 +14,12 @@ use indicatif::ProgressBar;
 use super::cameras::NothingRead;
 use super::evaluation_outputs::EvaluationOutputArgs;
 use super::ground_truth::{DataSet, TruthArgs};
+use super::model_watch::ModelWatch;
 use super::parameters::ParameterArgs;
 use super::replay::versions;
 use super::{Status, interrupt, progress};
 use crate::cli::terminal;
-use shuffledet_core::{InputSize, ModelIdentity};
+use shuffledet_core::InputSize;
 use shuffledet_detector::pipeline::{Annotate, RunError};
 use shuffledet_detector::{LoadedModel, detect::Detector};
 use shuffledet_eval::evaluation::add_problems;
@@ -95,10 +96,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let detectors = loaded.detectors(loaded.config.threads.workers.get())?;
     let provider = detectors[0].session().provider().onnx_runtime_name();
     let subject = Subject {
-        model: ModelIdentity {
-            name: loaded.model.description.name.clone(),
-            sha256: loaded.model.sha256.clone(),
-        },
+        model: loaded.model.identity(),
         parameters: loaded.config.to_tree(),
         provider: provider.to_owned(),
         versions: versions(&loaded)?,
@@ -119,6 +117,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let indices = (0..data.ground_truth.truth.images.len() as u64).filter(share);
     let pending: Vec<u64> = indices.filter(|index| !done.contains(index)).collect();
     let mut collected = EvaluatedImages {
+        watch: ModelWatch::new([&loaded]),
         strict: args.truth.strict,
         journal,
         records: finished.records,
@@ -141,6 +140,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<Status> {
     let wall_s = collected.wall_s();
     collected.bar.finish_and_clear();
     ran?;
+    collected.watch.finish()?;
     if stop.load(Ordering::Relaxed) {
         tell_of_interruption(
             &args.outputs,
@@ -230,7 +230,8 @@ fn open_journal(
 }
 
 /// The results of this run and of the earlier runs that it continues.
-struct EvaluatedImages {
+struct EvaluatedImages<'a> {
+    watch: ModelWatch<'a>,
     strict: bool,
     journal: Option<Journal>,
     records: Vec<ImageRecord>,
@@ -240,13 +241,14 @@ struct EvaluatedImages {
     bar: ProgressBar,
 }
 
-impl EvaluatedImages {
+impl EvaluatedImages<'_> {
     /// Returns the duration of all runs so far in seconds.
     fn wall_s(&self) -> f64 {
         self.earlier_s + self.started.elapsed().as_secs_f64()
     }
 
     fn add(&mut self, record: ImageRecord) -> anyhow::Result<()> {
+        self.watch.look()?;
         check(&record, self.strict)?;
         let wall_s = self.wall_s();
         if let Some(journal) = &mut self.journal {
@@ -276,7 +278,7 @@ fn process(
     pending: &[u64],
     images: &mut ImageReader<'_>,
     stop: &AtomicBool,
-    collected: &mut EvaluatedImages,
+    collected: &mut EvaluatedImages<'_>,
 ) -> anyhow::Result<()> {
     let tuning = Arc::new(loaded.lossless_tuning(vec![loaded.config.input; images.cameras()]));
     let mut workers = loaded.workers(detectors, &tuning, Annotate::None)?;

@@ -1,4 +1,4 @@
-//! `shuffledet import`: converts a video or a folder of images to a recording.
+//! `shuffledet import`: converts a video, a camera's pictures or a folder of images to a recording.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use shuffledet_core::text;
 use shuffledet_detector::pipeline::camera::info_topic;
 use shuffledet_detector::pipeline::{Camera, Transport};
 use shuffledet_detector::sink::{CameraRecording, CameraSpec};
+use shuffledet_image::stream;
 use shuffledet_image::{FrameRate, Picture, PictureSource, PictureTimes};
 use shuffledet_msg::CameraInfo;
 use shuffledet_report::format;
@@ -26,12 +27,14 @@ use shuffledet_report::format;
 A folder's images may have any format that OpenCV reads (WebP, AVIF or GIF may be missing). They
 are sorted naturally: frame2 comes before frame10. Without --raw, JPEG and PNG files are copied
 byte for byte.
+A camera (/dev/video0) and an RTSP address are recorded until --limit or Ctrl-C. User and password of an address are in no message and no output.
 An image that cannot be read is reported and left out; the later images keep their times.
 Exit code: 0 if every frame was written, 2 if images were left out, 1 on an error, 130 if
 interrupted.")]
 pub struct ImportArgs {
-    /// A video in a format that OpenCV reads, or a folder of images
-    #[arg(value_name = "VIDEO|IMAGE_DIR")]
+    /// A video in a format that OpenCV reads, a folder of images, a camera such as /dev/video0, or an
+    /// rtsp:// address
+    #[arg(value_name = "VIDEO|IMAGE_DIR|CAMERA")]
     input: PathBuf,
 
     /// The recording to write: a folder, or an .mcap file with metadata.yaml beside it
@@ -102,6 +105,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
     let start_ns = args.start_stamp.map_or_else(now_ns, Ok)?;
     let stop = interrupt::listen().context("listening for signals")?;
 
+    let shown = stream::shown(&args.input);
     let total = input.expected_frames();
     let total = args.limit.into_iter().chain(total).min();
     let mut import = Import {
@@ -124,14 +128,14 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Status> {
         Some(finished) => {
             let is_complete = !interrupted && args.limit != Some(import.written);
             if let Some(shortfall) = input.shortfall(import.written).filter(|_| is_complete) {
-                tracing::warn!("{}: {shortfall}", args.input.display());
+                tracing::warn!("{}: {shortfall}", shown.display());
             }
             if !args.quiet {
                 import.print(&finished)?;
             }
         }
         None if interrupted => {}
-        None => bail!("{}: {}", args.input.display(), input.why_empty()),
+        None => bail!("{}: {}", shown.display(), input.why_empty()),
     }
     Ok(if interrupted {
         Status::Interrupted

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod cameras;
 pub mod classify;
 pub mod compare;
+pub mod completions;
 pub mod detect;
 pub mod doctor;
 pub mod eval;
@@ -14,8 +15,10 @@ pub mod import;
 pub mod interrupt;
 pub mod label;
 pub mod log;
+pub mod man;
 pub mod merge;
-pub mod models;
+pub mod model_watch;
+mod models;
 mod output_paths;
 pub mod outputs;
 pub mod parameters;
@@ -79,6 +82,10 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Report what is missing, slow or misconfigured on this machine, with a fix for each
     Doctor(doctor::DoctorArgs),
+    /// Print a script that completes the command line in a shell
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages of all subcommands
+    Man(man::ManArgs),
 }
 
 /// The result of a command that ran to its end.
@@ -130,6 +137,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Status> {
         Command::Models(command) => models::run(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
@@ -234,6 +243,26 @@ mod tests {
             format!("{:?}", explain(&error)),
             format!("{:?}", ExitCode::FAILURE)
         );
+    }
+
+    /// Completions and manual pages show the first line of each help.
+    #[test]
+    fn every_subcommand_and_option_has_help() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path}");
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string);
+                let help = help.unwrap_or_default();
+                assert!(!help.trim().is_empty(), "{path} {}", argument.get_id());
+            }
+            for subcommand in command.get_subcommands() {
+                check(subcommand, &path);
+            }
+        }
+        let mut command = Cli::command();
+        command.build();
+        check(&command, "");
     }
 
     #[test]

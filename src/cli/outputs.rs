@@ -18,8 +18,8 @@ use shuffledet_detector::metrics::Tally;
 use shuffledet_detector::model::class_ids::ClassIdForm;
 use shuffledet_detector::pipeline::{Annotate, Camera, Frame};
 use shuffledet_detector::sink::{
-    CocoFile, MotFile, PictureFolder, PreviewSample, ResultMessages, ResultRecording,
-    TrackPictures, write_label_info,
+    CocoFile, MotFile, PictureFolder, PreviewSample, RecordingContents, ResultMessages,
+    ResultRecording, TrackPictures, write_label_info,
 };
 use shuffledet_report::html::{self, ReplayReport};
 
@@ -34,6 +34,10 @@ pub struct OutputArgs {
     /// Copy the images to the output recording
     #[arg(long, requires = "output")]
     with_images: bool,
+
+    /// Leave out the annotations, which Foxglove draws over the images, from the output recording
+    #[arg(long, requires = "output")]
+    no_annotations: bool,
 
     /// Write the detections as a COCO results file with stamp, topic and frame_id
     #[arg(long, value_name = "OUT.json")]
@@ -149,7 +153,7 @@ impl OutputArgs {
         if self.mot.is_some() {
             check_tracks(cameras, loaded.config.tracking.enabled)?;
         }
-        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
+        let (labels, class_ids) = (&loaded.labels, &loaded.served.class_ids);
         let label_info = match loaded.config.class_id {
             ClassIdForm::Name => None,
             ClassIdForm::Index | ClassIdForm::Coco => {
@@ -181,16 +185,13 @@ impl OutputArgs {
         });
         let pictures = pictures.transpose()?;
         let recording = self.output.as_ref().map(|path| {
-            let tracks = loaded.config.tracking.enabled;
-            ResultRecording::create(
-                path,
-                self.force,
-                cameras,
-                self.with_images,
+            let contents = RecordingContents {
+                images: self.with_images,
+                annotations: !self.no_annotations,
+                tracks: loaded.config.tracking.enabled,
                 label_info,
-                tracks,
-                in_space,
-            )
+            };
+            ResultRecording::create(path, self.force, cameras, contents, in_space)
         });
         let recording = recording.transpose().inspect_err(|_| {
             // removes the folder, which is empty; the reported error matters more than a failure here
@@ -254,6 +255,7 @@ impl Outputs<'_> {
             let detections = self.messages.detections(frame, labels)?;
             if let Some(recording) = &mut self.recording {
                 recording.write_detections(frame, detections)?;
+                recording.write_annotations(frame, labels, &mut self.messages)?;
                 recording.write_tracks(frame, self.messages.tracks(frame, labels)?)?;
                 recording.write_tracks_3d(frame, labels, &mut self.messages)?;
             }
@@ -281,6 +283,15 @@ impl Outputs<'_> {
             pictures.offer(frame, &camera.topic);
         }
         Ok(())
+    }
+
+    /// Leaves no output but the pictures of single frames, because the results must not be used.
+    ///
+    /// # Errors
+    /// The recording cannot be removed.
+    pub fn discard(self) -> anyhow::Result<()> {
+        // the others are complete or absent
+        Ok(self.recording.map_or(Ok(()), ResultRecording::discard)?)
     }
 
     /// Completes every output and returns the written paths.

@@ -11,13 +11,14 @@ use anyhow::Context;
 use clap::Args;
 
 use super::cameras::CameraSelection;
+use super::model_watch::ModelWatch;
 use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
 use super::viewing::{ViewArgs, ViewedRun};
 use super::{Status, interrupt, progress};
 use crate::cli::terminal::{self, shows_colour};
 use shuffledet_bag::Recording;
-use shuffledet_core::{ModelIdentity, Summary};
+use shuffledet_core::Summary;
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::{Tally, TrackTally};
 use shuffledet_detector::pipeline::source::RecordingSource;
@@ -136,6 +137,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let mut sight = Sight::new(Arc::clone(&tuning));
     let tracked = &loaded.config.tracking;
     let mut tracks = TrackTally::new(tracked, &loaded.labels, cameras.len());
+    let mut watch = ModelWatch::new([&loaded]);
     let started = Instant::now();
     let ran = run_pipeline(
         &mut source,
@@ -145,6 +147,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         args.limit,
         &stop,
         |frame, outcome| {
+            watch.look()?;
             let camera = &cameras[frame.camera];
             sight.update(frame, outcome);
             tracking.update(frame, outcome, &camera.topic);
@@ -165,6 +168,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let wall = started.elapsed();
     drop(view);
     bar.finish_and_clear();
+    if let Err(changed) = watch.finish() {
+        outputs.map_or(Ok(()), Outputs::discard)?;
+        return Err(changed);
+    }
 
     let session = workers[0].detector().session();
     let summary = Summary {
@@ -175,10 +182,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         provider: session.provider().onnx_runtime_name().to_owned(),
         providers: loaded.provider_statuses.statuses(),
         workers: workers.len(),
-        model: ModelIdentity {
-            name: loaded.model.description.name.clone(),
-            sha256: loaded.model.sha256.clone(),
-        },
+        model: loaded.model.identity(),
         input_sizes: tally.input_sizes.clone(),
         input_problems: loaded.input_problems.texts(),
         detections: tally.detections(&loaded.labels),

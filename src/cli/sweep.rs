@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::cameras::NothingRead;
 use super::ground_truth::{DataSet, TruthArgs};
+use super::model_watch::ModelWatch;
 use super::replay::versions;
 use super::{Status, interrupt, output_paths, progress, values};
 use crate::cli::terminal::{self, shows_colour};
@@ -99,7 +100,13 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     let bar = progress::bar(Some(every.len() as u64), args.json);
     let workers = configs[0].threads.workers.get();
     let mut reader = ImageReader::new(&data.images, images, &every)?;
-    let done = || bar.inc(1);
+    let mut watch = ModelWatch::new(groups.iter().map(|group| &group.loaded));
+    let done = || {
+        bar.inc(1);
+        if watch.look().is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
     let found = detect(
         &groups,
         configs.len(),
@@ -113,6 +120,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     warnings.for_each(|warning| tracing::warn!("{warning}"));
     let found = found?;
     bar.finish_and_clear();
+    watch.finish()?;
     if matches!(data.images, Images::Recording(_))
         && !stop.load(Ordering::Relaxed)
         && found.failures.len() == images.len()
@@ -122,6 +130,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<Status> {
     }
     let sample = sample(&data.images, images, &found, args.latency_images)?;
     let times = measure(&groups, configs.len(), &sample, &stop)?;
+    watch.finish()?;
     if stop.load(Ordering::Relaxed) {
         let _ = writeln!(
             terminal::stderr(),

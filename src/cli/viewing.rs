@@ -87,8 +87,7 @@ impl ViewArgs {
         let (shared, control) = (Arc::clone(&hub), Arc::new(control));
         let served = Served::start(&place, Limits::default(), shared, control, "--view")?;
         writeln!(terminal::stderr(), "view: {}", served.url())?;
-        let (tuning, labels) = (Arc::clone(run.tuning), Arc::clone(&run.loaded.labels));
-        let frames = ViewedFrames::start(hub, web, tuning, labels).context("--view")?;
+        let frames = ViewedFrames::start(hub, web, Arc::clone(run.tuning)).context("--view")?;
         Ok(Some(View {
             frames,
             _served: served,
@@ -186,6 +185,7 @@ impl ReplayControl {
         let mut tracking = config.tracking.clone();
         tracking.predict_to_publish = false;
         self.tuning.set(RuntimeSettings {
+            model: old.model,
             detector: detector.clone(),
             tracking,
             cameras: cameras.collect(),
@@ -291,6 +291,11 @@ impl Control for ReplayControl {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let change = [(name.to_owned(), value)];
+        if parameters.needs_sessions(&change) {
+            return Err(format!(
+                "{name}: cannot change while a recording is played; start again with --set {name}=VALUE"
+            ));
+        }
         parameters.set(&change, |config, settings| self.apply(config, settings))?;
         Ok(())
     }

@@ -5,21 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-
 use super::Executor;
 use super::camera_info::CameraInfos;
 use super::intake::Intake;
 use super::join::join_within;
+use super::models::{ANNOTATE, Models, maker};
 use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
 use crate::view::ViewedFrames;
-use shuffledet_core::{Labels, Outcome};
-use shuffledet_detector::LoadedModel;
-use shuffledet_detector::config::Config;
-use shuffledet_detector::model::ModelDescription;
-use shuffledet_detector::pipeline::{Annotate, Crew, Frame, Worker, run_live};
+use shuffledet_core::Outcome;
+use shuffledet_detector::pipeline::{Crew, Frame, Worker, run_live};
 use shuffledet_image::Damage;
 use shuffledet_node::arguments::Names;
 use shuffledet_node::failures::FrameProblem;
@@ -27,11 +23,7 @@ use shuffledet_node::lifecycle::{CallbackResult, Managed};
 
 /// The managed node.
 pub struct Engine {
-    config: Config,
-    /// The model description that the parameters fit.
-    description: ModelDescription,
-    /// The loaded model for the next `configure`, if there is one.
-    loaded: Option<LoadedModel>,
+    models: Arc<Models>,
     shared: Arc<Shared>,
     executor: Executor,
     names: Names,
@@ -47,8 +39,7 @@ enum State {
 
 /// The result of `configure`.
 struct Ready {
-    crew: Crew<Worker>,
-    labels: Arc<Labels>,
+    crew: Arc<Crew<Worker>>,
     results: Results,
 }
 
@@ -59,22 +50,17 @@ struct RunningPipeline {
     pipeline: JoinHandle<Box<Ready>>,
 }
 
-/// Width of annotated pictures in pixels.
-const ANNOTATED_WIDTH: u32 = 1280;
-
 impl Engine {
-    /// Creates the engine. The first `configure` uses `loaded`; later ones load the model again.
+    /// Creates the engine, which configures the current model of `models`.
     pub fn new(
-        loaded: LoadedModel,
+        models: Arc<Models>,
         shared: Arc<Shared>,
         executor: Executor,
         names: Names,
         clock: RosClock,
     ) -> Self {
         Self {
-            config: loaded.config.clone(),
-            description: loaded.model.description.clone(),
-            loaded: Some(loaded),
+            models,
             shared,
             executor,
             names,
@@ -83,53 +69,24 @@ impl Engine {
         }
     }
 
-    /// Loads the model from its file. The file may have changed if the description is the same,
-    /// because the parameters then still fit.
-    fn load(&self) -> anyhow::Result<LoadedModel> {
-        let mut loaded = LoadedModel::new(self.config.clone())?;
-        ensure!(
-            loaded.model.description == self.description,
-            "{}: the model's description changed after the node started; restart the node",
-            loaded.model.path.display()
-        );
-        loaded.provider_statuses = Arc::clone(&self.shared.provider_statuses);
-        Ok(loaded)
-    }
-
     /// Creates and warms up the sessions, and creates the publishers.
     fn prepare(&mut self) -> anyhow::Result<Box<Ready>> {
-        let loaded = match self.loaded.take() {
-            Some(loaded) => loaded,
-            None => self.load()?,
-        };
+        let mut models = self.models.lock();
+        models.epoch += 1;
+        let loaded = models.take_loaded(&self.shared)?;
         self.shared.set_model(&loaded);
         let (detectors, threads) = loaded.live_detectors()?;
         self.shared.set_threads(threads);
-        let annotate = Annotate::Watched {
-            max_width: ANNOTATED_WIDTH,
-        };
         let tuning = Arc::clone(&self.shared.tuning);
-        let workers = loaded.workers(detectors, &tuning, annotate)?;
-        let (results, label_info) = Results::create(
-            &self.executor,
-            &self.names,
-            &self.config,
-            &loaded,
-            self.shared.tuning.clone(),
-        )?;
-        self.shared.set_label_info(Some(label_info));
-        let labels = Arc::clone(&loaded.labels);
-        let make = move || {
-            let made = loaded.live_worker(threads, &tuning, annotate);
-            made.map_err(|error| error.to_string())
-        };
-        let live = Arc::clone(&self.shared.progress.live);
-        let crew = Crew::new(workers, Arc::new(make), live);
-        Ok(Box::new(Ready {
-            crew,
-            labels,
-            results,
-        }))
+        let workers = loaded.workers(detectors, &tuning, ANNOTATE)?;
+        let (executor, names) = (&self.executor, &self.names);
+        let (results, topics) = Results::create(executor, names, &models.config, &loaded, tuning)?;
+        self.shared.set_topics(Some(topics));
+        let (model, live) = (loaded.served.number, &self.shared.progress.live);
+        let make = Arc::new(maker(loaded, threads, &self.shared));
+        let crew = Arc::new(Crew::new(model, workers, make, Arc::clone(live)));
+        models.crew = Some(Arc::clone(&crew));
+        Ok(Box::new(Ready { crew, results }))
     }
 
     /// Subscribes to the cameras and starts to process frames.
@@ -139,10 +96,11 @@ impl Engine {
         let camera_infos = CameraInfos::subscribe(&self.executor, &self.shared);
         let source = LiveSource::new(intake.arrivals(), Arc::clone(&self.shared));
         let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
-        let viewed = self.shared.page.clone().map(|hub| {
-            let (tuning, labels) = (Arc::clone(&self.shared.tuning), Arc::clone(&ready.labels));
-            ViewedFrames::start(hub, &self.config.web, tuning, labels)
-        });
+        let viewed = self
+            .shared
+            .page
+            .clone()
+            .map(|(hub, web)| ViewedFrames::start(hub, &web, Arc::clone(&self.shared.tuning)));
         let viewed = viewed.transpose()?;
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
@@ -176,7 +134,12 @@ impl Engine {
             State::Inactive(ready) => Some(ready),
             State::Active(running) => self.stop(running).ok(),
         };
-        self.shared.set_label_info(None);
+        {
+            let mut models = self.models.lock();
+            models.epoch += 1;
+            models.crew = None;
+        }
+        self.shared.set_topics(None);
         if let Some(ready) = ready {
             ready.results.destroy(&self.executor);
         }
@@ -201,7 +164,7 @@ fn take_frames(
     shared: &Shared,
     stop: &AtomicBool,
 ) -> Box<Ready> {
-    let Ready { crew, results, .. } = &mut *ready;
+    let Ready { crew, results } = &mut *ready;
     let arrivals = source.arrivals();
     let ran = run_live(
         &mut source,
@@ -232,6 +195,7 @@ fn take_frames(
 /// Counts the frame and logs its outcome: failures and damage at the rate of
 /// [`FailureLog`](shuffledet_node::failures::FailureLog), everything at debug level.
 fn record(shared: &Shared, frame: &Frame, outcome: &Outcome) {
+    shared.note_for_trial(frame, outcome);
     let (sec, nanosec) = (frame.stamp.sec, frame.stamp.nanosec);
     let (line, topic) = {
         let mut camera = shared.camera(frame.camera);

@@ -145,14 +145,16 @@ impl Health {
         };
         let state = self.lifecycle.state();
         let (unable, model) = (self.shared.unable(), self.shared.model());
-        let statuses = self.shared.provider_statuses.statuses();
+        let statuses = model.provider_statuses.statuses();
+        let model_change = self.shared.model_change();
         let loaded = !statuses.is_empty();
         let mut statuses = vec![detector_status(&DetectorFacts {
             node: &self.names.node,
             state: state.label(),
             unable: unable.as_deref(),
             stuck: &self.watchdog.stuck(),
-            model: loaded.then_some(&model),
+            model: loaded.then_some(&model.served.identity),
+            model_change: model_change.as_ref(),
             providers: &statuses,
             threads: self.shared.threads(),
             input_problems: &self.shared.input_problems(),

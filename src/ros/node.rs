@@ -18,6 +18,8 @@ use super::executor::{self, Executor, ExecutorThread};
 use super::health::{Health, HealthThread};
 use super::lifecycle::LifecycleServices;
 use super::log::Threshold;
+use super::model_change::ModelChanger;
+use super::models::Models;
 use super::page::{NodeControl, PageChange};
 use super::shared::Shared;
 use super::signals::Signals;
@@ -141,6 +143,7 @@ struct Life {
     shared: Arc<Shared>,
     lifecycle: Arc<Lifecycle>,
     parameters: Arc<Mutex<ParameterSet>>,
+    changer: Arc<ModelChanger>,
     threshold: Threshold,
     health: HealthThread,
     autostart: bool,
@@ -168,8 +171,9 @@ impl Life {
         let cameras = loaded.config.cameras.iter();
         let cameras = cameras.map(CameraConfig::title).collect();
         let parameters = Arc::new(Mutex::new(parameters));
+        let models = Arc::new(Models::new(loaded));
         let lifecycle = Arc::new(Lifecycle::new(Engine::new(
-            loaded,
+            Arc::clone(&models),
             Arc::clone(&shared),
             executor.clone(),
             names.clone(),
@@ -216,10 +220,17 @@ impl Life {
             publisher,
             watchdog: watchdog.clone(),
         };
+        let changer = ModelChanger::new(
+            Arc::clone(&shared),
+            models,
+            Arc::clone(&parameters),
+            Arc::clone(&lifecycle),
+        );
         Ok(Self {
             executor,
             shared,
             lifecycle,
+            changer: Arc::new(changer),
             parameters,
             threshold,
             health: health.start()?,
@@ -233,8 +244,12 @@ impl Life {
     /// only on an error.
     async fn go_on(&self) -> anyhow::Result<Ended> {
         let (shared, threshold) = (Arc::clone(&self.shared), self.threshold.clone());
+        let changer = Arc::clone(&self.changer);
         let apply = move |config: &Config, settings: &DetectorSettings| {
-            shared.tune(config, settings);
+            if let Some(refusal) = changer.refusal() {
+                return Err(refusal);
+            }
+            shared.tune(shared.tuning.get().model, config, settings);
             threshold.set(config.log_level);
             Ok(())
         };
@@ -245,8 +260,10 @@ impl Life {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let page_changes = page_changes.context("the parameters are served already")?;
+        let changer = Arc::clone(&self.changer);
         spawn_local(async move {
-            if let Err(error) = parameters::serve(executor, parameters, page_changes, apply).await {
+            let served = parameters::serve(executor, parameters, page_changes, changer, Box::new(apply));
+            if let Err(error) = served.await {
                 tracing::error!("{error}");
             }
         });
@@ -292,7 +309,7 @@ impl Life {
         control.beat();
         drop(self.page);
         control.beat();
-        drop(self.lifecycle);
+        drop((self.lifecycle, self.changer));
         runtime.shutdown_background();
         executor.join();
     }

@@ -34,7 +34,7 @@ pub struct NodeControl {
 /// # Errors
 /// The port is taken, or the address is not of this machine.
 pub fn serve(web: &WebConfig, control: NodeControl) -> Result<Option<Served>, ServeError> {
-    let (Some(port), Some(hub)) = (web.port, control.shared.page.clone()) else {
+    let (Some(port), Some((hub, _))) = (web.port, control.shared.page.clone()) else {
         return Ok(None);
     };
     log::show_on(&hub);
@@ -65,11 +65,12 @@ impl NodeControl {
 
 impl Control for NodeControl {
     fn facts(&self) -> RunFacts {
+        let model = self.shared.model();
         RunFacts {
             title: self.node.clone(),
-            model: self.shared.model().name,
+            model: model.served.identity.name.clone(),
             state: self.lifecycle.state().label().to_owned(),
-            providers: self.shared.provider_statuses.statuses(),
+            providers: model.provider_statuses.statuses(),
         }
     }
 

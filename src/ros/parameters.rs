@@ -1,24 +1,29 @@
-//! The parameter services of a node and its events on `/parameter_events`. r2r's own handler
-//! supports no ranges, no rejections and no events.
+//! The parameter services of a node, its events, and `~/reload`. r2r's own handler supports no ranges,
+//! no rejections and no events.
 
-use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use r2r::rcl_interfaces::msg;
 use r2r::rcl_interfaces::srv::{
     DescribeParameters, GetParameterTypes, GetParameters, ListParameters, SetParameters,
     SetParametersAtomically,
 };
-use r2r::{Clock, Node, Publisher, QosProfile};
+use r2r::std_srvs::srv::Trigger;
+use r2r::{Node, QosProfile};
 use thiserror::Error;
 use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 
 use super::error::{RosError, explained};
 use super::executor::{Executor, ExecutorGone};
+use super::model_change::ModelChanger;
 use super::page::PageChange;
-use super::parameter_messages::{descriptor, from_message, message, parameters};
+use super::parameter_events::Events;
+use super::parameter_messages::{descriptor, from_message, message};
 use shuffledet_detector::config::Config;
 use shuffledet_detector::detect::DetectorSettings;
 use shuffledet_node::parameters::{Change, NamedValues, ParameterSet};
@@ -32,10 +37,14 @@ pub enum ParameterServiceError {
     Ros(#[from] RosError),
 }
 
-/// Answers the six parameter services of the node and publishes the events until the node is gone.
-/// The first event declares every parameter. It is published when there is a subscription, or after
-/// a second: rclcpp publishes it during creation, before discovery, when no other process can
-/// receive it. `apply` puts a change into effect or rejects it while `set` is locked. Changes of
+/// Puts a change of parameters into effect, or rejects it.
+pub type Apply = dyn Fn(&Config, &DetectorSettings) -> Result<(), String>;
+
+/// Answers the six parameter services of the node and `~/reload`, and publishes the events, until the
+/// node is gone. A change that needs another model is answered when that has taken over, and other
+/// requests meanwhile. The first event declares every parameter. It is published when there is a
+/// subscription, or after a second: rclcpp publishes it during creation, before discovery, when no
+/// other process can receive it. `apply` is called while `set` is locked. Changes of
 /// `from_page` are made as those of a service are.
 ///
 /// # Errors
@@ -44,7 +53,8 @@ pub async fn serve(
     executor: Executor,
     set: Arc<Mutex<ParameterSet>>,
     mut from_page: mpsc::Receiver<PageChange>,
-    mut apply: impl FnMut(&Config, &DetectorSettings) -> Result<(), String>,
+    changer: Arc<ModelChanger>,
+    apply: Box<Apply>,
 ) -> Result<(), ParameterServiceError> {
     let open = |node: &mut Node| {
         let services = QosProfile::parameters();
@@ -65,41 +75,37 @@ pub async fn serve(
                 "~/set_parameters_atomically",
                 services,
             )?,
+            node.create_service::<Trigger::Service>("~/reload", QosProfile::services_default())?,
         ))
     };
     let made = executor.call(move |node| explained(|| open(node)))?;
-    let (events, mut list, mut get, mut types, mut describe, mut set_each, mut set_all) = made?;
+    let (events, mut list, mut get, mut types, mut describe, mut set_each, mut set_all, mut reload) =
+        made?;
     // a poisoned lock still holds a valid set, which changes in one step
     let lock = || set.lock().unwrap_or_else(PoisonError::into_inner);
     let declared = lock()
         .declared()
         .map(|(definition, value)| (definition.name.clone(), value.clone()))
         .collect();
-    events.declared.set(Some(Change {
+    events.set_declared(Change {
         new: declared,
         ..Change::default()
-    }));
-    let heard = events.heard();
+    });
+    let setter = Rc::new(Setter {
+        set: Arc::clone(&set),
+        changer,
+        apply,
+        events,
+    });
+    let of_events = Rc::clone(&setter);
+    let heard = async move { of_events.events.heard().await };
     tokio::pin!(heard);
     let mut waiting = true;
-    let mut change = |changes: NamedValues| {
-        let change = lock().set(&changes, &mut apply)?;
-        events.publish(change);
-        Ok(())
-    };
-    let asked = |parameters: Vec<msg::Parameter>| {
-        let changes = parameters.into_iter().map(from_message);
-        changes.collect::<Result<NamedValues, String>>()
-    };
-    let answer = |changed: Result<(), String>| msg::SetParametersResult {
-        successful: changed.is_ok(),
-        reason: changed.err().unwrap_or_default(),
-    };
     loop {
         let answered = tokio::select! {
             () = &mut heard, if waiting => {
                 waiting = false;
-                events.publish_declared();
+                setter.events.publish_declared();
                 Ok(())
             }
             Some(request) = list.next() => {
@@ -130,100 +136,113 @@ pub async fn serve(
                 explained(|| request.respond(DescribeParameters::Response { descriptors }))
             }
             Some(mut request) = set_each.next() => {
-                let parameters = std::mem::take(&mut request.message.parameters).into_iter();
-                let results = parameters
-                    .map(|parameter| answer(asked(vec![parameter]).and_then(&mut change)))
-                    .collect();
-                explained(|| request.respond(SetParameters::Response { results }))
+                let (parameters, setter) = (std::mem::take(&mut request.message.parameters), Rc::clone(&setter));
+                answer(Box::pin(async move {
+                    let mut results = Vec::new();
+                    for parameter in parameters {
+                        results.push(setter.set(vec![parameter]).await);
+                    }
+                    warn_of(explained(|| request.respond(SetParameters::Response { results })));
+                }));
+                Ok(())
             }
             Some(mut request) = set_all.next() => {
-                let parameters = std::mem::take(&mut request.message.parameters);
-                let result = answer(asked(parameters).and_then(&mut change));
-                explained(|| request.respond(SetParametersAtomically::Response { result }))
+                let (parameters, setter) = (std::mem::take(&mut request.message.parameters), Rc::clone(&setter));
+                answer(Box::pin(async move {
+                    let result = setter.set(parameters).await;
+                    warn_of(explained(|| request.respond(SetParametersAtomically::Response { result })));
+                }));
+                Ok(())
+            }
+            Some(request) = reload.next() => {
+                let setter = Rc::clone(&setter);
+                answer(Box::pin(async move {
+                    let response = setter.reload().await;
+                    warn_of(explained(|| request.respond(response)));
+                }));
+                Ok(())
             }
             Some(request) = from_page.recv() => {
-                // a viewer that has gone needs no answer
-                let _ = request.result.send(change(request.changes));
+                let setter = Rc::clone(&setter);
+                answer(Box::pin(async move {
+                    let changed = setter.change(request.changes).await;
+                    let changed = changed.map(|change| setter.events.publish(change));
+                    // a viewer that has gone needs no answer
+                    let _ = request.result.send(changed);
+                }));
                 Ok(())
             }
             else => return Ok(()),
         };
-        if let Err(error) = answered {
-            tracing::warn!("cannot answer a parameter request: {error}");
-        }
+        warn_of(answered);
     }
 }
 
-/// The node's events on `/parameter_events`.
-struct Events {
-    node: String,
-    clock: Arc<Mutex<Clock>>,
-    publisher: Publisher<msg::ParameterEvent>,
-    /// The first event until it is published.
-    declared: Cell<Option<Change>>,
+/// Logs that a request was not answered.
+fn warn_of(answered: Result<(), RosError>) {
+    if let Err(error) = answered {
+        tracing::warn!("cannot answer a parameter request: {error}");
+    }
 }
 
-impl Events {
-    fn new(node: &mut Node) -> r2r::Result<Self> {
-        let qos = QosProfile::parameter_events();
-        Ok(Self {
-            node: node.fully_qualified_name()?,
-            clock: node.get_ros_clock(),
-            publisher: node.create_publisher("/parameter_events", qos)?,
-            declared: Cell::default(),
-        })
+/// Runs what answers a request: at once, or beside the other requests if it has to wait.
+fn answer(mut work: Pin<Box<dyn Future<Output = ()>>>) {
+    if (&mut work).now_or_never().is_none() {
+        spawn_local(work);
     }
+}
 
-    /// Waits for a subscription, for as long as discovery usually takes.
-    async fn heard(&self) {
-        const DISCOVERY: Duration = Duration::from_secs(1);
-        const LOOK: Duration = Duration::from_millis(20);
-        /// The subscriber notices the match later and loses earlier messages.
-        const MUTUAL: Duration = Duration::from_millis(200);
-        let began = Instant::now();
-        let heard = || {
-            matches!(
-                self.publisher.get_inter_process_subscription_count(),
-                Ok(1..)
-            )
+/// Sets parameters and publishes what changed.
+struct Setter {
+    set: Arc<Mutex<ParameterSet>>,
+    changer: Arc<ModelChanger>,
+    apply: Box<Apply>,
+    events: Events,
+}
+
+impl Setter {
+    /// Sets all of `parameters` or none.
+    async fn set(&self, parameters: Vec<msg::Parameter>) -> msg::SetParametersResult {
+        let changes: Result<Vec<_>, _> = parameters.into_iter().map(from_message).collect();
+        let changed = match changes {
+            Ok(changes) => self.change(changes).await,
+            Err(reason) => Err(reason),
         };
-        while !heard() && began.elapsed() < DISCOVERY {
-            tokio::time::sleep(LOOK).await;
-        }
-        tokio::time::sleep(MUTUAL).await;
-    }
-
-    fn publish_declared(&self) {
-        if let Some(declared) = self.declared.take() {
-            self.send(declared);
-        }
-    }
-
-    /// Publishes the declaration of the parameters before the first change.
-    fn publish(&self, change: Change) {
-        self.publish_declared();
-        self.send(change);
-    }
-
-    /// Publishes an event and logs a failure.
-    fn send(&self, change: Change) {
-        let now = self
-            .clock
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_now();
-        let publish = || {
-            self.publisher.publish(&msg::ParameterEvent {
-                stamp: Clock::to_builtin_time(&now?),
-                node: self.node.clone(),
-                new_parameters: parameters(change.new),
-                changed_parameters: parameters(change.changed),
-                deleted_parameters: parameters(change.deleted),
-            })
+        let (successful, reason) = match changed {
+            Ok(change) => {
+                self.events.publish(change);
+                (true, String::new())
+            }
+            Err(reason) => (false, reason),
         };
-        let published = explained(publish);
-        if let Err(error) = published {
-            tracing::warn!("cannot publish on /parameter_events: {error}");
+        msg::SetParametersResult { successful, reason }
+    }
+
+    async fn change(&self, changes: NamedValues) -> Result<Change, String> {
+        {
+            // a poisoned lock still holds a valid set, which changes in one step
+            let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+            if !set.needs_sessions(&changes) {
+                return set.set(&changes, &*self.apply);
+            }
+        }
+        let changed = self.changer.change(changes).await?;
+        Ok(changed.parameters)
+    }
+
+    async fn reload(&self) -> Trigger::Response {
+        match self.changer.change(Vec::new()).await {
+            Ok(changed) => {
+                self.events.publish(changed.parameters);
+                Trigger::Response {
+                    success: true,
+                    message: format!("{} runs", changed.model),
+                }
+            }
+            Err(message) => Trigger::Response {
+                success: false,
+                message,
+            },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The node's publishers and the messages of each frame.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,15 @@ use r2r::PublisherUntyped;
 use thiserror::Error;
 
 use super::error::{RosError, explained};
-use super::label_info::{self, LabelInfoTopic};
+use super::model_topics::{LABEL_INFO, ModelTopics, VISION_INFO};
 use super::{Executor, ExecutorGone, qos};
-use shuffledet_core::Labels;
 use shuffledet_core::{Mark, Outcome, Stage};
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::config::{CameraConfig, Config};
-use shuffledet_detector::pipeline::{Frame, SharedSettings, Sight, Tracking};
+use shuffledet_detector::pipeline::{Frame, ServedModel, SharedSettings, Sight, Tracking, Viewers};
 use shuffledet_detector::sink::ResultMessages;
-use shuffledet_msg::definition::DETECTION3D_ARRAY;
-use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, VisionInfo, float64};
+use shuffledet_msg::definition::{COMPRESSED_IMAGE, DETECTION3D_ARRAY, IMAGE, IMAGE_MARKER};
+use shuffledet_msg::{CdrError, CompressedImageView, HeaderView, ImageView, float64};
 use shuffledet_node::arguments::Names;
 use shuffledet_node::qos::{End, Qos, QosError};
 
@@ -33,6 +32,9 @@ struct CameraResults {
     processing_time: PublisherUntyped,
     pipeline_latency: PublisherUntyped,
     annotated: PublisherUntyped,
+    annotated_jpeg: PublisherUntyped,
+    /// `None` if the node was built without the type.
+    marker: Option<PublisherUntyped>,
 }
 
 /// Publishes the results of frames.
@@ -40,7 +42,9 @@ pub struct Results {
     cameras: Vec<CameraResults>,
     /// Kept so that they are destroyed with the others.
     latched: Vec<PublisherUntyped>,
-    labels: Arc<Labels>,
+    topics: Arc<Mutex<ModelTopics>>,
+    /// The model of the latest frame.
+    model: Arc<ServedModel>,
     tuning: Arc<SharedSettings>,
     sight: Sight,
     tracking: Tracking,
@@ -66,15 +70,14 @@ pub enum ResultsError {
 }
 
 impl Results {
-    /// Creates the publishers and publishes the model's identity. The caller publishes the class
-    /// table.
+    /// Creates the publishers. The caller publishes the model.
     pub fn create(
         executor: &Executor,
         names: &Names,
         config: &Config,
         loaded: &LoadedModel,
         tuning: Arc<SharedSettings>,
-    ) -> Result<(Self, LabelInfoTopic), ResultsError> {
+    ) -> Result<(Self, Arc<Mutex<ModelTopics>>), ResultsError> {
         let publisher = |topic: String, type_name: &'static str, policies: Qos| {
             let overrides = config.qos_overrides.get(&names.resolve(&topic));
             let policies = policies
@@ -102,13 +105,21 @@ impl Results {
                 detections: make("detections", "vision_msgs/msg/Detection2DArray")?,
                 tracks: make("tracks", "vision_msgs/msg/Detection2DArray")?,
                 tracks_3d: match config.ranging {
-                    true => without_typesupport(make("tracks_3d", DETECTION3D_ARRAY.name))?,
+                    true => without_typesupport(
+                        make("tracks_3d", DETECTION3D_ARRAY.name),
+                        "vision_msgs",
+                    )?,
                     false => None,
                 },
                 latency: make("latency", "diagnostic_msgs/msg/DiagnosticArray")?,
                 processing_time: make("debug/processing_time_ms", "std_msgs/msg/Float64")?,
                 pipeline_latency: make("debug/pipeline_latency_ms", "std_msgs/msg/Float64")?,
-                annotated: make("image_annotated", "sensor_msgs/msg/CompressedImage")?,
+                annotated: make("image_annotated", IMAGE.name)?,
+                annotated_jpeg: make("image_annotated/compressed", COMPRESSED_IMAGE.name)?,
+                marker: without_typesupport(
+                    make("annotations", IMAGE_MARKER.name),
+                    "visualization_msgs",
+                )?,
             })
         };
         let cameras = config
@@ -117,41 +128,33 @@ impl Results {
             .map(of_camera)
             .collect::<Result<_, ResultsError>>()?;
 
-        let mut buffer = Vec::new();
         let label_info = publisher(
-            label_info::TOPIC.to_owned(),
+            LABEL_INFO.to_owned(),
             "vision_msgs/msg/LabelInfo",
             Qos::LATCHED,
         )?;
         let vision_info = publisher(
-            "~/vision_info".to_owned(),
+            VISION_INFO.to_owned(),
             "vision_msgs/msg/VisionInfo",
             Qos::LATCHED,
         )?;
-        let model = &loaded.model;
-        VisionInfo {
-            header: HeaderView::default(),
-            method: &model.description.name,
-            database_location: &format!("sha256:{}", model.sha256),
-            database_version: 0,
-        }
-        .write(&mut buffer)?;
-        send(&vision_info, "~/vision_info", &buffer);
-        let (labels, class_ids) = (&loaded.labels, &loaded.class_ids);
-        let classes = Labels::clone(labels);
-        let classes = LabelInfoTopic::new(label_info.clone(), classes, class_ids.clone());
+        let latched = vec![label_info.clone(), vision_info.clone()];
+        let topics = ModelTopics::new(label_info, vision_info);
+        let topics = Arc::new(Mutex::new(topics));
+        let model = Arc::clone(&loaded.served);
         let results = Self {
             cameras,
-            latched: vec![label_info, vision_info],
+            latched,
+            topics: Arc::clone(&topics),
             sight: Sight::new(Arc::clone(&tuning)),
-            tracking: Tracking::new(Arc::clone(&tuning), Arc::clone(labels)),
-            labels: Arc::clone(labels),
+            tracking: Tracking::new(Arc::clone(&tuning), Arc::clone(&model.labels)),
             tuning,
-            messages: ResultMessages::new(class_ids.clone()),
-            buffer,
+            messages: ResultMessages::new(model.class_ids.clone()),
+            model,
+            buffer: Vec::new(),
             last_published: None,
         };
-        Ok((results, classes))
+        Ok((results, topics))
     }
 
     /// Waits until the subscribers have had time to receive the last messages, and removes the
@@ -175,6 +178,8 @@ impl Results {
                 processing_time,
                 pipeline_latency,
                 annotated,
+                annotated_jpeg,
+                marker,
                 ..
             } = camera;
             let results = [
@@ -184,8 +189,9 @@ impl Results {
                 processing_time,
                 pipeline_latency,
                 annotated,
+                annotated_jpeg,
             ];
-            results.into_iter().chain(tracks_3d)
+            results.into_iter().chain(tracks_3d).chain(marker)
         });
         let publishers: Vec<_> = of_cameras.chain(self.latched).collect();
         let destroy = move |node: &mut r2r::Node| {
@@ -204,16 +210,25 @@ impl Results {
             return Ok(());
         };
         self.last_published = Some(Instant::now());
+        if let Some(model) = &frame.model
+            && model.number != self.model.number
+        {
+            let topics = self.topics.lock();
+            let mut topics = topics.unwrap_or_else(PoisonError::into_inner);
+            topics.announce(model, &self.tuning.get());
+            self.messages.set_class_ids(model.class_ids.clone());
+            self.model = Arc::clone(model);
+        }
         frame.enter(Stage::Track);
         self.sight.update(frame, outcome);
         self.tracking.update(frame, outcome, &camera.title);
         frame.enter(Stage::Publish);
         if *outcome == Outcome::Published {
-            let detections = self.messages.detections(frame, &self.labels)?;
+            let detections = self.messages.detections(frame, &self.model.labels)?;
             send(&camera.detections, &camera.title, detections);
             frame.trace.mark(Mark::Published);
             if frame.trace.at(Mark::Tracked).is_some() && is_heard(&camera.tracks) {
-                let tracks = self.messages.tracks(frame, &self.labels)?;
+                let tracks = self.messages.tracks(frame, &self.model.labels)?;
                 send(&camera.tracks, &camera.title, tracks);
             }
             if let Some(tracks_3d) = &camera.tracks_3d
@@ -221,7 +236,7 @@ impl Results {
                 && frame.calibration.is_some()
                 && is_heard(tracks_3d)
             {
-                let tracks = self.messages.tracks_3d(frame, &self.labels)?;
+                let tracks = self.messages.tracks_3d(frame, &self.model.labels)?;
                 send(tracks_3d, &camera.title, tracks);
             }
         }
@@ -231,6 +246,7 @@ impl Results {
         }
         if *outcome == Outcome::Published {
             self.debug(frame)?;
+            self.draw(frame)?;
         }
         Ok(())
     }
@@ -247,22 +263,49 @@ impl Results {
             float64::write(frame.age().as_secs_f64() * 1000.0, &mut self.buffer);
             send(&camera.pipeline_latency, &camera.title, &self.buffer);
         }
+        Ok(())
+    }
+
+    /// Publishes boxes for viewers, and the picture with its boxes in the forms that have subscriptions.
+    fn draw(&mut self, frame: &Frame) -> Result<(), CdrError> {
+        let camera = &self.cameras[frame.camera];
+        if let Some(marker) = camera.marker.as_ref().filter(|marker| is_heard(marker)) {
+            send(marker, &camera.title, self.messages.marker(frame)?);
+        }
         if let Some(annotated) = &frame.annotated {
             let header = HeaderView {
                 stamp: frame.stamp,
                 frame_id: &frame.frame_id,
             };
-            let image = CompressedImageView {
-                header,
-                format: "jpeg",
-                data: &annotated.jpeg,
-            };
-            image.write(&mut self.buffer)?;
-            send(&camera.annotated, &camera.title, &self.buffer);
+            if !annotated.jpeg.is_empty() {
+                let image = CompressedImageView {
+                    header,
+                    format: "bgr8; jpeg compressed bgr8",
+                    data: &annotated.jpeg,
+                };
+                image.write(&mut self.buffer)?;
+                send(&camera.annotated_jpeg, &camera.title, &self.buffer);
+            }
+            if !annotated.bgr.is_empty() {
+                let image = ImageView {
+                    header,
+                    height: annotated.height,
+                    width: annotated.width,
+                    encoding: "bgr8",
+                    is_bigendian: false,
+                    step: 3 * annotated.width,
+                    data: &annotated.bgr,
+                };
+                image.write(&mut self.buffer)?;
+                send(&camera.annotated, &camera.title, &self.buffer);
+            }
         }
         // the next frame is drawn if there is a subscription
-        self.tuning
-            .set_watched(frame.camera, is_heard(&camera.annotated));
+        let viewers = Viewers {
+            jpeg: is_heard(&camera.annotated_jpeg),
+            bgr: is_heard(&camera.annotated),
+        };
+        self.tuning.set_viewers(frame.camera, viewers);
         Ok(())
     }
 }
@@ -271,10 +314,11 @@ impl Results {
 /// the other results are worth more than an error.
 fn without_typesupport(
     made: Result<PublisherUntyped, ResultsError>,
+    package: &str,
 ) -> Result<Option<PublisherUntyped>, ResultsError> {
     match made {
         Err(error @ ResultsError::Publisher { .. }) => {
-            tracing::warn!("{error}; build the node with a complete vision_msgs");
+            tracing::warn!("{error}; build the node with a complete {package}");
             Ok(None)
         }
         made => made.map(Some),

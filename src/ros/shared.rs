@@ -2,32 +2,34 @@
 //! model.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
 use super::camera_info::CameraInfoTopic;
-use super::label_info::LabelInfoTopic;
+use super::model_topics::ModelTopics;
 use super::subscriptions::{self, ImageTopic};
 use super::watchdog::NodeProgress;
-use shuffledet_core::ModelIdentity;
-use shuffledet_detector::config::{CameraConfig, Config, Threads};
+use shuffledet_core::Outcome;
+use shuffledet_detector::config::{CameraConfig, Config, Threads, WebConfig};
 use shuffledet_detector::input_problems::InputProblems;
 use shuffledet_detector::metrics::{Rhythm, Window};
-use shuffledet_detector::model::Model;
-use shuffledet_detector::pipeline::{CameraInfoFeed, RuntimeSettings, SharedSettings};
+use shuffledet_detector::pipeline::{
+    CameraInfoFeed, Frame, RuntimeSettings, ServedModel, SharedSettings,
+};
 use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_infer::ProviderStatuses;
 use shuffledet_node::arguments::Names;
 use shuffledet_node::failures::FailureLog;
+use shuffledet_node::model_change::{ModelChangeNote, Trial};
 use shuffledet_track::camera::CalibratedCamera;
 use shuffledet_view::Hub;
 
 pub struct Shared {
     pub tuning: Arc<SharedSettings>,
     /// What the node's page shows; `None`: it has no page.
-    pub page: Option<Arc<Hub>>,
+    pub page: Option<(Arc<Hub>, WebConfig)>,
     pub progress: Arc<NodeProgress>,
     /// State by camera.
     pub cameras: Vec<Mutex<CameraState>>,
@@ -35,18 +37,39 @@ pub struct Shared {
     pub camera_info_topics: Vec<Option<CameraInfoTopic>>,
     /// By camera: its calibration so far.
     camera_infos: Vec<Mutex<CameraInfoFeed>>,
-    /// The state of each provider.
-    pub provider_statuses: Arc<ProviderStatuses>,
-    model: Mutex<ModelIdentity>,
+    model: Mutex<NodeModel>,
+    /// What became of the latest change of the model.
+    model_change: Mutex<Option<ModelChangeNote>>,
+    /// The first frames of a new model, while they are watched.
+    trial: Mutex<Option<Trial>>,
+    trial_changed: Condvar,
     threads: Mutex<Threads>,
-    inputs: Mutex<InputProblems>,
     /// Why the node cannot run; `None` if it can.
     unable: Mutex<Option<String>>,
     /// Set while the node is configured.
-    label_info: Mutex<Option<LabelInfoTopic>>,
+    topics: Mutex<Option<Arc<Mutex<ModelTopics>>>>,
     parameters_changed: AtomicU64,
     /// Time in milliseconds after which a silent camera is stale.
     stale_after_ms: AtomicU64,
+}
+
+/// The model that is or was last loaded.
+#[derive(Clone)]
+pub struct NodeModel {
+    pub served: Arc<ServedModel>,
+    /// The state of each provider.
+    pub provider_statuses: Arc<ProviderStatuses>,
+    pub input_problems: InputProblems,
+}
+
+impl NodeModel {
+    fn new(loaded: &LoadedModel) -> Self {
+        Self {
+            served: Arc::clone(&loaded.served),
+            provider_statuses: Arc::clone(&loaded.provider_statuses),
+            input_problems: loaded.input_problems.clone(),
+        }
+    }
 }
 
 /// One camera as diagnostics see it.
@@ -117,29 +140,36 @@ impl Shared {
             cameras,
             camera_info_topics,
             camera_infos,
-            provider_statuses: Arc::clone(&loaded.provider_statuses),
-            model: Mutex::new(identity(&loaded.model)),
+            model: Mutex::new(NodeModel::new(loaded)),
+            model_change: Mutex::default(),
+            trial: Mutex::default(),
+            trial_changed: Condvar::new(),
             threads: Mutex::new(config.threads),
-            inputs: Mutex::new(loaded.input_problems.clone()),
             unable: Mutex::default(),
-            label_info: Mutex::default(),
+            topics: Mutex::default(),
             parameters_changed: AtomicU64::new(0),
             stale_after_ms: AtomicU64::new(ms(config.diagnostics.stale_after)),
         })
     }
 
-    /// Publishes the class table on `topic` now and whenever its threshold changes. `None` stops
-    /// this.
-    pub fn set_label_info(&self, topic: Option<LabelInfoTopic>) {
-        let mut label_info = lock(&self.label_info);
-        *label_info = topic;
-        if let Some(topic) = &mut *label_info {
-            topic.publish(&self.tuning.get().detector);
+    /// Publishes the model on `topics` now, and its classes whenever their threshold changes. `None`
+    /// stops this.
+    pub fn set_topics(&self, topics: Option<Arc<Mutex<ModelTopics>>>) {
+        *lock(&self.topics) = topics;
+        self.announce_model();
+    }
+
+    /// Publishes the model whose settings are in effect, unless that is already published. Frames of
+    /// another model that are still under way announce theirs.
+    pub fn announce_model(&self) {
+        let (model, settings) = (self.model(), self.tuning.get());
+        if let Some(topics) = &*lock(&self.topics) {
+            lock(topics).announce(&model.served, &settings);
         }
     }
 
-    /// Puts new settings into effect from the next frame on.
-    pub fn tune(&self, config: &Config, detector: &DetectorSettings) {
+    /// Puts new settings of the model `model` into effect from the next frame on.
+    pub fn tune(&self, model: u64, config: &Config, detector: &DetectorSettings) {
         let cameras = config.cameras.iter().map(|camera| camera.tuning).collect();
         for (state, camera) in self.cameras.iter().zip(&config.cameras) {
             lock(state).expected_hz = camera.expected_hz;
@@ -149,12 +179,13 @@ impl Shared {
         let stale_after_ms = ms(config.diagnostics.stale_after);
         self.stale_after_ms.store(stale_after_ms, Ordering::Relaxed);
         self.tuning.set(RuntimeSettings {
+            model,
             detector: detector.clone(),
             tracking: config.tracking.clone(),
             cameras,
         });
-        if let Some(topic) = &mut *lock(&self.label_info) {
-            topic.publish(detector);
+        if let Some(topics) = &*lock(&self.topics) {
+            lock(topics).follow(&self.tuning.get());
         }
         self.parameters_changed.fetch_add(1, Ordering::Relaxed);
     }
@@ -203,18 +234,66 @@ impl Shared {
     }
 
     /// Returns the model that is or was last loaded.
-    pub fn model(&self) -> ModelIdentity {
+    pub fn model(&self) -> NodeModel {
         lock(&self.model).clone()
     }
 
     pub fn set_model(&self, loaded: &LoadedModel) {
-        *lock(&self.model) = identity(&loaded.model);
-        *lock(&self.inputs) = loaded.input_problems.clone();
+        self.restore_model(NodeModel::new(loaded));
+    }
+
+    pub fn restore_model(&self, model: NodeModel) {
+        *lock(&self.model) = model;
+    }
+
+    /// Returns what became of the latest change of the model.
+    pub fn model_change(&self) -> Option<ModelChangeNote> {
+        lock(&self.model_change).clone()
+    }
+
+    pub fn note_model_change(&self, note: ModelChangeNote) {
+        *lock(&self.model_change) = Some(note);
+    }
+
+    /// Watches the first frames of the model `model` from now on.
+    pub fn begin_trial(&self, model: u64) {
+        *lock(&self.trial) = Some(Trial::new(model));
+    }
+
+    /// Takes the outcome of a frame for the trial, if there is one.
+    pub fn note_for_trial(&self, frame: &Frame, outcome: &Outcome) {
+        if let Some(trial) = &mut *lock(&self.trial) {
+            trial.note(frame, outcome);
+            self.trial_changed.notify_all();
+        }
+    }
+
+    /// Returns whether the model of the trial stays: as soon as its frames tell, and otherwise after
+    /// [`Trial::LONGEST`], or when `goes_on` is false.
+    pub fn end_trial(&self, goes_on: impl Fn() -> bool) -> Result<(), String> {
+        const LOOK: Duration = Duration::from_millis(50);
+        let began = Instant::now();
+        let mut trial = lock(&self.trial);
+        loop {
+            let verdict = trial.as_ref().and_then(Trial::verdict);
+            let is_over = verdict.is_some() || began.elapsed() >= Trial::LONGEST || !goes_on();
+            if is_over {
+                *trial = None;
+                return verdict.unwrap_or(Ok(()));
+            }
+            let waited = self.trial_changed.wait_timeout(trial, LOOK);
+            trial = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Returns whether the first frames of a model are watched.
+    pub fn is_in_trial(&self) -> bool {
+        lock(&self.trial).is_some()
     }
 
     /// Returns why the model does not run at input sizes that the parameters ask for.
     pub fn input_problems(&self) -> Vec<String> {
-        lock(&self.inputs).texts()
+        lock(&self.model).input_problems.texts()
     }
 
     /// Returns the distribution of the cores.
@@ -236,11 +315,12 @@ impl Shared {
 }
 
 /// Returns the hub of the node's page, if it has one.
-fn page(config: &Config, names: &Names) -> Option<Arc<Hub>> {
+fn page(config: &Config, names: &Names) -> Option<(Arc<Hub>, WebConfig)> {
     config.web.port?;
     let cameras = config.cameras.iter();
     let titles = cameras.map(|camera| names.resolve(&camera.image_topic));
-    Some(Hub::new(titles.collect(), config.web.max_rate_hz))
+    let hub = Hub::new(titles.collect(), config.web.max_rate_hz);
+    Some((hub, config.web.clone()))
 }
 
 /// Returns the name of the parameter that gives a camera's calibration file.
@@ -248,13 +328,6 @@ fn camera_info_key(camera: &CameraConfig) -> String {
     match &camera.name {
         Some(name) => format!("camera_info_url of camera {name}"),
         None => "ranging.camera_info_url".to_owned(),
-    }
-}
-
-fn identity(model: &Model) -> ModelIdentity {
-    ModelIdentity {
-        name: model.description.name.clone(),
-        sha256: model.sha256.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::pictures::PictureThread;
 use super::scene::scene;
-use shuffledet_core::{Labels, Outcome};
+use shuffledet_core::Outcome;
 use shuffledet_detector::config::WebConfig;
 use shuffledet_detector::pipeline::settings::SettingsReader;
 use shuffledet_detector::pipeline::{CameraSettings, Frame, SharedSettings};
@@ -17,7 +17,6 @@ pub struct ViewedFrames {
     hub: Arc<Hub>,
     pictures: PictureThread,
     settings: SettingsReader,
-    labels: Arc<Labels>,
 }
 
 impl ViewedFrames {
@@ -29,14 +28,12 @@ impl ViewedFrames {
         hub: Arc<Hub>,
         web: &WebConfig,
         settings: Arc<SharedSettings>,
-        labels: Arc<Labels>,
     ) -> io::Result<Self> {
         let cameras = settings.get().cameras.len();
         Ok(Self {
             pictures: PictureThread::start(Arc::clone(&hub), cameras, web.max_width)?,
             hub,
             settings: SettingsReader::new(settings),
-            labels,
         })
     }
 
@@ -52,13 +49,13 @@ impl ViewedFrames {
             true => self.hub.is_watched(now),
             false => self.hub.wants_picture(frame.camera, now),
         };
-        if !is_wanted {
+        let Some(model) = frame.model.as_ref().filter(|_| is_wanted) else {
             return;
-        }
+        };
         let (settings, _) = self.settings.current();
         let camera = settings.cameras.get(frame.camera);
         let camera = camera.unwrap_or(&CameraSettings::EVERY_FRAME);
-        let scene = scene(frame, &camera.regions, &self.labels);
+        let scene = scene(frame, &camera.regions, &model.labels);
         self.pictures.expose(frame, camera.limits, scene);
     }
 }

@@ -11,6 +11,7 @@ mod books;
 mod cameras;
 mod lifecycle;
 mod logging;
+mod model_change;
 mod overload;
 mod parameters;
 mod ranging;

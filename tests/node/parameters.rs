@@ -68,7 +68,7 @@ fn parameters_are_listed_described_and_set() {
     let described = call(
         peer,
         "describe",
-        json!({"names": ["detector.score_threshold", "model.name"]}),
+        json!({"names": ["detector.score_threshold", "detector.class_id"]}),
     );
     let [threshold, model] = [0, 1].map(|index| &described["descriptors"][index]);
     let range = &threshold["floating_point_range"][0];
@@ -92,7 +92,7 @@ fn parameters_are_listed_described_and_set() {
         (json!({"detector.score_threshold": 1.5}), "1.5"),
         (json!({"detector.score_threshold": "high"}), "type"),
         (json!({"detector.classes": ["cra"]}), "cra"),
-        (json!({"model.name": "nanodet_m_416"}), "read-only"),
+        (json!({"classifier.model": "nanodet_m_416"}), "read-only"),
         (json!({"detector.threshold": 0.5}), "not declared"),
     ] {
         let results = set(peer, values);

@@ -172,7 +172,9 @@ fn pictures_are_drawn_while_somebody_looks() {
     };
     let _node = room.start_active(&[]);
     let peer = &mut room.peer;
-    let (latency, pictures) = ("/shuffledet/latency", "/shuffledet/image_annotated");
+    let (latency, raw) = ("/shuffledet/latency", "/shuffledet/image_annotated");
+    // as image_transport names it
+    let pictures = "/shuffledet/image_annotated/compressed";
     peer.listen(latency, "diagnostic_msgs/msg/DiagnosticArray");
     peer.ask(json!({"do": "advertise", "topic": "/image_raw", "type": IMAGE, "timeout": 20}));
     peer.ask(
@@ -188,10 +190,24 @@ fn pictures_are_drawn_while_somebody_looks() {
     let picture = peer.next(pictures);
     assert_eq!(
         (&picture["format"], &picture["header"]["frame_id"]),
-        (&json!("jpeg"), &json!("made"))
+        (&json!("bgr8; jpeg compressed bgr8"), &json!("made"))
     );
     peer.find(latency, drawn);
     peer.ask(json!({"do": "unsubscribe", "topic": pictures}));
+    peer.find(latency, |message| !drawn(message));
+    peer.listen(raw, IMAGE);
+    let picture = peer.next(raw);
+    for (field, expected) in [
+        ("width", json!(64)),
+        ("height", json!(48)),
+        ("step", json!(3 * 64)),
+        ("encoding", json!("bgr8")),
+    ] {
+        assert_eq!(picture[field], expected, "{field}");
+    }
+    assert_eq!(picture["data"]["size"], 3 * 64 * 48);
+    peer.find(latency, drawn);
+    peer.ask(json!({"do": "unsubscribe", "topic": raw}));
     peer.find(latency, |message| !drawn(message));
     peer.ask(json!({"do": "stop", "name": "camera"}));
 }
@@ -345,5 +361,56 @@ fn lists_and_reliability_are_taken_from_the_command_line() {
         let qos = &endpoints["subscriptions"][0]["qos"];
         let found = qos["reliability"].as_str().unwrap().to_lowercase();
         assert_eq!(found, expected, "{topic}: {qos}");
+    }
+}
+
+/// The boxes of `~/annotations`, from the corners of each four lines, are those of `~/detections`.
+#[test]
+fn viewers_get_every_box_as_lines() {
+    let test = "viewers_get_every_box_as_lines";
+    let bag = shuffledet_testing::asset(test, "bags/dashcam_compressed_mcap");
+    let (Some(mut room), Some(bag)) = (Room::open(test), bag) else {
+        return;
+    };
+    let _node = room.start_active(&[]);
+    let peer = &mut room.peer;
+    let (detections, markers) = ("/shuffledet/detections", "/shuffledet/annotations");
+    peer.listen(detections, "vision_msgs/msg/Detection2DArray");
+    peer.listen(markers, "visualization_msgs/msg/ImageMarker");
+    let (topic, kind) = ("/image_raw/compressed", "sensor_msgs/msg/CompressedImage");
+    peer.ask(json!({"do": "advertise", "topic": topic, "type": kind, "timeout": 20}));
+    peer.ask(json!({"do": "play", "topic": topic, "bag": bag,
+        "bag_topic": "/camera/front/image_raw/compressed", "count": 100_000, "rate_hz": 5.0, "stamps": "now", "background": "camera"}));
+    let marker = peer.next(markers);
+    let found = peer.find(detections, |message| message["header"] == marker["header"]);
+    peer.ask(json!({"do": "stop", "name": "camera"}));
+    assert_eq!((&marker["type"], &marker["action"]), (&json!(2), &json!(0)));
+    let found = found["detections"].as_array().unwrap();
+    assert!(!found.is_empty());
+    let points = marker["points"].as_array().unwrap();
+    assert_eq!(points.len(), 8 * found.len());
+    assert_eq!(
+        marker["outline_colors"].as_array().unwrap().len(),
+        4 * found.len()
+    );
+    for (detection, lines) in found.iter().zip(points.chunks(8)) {
+        let bbox = &detection["bbox"];
+        let number = |value: &serde_json::Value| value.as_f64().unwrap();
+        let (w, h) = (number(&bbox["size_x"]), number(&bbox["size_y"]));
+        let centre = &bbox["center"]["position"];
+        let (x, y) = (
+            number(&centre["x"]) - w / 2.0,
+            number(&centre["y"]) - h / 2.0,
+        );
+        for (corner, expected) in [
+            (0, [x, y]),
+            (1, [x + w, y]),
+            (3, [x + w, y + h]),
+            (5, [x, y + h]),
+        ] {
+            let at = [number(&lines[corner]["x"]), number(&lines[corner]["y"])];
+            let close = at.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3);
+            assert!(close, "{at:?} {expected:?}");
+        }
     }
 }

@@ -154,6 +154,7 @@ fn sample_report() -> String {
         model: ModelIdentity {
             name: "nanodet_m_416".to_owned(),
             sha256: "4b82da9944b88577175ee23a459dce2e26e6e4be573def65b1055dc2d9720186".to_owned(),
+            ..ModelIdentity::default()
         },
         input_sizes: [(
             "/camera/front/image_raw/compressed".to_owned(),

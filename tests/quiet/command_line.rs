@@ -115,6 +115,8 @@ fn runs() -> Vec<Run> {
             code: None,
             ..run("doctor", "", &[])
         },
+        run("completions", "bash", &[]),
+        run("man", "pages", &["pages"]),
     ]
 }
 

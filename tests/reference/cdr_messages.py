@@ -208,6 +208,60 @@ FIXED = {
         },
     ),
     "float64": ("std_msgs/msg/Float64", {"data": -12.5}),
+    "image_annotations": (
+        "foxglove_msgs/msg/ImageAnnotations",
+        {
+            "circles": [],
+            "points": [
+                {
+                    "timestamp": {"sec": 7, "nanosec": 8},
+                    "type": 2,
+                    "points": [{"x": x, "y": y} for x, y in [(10.5, y), (30, y), (30, 60), (10.5, 60)]],
+                    "outline_color": {**colour, "a": 1},
+                    "outline_colors": [],
+                    "fill_color": {"r": 0, "g": 0, "b": 0, "a": 0},
+                    "thickness": 1.5,
+                }
+                for y, colour in [(20, {"r": 1, "g": 0.5, "b": 0.25}), (4, {"r": 0, "g": 0, "b": 1})]
+            ],
+            "texts": [
+                {
+                    "timestamp": {"sec": 7, "nanosec": 8},
+                    "position": {"x": 10.5, "y": y},
+                    "text": text,
+                    "font_size": 12,
+                    "text_color": {"r": 0, "g": 0, "b": 0, "a": 1},
+                    "background_color": {**colour, "a": 1},
+                }
+                for y, text, colour in [
+                    (20, "car 0.75 #17", {"r": 1, "g": 0.5, "b": 0.25}),
+                    (16, "fußgänger", {"r": 0, "g": 0, "b": 1}),
+                ]
+            ],
+        },
+    ),
+    "no_annotations": ("foxglove_msgs/msg/ImageAnnotations", {"circles": [], "points": [], "texts": []}),
+    "image_marker": (
+        "visualization_msgs/msg/ImageMarker",
+        {
+            "header": {"stamp": {"sec": 7, "nanosec": 8}, "frame_id": "camera"},
+            "ns": "detections",
+            "id": 0,
+            "type": 2,
+            "action": 0,
+            "position": {"x": 0, "y": 0, "z": 0},
+            "scale": 1.5,
+            "outline_color": {"r": 1, "g": 1, "b": 1, "a": 1},
+            "filled": 0,
+            "fill_color": {"r": 0, "g": 0, "b": 0, "a": 0},
+            "lifetime": {"sec": 0, "nanosec": 0},
+            "points": [
+                {"x": x, "y": y, "z": 0}
+                for x, y in [(10.5, 20), (30, 20), (30, 20), (30, 60), (30, 60), (10.5, 60), (10.5, 60), (10.5, 20)]
+            ],
+            "outline_colors": [{"r": 1, "g": 0.5, "b": 0.25, "a": 1}] * 4,
+        },
+    ),
 }
 
 

@@ -37,6 +37,22 @@ def detection(message):
         "cy": centre.y,
         "w": width,
         "h": height,
+        "id": message.id,
+    }
+
+
+def annotation(points, text):
+    """A box with its text; both have the image's time."""
+    colours = [[colour.r, colour.g, colour.b, colour.a] for colour in (points.outline_color, text.background_color)]
+    return {
+        "stamps_ns": [part.timestamp.sec * 1_000_000_000 + part.timestamp.nanosec for part in (points, text)],
+        "is_loop": points.type == points.LINE_LOOP,
+        "corners": [[point.x, point.y] for point in points.points],
+        "colours": colours,
+        "thickness": points.thickness,
+        "text": text.text,
+        "at": [text.position.x, text.position.y],
+        "font": text.font_size,
     }
 
 
@@ -60,6 +76,9 @@ def summarise(log_time, message):
         entry["detections"] = [detection(d) for d in message.detections]
     if hasattr(message, "status"):
         entry["status"] = [status(s) for s in message.status]
+    if hasattr(message, "texts"):
+        entry["annotations"] = [annotation(*pair) for pair in zip(message.points, message.texts, strict=True)]
+        entry["circles"] = len(message.circles)
     if hasattr(message, "data"):
         entry["data_sha256"] = hashlib.sha256(bytes(message.data)).hexdigest()
     return entry

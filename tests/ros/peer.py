@@ -198,6 +198,15 @@ class Peer:
             raise result["error"]
         return result["answer"]
 
+    def beside(self, name, command):
+        """Runs another command in the background; `stop` with `finish` answers its result."""
+        method, arguments = getattr(self, command["do"]), {key: command[key] for key in command if key != "do"}
+
+        def run(stop):
+            return method(**arguments)
+
+        self.start(name, run)
+
     def clock(self, start_ns=10**18, speed=1.0, rate_hz=100.0, background="clock"):
         """Publishes /clock, from start_ns at a speed, until `stop`. Called again after that, it may jump."""
 

@@ -164,6 +164,17 @@ impl RecordingWriter {
         Ok(())
     }
 
+    /// Removes what was written, because the recording must not be used. A recording that it
+    /// overwrites is gone, too.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn discard(self) -> Result<(), BagError> {
+        let mcap = self.target.mcap.clone();
+        drop(self);
+        std::fs::remove_file(&mcap).map_err(BagError::io(&mcap))
+    }
+
     /// Completes the file with its index, and writes `metadata.yaml`.
     pub fn finish(mut self) -> Result<WrittenRecording, BagError> {
         self.mcap.finish().map_err(self.target.failed())?;

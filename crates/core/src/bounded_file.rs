@@ -47,21 +47,35 @@ pub fn read_or_pipe(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 
 fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    let too_large = || {
-        let text = format!("expected at most {limit} bytes, found more; give a smaller file");
-        io::Error::new(io::ErrorKind::FileTooLarge, text)
-    };
     let length = file.metadata()?.len();
     if length > limit {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    let bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     // a pipe has no length, and a file may grow
+    read_to_end(file, bytes, limit)
+}
+
+/// Reads to the end of a stream, such as standard input, of at most `limit` bytes.
+///
+/// # Errors
+/// Errors of the system; `FileTooLarge` if there are more bytes.
+pub fn read_stream(stream: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    read_to_end(stream, Vec::new(), limit)
+}
+
+fn read_to_end(stream: impl Read, mut bytes: Vec<u8>, limit: u64) -> io::Result<Vec<u8>> {
+    let mut stream = stream.take(limit.saturating_add(1));
+    stream.read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
     Ok(bytes)
+}
+
+fn too_large(limit: u64) -> io::Error {
+    let text = format!("expected at most {limit} bytes, found more; give a smaller file");
+    io::Error::new(io::ErrorKind::FileTooLarge, text)
 }
 
 fn wrong_kind(expected: &str, kind: FileType) -> io::Error {
@@ -96,6 +110,13 @@ mod tests {
         assert_eq!(read(&path, 4).unwrap(), b"1234");
         fs::write(&path, b"12345").unwrap();
         assert!(error(&path).contains("expected at most 4 bytes, found more"));
+    }
+
+    #[test]
+    fn a_stream_without_end_is_read_up_to_its_limit() {
+        assert_eq!(read_stream(&b"1234"[..], 4).unwrap(), b"1234");
+        let kind = read_stream(io::repeat(7), 4).unwrap_err().kind();
+        assert_eq!(kind, io::ErrorKind::FileTooLarge);
     }
 
     #[test]

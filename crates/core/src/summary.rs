@@ -1,6 +1,7 @@
 //! The results of a run as data. `docs/formats.md` documents the JSON form.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
@@ -89,11 +90,46 @@ pub struct TrackFigures {
 }
 
 /// The model that ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelIdentity {
     pub name: String,
     /// The sha256 of the unmodified ONNX file, in lower-case hexadecimal.
     pub sha256: String,
+    /// The family in its description; empty in results of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub family: String,
+    /// The input size at which it was trained; `None` in results of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_at: Option<Resolution>,
+}
+
+impl ModelIdentity {
+    /// Returns the first twelve digits of the sha256.
+    pub fn short_sha256(&self) -> String {
+        self.sha256.chars().take(12).collect()
+    }
+
+    /// Returns the family and the input size of training, as far as they are known:
+    /// `nanodet, trained at 416x416`.
+    pub fn kind(&self) -> String {
+        let trained_at = self.trained_at.map(|size| format!("trained at {size}"));
+        let family = Some(self.family.clone()).filter(|family| !family.is_empty());
+        let parts: Vec<_> = family.into_iter().chain(trained_at).collect();
+        parts.join(", ")
+    }
+}
+
+/// Prints what a person needs to recognise the model: `nanodet_m_416 (nanodet, trained at 416x416,
+/// sha256 4b82da9944b8)`.
+impl fmt::Display for ModelIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (", self.name)?;
+        let kind = self.kind();
+        if !kind.is_empty() {
+            write!(f, "{kind}, ")?;
+        }
+        write!(f, "sha256 {})", self.short_sha256())
+    }
 }
 
 /// One frame that failed.

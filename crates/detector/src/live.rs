@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::detect::{DetectError, Detector};
+use super::detect::{DetectError, Detector, NetworkOpener};
 use super::{LoadError, LoadedModel};
 use crate::config::Threads;
 use crate::pipeline::{Annotate, SharedSettings, Worker};
@@ -69,12 +69,46 @@ impl LoadedModel {
         tuning: &Arc<SharedSettings>,
         annotate: Annotate,
     ) -> Result<Worker, LoadError> {
-        let options = threads.apply(self.config.session.clone());
-        let opener = self.opener(&options, WhileBuilding::ServeMeanwhile);
-        let settings = self.settings().clone();
-        let mut detector = Detector::with_opener(&opener, self.choice(), settings)?;
-        time_one(&mut detector)?;
+        let detector = self.tested_detector(&self.live_opener(threads))?;
         self.worker(detector, tuning, annotate)
+    }
+
+    /// Creates warm workers that take over from those of another model, one after another: the
+    /// other model's frames need the cores meanwhile.
+    ///
+    /// # Errors
+    /// No session can be created, or the test run fails.
+    pub fn successors(
+        &self,
+        threads: Threads,
+        tuning: &Arc<SharedSettings>,
+        annotate: Annotate,
+    ) -> Result<Vec<Worker>, LoadError> {
+        let opener = self.live_opener(threads);
+        let successor = |_| {
+            let detector = self.tested_detector(&opener)?;
+            self.worker(detector, tuning, annotate)
+        };
+        (0..threads.workers.get()).map(successor).collect()
+    }
+
+    /// Creates a session, runs the model once, and drops the session.
+    ///
+    /// # Errors
+    /// No session can be created, or the test run fails.
+    pub fn test(&self, threads: Threads) -> Result<(), LoadError> {
+        self.tested_detector(&self.live_opener(threads)).map(drop)
+    }
+
+    fn live_opener(&self, threads: Threads) -> Arc<NetworkOpener> {
+        let options = threads.apply(self.config.session.clone());
+        self.opener(&options, WhileBuilding::ServeMeanwhile)
+    }
+
+    fn tested_detector(&self, opener: &Arc<NetworkOpener>) -> Result<Detector, LoadError> {
+        let mut detector = Detector::with_opener(opener, self.choice(), self.settings().clone())?;
+        time_one(&mut detector)?;
+        Ok(detector)
     }
 }
 

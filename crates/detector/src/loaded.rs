@@ -16,9 +16,10 @@ use crate::classify::{Classifier, SecondStage, SecondStageError};
 use crate::config::Config;
 use crate::input_problems::InputProblems;
 use crate::model::class_ids::ClassIdError;
-use crate::model::{ClassIds, Model, ModelDescription, ModelError};
+use crate::model::{ClassIds, FileChanged, Model, ModelDescription, ModelError};
 use crate::pipeline::{
-    Annotate, CameraSettings, RuntimeSettings, SharedSettings, TrackingSettings, Worker,
+    Annotate, CameraSettings, RuntimeSettings, ServedModel, SharedSettings, TrackingSettings,
+    Worker,
 };
 use shuffledet_core::{InputSize, Labels, Resolution};
 use shuffledet_image::DecodeError;
@@ -33,8 +34,8 @@ pub struct LoadedModel {
     pub model: Arc<Model>,
     /// The names of the classes in results: those of the model, then the answers of a second stage.
     pub labels: Arc<Labels>,
-    /// The identifiers of the classes in messages.
-    pub class_ids: ClassIds,
+    /// What frames say of the model.
+    pub served: Arc<ServedModel>,
     pub runtime: Runtime,
     /// The state of the providers, over all detectors created here.
     pub provider_statuses: Arc<ProviderStatuses>,
@@ -97,11 +98,17 @@ impl LoadedModel {
         config.tracking.check(description)?;
         selection.log_absent(&description.name);
         let second_stage = second_stage(&config, description, &settings)?;
-        let labels = match &second_stage {
+        let labels = Arc::new(match &second_stage {
             Some(loaded) => loaded.plan.labels.clone(),
             None => description.labels.clone(),
+        });
+        let served = ServedModel {
+            number: 0,
+            identity: model.identity(),
+            class_ids: ClassIds::new(&labels, config.class_id)?,
+            labels: Arc::clone(&labels),
+            least_threshold: settings.least_threshold(),
         };
-        let class_ids = ClassIds::new(&labels, config.class_id)?;
         let runtime = Runtime::load()?;
         // frames are processed in parallel: OpenCV threads within one frame would only compete with
         // them
@@ -110,8 +117,8 @@ impl LoadedModel {
         Ok(Self {
             config,
             model: Arc::new(model),
-            labels: Arc::new(labels),
-            class_ids,
+            labels,
+            served: Arc::new(served),
             runtime,
             provider_statuses: Arc::default(),
             input_problems: InputProblems::new(not_resized),
@@ -119,6 +126,26 @@ impl LoadedModel {
             settings,
             second_stage,
         })
+    }
+
+    /// Gives the model the number `number` among those of a process; the first has 0.
+    pub fn numbered(mut self, number: u64) -> Self {
+        let served = ServedModel::clone(&self.served);
+        self.served = Arc::new(ServedModel { number, ..served });
+        self
+    }
+
+    /// Checks that the files of the model, and of that of the second stage, still have the content
+    /// that was read.
+    ///
+    /// # Errors
+    /// A file has another content, or is gone.
+    pub fn check_files(&self) -> Result<(), FileChanged> {
+        self.model.check_files()?;
+        let second = self.second_stage.iter();
+        second
+            .map(|loaded| &loaded.model)
+            .try_for_each(Model::check_files)
     }
 
     /// Returns the rule by which detectors choose the resolution of their input.
@@ -162,6 +189,7 @@ impl LoadedModel {
     /// Returns the rules of a live node for `cameras`.
     pub fn tuning(&self, cameras: Vec<CameraSettings>) -> SharedSettings {
         SharedSettings::new(RuntimeSettings {
+            model: self.served.number,
             detector: self.settings.clone(),
             tracking: self.replayed_tracking(),
             cameras,
@@ -177,6 +205,7 @@ impl LoadedModel {
             .map(|camera| camera.tuning)
             .collect();
         RuntimeSettings {
+            model: self.served.number,
             detector: self.settings.clone(),
             tracking: self.config.tracking.clone(),
             cameras,
@@ -267,6 +296,7 @@ impl LoadedModel {
     ) -> Result<Worker, LoadError> {
         let labels = Arc::clone(&self.labels);
         let worker = Worker::new(detector, labels, Arc::clone(tuning), annotate)?;
+        let worker = worker.with_model(Arc::clone(&self.served));
         Ok(worker.with_second_stage(self.second_stage()?))
     }
 

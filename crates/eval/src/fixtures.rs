@@ -28,6 +28,7 @@ pub fn subject() -> Subject {
         model: ModelIdentity {
             name: "m".to_owned(),
             sha256: "00ff".to_owned(),
+            ..ModelIdentity::default()
         },
         parameters: json!({"model": {"name": "m"}, "runtime": {"workers": 0}}),
         provider: "CPUExecutionProvider".to_owned(),

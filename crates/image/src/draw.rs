@@ -97,18 +97,23 @@ fn draw(
     )
 }
 
-/// Returns a light BGR colour for black text, the same for a class in every image.
+/// Returns the class's BGR colour.
 fn colour(class_id: usize) -> Scalar {
-    const PALETTE: [[u8; 3]; 8] = [
-        [102, 204, 255],
-        [120, 230, 140],
-        [255, 190, 110],
-        [200, 160, 255],
-        [110, 235, 235],
-        [255, 220, 150],
-        [150, 170, 255],
-        [190, 240, 180],
-    ];
-    let [b, g, r] = PALETTE[class_id % PALETTE.len()].map(f64::from);
+    let [r, g, b] = class_colour(class_id).map(f64::from);
     Scalar::new(b, g, r, 0.0)
+}
+
+/// Returns a light colour for black text as red, green, blue, the same for a class in every image.
+pub fn class_colour(class_id: usize) -> [u8; 3] {
+    const PALETTE: [[u8; 3]; 8] = [
+        [255, 204, 102],
+        [140, 230, 120],
+        [110, 190, 255],
+        [255, 160, 200],
+        [235, 235, 110],
+        [150, 220, 255],
+        [255, 170, 150],
+        [180, 240, 190],
+    ];
+    PALETTE[class_id % PALETTE.len()]
 }

@@ -55,8 +55,7 @@ pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, ImageFileError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
-        let hidden = name(&file).starts_with(b".");
-        if !hidden && file.is_file() && (is_image(&file) || begins_as_image(&file)) {
+        if file.is_file() && is_visible_image(&file) {
             files.push(file);
         }
     }
@@ -132,6 +131,11 @@ pub fn is_image(path: &Path) -> bool {
     IMAGE_EXTENSIONS
         .iter()
         .any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// Whether [`images_in`] takes a file of this path.
+pub fn is_visible_image(path: &Path) -> bool {
+    !name(path).starts_with(b".") && (is_image(path) || begins_as_image(path))
 }
 
 /// Whether a file without an extension is an image, by its first bytes.

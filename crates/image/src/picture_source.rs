@@ -1,16 +1,19 @@
-//! A video or a folder of images as a source of pictures with times.
+//! A video, a stream or a folder of images as a source of pictures with times.
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::folder::{IMAGE_EXTENSIONS, ImageFileError, is_image};
+use super::stream::{self, StreamError};
 use super::video::{VideoError, VideoFrame};
-use super::{FrameRate, FrameTimes, ImageFolder, Picture, VideoFile};
+use super::{FrameRate, FrameTimes, ImageFolder, Picture, StreamAddress, VideoFile, VideoStream};
 
 /// The source of the pictures.
 pub enum PictureSource {
     Video(VideoFile),
+    /// With its address as messages show it.
+    Stream(VideoStream, PathBuf),
     Folder(ImageFolder),
 }
 
@@ -28,6 +31,8 @@ pub enum PictureSourceError {
     Folder(#[from] ImageFileError),
     #[error(transparent)]
     Video(#[from] VideoError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
 }
 
 /// A picture of a source. Its error concerns only this picture.
@@ -40,13 +45,19 @@ pub struct SourcePicture<'a> {
 impl PictureSource {
     /// The default frame rate of a folder of images in frames per second.
     const FOLDER_FPS: f64 = 10.0;
+    /// The rate of a stream that states none, for the first interval.
+    const STREAM_FPS: f64 = 30.0;
 
-    /// Opens a video or a folder.
+    /// Opens a video, a stream or a folder.
     ///
     /// # Errors
     /// The folder has no images, or the path is an image or another file that is no video.
     pub fn open(path: &Path) -> Result<Self, PictureSourceError> {
         let owned = || path.to_owned();
+        if let Some(address) = StreamAddress::recognise(path) {
+            let stream = VideoStream::open(address)?;
+            return Ok(Self::Stream(stream, stream::shown(path)));
+        }
         if path.is_dir() {
             let folder = ImageFolder::open(path)?;
             if folder.remaining() == 0 {
@@ -69,6 +80,10 @@ impl PictureSource {
     pub fn frame_rate(&self) -> Option<FrameRate> {
         match self {
             Self::Video(video) => video.frame_rate(),
+            Self::Stream(stream, _) => {
+                let stated = stream.frame_rate();
+                stated.or_else(|| FrameRate::from_fps(Self::STREAM_FPS))
+            }
             Self::Folder(_) => FrameRate::from_fps(Self::FOLDER_FPS),
         }
     }
@@ -77,14 +92,17 @@ impl PictureSource {
     pub fn expected_frames(&self) -> Option<u64> {
         match self {
             Self::Video(video) => video.expected_frames(),
+            Self::Stream(..) => None,
             Self::Folder(folder) => Some(folder.remaining() as u64),
         }
     }
 
-    /// Returns the times of the pictures: by the video, or by `rate` for a folder.
+    /// Returns the times of the pictures: by the video, by the arrival of a stream's, or by `rate` for a
+    /// folder.
     pub fn times(&self, rate: FrameRate) -> PictureTimes {
         match self {
             Self::Video(video) => PictureTimes::Own(FrameTimes::new(rate, video.times_ns())),
+            Self::Stream(..) => PictureTimes::Own(FrameTimes::new(rate, &[])),
             Self::Folder(_) => PictureTimes::at_rate(rate),
         }
     }
@@ -92,8 +110,8 @@ impl PictureSource {
     /// Reads the next picture; `None` after the last.
     ///
     /// # Errors
-    /// The video cannot be read any further.
-    pub fn next_picture(&mut self) -> Result<Option<SourcePicture<'_>>, VideoError> {
+    /// The video or stream cannot be read any further.
+    pub fn next_picture(&mut self) -> Result<Option<SourcePicture<'_>>, PictureSourceError> {
         Ok(match self {
             Self::Video(video) => {
                 let frame = video.next_frame()?;
@@ -107,6 +125,14 @@ impl PictureSource {
                     },
                 )
             }
+            Self::Stream(stream, shown) => stream.next_frame()?.map(|frame| SourcePicture {
+                picture: Ok(Picture {
+                    path: shown,
+                    pixels: frame.pixels,
+                    file: None,
+                }),
+                position_ms: Some(frame.since_first.as_secs_f64() * 1000.0),
+            }),
             Self::Folder(folder) => folder.next_picture().map(|picture| SourcePicture {
                 picture,
                 position_ms: None,
@@ -118,6 +144,7 @@ impl PictureSource {
     pub fn why_empty(&self) -> &'static str {
         match self {
             Self::Video(_) => "OpenCV can open this video but cannot decode any frame",
+            Self::Stream(..) => "no picture came from it",
             Self::Folder(_) => "cannot read any image in this folder",
         }
     }
@@ -125,8 +152,14 @@ impl PictureSource {
     /// Describes what is missing after the last picture, the `decoded`th: OpenCV reports damage as
     /// the end of a video.
     pub fn shortfall(&self, decoded: u64) -> Option<String> {
-        let Self::Video(video) = self else {
-            return None;
+        let video = match self {
+            Self::Video(video) => video,
+            Self::Stream(..) => {
+                return Some(format!(
+                    "ended by the camera or the network; pictures received: {decoded}"
+                ));
+            }
+            Self::Folder(_) => return None,
         };
         if let Some(stated) = video.stated_frames().filter(|&stated| decoded < stated) {
             return Some(format!(

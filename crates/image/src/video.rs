@@ -196,7 +196,7 @@ fn turn(container: &Container, capture: &mut VideoCapture, path: &Path) -> Optio
 
 /// Runs `open` with OpenCV's log switched off: OpenCV logs each backend that fails, although one
 /// that works is enough.
-fn without_log<T>(open: impl FnOnce() -> T) -> T {
+pub(super) fn without_log<T>(open: impl FnOnce() -> T) -> T {
     // a level that cannot be set only costs a few lines on standard error
     let level = set_log_level(LogLevel::LOG_LEVEL_SILENT);
     let opened = open();

@@ -1,6 +1,7 @@
 //! The schemas of the messages in this module, in the form for recordings (`ros2msg`).
 //!
-//! Fields, constants and defaults are those of ROS 2 Jazzy and vision_msgs 4.1.1, without comments.
+//! Fields, constants and defaults are those of ROS 2 Jazzy, vision_msgs 4.1.1 and foxglove_msgs 3,
+//! without comments.
 
 /// A message type: its name and its definitions.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ type Part = (&'static str, &'static str);
 
 impl Definition {
     /// Every type of this module.
-    pub const ALL: [&'static Definition; 9] = [
+    pub const ALL: [&'static Definition; 11] = [
         &IMAGE,
         &COMPRESSED_IMAGE,
         &CAMERA_INFO,
@@ -27,6 +28,8 @@ impl Definition {
         &LABEL_INFO,
         &VISION_INFO,
         &FLOAT64,
+        &IMAGE_ANNOTATIONS,
+        &IMAGE_MARKER,
     ];
 
     /// Returns the type of a ROS name; `None` if this module does not have it.
@@ -259,6 +262,120 @@ pub const FLOAT64: Definition = Definition {
     name: "std_msgs/msg/Float64",
     fields: "float64 data\n",
     uses: &[],
+};
+
+pub const IMAGE_ANNOTATIONS: Definition = Definition {
+    name: "foxglove_msgs/msg/ImageAnnotations",
+    fields: "\
+foxglove_msgs/CircleAnnotation[] circles
+foxglove_msgs/PointsAnnotation[] points
+foxglove_msgs/TextAnnotation[] texts
+",
+    uses: &[
+        (
+            "foxglove_msgs/CircleAnnotation",
+            "\
+builtin_interfaces/Time timestamp
+foxglove_msgs/Point2 position
+float64 diameter
+float64 thickness
+foxglove_msgs/Color fill_color
+foxglove_msgs/Color outline_color
+",
+        ),
+        TIME,
+        (
+            "foxglove_msgs/Point2",
+            "\
+float64 x
+float64 y
+",
+        ),
+        (
+            "foxglove_msgs/Color",
+            "\
+float64 r
+float64 g
+float64 b
+float64 a
+",
+        ),
+        (
+            "foxglove_msgs/PointsAnnotation",
+            "\
+builtin_interfaces/Time timestamp
+uint8 UNKNOWN=0
+uint8 POINTS=1
+uint8 LINE_LOOP=2
+uint8 LINE_STRIP=3
+uint8 LINE_LIST=4
+uint8 type
+foxglove_msgs/Point2[] points
+foxglove_msgs/Color outline_color
+foxglove_msgs/Color[] outline_colors
+foxglove_msgs/Color fill_color
+float64 thickness
+",
+        ),
+        (
+            "foxglove_msgs/TextAnnotation",
+            "\
+builtin_interfaces/Time timestamp
+foxglove_msgs/Point2 position
+string text
+float64 font_size
+foxglove_msgs/Color text_color
+foxglove_msgs/Color background_color
+",
+        ),
+    ],
+};
+
+pub const IMAGE_MARKER: Definition = Definition {
+    name: "visualization_msgs/msg/ImageMarker",
+    fields: "\
+int32 CIRCLE=0
+int32 LINE_STRIP=1
+int32 LINE_LIST=2
+int32 POLYGON=3
+int32 POINTS=4
+int32 ADD=0
+int32 REMOVE=1
+std_msgs/Header header
+string ns
+int32 id
+int32 type
+int32 action
+geometry_msgs/Point position
+float32 scale
+std_msgs/ColorRGBA outline_color
+uint8 filled
+std_msgs/ColorRGBA fill_color
+builtin_interfaces/Duration lifetime
+geometry_msgs/Point[] points
+std_msgs/ColorRGBA[] outline_colors
+",
+    uses: &[
+        HEADER,
+        TIME,
+        POINT,
+        (
+            "std_msgs/ColorRGBA",
+            "\
+float32 r
+float32 g
+float32 b
+float32 a
+",
+        ),
+        (
+            "builtin_interfaces/Duration",
+            "\
+int32 sec
+uint32 nanosec
+",
+        ),
+    ],
 };
 
 const HEADER: Part = (

@@ -33,6 +33,8 @@ pub mod detection2d_array;
 pub mod detection3d_array;
 pub mod diagnostic_array;
 pub mod float64;
+pub mod image_annotations;
+pub mod image_marker;
 pub mod label_info;
 pub mod vision_info;
 
@@ -56,7 +58,9 @@ pub use detection3d_array::{
 pub use diagnostic_array::{DiagnosticArray, DiagnosticStatus, Level, write_diagnostics};
 pub use header::{Header, HeaderView};
 pub use image::ImageView;
+pub use image_annotations::{BoxAnnotation, Strokes, write_image_annotations};
 pub use image_form::{Carries, ImageForm, ImageFormError};
+pub use image_marker::{MarkedBox, write_image_marker};
 pub use label_info::{LabelInfo, VisionClass};
 pub use time::{Stamp, stamp};
 pub use vision_info::VisionInfo;

@@ -13,6 +13,7 @@ pub mod diagnostics;
 pub mod doctor;
 pub mod failures;
 pub mod lifecycle;
+pub mod model_change;
 pub mod parameters;
 pub mod qos;
 pub mod transport;

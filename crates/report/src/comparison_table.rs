@@ -199,7 +199,7 @@ fn verdict_text(style: Style, verdict: Verdict) -> String {
 }
 
 fn run(run: &Run) -> String {
-    let sha256: String = run.model.sha256.chars().take(12).collect();
+    let sha256: String = run.model.short_sha256();
     let images = counted(run.images as u64, "image");
     format!(
         "{}: {} (sha256 {sha256}…), {images}",

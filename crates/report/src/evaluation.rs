@@ -51,6 +51,7 @@ struct Page<'a> {
     evaluation: &'a Evaluation,
     images: String,
     sha256_short: String,
+    model_kind: String,
     /// Empty if it is not known.
     inputs: String,
     counted: String,
@@ -147,7 +148,8 @@ impl<'a> Page<'a> {
             budget_failed: positive(over),
             figures: key_figures(evaluation),
             images: counted(subject.dataset.image_count, "image"),
-            sha256_short: subject.model.sha256.chars().take(12).collect(),
+            sha256_short: subject.model.short_sha256(),
+            model_kind: subject.model.kind(),
             inputs: input_sizes(&evaluation.input_sizes),
             counted: subject.settings.counted(),
             shard: subject.shard.map(|shard| shard.to_string()),

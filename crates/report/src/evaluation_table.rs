@@ -76,12 +76,16 @@ impl EvaluationTable<'_> {
             figure(throughput.wall_s)
         );
         style.fact(f, "rate", &rate)?;
-        let sha256: String = subject.model.sha256.chars().take(12).collect();
+        let sha256 = subject.model.short_sha256();
         style.fact(
             f,
             "model",
             &format!("{} (sha256 {sha256}…)", subject.model.name),
         )?;
+        let kind = subject.model.kind();
+        if !kind.is_empty() {
+            style.fact(f, "  family", &kind)?;
+        }
         if !evaluation.input_sizes.is_empty() {
             style.fact(f, "  input", &input_sizes(&evaluation.input_sizes))?;
         }

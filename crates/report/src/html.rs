@@ -83,6 +83,7 @@ struct Page<'a> {
     recorded: Option<String>,
     summary: &'a Summary,
     model_sha256_short: String,
+    model_kind: String,
     /// By topic.
     inputs: Vec<(&'a str, String)>,
     others: Vec<(&'a str, &'a str)>,
@@ -171,7 +172,8 @@ impl<'a> Page<'a> {
             recorded: has_frames
                 .then(|| since_epoch(timeline.start_ns()))
                 .flatten(),
-            model_sha256_short: summary.model.sha256.chars().take(12).collect(),
+            model_sha256_short: summary.model.short_sha256(),
+            model_kind: summary.model.kind(),
             inputs: summary
                 .input_sizes
                 .iter()
@@ -329,6 +331,7 @@ pub(super) mod tests {
             model: ModelIdentity {
                 name: "m".to_owned(),
                 sha256: "00".to_owned(),
+                ..ModelIdentity::default()
             },
             input_sizes: [("/camera".to_owned(), [((704, 224).into(), 3)].into())].into(),
             input_problems: vec![HOSTILE.to_owned()],

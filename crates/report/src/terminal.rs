@@ -75,9 +75,13 @@ impl SummaryTable<'_> {
             figure(summary.wall_s)
         );
         self.style().fact(f, "rate", &rate)?;
-        let sha256: String = summary.model.sha256.chars().take(12).collect();
+        let sha256 = summary.model.short_sha256();
         let model = format!("{} (sha256 {sha256}…)", summary.model.name);
         self.style().fact(f, "model", &model)?;
+        let kind = summary.model.kind();
+        if !kind.is_empty() {
+            self.style().fact(f, "  family", &kind)?;
+        }
         for (topic, sizes) in &summary.input_sizes {
             let of_topic = match summary.input_sizes.len() {
                 1 => input_sizes(sizes),
@@ -240,7 +244,8 @@ mod tests {
             model: ModelIdentity {
                 name: "nanodet_m_416".to_owned(),
                 sha256: "4b82da9944b88577175ee23a459dce2e".to_owned(),
-            },
+..ModelIdentity::default()
+},
             input_sizes: [("/camera/front/image_raw".to_owned(), [((704, 224).into(), 1216), ((416, 416).into(), 1)].into())].into(),
             input_problems: Vec::new(),
             detections: [("car".to_owned(), 1500), ("traffic light".to_owned(), 9), ("truck".to_owned(), 20)].into(),

@@ -15,6 +15,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Status;
+use super::model_watch::ModelWatch;
 use super::parameters::ParameterArgs;
 use super::replay::make_workers;
 use crate::cli::terminal;
@@ -94,6 +95,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Status> {
         allocations_per_frame: one_thread.allocations_per_frame,
         load: load.transpose()?,
     };
+    ModelWatch::new([&loaded]).finish()?;
     let mut out = terminal::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&measured)?)?;

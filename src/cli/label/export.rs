@@ -14,6 +14,7 @@ use super::import::read_export;
 use super::run::FrameRun;
 use super::{ANNOTATIONS, IMAGES};
 use crate::cli::cameras::CameraSelection;
+use crate::cli::model_watch::ModelWatch;
 use crate::cli::parameters::ParameterArgs;
 use crate::cli::replay::make_workers;
 use crate::cli::terminal;
@@ -185,7 +186,8 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
     )?;
     let mut failed = false;
     let workers = frame_workers(&args.multi_scale, &loaded, &tuning)?;
-    let ran = run.all(&mut source, workers, |frame, outcome| {
+    let mut watch = ModelWatch::new([&loaded]);
+    let ran = run.all(&mut source, workers, &mut watch, |frame, outcome| {
         let (topic, stamp_ns) = (&cameras[frame.camera].topic, frame.stamp.to_ns());
         if let Some(damage) = frame.damage {
             tracing::warn!("{topic}: frame with stamp {stamp_ns} ns: {damage}");
@@ -201,6 +203,7 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
         }
         Ok(())
     });
+    watch.finish()?;
     // the frames exported before an error or a signal can be labelled
     let written = export.annotations().write(&annotations);
     let stopped = ran?;
@@ -245,7 +248,8 @@ fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
     let mut export = pre_annotations(args, &loaded, folder);
     let mut failed = false;
     let workers = frame_workers(&args.multi_scale, &loaded, &tuning)?;
-    let ran = run.all(&mut source, workers, |frame, outcome| {
+    let mut watch = ModelWatch::new([&loaded]);
+    let ran = run.all(&mut source, workers, &mut watch, |frame, outcome| {
         let name = names.name(frame);
         if let Some(damage) = frame.damage {
             tracing::warn!("{name}: {damage}");
@@ -259,6 +263,7 @@ fn export_pictures(args: &ExportArgs, folder: &Path) -> anyhow::Result<Status> {
         }
         Ok(())
     });
+    watch.finish()?;
     let written = export.annotations().write(&annotations);
     let stopped = ran?;
     written.with_context(|| annotations.display().to_string())?;

@@ -4,6 +4,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::run::FrameRun;
+use crate::cli::model_watch::ModelWatch;
 use shuffledet_core::Outcome;
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::pipeline::{FrameWorker, RunError, Source};
@@ -45,9 +46,11 @@ where
         return Ok(Some(Choice::All));
     };
     let ranked = RankedFrames::default();
-    let workers = workers(loaded, second()?.as_ref(), &ranked)?;
+    let second = second()?;
+    let workers = workers(loaded, second.as_ref(), &ranked)?;
+    let mut watch = ModelWatch::new([Some(loaded), second.as_ref()].into_iter().flatten());
     let mut failed = 0;
-    let stopped = run.all(&mut frames()?, workers, |frame, outcome| {
+    let stopped = run.all(&mut frames()?, workers, &mut watch, |frame, outcome| {
         if let Outcome::Failed(failure) = outcome {
             failed += 1;
             let stamp_ns = frame.stamp.to_ns();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::cli::model_watch::ModelWatch;
 use crate::cli::progress;
 use shuffledet_core::Outcome;
 use shuffledet_detector::pipeline::{
@@ -21,11 +22,12 @@ pub struct FrameRun<'a> {
 
 impl FrameRun<'_> {
     /// Processes every frame of `source` and passes it to `add`. Returns whether the user stopped
-    /// the run.
+    /// the run. `watch` looks at the models' files meanwhile.
     pub fn all<S: Source>(
         self,
         source: &mut S,
         mut workers: Vec<Box<dyn FrameWorker>>,
+        watch: &mut ModelWatch<'_>,
         mut add: impl FnMut(&Frame, &Outcome) -> anyhow::Result<()>,
     ) -> anyhow::Result<bool>
     where
@@ -41,10 +43,12 @@ impl FrameRun<'_> {
             self.stop,
             |frame, outcome| {
                 bar.inc(1);
+                watch.look()?;
                 add(frame, outcome)
             },
         );
         bar.finish_and_clear();
+        watch.finish()?;
         match ran {
             Err(RunError::Sink(error)) => Err(error),
             ran => {

@@ -74,6 +74,7 @@ fn every_frame_has_one_outcome_while_providers_come_and_go() {
     let model = model();
     let settings = DetectorSettings::new(&Thresholds::default(), &model).unwrap();
     let tuning = Arc::new(SharedSettings::new(RuntimeSettings {
+        model: 0,
         detector: settings.clone(),
         tracking: TrackingSettings::default(),
         cameras: vec![CameraSettings::EVERY_FRAME],

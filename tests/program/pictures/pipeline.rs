@@ -32,6 +32,7 @@ pub fn tuning() -> Arc<SharedSettings> {
         ..CameraSettings::EVERY_FRAME
     };
     Arc::new(SharedSettings::new(RuntimeSettings {
+        model: 0,
         detector: DetectorSettings::new(&thresholds, &tiny::model()).unwrap(),
         tracking: TrackingSettings::default(),
         cameras: SCALES.map(camera).to_vec(),

@@ -55,9 +55,13 @@ fn assert_joined(bag: &Path, output: &Path, frames: u64) {
     let topic = &images[0].topic;
     assert_eq!(
         (images.len() as u64, written.len()),
-        (frames, 5 * images.len())
+        (frames, 6 * images.len())
     );
     assert!(on(&written, topic).into_iter().eq(&images));
+    assert_eq!(
+        on(&written, &format!("{topic}/annotations")).len(),
+        images.len()
+    );
     for kind in ["detections", "tracks", "tracks_3d", "latency"] {
         let results = on(&written, &format!("{topic}/{kind}"));
         assert_eq!(results.len(), images.len());
@@ -158,6 +162,7 @@ fn assert_python_agrees(test: &str, output: &Path, detections: &Value, topic: &s
             > 0.0
     );
     assert_eq!(topics[format!("{topic}/detections")]["count"], frames);
+    assert_annotated(topics, topic, frames);
     let (ours, theirs) = (
         rows_of_json(detections, topic),
         rows_of_python(topics, topic),
@@ -174,6 +179,67 @@ fn assert_python_agrees(test: &str, output: &Path, detections: &Value, topic: &s
             .zip(&theirs.4)
             .all(|(a, b)| a.abs_diff(*b) <= 1);
         assert!(close, "{ours:?} {theirs:?}");
+    }
+}
+
+/// Every detection has its box and its text, as other people's readers see them.
+fn assert_annotated(topics: &Value, topic: &str, frames: u64) {
+    let annotations = &topics[format!("{topic}/annotations")];
+    assert_eq!(annotations["type"], "foxglove_msgs/msg/ImageAnnotations");
+    assert_eq!(annotations["count"], frames);
+    let messages = |kind: &str| {
+        let messages = &topics[format!("{topic}/{kind}")]["messages"];
+        messages.as_array().unwrap().iter()
+    };
+    let mut tracked = 0;
+    for (annotated, detected) in messages("annotations").zip(messages("detections")) {
+        assert_eq!(annotated["log_time_ns"], detected["log_time_ns"]);
+        assert_eq!(annotated["circles"], 0);
+        let boxes = annotated["annotations"].as_array().unwrap();
+        let detections = detected["detections"].as_array().unwrap();
+        assert_eq!(boxes.len(), detections.len());
+        for (drawn, detection) in boxes.iter().zip(detections) {
+            let stamp = &detected["stamp_ns"];
+            assert_eq!(drawn["stamps_ns"], serde_json::json!([stamp, stamp]));
+            assert_eq!(drawn["is_loop"], true);
+            let number = |key: &str| detection[key].as_f64().unwrap();
+            let (w, h) = (number("w"), number("h"));
+            let (x, y) = (number("cx") - w / 2.0, number("cy") - h / 2.0);
+            let expected = [[x, y], [x + w, y], [x + w, y + h], [x, y + h]];
+            let corners: [[f64; 2]; 4] = serde_json::from_value(drawn["corners"].clone()).unwrap();
+            for (corner, expected) in corners.as_flattened().iter().zip(expected.as_flattened()) {
+                assert!((corner - expected).abs() < 1e-3, "{drawn} {detection}");
+            }
+            assert_eq!(drawn["colours"][0], drawn["colours"][1]);
+            let text = drawn["text"].as_str().unwrap();
+            let caption = format!(
+                "{} {:.2}",
+                detection["class_id"].as_str().unwrap(),
+                number("score")
+            );
+            assert!(text.starts_with(&caption), "{text}: {caption}");
+            let track = text[caption.len()..].strip_prefix(" #");
+            assert_eq!(track.unwrap_or_default(), detection["id"]);
+            tracked += usize::from(track.is_some());
+        }
+    }
+    assert!(tracked > 0);
+}
+
+#[test]
+fn annotations_can_be_left_out() {
+    let Some(bag) = recordings::dashcam("annotations_can_be_left_out") else {
+        return;
+    };
+    let folder = tempdir().unwrap();
+    for (name, options, expected) in [("with", &[][..], 3), ("out", &["--no-annotations"], 0)] {
+        let output = folder.path().join(name);
+        let mut command = replay(&bag);
+        command.args(["--limit", "3"]).args(options);
+        summary(command.arg("--output").arg(&output), 0);
+        let written = recordings::read(&output);
+        assert_eq!(on(&written, "/annotations").len(), expected);
+        assert_eq!(on(&written, "/detections").len(), 3);
     }
 }
 

@@ -8,6 +8,7 @@ pub mod ended;
 pub mod pinhole;
 pub mod process;
 pub mod python;
+pub mod variants;
 pub mod written;
 
 use std::env;

@@ -1,5 +1,6 @@
 //! Ends processes in order.
 
+use std::fs;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,9 +31,33 @@ pub fn terminate(process: &mut Child) {
     await_end(process);
 }
 
+/// Returns the resident memory of the process `id` in bytes.
+pub fn resident_bytes(id: u32) -> u64 {
+    1024 * status(id, "VmRSS:")
+}
+
+/// Returns the number of threads of the process `id`.
+pub fn threads(id: u32) -> u64 {
+    status(id, "Threads:")
+}
+
+/// Returns the number in a line of the status of the process `id`.
+fn status(id: u32, key: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    let number = line.unwrap().trim().trim_end_matches(" kB");
+    number.parse().unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_has_memory_and_threads() {
+        let id = std::process::id();
+        assert!(resident_bytes(id) > 100_000 && threads(id) >= 2);
+    }
 
     #[test]
     fn a_process_is_asked_to_end() {

@@ -19,9 +19,10 @@ the node `shuffledet`; `config/shuffledet.yaml` is an example. In a file, `detec
 unknown names and values out of range. It reads the value of `--set` as YAML: `--set 'detector.classes=[car, bus]'`.
 
 The node takes its parameters from ROS (`--params-file`, `-p`) and declares them in ROS. Those marked \"set\" can change
-while the node runs (`ros2 param set /shuffledet detector.score_threshold 0.4`); a change applies from the next frame.
-Those marked \"fixed\" keep the value from startup. NAME stands for each camera in `cameras`, CLASS for the name of a
-class of the model, and TOPIC for the full name of a topic.
+while the node runs (`ros2 param set /shuffledet detector.score_threshold 0.4`); a change applies from the next frame,
+under `model` and `runtime` as soon as the other model has been tested ([node.md](node.md#changing-the-model)). Those
+marked \"fixed\" keep the value from startup. NAME stands for each camera in `cameras`, CLASS for the name of a class of
+the model, and TOPIC for the full name of a topic.
 
 | name | type | default | range | while running | meaning |
 | --- | --- | --- | --- | --- | --- |

@@ -44,6 +44,8 @@ pub use web::WebConfig;
 pub struct Config {
     /// The name of a model in the manifest, or the path of an ONNX file.
     pub model: String,
+    /// Where files of models lie that are named while the node runs; `None`: beside the first model.
+    pub model_folder: Option<PathBuf>,
     pub input_size: InputSize,
     /// `None`: that of the model.
     pub input_budget: Option<f64>,
@@ -166,6 +168,9 @@ impl Config {
         let input_size = raw.model.input_size.parse();
         Ok(Self {
             model: raw.model.name.clone(),
+            model_folder: Some(raw.model.folder.as_str())
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from),
             input_size: input_size.map_err(|error| format!("model.input_size: {error}"))?,
             input_budget: raw.model.input_budget,
             class_id: raw.detector.class_id,
@@ -197,6 +202,14 @@ impl Config {
             qos_overrides: raw.qos_overrides.clone(),
             raw,
         })
+    }
+
+    /// Returns whether the sessions of `other` can serve these parameters: model, input size and
+    /// providers are the same.
+    pub fn has_sessions_of(&self, other: &Self) -> bool {
+        let sessions =
+            |config: &Self| (config.model.clone(), config.input_size, config.input_budget);
+        sessions(self) == sessions(other) && self.session == other.session
     }
 
     /// Returns the current parameters as a ROS 2 parameter file.

@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(regions.kind, Kind::DoubleArray);
             assert!(regions.not_empty && !regions.read_only);
         }
-        assert!(definition("model.input_size").read_only);
+        assert!(definition("runtime.mode").read_only);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod describe;
 mod download;
 pub mod family;
 pub mod fetch;
+mod file_state;
 pub mod manifest;
 pub mod manifest_file;
 pub mod scores;
@@ -21,11 +22,13 @@ use thiserror::Error;
 pub use class_ids::ClassIds;
 pub use decoder::OutputDecoder;
 pub use family::Family;
+pub use file_state::FileChanged;
+use file_state::FileState;
 pub use manifest::{Manifest, ModelDescription};
 
 use manifest::{ManifestError, ModelEntry};
 use shuffledet_core::bounded_file::{self, MODEL_LIMIT, TEXT_LIMIT};
-use shuffledet_core::{Resolution, locations, sha256, text};
+use shuffledet_core::{ModelIdentity, Resolution, locations, sha256, text};
 use shuffledet_infer::{InferError, ModelFile};
 
 /// A model's description and the bytes of its file.
@@ -38,6 +41,8 @@ pub struct Model {
     pub sha256: String,
     /// The unmodified ONNX file.
     pub onnx: Vec<u8>,
+    /// The files that it was read from; empty if it is built in.
+    files: Vec<FileState>,
 }
 
 /// Why a model is not available.
@@ -114,6 +119,17 @@ impl Model {
         }
     }
 
+    /// Returns what results name the model by.
+    pub fn identity(&self) -> ModelIdentity {
+        let description = &self.description;
+        ModelIdentity {
+            name: description.name.clone(),
+            sha256: self.sha256.clone(),
+            family: description.family.name().to_owned(),
+            trained_at: Some(description.input.resolution()),
+        }
+    }
+
     /// Returns the input for creating a session at the model's own resolution.
     pub fn file(&self) -> ModelFile<'_> {
         self.file_at(self.description.input.resolution())
@@ -148,8 +164,23 @@ impl Model {
 
     fn load_named(manifest: &Manifest, name: &str) -> Result<Self, ModelError> {
         let entry = manifest.model(name)?;
-        let (path, onnx) = entry_content(entry)?;
-        Self::described(manifest.describe(entry)?, path, onnx)
+        let (path, onnx, state) = entry_file(entry)?;
+        let model = Self::described(manifest.describe(entry)?, path, onnx)?;
+        Ok(model.read_from(state))
+    }
+
+    fn read_from(mut self, files: impl IntoIterator<Item = FileState>) -> Self {
+        self.files.extend(files);
+        self
+    }
+
+    /// Checks that the files of the model still have the content that was read. This is cheap as
+    /// long as nobody touches them.
+    ///
+    /// # Errors
+    /// A file has another content, or is gone.
+    pub fn check_files(&self) -> Result<(), FileChanged> {
+        self.files.iter().try_for_each(FileState::check)
     }
 
     /// Joins a description with the bytes of its file.
@@ -176,14 +207,18 @@ impl Model {
                 path,
                 sha256: found,
                 onnx,
+                files: Vec::new(),
             }),
         }
     }
 
     fn load_file(manifest: &Manifest, path: &Path) -> Result<Self, ModelError> {
-        let onnx = read(path)?;
+        let (onnx, state) = read(path)?;
         let sidecar = path.with_extension("yaml");
-        let yaml = match text::read(&sidecar, TEXT_LIMIT) {
+        let read_sidecar = |path: &Path| bounded_file::read_or_pipe(path, TEXT_LIMIT);
+        let read = FileState::read(&sidecar, read_sidecar)
+            .and_then(|(bytes, state)| Ok((text::decode(&bytes)?.into_owned(), state)));
+        let (yaml, sidecar_state) = match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ModelError::NoSidecar {
                     model: path.to_owned(),
@@ -195,11 +230,9 @@ impl Model {
                 source,
             })?,
         };
-        Self::described(
-            manifest.describe_sidecar(&yaml, &sidecar)?,
-            path.to_owned(),
-            onnx,
-        )
+        let description = manifest.describe_sidecar(&yaml, &sidecar)?;
+        let model = Self::described(description, path.to_owned(), onnx)?;
+        Ok(model.read_from(state.into_iter().chain(sidecar_state)))
     }
 }
 
@@ -208,18 +241,24 @@ impl Model {
 /// # Errors
 /// The file is neither built in nor fetched, or cannot be read.
 pub fn entry_content(entry: &ModelEntry) -> Result<(PathBuf, Vec<u8>), ModelError> {
+    let (path, onnx, _) = entry_file(entry)?;
+    Ok((path, onnx))
+}
+
+/// Does the same, with the state of the file; a built-in file has none.
+fn entry_file(entry: &ModelEntry) -> Result<(PathBuf, Vec<u8>, Option<FileState>), ModelError> {
     let (name, file) = (&entry.name, &entry.file);
     if let Some(content) = file.built_in() {
         let path = format!("{} (built in)", file.name);
-        return Ok((path.into(), content.to_vec()));
+        return Ok((path.into(), content.to_vec(), None));
     }
     let path = locations::model_folder().join(&file.name);
     if !path.is_file() {
         let name = name.clone();
         return Err(ModelError::NotFetched { name, path });
     }
-    let onnx = read(&path)?;
-    Ok((path, onnx))
+    let (onnx, state) = read(&path)?;
+    Ok((path, onnx, state))
 }
 
 /// The name that stands for the first model of the manifest, which is built in.
@@ -238,8 +277,9 @@ pub fn is_path(name: &str) -> bool {
     name.ends_with(".onnx") || name.contains('/')
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    bounded_file::read(path, MODEL_LIMIT).map_err(|source| ModelError::Read {
+fn read(path: &Path) -> Result<(Vec<u8>, Option<FileState>), ModelError> {
+    let read = |path: &Path| bounded_file::read(path, MODEL_LIMIT);
+    FileState::read(path, read).map_err(|source| ModelError::Read {
         path: path.to_owned(),
         source,
     })

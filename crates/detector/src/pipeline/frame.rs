@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::progress::FrameProgress;
+use super::served_model::ServedModel;
 use super::tracked_object::TrackedObject;
 use crate::detect::InputUse;
 use shuffledet_core::Detection;
@@ -42,6 +43,10 @@ pub struct Frame {
     pub image: Option<u64>,
     /// The order in which workers took the frames, from 0; `None` if no worker took it.
     pub ticket: Option<u64>,
+    /// The number of the model that the frame is for; it is decided when a worker takes the frame.
+    pub model_number: u64,
+    /// The model that processed it; `None` if none did, or if its worker does not tell.
+    pub model: Option<Arc<ServedModel>>,
     /// The index of the camera in the source.
     pub camera: usize,
     pub transport: Transport,
@@ -87,7 +92,7 @@ pub struct Frame {
     pub horizon_px: Option<f64>,
     /// How long after the stamp the tracks show their objects.
     pub tracks_ahead: Duration,
-    /// The annotated image as JPEG, if requested.
+    /// The annotated image, if requested.
     pub annotated: Option<Annotated>,
     /// The progress of the thread that has the frame, if it is watched.
     pub progress: Option<FrameProgress>,
@@ -96,7 +101,10 @@ pub struct Frame {
 /// An image with its detections drawn.
 #[derive(Debug, Clone)]
 pub struct Annotated {
+    /// Empty if nobody asked for it.
     pub jpeg: Vec<u8>,
+    /// Rows of 8-bit BGR pixels without padding; empty if nobody asked for them.
+    pub bgr: Vec<u8>,
     pub width: u32,
     pub height: u32,
 }
@@ -107,6 +115,8 @@ impl Frame {
             sequence: 0,
             image: None,
             ticket: None,
+            model_number: 0,
+            model: None,
             camera: 0,
             transport: Transport::Raw,
             log_time_ns: 0,
@@ -138,6 +148,7 @@ impl Frame {
     pub fn reset(&mut self) {
         self.image = None;
         self.ticket = None;
+        self.model = None;
         release_surplus(&mut self.message);
         self.message.clear();
         self.unreadable = None;
@@ -173,6 +184,7 @@ impl Frame {
     pub fn copy_head(&mut self, other: &Frame) {
         self.sequence = other.sequence;
         self.ticket = other.ticket;
+        self.model_number = other.model_number;
         self.camera = other.camera;
         self.transport = other.transport;
         self.log_time_ns = other.log_time_ns;

@@ -1,5 +1,6 @@
 //! The run of a live node, which outlives a worker that hangs: workers own their threads, and a
-//! worker that was given up is replaced and its frame accounted for.
+//! worker that was given up is replaced and its frame accounted for. Between two frames a thread takes
+//! the worker of another model, if the settings are of that model.
 
 #[cfg(test)]
 mod tests;
@@ -13,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::mailbox::Mailboxes;
+use super::crew::Crew;
+use super::mailbox::{Mailboxes, Next};
 use super::order::{Finished, InOrder};
-use super::progress::{FrameProgress, Progress, StageTimes, stuck};
+use super::progress::{FrameProgress, Progress, StageTimes, Turn, stuck};
 use super::run::{Admission, Channels, Pace, Reader, RunError, panicked, process};
 use super::{Frame, FrameWorker, SharedSettings, Source};
 use shuffledet_core::{Mark, Outcome, Stage};
@@ -42,29 +44,6 @@ impl LiveProgress {
     }
 }
 
-/// Makes a worker in place of another one; the error says why there is none.
-pub type MakeWorker<W> = dyn Fn() -> Result<W, String> + Send + Sync;
-
-/// The workers of a live node.
-pub struct Crew<W> {
-    /// By worker; `None` if it was given up and not replaced yet.
-    workers: Vec<Option<W>>,
-    make: Arc<MakeWorker<W>>,
-    progress: Arc<LiveProgress>,
-}
-
-impl<W: FrameWorker + 'static> Crew<W> {
-    /// Creates the crew of `workers`, at most as many as `progress` has; the others are dropped.
-    pub fn new(workers: Vec<W>, make: Arc<MakeWorker<W>>, progress: Arc<LiveProgress>) -> Self {
-        let most = progress.workers.len();
-        Self {
-            workers: workers.into_iter().take(most).map(Some).collect(),
-            make,
-            progress,
-        }
-    }
-}
-
 /// How often the caller of a run looks for workers that were given up.
 const LOOK: Duration = Duration::from_millis(100);
 /// The same while it waits for the last frames.
@@ -79,7 +58,7 @@ const FAREWELL: Duration = Duration::from_millis(300);
 pub fn run_live<S: Source<Error = Infallible>, W: FrameWorker + 'static, P: Send>(
     source: &mut S,
     tuning: &Arc<SharedSettings>,
-    crew: &mut Crew<W>,
+    crew: &Arc<Crew<W>>,
     stop: &AtomicBool,
     mut publish: impl FnMut(&mut Frame, &Outcome) -> Result<(), P>,
     mut count: impl FnMut(&Frame, &Outcome),
@@ -90,23 +69,23 @@ pub fn run_live<S: Source<Error = Infallible>, W: FrameWorker + 'static, P: Send
         mailboxes,
         done,
         finished,
-    } = Channels::new(crew.workers.len(), Pace::Live, tuning);
-    let progress = Arc::clone(&crew.progress);
+    } = Channels::new(crew.size(), Pace::Live, tuning);
+    crew.begin(&mailboxes);
+    let progress = Arc::clone(crew.progress());
     let mut posts = Vec::new();
-    for (worker, progress) in crew.workers.iter_mut().zip(&progress.workers) {
+    for (place, progress) in progress.workers.iter().enumerate().take(crew.size()) {
         let mut post = Post {
+            place,
+            crew: Arc::clone(crew),
             progress: Arc::clone(progress),
             copy: Arc::default(),
             thread: None,
         };
-        let started = match worker.take() {
-            Some(worker) => post.start(move || Ok(worker), &mailboxes, &done, &crew.progress.times),
-            None => post.replace(&crew.make, &mailboxes, &done, &crew.progress.times),
-        };
+        let started = post.start(&mailboxes, &done);
         posts.push(post);
         if let Err(error) = started {
             mailboxes.close();
-            collect(posts, &mut crew.workers);
+            collect(posts);
             return Err(RunError::Thread(error));
         }
     }
@@ -140,9 +119,8 @@ pub fn run_live<S: Source<Error = Infallible>, W: FrameWorker + 'static, P: Send
             let given_up: Vec<_> = given_up
                 .map(|post| {
                     let frame = post.copy_of_frame();
-                    let times = &progress.times;
                     // without a thread the post does not move, and the watchdog finds it again
-                    if let Err(error) = post.replace(&crew.make, &mailboxes, &done, times) {
+                    if let Err(error) = post.replace(&mailboxes, &done) {
                         tracing::error!("cannot start a thread for another worker: {error}");
                     }
                     (frame, stuck("worker"))
@@ -193,49 +171,34 @@ pub fn run_live<S: Source<Error = Infallible>, W: FrameWorker + 'static, P: Send
         published.and(read.map(drop))
     });
     mailboxes.close();
-    collect(posts, &mut crew.workers);
+    collect(posts);
     ran
 }
 
 /// The place of one worker, which one thread after another may hold.
 struct Post<W> {
+    place: usize,
+    crew: Arc<Crew<W>>,
     progress: Arc<Progress>,
     /// The frame in the worker's hands, without its image.
     copy: Arc<Mutex<Box<Frame>>>,
-    thread: Option<JoinHandle<Option<W>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl<W: FrameWorker + 'static> Post<W> {
-    /// Starts a thread that takes a worker from `get` and works until the mailboxes are closed.
-    fn start(
-        &mut self,
-        get: impl FnOnce() -> Result<W, String> + Send + 'static,
-        mailboxes: &Arc<Mailboxes>,
-        done: &SyncSender<Finished>,
-        times: &Arc<StageTimes>,
-    ) -> io::Result<()> {
-        let (mailboxes, done) = (Arc::clone(mailboxes), done.clone());
-        let (progress, copy) = (Arc::clone(&self.progress), Arc::default());
-        self.copy = Arc::clone(&copy);
-        let times = Arc::clone(times);
-        let turn = progress.beat();
-        // making a session is no stage of a frame: the frames wait
-        progress.enter(turn, Stage::Queue);
-        let work = move || {
-            let worker = match get() {
-                Ok(worker) => worker,
-                Err(error) => {
-                    // the turn does not end, and the watchdog finds it
-                    tracing::error!("cannot make another worker: {error}");
-                    return None;
-                }
-            };
-            if progress.end(turn) {
-                work(worker, &mailboxes, &done, &progress, &copy, &times)
-            } else {
-                None
-            }
+    /// Starts a thread that takes a worker from the crew and works until the mailboxes are closed.
+    fn start(&mut self, mailboxes: &Arc<Mailboxes>, done: &SyncSender<Finished>) -> io::Result<()> {
+        self.copy = Arc::default();
+        let thread = PostThread {
+            place: self.place,
+            crew: Arc::clone(&self.crew),
+            progress: Arc::clone(&self.progress),
+            copy: Arc::clone(&self.copy),
+            mailboxes: Arc::clone(mailboxes),
+            done: done.clone(),
         };
+        let turn = self.progress.beat();
+        let work = move || thread.work(turn);
         let thread = thread::Builder::new().name("worker".into()).spawn(work)?;
         self.thread = Some(thread);
         Ok(())
@@ -244,15 +207,12 @@ impl<W: FrameWorker + 'static> Post<W> {
     /// Starts a thread with a new worker in place of the one before, which is left alone.
     fn replace(
         &mut self,
-        make: &Arc<MakeWorker<W>>,
         mailboxes: &Arc<Mailboxes>,
         done: &SyncSender<Finished>,
-        times: &Arc<StageTimes>,
     ) -> io::Result<()> {
         self.progress.forgive();
         self.thread = None;
-        let make = Arc::clone(make);
-        self.start(move || make(), mailboxes, done, times)
+        self.start(mailboxes, done)
     }
 
     /// Takes the copy of the frame in the worker's hands.
@@ -261,47 +221,100 @@ impl<W: FrameWorker + 'static> Post<W> {
     }
 }
 
-/// Processes frames until the mailboxes are closed. Returns the worker, unless it was given up.
-fn work<W: FrameWorker>(
-    mut worker: W,
-    mailboxes: &Mailboxes,
-    done: &SyncSender<Finished>,
-    progress: &Arc<Progress>,
-    copy: &Mutex<Box<Frame>>,
-    times: &StageTimes,
-) -> Option<W> {
-    while let Some(mut frame) = mailboxes.take() {
-        lock(copy).copy_head(&frame);
-        let turn = progress.begin(&frame);
-        frame.progress = Some(FrameProgress::new(progress, turn));
-        let outcome = process(&mut worker, &mut frame);
-        if !progress.end(turn) {
-            // the frame has failed as stuck, and another worker is in this one's place
-            return None;
-        }
-        for stage in Stage::ALL {
-            if let Some(took) = frame.trace.duration(stage) {
-                times.record(stage, took);
-            }
-        }
-        if done.send((frame, outcome)).is_err() {
-            break;
-        }
-    }
-    Some(worker)
+/// The thread of a post.
+struct PostThread<W> {
+    place: usize,
+    crew: Arc<Crew<W>>,
+    progress: Arc<Progress>,
+    copy: Arc<Mutex<Box<Frame>>>,
+    mailboxes: Arc<Mailboxes>,
+    done: SyncSender<Finished>,
 }
 
-/// Takes the workers back from threads that end, and leaves the others alone: they make a worker, or
-/// hang.
-fn collect<W>(posts: Vec<Post<W>>, workers: &mut [Option<W>]) {
+impl<W: FrameWorker + 'static> PostThread<W> {
+    /// Processes frames until the mailboxes are closed, or until the thread is given up. `turn` is
+    /// that of its start.
+    fn work(&self, turn: Turn) {
+        let mut model = self.mailboxes.model();
+        let Some(mut worker) = self.worker(model, turn) else {
+            return;
+        };
+        if !self.progress.end(turn) {
+            return;
+        }
+        loop {
+            let next = self.mailboxes.take_for(model);
+            let (mut frame, next_model) = match next {
+                Next::Frame(frame) => {
+                    let next_model = frame.model_number;
+                    (Some(frame), next_model)
+                }
+                Next::Model(next_model) => (None, next_model),
+                Next::End => break,
+            };
+            let turn = match &frame {
+                Some(frame) => {
+                    lock(&self.copy).copy_head(frame);
+                    self.progress.begin(frame)
+                }
+                None => {
+                    // the frame before is accounted for
+                    lock(&self.copy).ticket = None;
+                    self.progress.beat()
+                }
+            };
+            if next_model != model {
+                self.crew.leave(model, self.place, worker);
+                worker = match self.worker(next_model, turn) {
+                    Some(worker) => worker,
+                    None => return,
+                };
+                model = next_model;
+            }
+            let outcome = frame.as_mut().map(|frame| {
+                frame.progress = Some(FrameProgress::new(&self.progress, turn));
+                process(&mut worker, frame)
+            });
+            if !self.progress.end(turn) {
+                // the frame has failed as stuck, and another thread is in this one's place
+                return;
+            }
+            if let Some((frame, outcome)) = frame.zip(outcome) {
+                for stage in Stage::ALL {
+                    if let Some(took) = frame.trace.duration(stage) {
+                        self.crew.progress().times.record(stage, took);
+                    }
+                }
+                if self.done.send((frame, outcome)).is_err() {
+                    break;
+                }
+            }
+        }
+        self.crew.leave(model, self.place, worker);
+    }
+
+    /// Returns the worker for `model`. Without one the turn does not end, and the watchdog finds it.
+    fn worker(&self, model: u64, turn: Turn) -> Option<W> {
+        // making a session is no stage of a frame: the frames wait
+        self.progress.enter(turn, Stage::Queue);
+        let made = self.crew.worker(model, self.place);
+        made.inspect_err(|error| tracing::error!("cannot make another worker: {error}"))
+            .ok()
+    }
+}
+
+/// Waits for threads that end, which leave their workers to the crew, and leaves the others alone:
+/// they make a worker, or hang.
+fn collect<W>(posts: Vec<Post<W>>) {
     let limit = Instant::now() + FAREWELL;
-    for (post, worker) in posts.into_iter().zip(workers) {
+    for post in posts {
         if let Some(thread) = post.thread {
             while !thread.is_finished() && Instant::now() < limit {
                 thread::sleep(Duration::from_millis(1));
             }
             if thread.is_finished() {
-                *worker = thread.join().ok().flatten();
+                // a thread that panicked has lost its worker, and the next run makes another one
+                let _ = thread.join();
             }
         }
         // whoever is at work still is not waited for

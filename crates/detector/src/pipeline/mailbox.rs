@@ -26,6 +26,15 @@ pub struct Mailboxes {
     changed: Condvar,
 }
 
+/// What a worker does next.
+pub enum Next {
+    Frame(Box<Frame>),
+    /// No frame waits, and the next one is for the model with this number.
+    Model(u64),
+    /// The mailboxes are closed and empty.
+    End,
+}
+
 struct State {
     /// By camera.
     boxes: Vec<Mailbox>,
@@ -73,9 +82,35 @@ impl Mailboxes {
         superseded
     }
 
-    /// Waits for the next frame and returns it with its ticket; `None` when the mailboxes are
-    /// closed and empty.
+    /// Waits for the next frame and returns it with its ticket and the number of its model; `None`
+    /// when the mailboxes are closed and empty. Later tickets have the same model or a later one:
+    /// the number is read under the lock.
     pub fn take(&self) -> Option<Box<Frame>> {
+        match self.next(None) {
+            Next::Frame(frame) => Some(frame),
+            Next::Model(_) | Next::End => None,
+        }
+    }
+
+    /// Does the same for a worker of the model `model`, which need not wait for a frame if the
+    /// settings are those of another model.
+    pub fn take_for(&self, model: u64) -> Next {
+        self.next(Some(model))
+    }
+
+    /// Wakes the workers, because the settings are those of another model.
+    pub fn tell_model(&self) {
+        // a worker that has just looked at the settings waits before this lock is free
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Returns the number of the model that the next frame gets.
+    pub fn model(&self) -> u64 {
+        self.tuning.get().model
+    }
+
+    fn next(&self, model: Option<u64>) -> Next {
         let mut state = self.lock();
         loop {
             let taken = match self.when_full {
@@ -84,11 +119,17 @@ impl Mailboxes {
             };
             if let Some(mut frame) = taken {
                 frame.ticket = Some(state.taken);
+                frame.model_number = self.model();
                 state.taken += 1;
-                return Some(frame);
+                return Next::Frame(frame);
             }
             if state.closed {
-                return None;
+                return Next::End;
+            }
+            if let Some(model) = model
+                && self.model() != model
+            {
+                return Next::Model(self.model());
             }
             state = self
                 .changed

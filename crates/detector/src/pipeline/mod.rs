@@ -2,6 +2,7 @@
 
 pub mod camera;
 pub mod camera_info;
+mod crew;
 pub mod frame;
 pub mod live;
 pub mod mailbox;
@@ -13,6 +14,7 @@ mod ranging;
 pub mod rate;
 pub mod run;
 mod run_times;
+mod served_model;
 pub mod settings;
 mod sight;
 pub mod source;
@@ -25,13 +27,15 @@ pub mod worker;
 
 pub use camera::{Camera, ImageTopics, UnreadableTopic};
 pub use camera_info::{CameraInfoFeed, CameraInfoFileError, CameraInfoOrigin};
+pub use crew::Crew;
 pub use frame::{Annotated, Frame, Transport};
-pub use live::{Crew, LiveProgress, run_live};
+pub use live::{LiveProgress, run_live};
 pub use multi_scale::MultiScaleWorker;
 pub use playback::{AtEnd, Playback, PlaybackView, PlayedSource};
 pub use progress::{Activity, Progress, StageTimes, Turn};
 pub use run::{Pace, RunError, run};
-pub use settings::{CameraMounting, CameraSettings, RuntimeSettings, SharedSettings};
+pub use served_model::ServedModel;
+pub use settings::{CameraMounting, CameraSettings, RuntimeSettings, SharedSettings, Viewers};
 pub use sight::Sight;
 pub use source::Source;
 pub use tracked_object::TrackedObject;

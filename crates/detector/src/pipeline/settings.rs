@@ -13,6 +13,8 @@ use shuffledet_sight as sight;
 /// The current settings. They change all together or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuntimeSettings {
+    /// The number of the model that `detector` belongs to ([`ServedModel`](super::ServedModel)).
+    pub model: u64,
     pub detector: DetectorSettings,
     pub tracking: TrackingSettings,
     /// By camera.
@@ -72,28 +74,39 @@ impl CameraSettings {
     };
 }
 
+/// Who wants the annotated frames of a camera, by their form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Viewers {
+    pub jpeg: bool,
+    pub bgr: bool,
+}
+
+impl Viewers {
+    /// Somebody wants the JPEG.
+    pub const JPEG: Self = Self {
+        jpeg: true,
+        bgr: false,
+    };
+}
+
 /// Shares [`RuntimeSettings`] between its writers and the threads that follow it.
 #[derive(Debug)]
 pub struct SharedSettings {
     tuned: RwLock<Arc<RuntimeSettings>>,
     version: AtomicU64,
-    /// By camera: whether a viewer currently wants its annotated frames.
-    watched: Vec<AtomicBool>,
+    /// By camera: who currently wants its annotated frames.
+    viewers: Vec<[AtomicBool; 2]>,
     /// Whether a tracker takes the frames.
     tracked: AtomicBool,
 }
 
 impl SharedSettings {
     pub fn new(tuned: RuntimeSettings) -> Self {
-        let watched = tuned
-            .cameras
-            .iter()
-            .map(|_| AtomicBool::new(false))
-            .collect();
+        let viewers = tuned.cameras.iter().map(|_| Default::default()).collect();
         Self {
             tuned: RwLock::new(Arc::new(tuned)),
             version: AtomicU64::new(0),
-            watched,
+            viewers,
             tracked: AtomicBool::new(false),
         }
     }
@@ -109,11 +122,16 @@ impl SharedSettings {
         Arc::clone(&self.tuned.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a viewer wants the camera's annotated frames.
-    pub fn is_watched(&self, camera: usize) -> bool {
-        self.watched
-            .get(camera)
-            .is_some_and(|watched| watched.load(Ordering::Relaxed))
+    /// Returns who wants the camera's annotated frames.
+    pub fn viewers(&self, camera: usize) -> Viewers {
+        let wanted = |form: usize| {
+            let flags = self.viewers.get(camera);
+            flags.is_some_and(|flags| flags[form].load(Ordering::Relaxed))
+        };
+        Viewers {
+            jpeg: wanted(0),
+            bgr: wanted(1),
+        }
     }
 
     /// Whether a tracker takes the frames, so that workers prepare what it needs.
@@ -125,9 +143,10 @@ impl SharedSettings {
         self.tracked.store(true, Ordering::Relaxed);
     }
 
-    pub fn set_watched(&self, camera: usize, watched: bool) {
-        if let Some(flag) = self.watched.get(camera) {
-            flag.store(watched, Ordering::Relaxed);
+    pub fn set_viewers(&self, camera: usize, viewers: Viewers) {
+        if let Some([jpeg, bgr]) = self.viewers.get(camera) {
+            jpeg.store(viewers.jpeg, Ordering::Relaxed);
+            bgr.store(viewers.bgr, Ordering::Relaxed);
         }
     }
 }
@@ -184,6 +203,7 @@ pub(super) mod tests {
             ..CameraSettings::EVERY_FRAME
         };
         RuntimeSettings {
+            model: 0,
             detector: DetectorSettings::new(&Thresholds::default(), &model).unwrap(),
             tracking: TrackingSettings::default(),
             cameras: priorities.iter().map(camera).collect(),

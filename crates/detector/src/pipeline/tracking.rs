@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ranging::CameraRanging;
 use super::settings::SettingsReader;
-use super::{CameraMounting, Frame, SharedSettings, TrackedObject};
+use super::{CameraMounting, Frame, ServedModel, SharedSettings, TrackedObject};
 use crate::detect::DetectorSettings;
 use shuffledet_core::{Labels, Mark, Outcome};
 use shuffledet_image::camera_motion::MotionEstimator;
@@ -21,7 +21,10 @@ static IDS: TrackIds = TrackIds::new();
 /// Tracks the objects of every camera of a run.
 pub struct Tracking {
     settings: SettingsReader,
+    /// Those of the model `model`.
     labels: Arc<Labels>,
+    /// The number of the model of the latest frame.
+    model: u64,
     /// Empty while tracking is disabled.
     trackers: Vec<CameraTracker>,
     cameras: usize,
@@ -92,10 +95,11 @@ impl Tracking {
     /// that objects are tracked.
     pub fn new(settings: Arc<SharedSettings>, labels: Arc<Labels>) -> Self {
         settings.set_tracked();
-        let cameras = settings.get().cameras.len();
+        let (cameras, model) = (settings.get().cameras.len(), settings.get().model);
         Self {
             settings: SettingsReader::new(settings),
             labels,
+            model,
             trackers: Vec::new(),
             cameras,
             heights: ClassHeights::default(),
@@ -107,6 +111,9 @@ impl Tracking {
     /// Finds the tracks of a published frame and marks the time. Call it for the frames of a camera
     /// in their order. `camera` names it in the log.
     pub fn update(&mut self, frame: &mut Frame, outcome: &Outcome, camera: &str) {
+        if let Some(model) = &frame.model {
+            self.follow_model(model, camera);
+        }
         self.follow_settings();
         if *outcome != Outcome::Published {
             return;
@@ -136,9 +143,30 @@ impl Tracking {
         frame.trace.mark(Mark::Tracked);
     }
 
+    /// Takes over the classes of the model of a frame. Tracks go on if the classes are the same;
+    /// otherwise all of them end, because their classes mean something else.
+    fn follow_model(&mut self, model: &ServedModel, camera: &str) {
+        if model.number == self.model {
+            return;
+        }
+        self.model = model.number;
+        self.is_new = true;
+        if self.labels != model.labels {
+            if !self.trackers.is_empty() {
+                tracing::info!(
+                    "{camera}: other classes; all tracks of all cameras begin again with new ids"
+                );
+            }
+            self.trackers.clear();
+            self.labels = Arc::clone(&model.labels);
+        }
+    }
+
     fn follow_settings(&mut self) {
         let (settings, changed) = self.settings.current();
-        if !changed && !std::mem::take(&mut self.is_new) {
+        self.is_new |= changed;
+        // the settings may already be those of the next model
+        if settings.model != self.model || !std::mem::take(&mut self.is_new) {
             return;
         }
         if !settings.tracking.enabled {
@@ -185,10 +213,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::pipeline::TrackingSettings;
+    use crate::model::ClassIds;
+    use crate::model::class_ids::ClassIdForm;
     use crate::pipeline::settings::tests::tuned;
+    use crate::pipeline::{RuntimeSettings, TrackingSettings};
     use shuffledet_core::labels::Label;
-    use shuffledet_core::{BBox, Detection};
+    use shuffledet_core::{BBox, Detection, ModelIdentity};
     use shuffledet_image::{BgrView, Pixels};
     use shuffledet_msg::{CameraInfo, Stamp};
     use shuffledet_track::TrackId;
@@ -253,6 +283,72 @@ mod tests {
                 seen.extend(found);
             }
         }
+    }
+
+    fn model(number: u64, names: &[&str]) -> Arc<ServedModel> {
+        let label = |(id, name): (usize, &&str)| Label {
+            name: (*name).to_owned(),
+            category_id: id as u32,
+        };
+        let labels = Labels::new(names.iter().enumerate().map(label).collect()).unwrap();
+        Arc::new(ServedModel {
+            number,
+            identity: ModelIdentity::default(),
+            class_ids: ClassIds::new(&labels, ClassIdForm::Name).unwrap(),
+            labels: Arc::new(labels),
+            least_threshold: 0.3,
+        })
+    }
+
+    #[test]
+    fn tracks_outlive_a_model_with_the_same_classes_and_no_other() {
+        let settings = settings(true);
+        let classes: [&[&str]; 4] = [&["car"], &["car"], &["bus", "car"], &["car"]];
+        let first = model(0, classes[0]);
+        let mut tracking = Tracking::new(Arc::clone(&settings), Arc::clone(&first.labels));
+        let mut seen = Vec::new();
+        let mut tenths = 0;
+        for (number, names) in classes.iter().enumerate() {
+            let model = model(number as u64, names);
+            settings.set(RuntimeSettings {
+                model: model.number,
+                ..RuntimeSettings::clone(&settings.get())
+            });
+            let mut found = BTreeSet::new();
+            for _ in 0..10 {
+                tenths += 1;
+                let mut frame = frame(0, tenths);
+                frame.model = Some(Arc::clone(&model));
+                found.extend(ids(&mut tracking, frame));
+            }
+            assert_eq!(found.len(), 1, "{names:?}");
+            seen.extend(found);
+        }
+        assert_eq!(seen[0], seen[1]);
+        assert!(seen[1] != seen[2] && seen[2] != seen[3] && seen[1] != seen[3]);
+    }
+
+    #[test]
+    fn settings_of_the_next_model_wait_for_its_first_frame() {
+        let settings = settings(true);
+        let first = model(0, &["car"]);
+        let mut tracking = Tracking::new(Arc::clone(&settings), Arc::clone(&first.labels));
+        let of_first = |tenths| Frame {
+            model: Some(Arc::clone(&first)),
+            ..frame(0, tenths)
+        };
+        for tenths in 0..10 {
+            ids(&mut tracking, of_first(tenths));
+        }
+        let mut next = RuntimeSettings::clone(&settings.get());
+        (next.model, next.tracking.enabled) = (1, false);
+        settings.set(next);
+        assert_eq!(ids(&mut tracking, of_first(10)).len(), 1);
+        let of_next = Frame {
+            model: Some(model(1, &["car"])),
+            ..frame(0, 11)
+        };
+        assert!(ids(&mut tracking, of_next).is_empty());
     }
 
     #[test]

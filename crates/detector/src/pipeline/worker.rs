@@ -4,9 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use opencv::core::{Mat, MatTraitConstManual};
+
 use super::run_times::RunTimes;
 use super::settings::SettingsReader;
-use super::{Annotated, CameraSettings, Frame, SharedSettings, Transport};
+use super::{
+    Annotated, CameraSettings, Frame, ServedModel, SharedSettings, Transport, Viewers,
+};
 use crate::classify::SecondStage;
 use crate::detect::Detector;
 use shuffledet_core::{DropReason, Failure, Labels, Mark, Outcome, Regions, Stage, Trace};
@@ -19,7 +23,7 @@ use shuffledet_msg::{CdrError, CompressedImageView, ImageView};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Annotate {
     None,
-    /// Those of watched cameras ([`SharedSettings::is_watched`](super::SharedSettings::is_watched)).
+    /// Those of cameras with viewers ([`SharedSettings::viewers`](super::SharedSettings::viewers)).
     Watched {
         max_width: u32,
     },
@@ -33,17 +37,20 @@ pub enum Annotate {
 }
 
 impl Annotate {
-    /// Returns the maximum width of the image if the frame gets one.
-    fn wants(self, sequence: u64, watched: bool) -> Option<u32> {
+    /// Returns the maximum width of the image and its forms if the frame gets one.
+    fn wants(self, sequence: u64, viewers: Viewers) -> Option<(u32, Viewers)> {
         /// Images per power of two.
         const SAMPLE: u64 = 12;
         match self {
             Annotate::None => None,
-            Annotate::Watched { max_width } => watched.then_some(max_width),
-            Annotate::All { max_width } => Some(max_width),
+            Annotate::Watched { max_width } => {
+                (viewers != Viewers::default()).then_some((max_width, viewers))
+            }
+            Annotate::All { max_width } => Some((max_width, Viewers::JPEG)),
             Annotate::Some { max_width } => {
                 let stride = (sequence / SAMPLE + 1).next_power_of_two();
-                sequence.is_multiple_of(stride).then_some(max_width)
+                let sampled = sequence.is_multiple_of(stride);
+                sampled.then_some((max_width, Viewers::JPEG))
             }
         }
     }
@@ -61,7 +68,10 @@ pub struct Worker {
     detector: Detector,
     second_stage: Option<SecondStage>,
     labels: Arc<Labels>,
+    model: Option<Arc<ServedModel>>,
     settings: SettingsReader,
+    /// Whether the detector does not follow the latest settings yet.
+    is_behind: bool,
     annotate: Annotate,
     encoder: JpegEncoder,
 }
@@ -72,20 +82,21 @@ const JPEG_QUALITY: i32 = 85;
 impl Worker {
     /// Creates a worker that follows the settings of `tuning`.
     pub fn new(
-        mut detector: Detector,
+        detector: Detector,
         labels: Arc<Labels>,
         tuning: Arc<SharedSettings>,
         annotate: Annotate,
     ) -> Result<Self, DecodeError> {
-        let mut settings = SettingsReader::new(tuning);
-        detector.set_settings(&settings.current().0.detector);
+        let settings = SettingsReader::new(tuning);
         let encoder = JpegEncoder::new(JPEG_QUALITY)?;
         Ok(Self {
             decoder: ImageDecoder::new(),
             detector,
             second_stage: None,
             labels,
+            model: None,
             settings,
+            is_behind: true,
             annotate,
             encoder,
         })
@@ -95,6 +106,12 @@ impl Worker {
     /// answers.
     pub fn with_second_stage(mut self, second_stage: Option<SecondStage>) -> Self {
         self.second_stage = second_stage;
+        self
+    }
+
+    /// Names `model` in the frames that are processed.
+    pub fn with_model(mut self, model: Arc<ServedModel>) -> Self {
+        self.model = Some(model);
         self
     }
 
@@ -111,8 +128,11 @@ impl Worker {
         if let Some(second_stage) = &mut self.second_stage {
             second_stage.between_frames();
         }
+        frame.model.clone_from(&self.model);
         let (tuned, changed) = self.settings.current();
-        if changed {
+        self.is_behind |= changed;
+        // the settings may already be those of the next model
+        if tuned.model == frame.model_number && std::mem::take(&mut self.is_behind) {
             self.detector.set_settings(&tuned.detector);
         }
         let camera = tuned.cameras.get(frame.camera);
@@ -200,19 +220,22 @@ impl Worker {
                 .map_err(|error| failed(error.reason(), format!("the classifier: {error}")))?;
             frame.trace.mark(Mark::Classified);
         }
-        let watched = self.settings.tuning().is_watched(frame.camera);
-        if let Some(max_width) = self.annotate.wants(frame.sequence, watched) {
+        let viewers = self.settings.tuning().viewers(frame.camera);
+        if let Some((max_width, forms)) = self.annotate.wants(frame.sequence, viewers) {
             frame.enter(Stage::Draw);
             // decoded again, so that the detections do not depend on whether the frame is drawn
             let image = match image {
                 Pixels::Bgr(image) => Ok(image),
                 Pixels::Yuv(_) => decode(&mut self.decoder, frame.transport, &frame.message),
             };
-            let annotated = image.and_then(|image| {
-                annotate(&mut self.encoder, &image, frame, &self.labels, max_width)
+            let drawn = image.and_then(|image| {
+                let canvas = draw::annotate(&image, &frame.detections, &self.labels, max_width);
+                canvas
+                    .map_err(DecodeError::from)
+                    .and_then(|canvas| annotated(&mut self.encoder, &canvas, forms))
                     .map_err(|error| failed(error.reason(), error))
             });
-            match annotated {
+            match drawn {
                 Ok(annotated) => frame.annotated = Some(annotated),
                 // the detections are valid without the annotated image
                 Err(failure) => {
@@ -290,23 +313,27 @@ fn parse<'a, T>(
     parse(message).map_err(|error| failed("malformed_message", error))
 }
 
-fn annotate(
+/// Returns the picture in the forms that are wanted.
+fn annotated(
     encoder: &mut JpegEncoder,
-    image: &BgrView<'_>,
-    frame: &Frame,
-    labels: &Labels,
-    max_width: u32,
+    canvas: &Mat,
+    forms: Viewers,
 ) -> Result<Annotated, DecodeError> {
-    let canvas = draw::annotate(image, &frame.detections, labels, max_width)?;
-    let picture = BgrView::from_mat(&canvas).ok_or_else(|| DecodeError::Damaged {
+    let picture = BgrView::from_mat(canvas).ok_or_else(|| DecodeError::Damaged {
         kind: "annotated picture",
         problem: "OpenCV gave no BGR canvas".to_owned(),
     })?;
-    let (width, height) = (picture.width(), picture.height());
     Ok(Annotated {
-        jpeg: encoder.encode(&picture)?,
-        width,
-        height,
+        jpeg: match forms.jpeg {
+            true => encoder.encode(&picture)?,
+            false => Vec::new(),
+        },
+        bgr: match forms.bgr {
+            true => canvas.data_bytes()?.to_vec(),
+            false => Vec::new(),
+        },
+        width: picture.width(),
+        height: picture.height(),
     })
 }
 
@@ -327,7 +354,7 @@ mod tests {
         let some = Annotate::Some { max_width: 640 };
         let count = |frames: u64| {
             (0..frames)
-                .filter(|&s| some.wants(s, false).is_some())
+                .filter(|&s| some.wants(s, Viewers::default()).is_some())
                 .count()
         };
         assert_eq!(count(12), 12);

@@ -8,11 +8,13 @@ use crate::model::ClassIds;
 use crate::pipeline::{Frame, TrackedObject};
 use shuffledet_core::BBox;
 use shuffledet_core::Labels;
-use shuffledet_core::{Outcome, Stage};
+use shuffledet_core::{Detection, Outcome, Stage};
+use shuffledet_image::draw::class_colour;
 use shuffledet_msg::diagnostic_array::{DiagnosticStatus, Level, write_diagnostics};
 use shuffledet_msg::{
-    CdrError, Detection3DRef, DetectionRef, HeaderView, HypothesisRef, PoseWithCovariance,
-    write_detections, write_detections_3d,
+    BoxAnnotation, CdrError, Detection3DRef, DetectionRef, HeaderView, HypothesisRef, MarkedBox,
+    PoseWithCovariance, Strokes, write_detections, write_detections_3d, write_image_annotations,
+    write_image_marker,
 };
 use shuffledet_track::Range;
 use shuffledet_track::box_filter::CentreAndSides;
@@ -27,6 +29,10 @@ pub struct ResultMessages {
     tracks_3d: Vec<u8>,
     /// The tracks' identities as text.
     ids: Vec<String>,
+    /// Boxes over the image, in either form.
+    drawing: Vec<u8>,
+    /// The texts at the boxes.
+    captions: Vec<String>,
     latency: Vec<u8>,
     /// The milliseconds of each stage as text.
     figures: [String; Stage::ALL.len()],
@@ -42,6 +48,11 @@ impl ResultMessages {
             class_ids: Some(class_ids),
             ..Self::default()
         }
+    }
+
+    /// Uses other `class_ids` from now on.
+    pub fn set_class_ids(&mut self, class_ids: ClassIds) {
+        self.class_ids = Some(class_ids);
     }
 
     /// Writes the `vision_msgs/msg/Detection2DArray` of `frame` in CDR. The header and stamp are
@@ -139,9 +150,53 @@ impl ResultMessages {
         Ok(&self.tracks_3d)
     }
 
+    /// Writes the detections of `frame` as `foxglove_msgs/msg/ImageAnnotations` in CDR: boxes with label,
+    /// score and track, for viewers that draw them over the image.
+    pub fn annotations(&mut self, frame: &Frame, labels: &Labels) -> Result<&[u8], CdrError> {
+        name_tracks(&mut self.ids, frame);
+        let (detections, captions) = (&frame.detections, &mut self.captions);
+        captions.resize_with(captions.len().max(detections.len()), String::new);
+        for ((caption, detection), id) in captions.iter_mut().zip(detections).zip(&self.ids) {
+            let (label, score) = (labels.name(detection.class_id), detection.score);
+            caption.clear();
+            // writing to a String cannot fail
+            let _ = match id.as_str() {
+                "" => write!(caption, "{label} {score:.2}"),
+                id => write!(caption, "{label} {score:.2} #{id}"),
+            };
+        }
+        let strokes = strokes(frame);
+        let boxes = detections
+            .iter()
+            .zip(&self.captions)
+            .map(|(detection, caption)| {
+                let sides = sides(detection);
+                BoxAnnotation {
+                    sides,
+                    colour: class_colour(detection.class_id).map(|c| f64::from(c) / 255.0),
+                    text: caption,
+                    text_is_inside: sides[1] < strokes.font,
+                }
+            });
+        write_image_annotations(&mut self.drawing, frame.stamp, strokes, boxes)?;
+        Ok(&self.drawing)
+    }
+
+    /// Writes the boxes of `frame` as one `visualization_msgs/msg/ImageMarker` in CDR, which has no
+    /// place for text.
+    pub fn marker(&mut self, frame: &Frame) -> Result<&[u8], CdrError> {
+        let boxes = frame.detections.iter().map(|detection| MarkedBox {
+            sides: sides(detection),
+            colour: class_colour(detection.class_id).map(|c| f32::from(c) / 255.0),
+        });
+        let width = strokes(frame).line as f32;
+        write_image_marker(&mut self.drawing, header(frame), "detections", width, boxes)?;
+        Ok(&self.drawing)
+    }
+
     /// Writes the `diagnostic_msgs/msg/DiagnosticArray` of `frame` in CDR. Its one status has the
-    /// name of `camera`, the outcome as its message, and the milliseconds of each completed stage
-    /// and the faults of the camera's pictures as its values.
+    /// name of `camera`, the outcome as its message, and as its values the milliseconds of each
+    /// completed stage, the faults of the camera's pictures, and the model that processed it.
     pub fn latency(
         &mut self,
         frame: &Frame,
@@ -164,7 +219,7 @@ impl ResultMessages {
                 Level::Error
             }
         };
-        let mut values = [("", ""); Stage::ALL.len() + 1];
+        let mut values = [("", ""); Stage::ALL.len() + 2];
         let mut count = 0;
         for (figure, stage) in self.figures.iter_mut().zip(Stage::ALL) {
             let Some(duration) = frame.trace.duration(stage) else {
@@ -179,6 +234,10 @@ impl ResultMessages {
             self.sight.clear();
             let _ = write!(self.sight, "{faults}");
             values[count] = ("sight", self.sight.as_str());
+            count += 1;
+        }
+        if let Some(model) = &frame.model {
+            values[count] = ("model", model.identity.name.as_str());
             count += 1;
         }
         let status = DiagnosticStatus {
@@ -198,6 +257,23 @@ fn header(frame: &Frame) -> HeaderView<'_> {
         stamp: frame.stamp,
         frame_id: &frame.frame_id,
     }
+}
+
+/// Returns the lines and the font of a drawing over the frame's image: 2 and 16 pixels where its longer
+/// side has 1000.
+fn strokes(frame: &Frame) -> Strokes {
+    let side = frame.size.map_or(1000, |(width, height)| width.max(height));
+    let weight = f64::from(side) / 1000.0;
+    Strokes {
+        line: (2.0 * weight).max(1.0),
+        font: (16.0 * weight).max(10.0),
+    }
+}
+
+/// Returns left, top, right and bottom in pixels of the image.
+fn sides(detection: &Detection) -> [f64; 4] {
+    let bbox = detection.bbox;
+    [bbox.x1, bbox.y1, bbox.x2, bbox.y2].map(f64::from)
 }
 
 /// Returns the header of tracks: the image's, with the time at which they show their objects.

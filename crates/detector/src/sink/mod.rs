@@ -15,5 +15,5 @@ pub use label_info::write_label_info;
 pub use messages::ResultMessages;
 pub use mot::{MotFile, MotRow};
 pub use pictures::{PictureFolder, PreviewSample};
-pub use recording::ResultRecording;
+pub use recording::{RecordingContents, ResultRecording};
 pub use track_pictures::TrackPictures;

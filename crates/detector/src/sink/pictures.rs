@@ -75,6 +75,7 @@ impl PreviewSample {
             jpeg,
             width,
             height,
+            ..
         }) = &frame.annotated
         else {
             return;
@@ -147,6 +148,7 @@ mod tests {
         for sequence in 0..frames {
             let annotated = Some(Annotated {
                 jpeg: vec![0],
+                bgr: Vec::new(),
                 width: 1,
                 height: 1,
             });

@@ -8,13 +8,22 @@ use shuffledet_bag::{BagError, Qos, RecordingWriter, TopicId, TopicSpec, Written
 use shuffledet_core::{Labels, Outcome};
 use shuffledet_msg::{CdrError, Definition, definition};
 
+/// What a recording holds beside detections and latency.
+#[derive(Debug, Clone, Default)]
+pub struct RecordingContents {
+    pub images: bool,
+    /// Detections as boxes for viewers to draw over the images.
+    pub annotations: bool,
+    pub tracks: bool,
+    /// The class table, `vision_msgs/msg/LabelInfo` in CDR, for detections whose classes are numbers.
+    pub label_info: Option<Vec<u8>>,
+}
+
 /// Writes each frame's detections, tracks and latency on topics below the image's, with the image's
 /// log time. Writes the class table before a camera's first detections if their classes are numbers.
 pub struct ResultRecording {
     writer: RecordingWriter,
-    with_images: bool,
-    /// `vision_msgs/msg/LabelInfo`, as CDR bytes.
-    label_info: Option<Vec<u8>>,
+    contents: RecordingContents,
     /// By camera.
     topics: Vec<CameraTopics>,
 }
@@ -38,6 +47,7 @@ struct CameraTopics {
     /// Set until the class table is written.
     label_info: Option<TopicId>,
     detections: TopicId,
+    annotations: Option<TopicId>,
     tracks: Option<TopicId>,
     tracks_3d: Option<TopicId>,
     latency: TopicId,
@@ -69,17 +79,13 @@ pub enum ResultRecordingError {
 }
 
 impl ResultRecording {
-    /// Starts a recording at `path` like [`RecordingWriter::create`], with the images if requested.
-    /// `label_info` is the class table in CDR, for detections whose classes are numbers. The
-    /// recording has a topic for tracks only `with_tracks`, and of a camera one for tracks in space only
-    /// if `in_space` says so of it.
+    /// Starts a recording at `path` like [`RecordingWriter::create`]. A camera has a topic for tracks in
+    /// space if the recording has tracks and `in_space` says so of the camera.
     pub fn create(
         path: &Path,
         force: bool,
         cameras: &[Camera],
-        with_images: bool,
-        label_info: Option<Vec<u8>>,
-        with_tracks: bool,
+        contents: RecordingContents,
         in_space: &[bool],
     ) -> Result<Self, BagError> {
         let mut writer = RecordingWriter::create(path, force)?;
@@ -97,13 +103,21 @@ impl ResultRecording {
                         &definition::DETECTION2D_ARRAY,
                         RESULTS,
                     )?,
-                    tracks: with_tracks
+                    annotations: contents
+                        .annotations
+                        .then(|| {
+                            let name = format!("{topic}/annotations");
+                            add(&name, &definition::IMAGE_ANNOTATIONS, RESULTS)
+                        })
+                        .transpose()?,
+                    tracks: contents
+                        .tracks
                         .then(|| {
                             let name = format!("{topic}/tracks");
                             add(&name, &definition::DETECTION2D_ARRAY, RESULTS)
                         })
                         .transpose()?,
-                    tracks_3d: (with_tracks && in_space.get(index) == Some(&true))
+                    tracks_3d: (contents.tracks && in_space.get(index) == Some(&true))
                         .then(|| {
                             let name = format!("{topic}/tracks_3d");
                             add(&name, &definition::DETECTION3D_ARRAY, RESULTS)
@@ -114,14 +128,15 @@ impl ResultRecording {
                         &definition::DIAGNOSTIC_ARRAY,
                         RESULTS,
                     )?,
-                    images: match with_images {
+                    images: match contents.images {
                         true => vec![(
                             camera.transport,
                             add(topic, camera.transport.message(), RESULTS)?,
                         )],
                         false => Vec::new(),
                     },
-                    label_info: label_info
+                    label_info: contents
+                        .label_info
                         .as_ref()
                         .map(|_| {
                             let name = format!("{topic}/label_info");
@@ -134,8 +149,7 @@ impl ResultRecording {
             .collect::<Result<_, BagError>>()?;
         Ok(Self {
             writer,
-            with_images,
-            label_info,
+            contents,
             topics,
         })
     }
@@ -144,11 +158,29 @@ impl ResultRecording {
     pub fn write_detections(&mut self, frame: &Frame, detections: &[u8]) -> Result<(), BagError> {
         self.write_image(frame)?;
         let topics = &mut self.topics[frame.camera];
-        if let Some((topic, table)) = topics.label_info.take().zip(self.label_info.as_ref()) {
+        if let Some((topic, table)) = topics
+            .label_info
+            .take()
+            .zip(self.contents.label_info.as_ref())
+        {
             self.writer.write(topic, frame.log_time_ns, table)?;
         }
         self.writer
             .write(topics.detections, frame.log_time_ns, detections)
+    }
+
+    /// Writes the frame's detections as boxes to draw, if the recording has a topic for them.
+    pub fn write_annotations(
+        &mut self,
+        frame: &Frame,
+        labels: &Labels,
+        messages: &mut ResultMessages,
+    ) -> Result<(), ResultRecordingError> {
+        if let Some(topic) = self.topics[frame.camera].annotations {
+            let annotations = messages.annotations(frame, labels)?;
+            self.writer.write(topic, frame.log_time_ns, annotations)?;
+        }
+        Ok(())
     }
 
     /// Writes the frame's tracks, if the recording has a topic for them.
@@ -176,7 +208,7 @@ impl ResultRecording {
     /// Writes the image of a frame without detections. Writes nothing for a message that could not
     /// be converted to CDR.
     pub fn write_image(&mut self, frame: &Frame) -> Result<(), BagError> {
-        if !self.with_images || frame.unreadable.is_some() {
+        if !self.contents.images || frame.unreadable.is_some() {
             return Ok(());
         }
         let topics = &mut self.topics[frame.camera];
@@ -210,6 +242,14 @@ impl ResultRecording {
         Ok(self
             .writer
             .write(topics.latency, frame.log_time_ns, latency)?)
+    }
+
+    /// Removes the file, which must not be used.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn discard(self) -> Result<(), BagError> {
+        self.writer.discard()
     }
 
     /// Completes the file and writes `metadata.yaml`.

@@ -140,6 +140,25 @@ fn rosbags_agrees() {
     same(&mut fixed, "label_info", &label_info());
     same(&mut fixed, "vision_info", &vision_info());
     same(&mut fixed, "float64", &-12.5);
+    let annotations = &definition::IMAGE_ANNOTATIONS;
+    same_bytes(
+        &mut fixed,
+        "image_annotations",
+        annotations,
+        &image_annotations(2),
+    );
+    same_bytes(
+        &mut fixed,
+        "no_annotations",
+        annotations,
+        &image_annotations(0),
+    );
+    same_bytes(
+        &mut fixed,
+        "image_marker",
+        &definition::IMAGE_MARKER,
+        &image_marker(),
+    );
     read_alike(&mut fixed, "foreign_detections", &foreign_detections());
     assert!(fixed.is_empty(), "not compared: {:?}", fixed.keys());
 }
@@ -149,6 +168,14 @@ fn rosbags_agrees() {
 fn same<M: Message>(fixed: &mut HashMap<String, Fixed>, key: &str, message: &M) {
     let little = read_alike(fixed, key, message);
     assert_eq!(hex(encoded(message)), little, "{key}");
+}
+
+/// The reference's bytes are `ours`, for a type that is only written.
+fn same_bytes(fixed: &mut HashMap<String, Fixed>, key: &str, definition: &Definition, ours: &[u8]) {
+    let Fixed { r#type, bytes } = fixed.remove(key).unwrap();
+    assert_eq!(r#type, definition.name);
+    assert_eq!(hex(ours), bytes.little, "{key}");
+    assert_eq!(hex(&big_endian(definition, ours)), bytes.big, "{key}");
 }
 
 /// Both byte orders of the reference's bytes read as the message. Returns the little-endian bytes,
@@ -366,4 +393,40 @@ fn vision_info() -> VisionInfo<'static> {
         database_location: "sha256:4b82",
         database_version: -3,
     }
+}
+
+fn image_annotations(boxes: usize) -> Vec<u8> {
+    let annotations = [
+        BoxAnnotation {
+            sides: [10.5, 20.0, 30.0, 60.0],
+            colour: [1.0, 0.5, 0.25],
+            text: "car 0.75 #17",
+            text_is_inside: false,
+        },
+        BoxAnnotation {
+            sides: [10.5, 4.0, 30.0, 60.0],
+            colour: [0.0, 0.0, 1.0],
+            text: "fußgänger",
+            text_is_inside: true,
+        },
+    ];
+    let strokes = Strokes {
+        line: 1.5,
+        font: 12.0,
+    };
+    let mut out = vec![7; 3];
+    let annotations = annotations.into_iter().take(boxes);
+    write_image_annotations(&mut out, Stamp { sec: 7, nanosec: 8 }, strokes, annotations).unwrap();
+    out
+}
+
+fn image_marker() -> Vec<u8> {
+    let marked = MarkedBox {
+        sides: [10.5, 20.0, 30.0, 60.0],
+        colour: [1.0, 0.5, 0.25],
+    };
+    let mut out = Vec::new();
+    let header = header(7, 8, "camera");
+    write_image_marker(&mut out, header, "detections", 1.5, [marked].into_iter()).unwrap();
+    out
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{Problems, Status, Values};
+use crate::model_change::ModelChangeNote;
 use shuffledet_core::Cause;
 use shuffledet_core::{ModelIdentity, ProviderStatus};
 use shuffledet_detector::config::Threads;
@@ -21,6 +22,8 @@ pub struct DetectorFacts<'a> {
     pub stuck: &'a [String],
     /// The model; `None` until one is loaded.
     pub model: Option<&'a ModelIdentity>,
+    /// What became of the latest change of the model.
+    pub model_change: Option<&'a ModelChangeNote>,
     /// The providers in order of preference; empty until a model is loaded.
     pub providers: &'a [ProviderStatus],
     pub threads: Threads,
@@ -40,6 +43,9 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     }
     for stuck in facts.stuck {
         problems.add(Level::Error, stuck.clone());
+    }
+    if let Some(problem) = facts.model_change.and_then(ModelChangeNote::problem) {
+        problems.add(Level::Warn, problem);
     }
     let used = facts.providers.iter().position(|status| status.used);
     let provider = used.map_or("none", |used| &facts.providers[used].provider);
@@ -82,6 +88,10 @@ pub fn detector_status(facts: &DetectorFacts<'_>) -> Status {
     if let Some(model) = facts.model {
         values.add("model", &model.name);
         values.add("model sha256", &model.sha256);
+        values.add("model family", model.kind());
+    }
+    if let Some(change) = facts.model_change {
+        values.add("model change", change);
     }
     values.add("provider", provider);
     for status in facts.providers {
@@ -171,6 +181,7 @@ mod tests {
             unable: None,
             stuck: &[],
             model: Some(model),
+            model_change: None,
             providers,
             threads: Threads {
                 workers: NonZeroUsize::MIN,
@@ -186,6 +197,8 @@ mod tests {
         ModelIdentity {
             name: "fastestdet_352".to_owned(),
             sha256: "ab12".to_owned(),
+            family: "fastestdet".to_owned(),
+            trained_at: Some("352x352".parse().unwrap()),
         }
     }
 
@@ -210,6 +223,7 @@ mod tests {
                 ("state", "active"),
                 ("model", "fastestdet_352"),
                 ("model sha256", "ab12"),
+                ("model family", "fastestdet, trained at 352x352"),
                 ("provider", "cpu"),
                 ("provider: cpu", "used"),
                 (
@@ -321,6 +335,22 @@ mod tests {
             slow.message,
             "cuda accounts for only 40 % of the model's run time"
         );
+    }
+
+    #[test]
+    fn a_model_that_was_rolled_back_is_warned_of() {
+        let model = model();
+        let note = ModelChangeNote::RolledBack {
+            change: "b".to_owned(),
+            reason: "frame 1 of it failed".to_owned(),
+        };
+        let status = detector_status(&DetectorFacts {
+            model_change: Some(&note),
+            ..facts(&model, &[provider_status("cpu", None)])
+        });
+        assert_eq!(status.level, Level::Warn);
+        let value = ("model change".to_owned(), note.to_string());
+        assert!(status.values.contains(&value), "{:?}", status.values);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use value::{ParameterType, ParameterValue};
 
 /// The declared parameters of one node, the configuration that they form, and the model that they
 /// fit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ParameterSet {
     model: ModelDescription,
     /// The log level if no parameter sets it.
@@ -62,15 +62,7 @@ impl ParameterSet {
         let settings = DetectorSettings::new(&config.thresholds, &model)?;
         config.tracking.check(&model)?;
         let tree = in_force(&config, &model, log_level);
-        let definitions = schema::definitions(|mapping| {
-            if OF_CLASSES.contains(&mapping) {
-                return model.labels.names().map(str::to_owned).collect();
-            }
-            // cameras and topics are fixed: only the current ones have parameters
-            let given = tree::at(&tree, &mapping.split('.').collect::<Vec<_>>());
-            let keys = given.and_then(Value::as_object).into_iter().flatten();
-            keys.map(|(key, _)| key.clone()).collect()
-        });
+        let definitions = definitions(&tree, &model);
         Ok(Self {
             values: values(&definitions, &tree),
             model,
@@ -134,19 +126,7 @@ impl ParameterSet {
         changes: &[(String, ParameterValue)],
         apply: impl FnOnce(&Config, &DetectorSettings) -> Result<(), String>,
     ) -> Result<Change, String> {
-        let mut tree = self.config.to_tree();
-        for (name, value) in changes {
-            let (path, value) = self.settable(name, value)?;
-            if value == ParameterValue::NotSet {
-                remove(&mut tree, path);
-            } else if let Some(place) = place(&mut tree, path) {
-                *place = Value::from(&value);
-            }
-        }
-        let config = Config::from_tree(tree, "parameters").map_err(|error| match error {
-            ConfigError::Invalid { problems, .. } => problems.join("; "),
-            other => other.to_string(),
-        })?;
+        let config = self.proposed(changes)?;
         let settings = DetectorSettings::new(&config.thresholds, &self.model)
             .map_err(|error| error.to_string())?;
         let fits = config.tracking.check(&self.model);
@@ -162,8 +142,63 @@ impl ParameterSet {
             &self.definitions,
             &in_force(&config, &self.model, self.log_level),
         );
-        let change = self.change_to(&values, changes);
-        (self.config, self.settings, self.values) = (config, settings, values);
+        let after = Self {
+            config,
+            settings,
+            values,
+            ..self.clone()
+        };
+        let change = change_between(self, &after, changes);
+        *self = after;
+        Ok(change)
+    }
+
+    /// Returns the configuration with `changes`, checked as far as that needs no model.
+    ///
+    /// # Errors
+    /// As of [`ParameterSet::set`], except for what the model decides.
+    pub fn proposed(&self, changes: &[(String, ParameterValue)]) -> Result<Config, String> {
+        let mut tree = self.config.to_tree();
+        for (name, value) in changes {
+            let (path, value) = self.settable(name, value)?;
+            if value == ParameterValue::NotSet {
+                remove(&mut tree, path);
+            } else if let Some(place) = place(&mut tree, path) {
+                *place = Value::from(&value);
+            }
+        }
+        Config::from_tree(tree, "parameters").map_err(|error| match error {
+            ConfigError::Invalid { problems, .. } => problems.join("; "),
+            other => other.to_string(),
+        })
+    }
+
+    /// Returns whether the changes are valid and need other sessions: those of another model, at
+    /// another input size, or on other providers.
+    pub fn needs_sessions(&self, changes: &[(String, ParameterValue)]) -> bool {
+        let sections = ["model.", "runtime."];
+        let concerns = |name: &str| sections.iter().any(|section| name.starts_with(section));
+        changes.iter().any(|(name, _)| concerns(name))
+            && self
+                .proposed(changes)
+                .is_ok_and(|config| !config.has_sessions_of(&self.config))
+    }
+
+    /// Sets all of `changes` together, for the model `model` in place of the current one. The
+    /// parameters of classes are then those of its classes. A rejected change changes nothing.
+    ///
+    /// # Errors
+    /// As of [`ParameterSet::set`]; also if other parameters do not fit the model.
+    pub fn set_for_model(
+        &mut self,
+        changes: &[(String, ParameterValue)],
+        model: ModelDescription,
+    ) -> Result<Change, String> {
+        let config = self.proposed(changes)?;
+        let after = Self::new(config, model, self.log_level)
+            .map_err(|error| format!("{error}; change that parameter together with the model"))?;
+        let change = change_between(self, &after, changes);
+        *self = after;
         Ok(change)
     }
 
@@ -224,25 +259,45 @@ impl ParameterSet {
         let is_absent = self.model.labels.class_id(class).is_none();
         is_absent.then(|| SettingsError::unknown_class(key, class, &self.model))
     }
+}
 
-    /// Returns the difference between the effective values and `values`, the result of `changes`.
-    fn change_to(&self, values: &[ParameterValue], changes: &[(String, ParameterValue)]) -> Change {
-        let mut change = Change::default();
-        for ((definition, old), new) in self.definitions.iter().zip(&self.values).zip(values) {
-            let name = &definition.name;
-            let was_set = || changes.iter().any(|(set, _)| set == name);
-            match (old, new) {
-                (ParameterValue::NotSet, ParameterValue::NotSet) => (),
-                (ParameterValue::NotSet, new) => change.new.push((name.clone(), new.clone())),
-                (old, ParameterValue::NotSet) => change.deleted.push((name.clone(), old.clone())),
-                (old, new) if old != new || was_set() => {
-                    change.changed.push((name.clone(), new.clone()));
-                }
-                _ => (),
-            }
+/// Returns the difference between the effective values of two sets, the result of `changes`.
+fn change_between(
+    before: &ParameterSet,
+    after: &ParameterSet,
+    changes: &[(String, ParameterValue)],
+) -> Change {
+    let mut change = Change::default();
+    for (definition, new) in after.declared() {
+        let name = &definition.name;
+        let was_set = || changes.iter().any(|(set, _)| set == name);
+        let named = || (name.clone(), new.clone());
+        match before.get(name) {
+            ParameterValue::NotSet => change.new.push(named()),
+            old if old != *new || was_set() => change.changed.push(named()),
+            _ => (),
         }
-        change
     }
+    let gone = before
+        .declared()
+        .filter(|(definition, _)| after.get(&definition.name) == ParameterValue::NotSet);
+    change.deleted = gone
+        .map(|(definition, old)| (definition.name.clone(), old.clone()))
+        .collect();
+    change
+}
+
+/// Returns the definitions of the parameters in `tree`, and of every class of `model`.
+fn definitions(tree: &Value, model: &ModelDescription) -> Vec<Definition> {
+    schema::definitions(|mapping| {
+        if OF_CLASSES.contains(&mapping) {
+            return model.labels.names().map(str::to_owned).collect();
+        }
+        // cameras and topics are fixed: only the current ones have parameters
+        let given = tree::at(tree, &mapping.split('.').collect::<Vec<_>>());
+        let keys = given.and_then(Value::as_object).into_iter().flatten();
+        keys.map(|(key, _)| key.clone()).collect()
+    })
 }
 
 /// Returns the value in `tree` for each definition.

@@ -184,6 +184,63 @@ fn what_a_camera_has_from_input_follows_it() {
 }
 
 #[test]
+fn only_another_session_needs_one() {
+    let set = two_cameras();
+    let texts = |list: &[&str]| {
+        ParameterValue::StringArray(list.iter().map(|&text| text.to_owned()).collect())
+    };
+    let text = |value: &str| ParameterValue::String(value.to_owned());
+    for (name, value, needs) in [
+        ("model.name", text("road"), true),
+        ("model.name", text("auto"), false),
+        ("model.input_size", text("320x320"), true),
+        ("model.input_size", text("33x33"), false),
+        ("model.input_budget", ParameterValue::Double(2.0), true),
+        ("runtime.providers", texts(&["cuda", "cpu"]), true),
+        ("runtime.providers", texts(&["cpu"]), false),
+        ("runtime.strict", ParameterValue::Bool(true), true),
+        ("runtime.mode", text("latency"), false),
+        ("detector.max_detections", ParameterValue::Integer(7), false),
+    ] {
+        let changes = [named(name, value)];
+        assert_eq!(set.needs_sessions(&changes), needs, "{changes:?}");
+    }
+}
+
+#[test]
+fn another_model_has_other_parameters_of_classes() {
+    let manifest = Manifest::shipped().unwrap();
+    let road = manifest.describe(manifest.model("road").unwrap()).unwrap();
+    let mut set = set_of(json!({"detector": {"class_score_thresholds": {"car": 0.4}}}));
+    let to_road = named("model.name", ParameterValue::String("road".to_owned()));
+    let before = set.get("detector.score_threshold");
+    let change = set
+        .set_for_model(std::slice::from_ref(&to_road), road.clone())
+        .unwrap();
+    assert!(change.changed.contains(&to_road));
+    assert_ne!(set.get("detector.score_threshold"), before);
+    let of = |class: &str| format!("detector.class_score_thresholds.{class}");
+    assert_eq!(set.get(&of("car")), ParameterValue::Double(0.4));
+    let refused = set.set(&[double(&of("dog"), 0.5)], |_, _| Ok(()));
+    assert!(refused.unwrap_err().contains("no class \"dog\""));
+    set.set(&[double(&of("stop sign"), 0.5)], |_, _| Ok(()))
+        .unwrap();
+
+    // and back, although a class of the other model has a threshold
+    let mut set = set_of(json!({"detector": {"class_score_thresholds": {"dog": 0.4}}}));
+    let refused = set.set_for_model(std::slice::from_ref(&to_road), road.clone());
+    assert!(
+        refused
+            .unwrap_err()
+            .ends_with("change that parameter together with the model")
+    );
+    assert_eq!(set.config().model, "auto");
+    let without = named(&of("dog"), ParameterValue::NotSet);
+    let change = set.set_for_model(&[to_road, without], road).unwrap();
+    assert_eq!(change.deleted, [double(&of("dog"), 0.4)]);
+}
+
+#[test]
 fn refusals_say_why() {
     let text = || ParameterValue::String("x".to_owned());
     let number = ParameterValue::Double;
@@ -192,10 +249,10 @@ fn refusals_say_why() {
         reason,
         "parameter 'detector.score_treshold' cannot be set because it was not declared"
     );
-    let reason = refusal("model.name", text());
+    let reason = refusal("classifier.model", text());
     assert_eq!(
         reason,
-        "parameter 'model.name' cannot be set because it is read-only"
+        "parameter 'classifier.model' cannot be set because it is read-only"
     );
     let reason = refusal("detector.score_threshold", text());
     assert!(

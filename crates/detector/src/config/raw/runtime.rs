@@ -13,11 +13,10 @@ use shuffledet_infer::options::{CudaOptions, OpenVinoOptions, TensorRtOptions, X
 pub struct RawRuntime {
     /// Execution providers in order of preference. The node uses the first that works, and the next
     /// if it fails while running. It reports why it does not use the others.
-    #[schemars(length(min = 1), extend("readOnly" = true, "uniqueItems" = true))]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub providers: Vec<Provider>,
     /// Whether to stop with an error if the first provider does not work. If false, the next
     /// provider is used.
-    #[schemars(extend("readOnly" = true))]
     pub strict: bool,
     /// Trades throughput against latency. throughput: one frame per core. latency: all cores on one
     /// frame of each camera. auto: throughput, except on a node with fewer cameras than cores: that

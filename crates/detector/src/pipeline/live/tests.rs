@@ -3,6 +3,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
+use crate::pipeline::RuntimeSettings;
 use crate::pipeline::settings::tests::tuned;
 use proptest::prelude::*;
 
@@ -150,7 +151,8 @@ fn run_deeds(
     };
     let first = (0..workers).map(|_| make().unwrap()).collect();
     let progress = Arc::new(LiveProgress::new(workers));
-    let mut crew = Crew::new(first, Arc::new(make), Arc::clone(&progress));
+    let crew = Crew::new(0, first, Arc::new(make), Arc::clone(&progress));
+    let crew = Arc::new(crew);
     let (count, counted) = channel();
     let mut source = Script {
         deeds: deeds.iter().copied().collect(),
@@ -179,7 +181,7 @@ fn run_deeds(
         let ran = run_live(
             &mut source,
             &tuning,
-            &mut crew,
+            &crew,
             &stop,
             publish,
             |frame, outcome| {
@@ -200,7 +202,7 @@ fn run_deeds(
     assert_eq!(made.load(Ordering::SeqCst), workers + hung.count());
     // the workers that hung come back, and are gone
     drop(release);
-    assert!(crew.workers.iter().flatten().all(|worker| !worker.hung));
+    assert!((0..workers).all(|place| !crew.worker(0, place).unwrap().hung));
     let count = outcomes.len();
     let outcomes: BTreeMap<_, _> = outcomes.into_iter().collect();
     assert_eq!(outcomes.len(), count, "a frame has two outcomes");
@@ -276,7 +278,8 @@ fn a_run_ends_although_every_worker_hangs_and_none_can_be_made() {
         hung: false,
     };
     let make = || Err("no memory".to_owned());
-    let mut crew = Crew::new(vec![actor], Arc::new(make), Arc::clone(&progress));
+    let crew = Crew::new(0, vec![actor], Arc::new(make), Arc::clone(&progress));
+    let crew = Arc::new(crew);
     let (count, counted) = channel();
     let mut source = Script {
         deeds: VecDeque::from([Deed::Hang(Stage::Infer)]),
@@ -292,24 +295,121 @@ fn a_run_ends_although_every_worker_hangs_and_none_can_be_made() {
         });
         let stop = AtomicBool::new(false);
         let publish = |_: &mut Frame, _: &Outcome| Ok::<_, Infallible>(());
-        run_live(
-            &mut source,
-            &tuning,
-            &mut crew,
-            &stop,
-            publish,
-            |_, outcome| {
-                outcomes.push(outcome.clone());
-                count.send(()).unwrap();
-            },
-        )
+        run_live(&mut source, &tuning, &crew, &stop, publish, |_, outcome| {
+            outcomes.push(outcome.clone());
+            count.send(()).unwrap();
+        })
         .unwrap();
         drop(end);
     });
     assert_eq!(outcomes, [stuck("worker")]);
     // there is no worker, and the next run tries again
-    assert!(crew.workers[0].is_none());
+    assert_eq!(crew.worker(0, 0).err().as_deref(), Some("no memory"));
     drop(release);
+}
+
+/// A worker of one model, which counts itself.
+struct OfModel {
+    model: u64,
+    alive: Arc<AtomicUsize>,
+}
+
+impl OfModel {
+    fn new(model: u64, alive: &Arc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, Ordering::SeqCst);
+        let alive = Arc::clone(alive);
+        Self { model, alive }
+    }
+
+    fn many(model: u64, alive: &Arc<AtomicUsize>) -> Vec<Self> {
+        (0..3).map(|_| Self::new(model, alive)).collect()
+    }
+}
+
+impl Drop for OfModel {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl FrameWorker for OfModel {
+    fn process(&mut self, frame: &mut Frame) -> Outcome {
+        assert_eq!(frame.model_number, self.model);
+        thread::sleep(Duration::from_micros(200));
+        Outcome::Published
+    }
+}
+
+/// Yields frames until the run is stopped.
+struct Endless;
+
+impl Source for Endless {
+    type Error = Infallible;
+
+    fn next_into(&mut self, _: &mut Frame) -> Result<bool, Infallible> {
+        thread::sleep(Duration::from_micros(100));
+        Ok(true)
+    }
+}
+
+fn set_model(tuning: &SharedSettings, model: u64) {
+    let settings = RuntimeSettings::clone(&tuning.get());
+    tuning.set(RuntimeSettings { model, ..settings });
+}
+
+#[test]
+fn models_change_between_frames_without_losing_one() {
+    let tuning = Arc::new(SharedSettings::new(tuned(&[1.0])));
+    let alive = Arc::<AtomicUsize>::default();
+    let make = || Err("no other worker is needed".to_owned());
+    let progress = Arc::new(LiveProgress::new(3));
+    let crew = Crew::new(0, OfModel::many(0, &alive), Arc::new(make), progress);
+    let crew = Arc::new(crew);
+    let stop = AtomicBool::new(false);
+    let mut models = Vec::new();
+    let mut counted = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for model in 1..20 {
+                crew.add(model, OfModel::many(model, &alive), Arc::new(make));
+                set_model(&tuning, model);
+                crew.tell_model();
+                thread::sleep(Duration::from_millis(5));
+                if model % 4 == 0 {
+                    // there and back
+                    for model in [model - 1, model] {
+                        set_model(&tuning, model);
+                        crew.tell_model();
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                }
+                crew.remove(model - 1);
+            }
+            thread::sleep(Duration::from_millis(20));
+            // idle threads too have left the workers of earlier models
+            assert!(alive.load(Ordering::SeqCst) <= 3);
+            stop.store(true, Ordering::SeqCst);
+        });
+        let publish = |frame: &mut Frame, _: &Outcome| {
+            if frame.ticket.is_some() {
+                models.push(frame.model_number);
+            }
+            Ok::<_, Infallible>(())
+        };
+        let count = |frame: &Frame, outcome: &Outcome| {
+            counted.push(frame.sequence);
+            assert!(!matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+        };
+        run_live(&mut Endless, &tuning, &crew, &stop, publish, count).unwrap();
+    });
+    models.dedup();
+    assert!(models.len() > 15, "{models:?}");
+    // a model returns only where the settings did
+    let back = models.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert!(back <= 4, "{models:?}");
+    counted.sort_unstable();
+    assert_eq!(counted, (0..counted.len() as u64).collect::<Vec<_>>());
+    assert_eq!(alive.load(Ordering::SeqCst), 3);
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
