@@ -5,3 +5,4 @@
 pub mod cli;
 #[cfg(feature = "ros")]
 pub mod ros;
+mod view;

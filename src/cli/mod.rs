@@ -28,6 +28,7 @@ pub mod sweep;
 mod terminal;
 pub mod track;
 mod values;
+mod viewing;
 
 use std::io;
 use std::io::Write;

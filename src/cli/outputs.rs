@@ -65,6 +65,18 @@ pub struct OutputArgs {
 const PREVIEW_WIDTH: u32 = 640;
 
 impl OutputArgs {
+    /// Returns whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        let paths = [
+            &self.output,
+            &self.detections,
+            &self.mot,
+            &self.report,
+            &self.draw,
+        ];
+        paths.into_iter().all(Option::is_none)
+    }
+
     /// Returns which frames need an annotated picture.
     pub fn annotate(&self) -> Annotate {
         match (&self.draw, &self.report) {

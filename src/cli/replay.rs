@@ -14,14 +14,17 @@ use super::cameras::CameraSelection;
 use super::model_watch::ModelWatch;
 use super::outputs::{OutputArgs, Outputs};
 use super::parameters::ParameterArgs;
+use super::viewing::{ViewArgs, ViewedRun};
 use super::{Status, interrupt, progress};
 use crate::cli::terminal::{self, shows_colour};
 use shuffledet_bag::Recording;
 use shuffledet_core::Summary;
 use shuffledet_detector::LoadedModel;
 use shuffledet_detector::metrics::{Tally, TrackTally};
+use shuffledet_detector::pipeline::source::RecordingSource;
 use shuffledet_detector::pipeline::{
-    Annotate, Camera, Pace, RunError, SharedSettings, Sight, Tracking, Worker, run as run_pipeline,
+    Annotate, AtEnd, Camera, Pace, Playback, PlayedSource, RunError, SharedSettings, Sight,
+    Tracking, Worker, run as run_pipeline,
 };
 use shuffledet_report::terminal::SummaryTable;
 
@@ -63,6 +66,9 @@ pub struct ReplayArgs {
     #[command(flatten)]
     outputs: OutputArgs,
 
+    #[command(flatten)]
+    view: ViewArgs,
+
     /// Print only the summary, as one JSON object, on standard output
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -77,10 +83,18 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     let recording = Recording::open(&args.recording)?;
     let selected = CameraSelection::new(&recording, &args.topic, &args.recording)?;
     let cameras = &selected.cameras;
-    let mut source = selected.source(&recording, args.start, args.end)?;
-    if loaded.config.tracking.enabled && loaded.config.ranging {
-        source = source.calibrated(&recording, |camera| loaded.config.recorded_origin(camera))?;
-    }
+    let open = |start| -> anyhow::Result<RecordingSource> {
+        let source = selected.source(&recording, start, args.end)?;
+        Ok(
+            match loaded.config.tracking.enabled && loaded.config.ranging {
+                true => {
+                    source.calibrated(&recording, |camera| loaded.config.recorded_origin(camera))?
+                }
+                false => source,
+            },
+        )
+    };
+    let mut source = open(args.start)?;
     let pace = args.rate.map_or(Pace::Lossless, Pace::Recorded);
     let settings = loaded.config.recorded_settings(cameras);
     let tuning = Arc::new(match pace {
@@ -89,6 +103,22 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     });
     let mut workers = make_workers(&loaded, &tuning, args.outputs.annotate())?;
     let stop = interrupt::listen().context("listening for signals")?;
+    // a port that is taken is told before an output is opened
+    let playback = Arc::new(playback(args, &recording));
+    let run = ViewedRun {
+        title: args.recording.display().to_string(),
+        loaded: &loaded,
+        cameras,
+        tuning: &tuning,
+        playback: &playback,
+        window: (args.start, length(args, &recording)),
+        fixed: args
+            .rate
+            .map(|_| "With --rate frames come as they do to a live node; they cannot be paused."),
+        no_seek: (!args.outputs.is_empty())
+            .then_some("Outputs are written, so the recording is played once, from start to end."),
+    };
+    let mut view = args.view.open(&run)?;
     // an output without a frame would look like success and may overwrite a good one
     let is_empty = args.limit != Some(0) && source.is_at_end()?;
     let in_space = source.has_calibration();
@@ -98,6 +128,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     };
     let outputs = (!is_empty).then(outputs);
     let mut outputs = outputs.transpose()?;
+    let start = (args.start, AtEnd::End);
+    let mut source = PlayedSource::new(source, open, &playback, start, &stop);
 
     let bar = progress::bar(expected_frames(&recording, cameras, args), args.quiet);
     let mut tally = Tally::default();
@@ -122,6 +154,11 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
             if let Some(outputs) = &mut outputs {
                 outputs.publish(frame, outcome, camera, &loaded.labels)?;
             }
+            if let Some(view) = &mut view {
+                // the frame on which a pause stands
+                let is_paused = playback.view().paused;
+                view.frames.record(frame, outcome, is_paused);
+            }
             tally.record(frame, outcome, &camera.topic, &loaded.labels);
             tracks.record(frame);
             bar.inc(1);
@@ -129,6 +166,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         },
     );
     let wall = started.elapsed();
+    drop(view);
     bar.finish_and_clear();
     if let Err(changed) = watch.finish() {
         outputs.map_or(Ok(()), Outputs::discard)?;
@@ -153,7 +191,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
         topics: cameras.iter().map(|camera| camera.topic.clone()).collect(),
         warnings: [
             &selected.left_out,
-            source.warnings(),
+            source.source().warnings(),
             &tally.damage_warnings(),
             &tally.sight_warnings(),
         ]
@@ -173,7 +211,12 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     print(args, &summary, &written?)?;
     if is_empty && !stop.load(Ordering::Relaxed) {
         let window = (args.start, args.end);
-        let nothing = selected.nothing(&recording, &args.recording, window, source.warnings());
+        let nothing = selected.nothing(
+            &recording,
+            &args.recording,
+            window,
+            source.source().warnings(),
+        );
         return Err(nothing.into());
     }
     Ok(if stop.load(Ordering::Relaxed) {
@@ -183,6 +226,23 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     } else {
         Status::Success
     })
+}
+
+/// Returns how the recording is played: in real time if somebody looks, else as fast as possible. A
+/// run with `--rate` waits by itself.
+fn playback(args: &ReplayArgs, recording: &Recording) -> Playback {
+    let is_timed = args.view.view.is_some() && args.rate.is_none();
+    let zero_ns = recording.start_end_ns().map(|(start, _)| start);
+    Playback::new(is_timed.then_some(1.0), zero_ns)
+}
+
+/// Returns the second at which the replay ends, if the recording states it.
+fn length(args: &ReplayArgs, recording: &Recording) -> Option<Duration> {
+    let span = recording
+        .start_end_ns()
+        .map(|(start, end)| end.saturating_sub(start));
+    let span = span.map(Duration::from_nanos);
+    args.end.into_iter().chain(span).min()
 }
 
 /// Creates the workers: one per core, or as many as the parameters set.

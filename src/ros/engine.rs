@@ -13,6 +13,7 @@ use super::models::{ANNOTATE, Models, maker};
 use super::results::Results;
 use super::shared::Shared;
 use super::source::{LiveSource, RosClock};
+use crate::view::ViewedFrames;
 use shuffledet_core::Outcome;
 use shuffledet_detector::pipeline::{Crew, Frame, Worker, run_live};
 use shuffledet_image::Damage;
@@ -95,9 +96,15 @@ impl Engine {
         let camera_infos = CameraInfos::subscribe(&self.executor, &self.shared);
         let source = LiveSource::new(intake.arrivals(), Arc::clone(&self.shared));
         let (shared, stopped) = (Arc::clone(&self.shared), Arc::clone(&stop));
+        let viewed = self
+            .shared
+            .page
+            .clone()
+            .map(|(hub, web)| ViewedFrames::start(hub, &web, Arc::clone(&self.shared.tuning)));
+        let viewed = viewed.transpose()?;
         let pipeline = thread::Builder::new()
             .name("pipeline".into())
-            .spawn(move || take_frames(ready, source, &shared, &stopped))?;
+            .spawn(move || take_frames(ready, source, viewed, &shared, &stopped))?;
         Ok(RunningPipeline {
             stop,
             intake,
@@ -153,6 +160,7 @@ impl Engine {
 fn take_frames(
     mut ready: Box<Ready>,
     mut source: LiveSource,
+    mut viewed: Option<ViewedFrames>,
     shared: &Shared,
     stop: &AtomicBool,
 ) -> Box<Ready> {
@@ -168,7 +176,12 @@ fn take_frames(
             let published = results.publish(frame, outcome);
             published.inspect_err(|_| arrivals.close())
         },
-        |frame, outcome| record(shared, frame, outcome),
+        |frame, outcome| {
+            record(shared, frame, outcome);
+            if let Some(viewed) = &mut viewed {
+                viewed.record(frame, outcome, false);
+            }
+        },
     );
     if let Err(error) = ran {
         let why =

@@ -1,19 +1,18 @@
 //! Passes `tracing` events to ROS: through rcl to the console and the log file, and to `/rosout`.
 
 use std::ffi::CString;
-use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use r2r::rcl_interfaces::msg::Log;
 use r2r::{Publisher, QosProfile};
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::error::explained;
 use super::source::RosClock;
+use crate::view::log::{EventText, PageLayer};
 use shuffledet_core::printable::printable;
 use shuffledet_detector::config::raw::LogLevel;
 
@@ -96,6 +95,7 @@ pub fn start(node: &mut r2r::Node, clock: RosClock, everyone: i32) -> anyhow::Re
     // fails only if a subscriber is already set, which then stays in use
     let _ = tracing_subscriber::registry()
         .with(layer.with_filter(ours))
+        .with(PageLayer)
         .try_init();
     Ok(threshold)
 }
@@ -172,7 +172,7 @@ impl<S: Subscriber> Layer<S> for RosLayer {
         if level < self.threshold.current.load(Ordering::Relaxed) {
             return;
         }
-        let mut text = Text::default();
+        let mut text = EventText::default();
         event.record(&mut text);
         // rcl takes C strings, and NUL is one of the characters that are escaped
         let message = printable(&text.0).into_owned();
@@ -199,20 +199,6 @@ impl<S: Subscriber> Layer<S> for RosLayer {
             function: String::new(),
             line,
         });
-    }
-}
-
-/// The message of an event, followed by its fields.
-#[derive(Default)]
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // writing to a String cannot fail
-        let _ = match field.name() {
-            "message" => write!(self.0, "{value:?}"),
-            name => write!(self.0, " {name}={value:?}"),
-        };
     }
 }
 

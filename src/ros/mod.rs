@@ -20,6 +20,7 @@ pub mod model_topics;
 pub mod models;
 pub mod node;
 pub mod overrides;
+pub mod page;
 pub mod parameter_events;
 pub mod parameter_messages;
 pub mod parameters;

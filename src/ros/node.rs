@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::panic;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 use tokio::time::sleep;
 
@@ -19,17 +20,19 @@ use super::lifecycle::LifecycleServices;
 use super::log::Threshold;
 use super::model_change::ModelChanger;
 use super::models::Models;
+use super::page::{NodeControl, PageChange};
 use super::shared::Shared;
 use super::signals::Signals;
 use super::source::RosClock;
 use super::watchdog::{NodeProgress, Reports, Watchdog};
-use super::{arguments, exit, log, overrides, parameters};
+use super::{arguments, exit, log, overrides, page, parameters};
 use shuffledet_detector::config::{CameraConfig, Config};
 use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_node::arguments::{Names, RosArguments, check_files};
 use shuffledet_node::lifecycle::{Lifecycle, Request};
 use shuffledet_node::parameters::ParameterSet;
 use shuffledet_node::watch::{BEAT, STUCK_EXIT_CODE};
+use shuffledet_view::Served;
 
 /// The node's default name.
 const NAME: &str = "shuffledet";
@@ -144,6 +147,8 @@ struct Life {
     threshold: Threshold,
     health: HealthThread,
     autostart: bool,
+    page: Option<Served>,
+    page_changes: Mutex<Option<mpsc::Receiver<PageChange>>>,
 }
 
 impl Life {
@@ -162,7 +167,7 @@ impl Life {
             shared,
             parameters,
         } = start;
-        let autostart = loaded.config.autostart;
+        let (autostart, web) = (loaded.config.autostart, loaded.config.web.clone());
         let cameras = loaded.config.cameras.iter();
         let cameras = cameras.map(CameraConfig::title).collect();
         let parameters = Arc::new(Mutex::new(parameters));
@@ -193,6 +198,18 @@ impl Life {
             node: names.node.clone(),
             cameras,
         });
+        let (changes, page_changes) = mpsc::channel(1);
+        let page = page::serve(
+            &web,
+            NodeControl {
+                node: names.resolve("~"),
+                shared: Arc::clone(&shared),
+                lifecycle: Arc::clone(&lifecycle),
+                parameters: Arc::clone(&parameters),
+                changes,
+                allow_changes: web.allow_changes,
+            },
+        )?;
         let health = Health {
             executor: executor.clone(),
             names,
@@ -218,6 +235,8 @@ impl Life {
             threshold,
             health: health.start()?,
             autostart,
+            page,
+            page_changes: Mutex::new(Some(page_changes)),
         })
     }
 
@@ -235,9 +254,15 @@ impl Life {
             Ok(())
         };
         let (executor, parameters) = (self.executor.clone(), Arc::clone(&self.parameters));
+        let page_changes = self
+            .page_changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let page_changes = page_changes.context("the parameters are served already")?;
         let changer = Arc::clone(&self.changer);
         spawn_local(async move {
-            let served = parameters::serve(executor, parameters, changer, Box::new(apply));
+            let served = parameters::serve(executor, parameters, page_changes, changer, Box::new(apply));
             if let Err(error) = served.await {
                 tracing::error!("{error}");
             }
@@ -281,6 +306,8 @@ impl Life {
         }
         control.beat();
         self.health.join();
+        control.beat();
+        drop(self.page);
         control.beat();
         drop((self.lifecycle, self.changer));
         runtime.shutdown_background();

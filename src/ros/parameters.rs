@@ -15,11 +15,13 @@ use r2r::rcl_interfaces::srv::{
 use r2r::std_srvs::srv::Trigger;
 use r2r::{Node, QosProfile};
 use thiserror::Error;
+use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::error::{RosError, explained};
 use super::executor::{Executor, ExecutorGone};
 use super::model_change::ModelChanger;
+use super::page::PageChange;
 use super::parameter_events::Events;
 use super::parameter_messages::{descriptor, from_message, message};
 use shuffledet_detector::config::Config;
@@ -42,13 +44,15 @@ pub type Apply = dyn Fn(&Config, &DetectorSettings) -> Result<(), String>;
 /// node is gone. A change that needs another model is answered when that has taken over, and other
 /// requests meanwhile. The first event declares every parameter. It is published when there is a
 /// subscription, or after a second: rclcpp publishes it during creation, before discovery, when no
-/// other process can receive it. `apply` is called while `set` is locked.
+/// other process can receive it. `apply` is called while `set` is locked. Changes of
+/// `from_page` are made as those of a service are.
 ///
 /// # Errors
 /// Fails if the services or the publisher cannot be created.
 pub async fn serve(
     executor: Executor,
     set: Arc<Mutex<ParameterSet>>,
+    mut from_page: mpsc::Receiver<PageChange>,
     changer: Arc<ModelChanger>,
     apply: Box<Apply>,
 ) -> Result<(), ParameterServiceError> {
@@ -155,6 +159,16 @@ pub async fn serve(
                 answer(Box::pin(async move {
                     let response = setter.reload().await;
                     warn_of(explained(|| request.respond(response)));
+                }));
+                Ok(())
+            }
+            Some(request) = from_page.recv() => {
+                let setter = Rc::clone(&setter);
+                answer(Box::pin(async move {
+                    let changed = setter.change(request.changes).await;
+                    let changed = changed.map(|change| setter.events.publish(change));
+                    // a viewer that has gone needs no answer
+                    let _ = request.result.send(changed);
                 }));
                 Ok(())
             }

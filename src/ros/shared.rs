@@ -12,7 +12,7 @@ use super::model_topics::ModelTopics;
 use super::subscriptions::{self, ImageTopic};
 use super::watchdog::NodeProgress;
 use shuffledet_core::Outcome;
-use shuffledet_detector::config::{CameraConfig, Config, Threads};
+use shuffledet_detector::config::{CameraConfig, Config, Threads, WebConfig};
 use shuffledet_detector::input_problems::InputProblems;
 use shuffledet_detector::metrics::{Rhythm, Window};
 use shuffledet_detector::pipeline::{
@@ -24,9 +24,12 @@ use shuffledet_node::arguments::Names;
 use shuffledet_node::failures::FailureLog;
 use shuffledet_node::model_change::{ModelChangeNote, Trial};
 use shuffledet_track::camera::CalibratedCamera;
+use shuffledet_view::Hub;
 
 pub struct Shared {
     pub tuning: Arc<SharedSettings>,
+    /// What the node's page shows; `None`: it has no page.
+    pub page: Option<(Arc<Hub>, WebConfig)>,
     pub progress: Arc<NodeProgress>,
     /// State by camera.
     pub cameras: Vec<Mutex<CameraState>>,
@@ -132,6 +135,7 @@ impl Shared {
         }
         Ok(Self {
             tuning: Arc::new(SharedSettings::new(loaded.live_tuning())),
+            page: page(config, names),
             progress: Arc::new(progress),
             cameras,
             camera_info_topics,
@@ -308,6 +312,15 @@ impl Shared {
     pub fn set_unable(&self, why: Option<String>) {
         *lock(&self.unable) = why;
     }
+}
+
+/// Returns the hub of the node's page, if it has one.
+fn page(config: &Config, names: &Names) -> Option<(Arc<Hub>, WebConfig)> {
+    config.web.port?;
+    let cameras = config.cameras.iter();
+    let titles = cameras.map(|camera| names.resolve(&camera.image_topic));
+    let hub = Hub::new(titles.collect(), config.web.max_rate_hz);
+    Some((hub, config.web.clone()))
 }
 
 /// Returns the name of the parameter that gives a camera's calibration file.

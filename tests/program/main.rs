@@ -25,3 +25,4 @@ mod rtsp_camera;
 mod track;
 mod truth;
 mod videos;
+mod view;

@@ -9,13 +9,8 @@ use shuffledet_core::Labels;
 
 const FONT: i32 = imgproc::FONT_HERSHEY_SIMPLEX;
 
-/// Returns a copy of `image`, at most `max_width` pixels wide, with its detections drawn.
-pub fn annotate(
-    image: &BgrView<'_>,
-    detections: &[Detection],
-    labels: &Labels,
-    max_width: u32,
-) -> opencv::Result<Mat> {
+/// Returns a copy of `image`, at most `max_width` pixels wide.
+pub fn shrunk(image: &BgrView<'_>, max_width: u32) -> opencv::Result<Mat> {
     let scale = (f64::from(max_width) / f64::from(image.width())).min(1.0);
     let mut canvas = Mat::default();
     if scale < 1.0 {
@@ -32,6 +27,17 @@ pub fn annotate(
     } else {
         image.to_mat()?.copy_to(&mut canvas)?;
     }
+    Ok(canvas)
+}
+
+/// Returns a copy of `image`, at most `max_width` pixels wide, with its detections drawn.
+pub fn annotate(
+    image: &BgrView<'_>,
+    detections: &[Detection],
+    labels: &Labels,
+    max_width: u32,
+) -> opencv::Result<Mat> {
+    let mut canvas = shrunk(image, max_width)?;
     let scale = f64::from(canvas.cols()) / f64::from(image.image_size().0);
     // 2 px lines and 0.5 text at 1000 px; both scale with the image
     let weight = f64::from(canvas.cols().max(canvas.rows())) / 1000.0;

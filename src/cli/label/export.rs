@@ -30,7 +30,7 @@ use shuffledet_eval::annotations::Annotations;
 use shuffledet_eval::pre_annotations::PreAnnotations;
 use shuffledet_harness::labelling::hard::Chosen;
 use shuffledet_harness::labelling::{
-    EveryNth, Exported, FrameExport, LabelledFrames, PictureFiles,
+    EveryNth, Exported, FrameExport, FrameList, LabelledFrames, Listed, PictureFiles,
 };
 use shuffledet_report::format::counted;
 
@@ -70,6 +70,11 @@ pub struct ExportArgs {
     /// Maximum number of frames to export
     #[arg(long, value_name = "N", help_heading = "Selection")]
     limit: Option<u64>,
+
+    /// Export only the frames of this list, such as one of `replay --view --marks`: a stamp in
+    /// nanoseconds and a topic on each line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "every", "hard"], help_heading = "Selection")]
+    frames: Option<PathBuf>,
 
     #[command(flatten)]
     hard: HardArgs,
@@ -146,12 +151,18 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
     }
     output_paths::check_folder("--output", &args.output, args.force)?;
     let earlier = read_export(&annotations).ok();
+    let listed = args.frames.as_deref().map(FrameList::read);
+    let listed = listed.transpose().context("--frames")?;
+    if listed.as_ref().is_some_and(FrameList::is_empty) {
+        bail!("--frames: expected at least one frame in the list, found none");
+    }
     let loaded = load(args)?;
     let recording = Recording::open(path)?;
     let selected = CameraSelection::new(&recording, &args.topic, path)?;
     let cameras = &selected.cameras;
     let frames = || -> anyhow::Result<_> {
         let source = selected.filled_source(&recording, path)?;
+        let source = Listed::new(source, cameras, listed.clone());
         Ok(EveryNth::new(source, args.every, cameras.len()))
     };
     let tuning = Arc::new(loaded.lossless_tuning(loaded.config.recorded_settings(cameras)));
@@ -200,8 +211,16 @@ fn export_recording(args: &ExportArgs, path: &Path) -> anyhow::Result<Status> {
     if let Some(earlier) = earlier {
         export.remove_others(&earlier)?;
     }
-    for warning in source.source().source().warnings() {
+    let listed = source.source().source();
+    for warning in listed.source().warnings() {
         tracing::warn!("{warning}");
+    }
+    if listed.missing() > 0 && !stopped {
+        tracing::warn!(
+            "--frames: {} of the list not found on the topics of {}",
+            counted(listed.missing() as u64, "frame"),
+            path.display()
+        );
     }
     print(args, export.annotations(), "frame")?;
     Ok(status(stopped, failed))

@@ -12,6 +12,7 @@ pub mod schema;
 pub mod threads;
 mod tracking;
 pub mod tree;
+mod web;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -36,6 +37,7 @@ use shuffledet_infer::options::OpenVinoPrecision;
 use shuffledet_infer::{Provider, ProviderOptions, SessionOptions};
 use threads::Mode;
 pub use threads::Threads;
+pub use web::WebConfig;
 
 /// Valid parameters. Values that depend on the model (class names) are checked when it is loaded.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +67,7 @@ pub struct Config {
     /// The cameras of a live node, at least one.
     pub cameras: Vec<CameraConfig>,
     pub diagnostics: DiagnosticsConfig,
+    pub web: WebConfig,
     pub autostart: bool,
     /// `None`: the value of `--log-level`.
     pub log_level: Option<LogLevel>,
@@ -192,6 +195,7 @@ impl Config {
             camera_info: ranging::camera_info(&raw.ranging, None)?,
             cameras,
             diagnostics: DiagnosticsConfig::from(&raw.diagnostics),
+            web: web::web(&raw.web)?,
             autostart: raw.autostart,
             log_level: raw.log_level,
             use_sim_time: raw.use_sim_time,

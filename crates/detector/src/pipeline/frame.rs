@@ -87,6 +87,9 @@ pub struct Frame {
     pub calibration: Option<Arc<CalibratedCamera>>,
     /// The tracks that are shown, oldest first; empty if objects are not tracked.
     pub tracks: Vec<TrackedObject>,
+    /// The row of the horizon in the middle of the image, in pixels, if the camera's pitch is known well
+    /// enough.
+    pub horizon_px: Option<f64>,
     /// How long after the stamp the tracks show their objects.
     pub tracks_ahead: Duration,
     /// The annotated image, if requested.
@@ -134,6 +137,7 @@ impl Frame {
             detections: Vec::new(),
             calibration: None,
             tracks: Vec::new(),
+            horizon_px: None,
             tracks_ahead: Duration::ZERO,
             annotated: None,
             progress: None,
@@ -163,6 +167,7 @@ impl Frame {
         self.detections.clear();
         self.calibration = None;
         self.tracks.clear();
+        self.horizon_px = None;
         self.tracks_ahead = Duration::ZERO;
         self.annotated = None;
         self.progress = None;

@@ -21,6 +21,9 @@ pub(super) struct CameraRanging {
 /// The standard deviation of a pitch that was measured, for a vehicle that drives.
 const GIVEN_PITCH_RAD: f64 = 0.008;
 
+/// The standard deviation of a pitch whose horizon is shown, at most.
+const MOST_PITCH_DEVIATION_RAD: f64 = 0.03;
+
 impl CameraRanging {
     /// Forgets the finder, so that the next frame makes one with other settings.
     pub(super) fn reset(&mut self) {
@@ -66,6 +69,12 @@ impl CameraRanging {
             let boxes = frame.detections.iter();
             finder.begin_frame(dt, boxes.map(|found| (found.class_id, &found.bbox)));
         }
+    }
+
+    /// Returns the row of the horizon in the middle of the image, in pixels; `None` without a
+    /// calibration, or while the pitch is only guessed.
+    pub(super) fn horizon_px(&self) -> Option<f64> {
+        self.finder.as_ref()?.horizon_px(MOST_PITCH_DEVIATION_RAD)
     }
 
     /// Returns where an object is; `None` without a calibration, or if neither its size nor the

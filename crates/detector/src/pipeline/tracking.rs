@@ -130,6 +130,7 @@ impl Tracking {
         tracker
             .ranging
             .see(frame, step, mounting, &self.heights, camera);
+        frame.horizon_px = tracker.ranging.horizon_px();
         if self.predict_to_publish {
             frame.tracks_ahead = frame.age().min(MOST_AHEAD);
         }

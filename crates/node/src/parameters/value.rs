@@ -85,6 +85,41 @@ impl ParameterValue {
         }
     }
 
+    /// Returns the value that a JSON text without a type stands for; null: [`NotSet`](Self::NotSet).
+    ///
+    /// # Errors
+    /// Fails for an object, and for a list of several types.
+    pub fn from_untyped(json: &Value) -> Result<Self, String> {
+        let refused =
+            || format!("expected a boolean, a number, a string or a list of them, found {json}");
+        Ok(match json {
+            Value::Null => Self::NotSet,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::String(text) => Self::String(text.clone()),
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(integer), _) => Self::Integer(integer),
+                (None, Some(number)) => Self::Double(number),
+                (None, None) => return Err(refused()),
+            },
+            Value::Array(list) => {
+                let all = |list: &[Value]| -> Option<Self> {
+                    let integers: Option<_> = list.iter().map(Value::as_i64).collect();
+                    let numbers = || list.iter().map(Value::as_f64).collect::<Option<_>>();
+                    let booleans = || list.iter().map(Value::as_bool).collect::<Option<_>>();
+                    let texts = list.iter().map(|text| text.as_str().map(str::to_owned));
+                    let texts: Option<_> = texts.collect();
+                    let texts = texts.map(Self::StringArray);
+                    let integers = || integers.map(Self::IntegerArray);
+                    let numbers = || numbers().map(Self::DoubleArray);
+                    let booleans = || booleans().map(Self::BoolArray);
+                    texts.or_else(integers).or_else(numbers).or_else(booleans)
+                };
+                all(list).ok_or_else(refused)?
+            }
+            Value::Object(_) => return Err(refused()),
+        })
+    }
+
     /// Converts `json` from the configuration to a value of this kind. Returns
     /// [`NotSet`](Self::NotSet) if there is none.
     pub(super) fn from_json(json: Option<&Value>, kind: Kind) -> Self {

@@ -134,6 +134,19 @@ impl RangeFinder {
         &self.horizon
     }
 
+    /// Returns the row of the horizon in the middle of the image, in pixels, if the standard deviation of
+    /// the pitch is at most `deviation_rad`. The bend of a lens is left out.
+    pub fn horizon_px(&self, deviation_rad: f64) -> Option<f64> {
+        if self.horizon.deviation_rad() > deviation_rad {
+            return None;
+        }
+        let [width, height] = self.image;
+        let middle = Point2::new(width / 2.0, height / 2.0);
+        let ray = self.intrinsics.ray(middle)?;
+        let [_, focal_px] = self.intrinsics.focal_px();
+        Some(middle.y - focal_px * (self.horizon.pitch_rad().tan() + ray.y / ray.z))
+    }
+
     /// Takes in the boxes of a frame with their classes, `dt` seconds after the frame before, to learn
     /// the pitch.
     pub fn begin_frame<'a>(

@@ -266,3 +266,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_horizon_is_where_far_ground_is() {
+    for pitch_rad in [-0.05, 0.0, 0.04] {
+        let finder = finder(Some(CAMERA_M), Horizon::given(pitch_rad, 0.008));
+        let horizon_px = finder.horizon_px(0.03).unwrap();
+        let (far, _) = seen(1e7, 0.0, 0.0, pitch_rad);
+        assert!(
+            (horizon_px - f64::from(far.y2)).abs() < 0.1,
+            "{horizon_px} {far:?}"
+        );
+    }
+    assert_eq!(
+        finder(Some(CAMERA_M), Horizon::unknown()).horizon_px(0.03),
+        None
+    );
+}

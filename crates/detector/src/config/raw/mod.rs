@@ -10,6 +10,7 @@ mod ranging;
 mod runtime;
 mod sight;
 mod tracking;
+mod web;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub use ranging::{ImageGeometry, RawRanging};
 pub use runtime::RawRuntime;
 pub use sight::RawSight;
 pub use tracking::RawTracking;
+pub use web::RawWeb;
 
 /// All parameters of shuffledet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +48,7 @@ pub struct RawConfig {
     /// Parameters of each camera that differ from input, by camera name.
     pub camera: BTreeMap<String, RawCamera>,
     pub diagnostics: RawDiagnostics,
+    pub web: RawWeb,
     /// Whether the node configures and activates itself at startup. If false, a lifecycle manager
     /// does it.
     #[schemars(extend("readOnly" = true))]
@@ -76,6 +79,7 @@ impl Default for RawConfig {
             cameras: Vec::new(),
             camera: BTreeMap::new(),
             diagnostics: RawDiagnostics::default(),
+            web: RawWeb::default(),
             autostart: true,
             log_level: None,
             use_sim_time: false,
