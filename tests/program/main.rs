@@ -13,6 +13,7 @@ mod fleet;
 mod import;
 mod label;
 mod launch;
+mod low_limits;
 mod ncnn;
 mod pictures;
 mod printable;
