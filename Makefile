@@ -1,7 +1,7 @@
 # Every target runs a script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-train build install package train sample bench lint soak ci setup clean distclean
+.PHONY: help demo test test-train build install package train sample bench fuzz sbom lint soak ci setup clean distclean
 
 help: ## list the targets
 	@echo 'usage: make TARGET   (SKIP_SYSTEM=1: install no system packages)'
@@ -34,6 +34,12 @@ sample: ## make the sample recording rosbags/sample
 
 bench: ## compare replay with its Python equivalent and other engines, then measure single stages
 	@scripts/bench.sh
+
+fuzz: ## fuzz the readers of foreign bytes, FUZZ_SECONDS (600) each; needs a nightly Rust
+	@scripts/fuzz.sh
+
+sbom: ## write an SBOM and the licences of all crates to target/sbom
+	@scripts/sbom.sh
 
 lint: ## check formatting, clippy, shell scripts, dependencies, documentation
 	@scripts/lint.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fails where docs/reliability.md names a test that is not in the tree, or names one twice.
 
-A name is that of the crate, or of the file or folder below tests/, with the path of modules: `program::track::a_test`.
+A name is that of the crate, or of the file or folder below tests/ (a crate there is shuffledet-FOLDER), with the path of modules: `program::track::a_test`.
 """
 import pathlib
 import re
@@ -42,7 +42,9 @@ def tree():
     for crate in sorted((ROOT / "crates").iterdir()):
         sources.append((f"shuffledet-{crate.name}", crate / "src"))
     for entry in sorted((ROOT / "tests").iterdir()):
-        if entry.is_dir():
+        if (entry / "Cargo.toml").exists():
+            sources.append((f"shuffledet-{entry.name}", entry / "src"))
+        elif entry.is_dir():
             sources.append((entry.name, entry))
         elif entry.suffix == ".rs":
             found.update("::".join([entry.stem, *test]) for test in tests(entry.read_text()))

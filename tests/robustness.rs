@@ -3,6 +3,8 @@
 //! Allocations of this process are counted. OpenCV's own pixels are not among them (C++ has an allocator of its own):
 //! for them the rule that refuses sizes that the bytes cannot hold is checked.
 
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs;
@@ -16,6 +18,7 @@ use shuffledet_detector::config::Config;
 use shuffledet_image::ImageDecoder;
 use shuffledet_image::encoding::SUPPORTED;
 use shuffledet_msg::{Carries, CompressedImageView, HeaderView, ImageView};
+use shuffledet_targets::messages::FOREIGN;
 
 /// The system's allocator, which keeps count by thread: tests that run at the same time do not see each other.
 struct Counting;
@@ -152,7 +155,8 @@ proptest! {
     fn any_image_of_another_tool_is_converted_or_refused(
         which in 0..FOREIGN.len(), changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..6), cut: Option<Index>,
     ) {
-        let (type_name, serialization, mut message) = foreign(which);
+        let (type_name, serialization, message) = FOREIGN[which];
+        let mut message = message.to_vec();
         for (at, byte) in changes {
             let at = at.index(message.len());
             message[at] = byte;
@@ -187,46 +191,14 @@ proptest! {
     }
 }
 
-/// Types and serializations of images that become CDR.
-const FOREIGN: [(&str, &str); 8] = [
-    ("sensor_msgs/Image", "ros1"),
-    ("sensor_msgs/CompressedImage", "ros1"),
-    ("foxglove.RawImage", "protobuf"),
-    ("foxglove.CompressedImage", "protobuf"),
-    ("foxglove.RawImage", "json"),
-    ("foxglove.CompressedImage", "json"),
-    ("foxglove_msgs/msg/RawImage", "cdr"),
-    ("foxglove_msgs/msg/CompressedImage", "cdr"),
-];
-
-/// One of them, with a message that is right.
-fn foreign(which: usize) -> (&'static str, &'static str, Vec<u8>) {
-    let (type_name, serialization) = FOREIGN[which];
-    let message: Vec<u8> = match which {
-        0 => b"\x01\0\0\0\x05\0\0\0\x06\0\0\0\x01\0\0\0c\x01\0\0\0\x01\0\0\0\x05\0\0\0mono8\0\x01\0\0\0\x01\0\0\0\x09"
-            .to_vec(),
-        1 => b"\x01\0\0\0\x05\0\0\0\x06\0\0\0\x01\0\0\0c\x04\0\0\0jpeg\x02\0\0\0\xff\xd8".to_vec(),
-        2 => b"\x0a\x04\x08\x05\x10\x06\x15\x01\0\0\0\x1d\x01\0\0\0\x22\x05mono8\x2d\x01\0\0\0\x32\x01\x09\x3a\x01c".to_vec(),
-        3 => b"\x0a\x04\x08\x05\x10\x06\x12\x02\xff\xd8\x1a\x04jpeg\x22\x01c".to_vec(),
-        4 => br#"{"timestamp":{"sec":5,"nsec":6},"frame_id":"c","width":1,"height":1,"encoding":"mono8","step":1,"data":"CQ=="}"#
-            .to_vec(),
-        5 => br#"{"timestamp":{"sec":5,"nsec":6},"frame_id":"c","data":"/9g=","format":"jpeg"}"#.to_vec(),
-        6 => b"\0\x01\0\0\x05\0\0\0\x06\0\0\0\x02\0\0\0c\0\0\0\x01\0\0\0\x01\0\0\0\x06\0\0\0mono8\0\0\0\x01\0\0\0\x01\0\0\0\x09"
-            .to_vec(),
-        _ => b"\0\x01\0\0\x05\0\0\0\x06\0\0\0\x02\0\0\0c\0\0\0\x02\0\0\0\xff\xd8\0\0\x05\0\0\0jpeg\0".to_vec(),
-    };
-    (type_name, serialization, message)
-}
-
 #[test]
 fn the_images_of_other_tools_that_are_changed_here_are_right() {
-    for which in 0..FOREIGN.len() {
-        let (type_name, serialization, message) = foreign(which);
+    for (type_name, serialization, message) in FOREIGN {
         let Carries::Images(form) = Carries::by_type(type_name, serialization) else {
             panic!("{type_name} is an image");
         };
         let mut cdr = Vec::new();
-        form.to_cdr(&message, &mut cdr).unwrap();
+        form.to_cdr(message, &mut cdr).unwrap();
         let header = HeaderView::parse_first(&cdr).unwrap();
         assert_eq!(
             (header.stamp.to_ns(), header.frame_id),

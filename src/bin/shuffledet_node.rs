@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use shuffledet::cli;
 use shuffledet::ros::node;
+use shuffledet_detector::metrics::allocations::CountingAllocator;
+
+/// Ends the process with an error if there is no memory.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
     let Err(error) = node::run();

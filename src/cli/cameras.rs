@@ -1,5 +1,6 @@
 //! Selects the image topics that a command reads, and explains why a recording yields no frame.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,7 +82,14 @@ impl CameraSelection {
     fn leave_out_measurements(&mut self, recording: &Recording) -> anyhow::Result<()> {
         let mut heard = self.cameras.clone();
         // the survey would wait for a topic without messages
-        heard.retain(|camera| stated_messages(recording, &[camera.topic.as_str()]) != Some(0));
+        // a name may have messages of several types
+        let mut heard_of = HashSet::new();
+        for topic in recording.topics() {
+            if topic.message_count != Some(0) {
+                heard_of.insert(topic.name.as_str());
+            }
+        }
+        heard.retain(|camera| heard_of.contains(camera.topic.as_str()));
         if self.cameras.len() < 2 || heard.is_empty() {
             // a single topic is checked when it is read
             return Ok(());
@@ -183,8 +191,9 @@ impl NothingRead {
 
 /// Returns the message count of the topics; `None` if the recording does not state each one.
 fn stated_messages(recording: &Recording, topics: &[&str]) -> Option<u64> {
+    let topics: HashSet<&str> = topics.iter().copied().collect();
     let of_topics = recording.topics().iter();
-    let of_topics = of_topics.filter(|topic| topics.contains(&topic.name.as_str()));
+    let of_topics = of_topics.filter(|topic| topics.contains(topic.name.as_str()));
     of_topics.map(|topic| topic.message_count).sum()
 }
 

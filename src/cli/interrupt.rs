@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use shuffledet_core::process_limits::check_files;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,6 +16,8 @@ const INTERRUPTED: i32 = 130;
 /// Returns a flag that the first signal sets. The signal thread lives as long as the process; it
 /// holds nothing that must be released.
 pub fn listen() -> io::Result<Arc<AtomicBool>> {
+    // tokio panics if it cannot open what it needs for signals
+    check_files(8).map_err(io::Error::other)?;
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut interrupt, mut terminate) = {

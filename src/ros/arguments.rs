@@ -1,6 +1,8 @@
 //! Checks the command line as rcl reads it, before r2r does: r2r panics if rcl rejects an argument,
 //! and ignores ROS arguments that rcl does not know.
 
+#![expect(unsafe_code, reason = "rcl's C interface")]
+
 use std::ffi::{CString, OsString, c_char, c_int};
 
 use anyhow::{anyhow, bail};

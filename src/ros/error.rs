@@ -1,5 +1,7 @@
 //! Adds rcl's message to an error. r2r returns only a code, which is usually the same one.
 
+#![expect(unsafe_code, reason = "rcl's C interface")]
+
 use std::ffi::CStr;
 use std::fmt;
 

@@ -1,6 +1,8 @@
 //! Ends the process. The codes are 0 after a signal, 1 after an error at the start, and
 //! [`STUCK_EXIT_CODE`](shuffledet_node::watch::STUCK_EXIT_CODE) if the node has to be started again.
 
+#![expect(unsafe_code, reason = "functions of the C library")]
+
 use std::ffi::{c_int, c_void};
 use std::ptr;
 

@@ -2,6 +2,8 @@
 //! is a case that the doctor must diagnose. So this module asks rcl, through a node of its own that
 //! `ros2 node list` hides.
 
+#![expect(unsafe_code, reason = "rcl's C interface")]
+
 use std::ffi::{CStr, CString, c_int};
 use std::ptr;
 use std::thread;

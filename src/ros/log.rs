@@ -1,5 +1,7 @@
 //! Passes `tracing` events to ROS: through rcl to the console and the log file, and to `/rosout`.
 
+#![expect(unsafe_code, reason = "rcl's C interface")]
+
 use std::ffi::CString;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};

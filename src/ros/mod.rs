@@ -27,6 +27,7 @@ pub mod parameters;
 pub mod qos;
 pub mod results;
 pub mod shared;
+pub mod shared_memory;
 pub mod signals;
 pub mod source;
 pub mod subscriptions;

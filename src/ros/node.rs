@@ -25,7 +25,8 @@ use super::shared::Shared;
 use super::signals::Signals;
 use super::source::RosClock;
 use super::watchdog::{NodeProgress, Reports, Watchdog};
-use super::{arguments, exit, log, overrides, page, parameters};
+use super::{arguments, exit, log, overrides, page, parameters, shared_memory};
+use shuffledet_core::process_limits::{check_files as check_open_files, check_threads};
 use shuffledet_detector::config::{CameraConfig, Config};
 use shuffledet_detector::{LoadedModel, detect::DetectorSettings};
 use shuffledet_node::arguments::{Names, RosArguments, check_files};
@@ -37,9 +38,18 @@ use shuffledet_view::Served;
 /// The node's default name.
 const NAME: &str = "shuffledet";
 
+/// What a node needs at its start, with some to spare: it opens about 25 files and starts about 25 threads besides its
+/// workers and the threads of its sessions.
+const FILES: usize = 40;
+const THREADS: usize = 32;
+
 /// Runs the node until a signal ends it and the process. Returns only an error: at the start,
 /// before anything is opened, or because the node cannot continue.
 pub fn run() -> anyhow::Result<Infallible> {
+    // DDS and tokio end the process or panic if they cannot open or start what they need
+    check_open_files(FILES)?;
+    check_threads(THREADS)?;
+    shared_memory::check()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // from here on signals are queued
     let mut signals = Signals::listen(&runtime)?;

@@ -1,5 +1,7 @@
 //! Stops single threads of a process, as a debugger does: what hangs is the thread itself, and the program knows nothing.
 
+#![expect(unsafe_code, reason = "functions of the C library")]
+
 use std::ffi::{c_int, c_long, c_void};
 use std::fs;
 use std::ptr::{null, null_mut};

@@ -15,6 +15,7 @@ mod inputs;
 mod installed;
 mod label;
 mod launch;
+mod low_limits;
 mod model_files;
 mod ncnn;
 mod pictures;

@@ -3,12 +3,15 @@
 //! Everything is decompressed as a stream: memory use depends on the actual bytes, never on a
 //! length that a file claims.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tempfile::TempPath;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use tempfile::{NamedTempFile, TempPath};
 
 use super::error::BagError;
 use super::magic;
@@ -77,7 +80,40 @@ pub(super) struct PlainFile {
     /// The file to read.
     pub path: PathBuf,
     /// Keeps the copy until its last user is dropped.
-    _copy: Option<Arc<TempPath>>,
+    copy: Option<Arc<Copy>>,
+}
+
+/// A temporary file without a name, so that nothing is left if the process is killed. It keeps a
+/// name where the file system cannot do without.
+#[derive(Debug)]
+struct Copy {
+    file: File,
+    name: Option<TempPath>,
+}
+
+impl Copy {
+    fn new() -> io::Result<Self> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        if let Ok(file) = open(&env::temp_dir(), flags, Mode::RUSR | Mode::WUSR) {
+            let file = File::from(file);
+            return Ok(Self { file, name: None });
+        }
+        let (file, name) = new_name()?.into_parts();
+        let name = Some(name);
+        Ok(Self { file, name })
+    }
+
+    /// Returns a path that opens the file as long as `self` is there.
+    fn path(&self) -> PathBuf {
+        match &self.name {
+            Some(name) => name.to_path_buf(),
+            None => format!("/proc/self/fd/{}", self.file.as_raw_fd()).into(),
+        }
+    }
+}
+
+fn new_name() -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix("shuffledet-").tempfile()
 }
 
 impl PlainFile {
@@ -90,7 +126,7 @@ impl PlainFile {
             let file = Self {
                 name: path.to_owned(),
                 path: path.to_owned(),
-                _copy: None,
+                copy: None,
             };
             return Ok((file, None));
         }
@@ -126,28 +162,42 @@ impl PlainFile {
 
     /// Copies `from` to a temporary file until its end or its first error, which is returned.
     fn copy(name: &Path, mut from: impl Read) -> Result<(Self, Option<io::Error>), BagError> {
-        let mut copy = tempfile::Builder::new()
-            .prefix("shuffledet-")
-            .tempfile()
-            .map_err(BagError::io(&std::env::temp_dir()))?;
+        let temporary = env::temp_dir();
+        let mut copy = Copy::new().map_err(BagError::io(&temporary))?;
         let mut block = vec![0; 256 << 10];
         let stopped = loop {
             match from.read(&mut block) {
                 Ok(0) => break None,
                 Ok(n) => copy
+                    .file
                     .write_all(&block[..n])
-                    .map_err(BagError::io(copy.path()))?,
+                    .map_err(BagError::io(&temporary))?,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => break Some(e),
             }
         };
-        let copy = Arc::new(copy.into_temp_path());
         let file = Self {
             name: name.to_owned(),
-            path: copy.to_path_buf(),
-            _copy: Some(copy),
+            path: copy.path(),
+            copy: Some(Arc::new(copy)),
         };
         Ok((file, stopped))
+    }
+
+    /// Calls `open` with a path of the file itself. A copy has a name during the call: SQLite follows
+    /// links, and those of `/proc` lead to a path that is not there.
+    pub fn with_name<T>(&self, open: impl FnOnce(&Path) -> T) -> Result<T, BagError> {
+        if self.copy.as_deref().is_none_or(|copy| copy.name.is_some()) {
+            return Ok(open(&self.path));
+        }
+        let named = || {
+            let path = new_name()?.into_temp_path();
+            std::fs::remove_file(&path)?;
+            linkat(CWD, &self.path, CWD, &*path, AtFlags::SYMLINK_FOLLOW)?;
+            Ok(path)
+        };
+        let path = named().map_err(BagError::io(&env::temp_dir()))?;
+        Ok(open(&path))
     }
 }
 
@@ -169,5 +219,28 @@ mod tests {
         assert!(error.contains("decompress to more than"), "{error}");
         let left = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(left, 1);
+    }
+
+    #[test]
+    fn a_decompressed_copy_stayed_if_the_process_was_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mcap.zstd");
+        std::fs::write(&path, zstd::encode_all(&b"content"[..], 1).unwrap()).unwrap();
+        let (file, damage) = PlainFile::new(&path, true).unwrap();
+        assert_eq!(damage, None);
+        assert_eq!(std::fs::read(&file.path).unwrap(), b"content");
+        let target = std::fs::read_link(&file.path).unwrap();
+        assert!(
+            target.to_string_lossy().ends_with("(deleted)"),
+            "{target:?}"
+        );
+        let named = file.with_name(|name| {
+            let content = std::fs::read(name).unwrap();
+            assert_eq!(content, b"content");
+            name.to_owned()
+        });
+        assert!(!named.unwrap().exists());
+        let start = file.start(3).unwrap();
+        assert_eq!(std::fs::read(start.path).unwrap(), b"con");
     }
 }

@@ -23,6 +23,7 @@ pub mod locations;
 pub mod outcome;
 pub mod preview;
 pub mod printable;
+pub mod process_limits;
 pub mod provider;
 pub mod region;
 pub mod resolution;

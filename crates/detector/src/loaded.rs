@@ -1,7 +1,7 @@
 //! A loaded model with its parameters, from which detectors are created.
 
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::{io, thread};
 
 use thiserror::Error;
 
@@ -21,6 +21,7 @@ use crate::pipeline::{
     Annotate, CameraSettings, RuntimeSettings, ServedModel, SharedSettings, TrackingSettings,
     Worker,
 };
+use shuffledet_core::process_limits::{ProcessLimit, check_threads};
 use shuffledet_core::{InputSize, Labels, Resolution};
 use shuffledet_image::DecodeError;
 use shuffledet_infer::runtime::RuntimeError;
@@ -82,6 +83,10 @@ pub enum LoadError {
         resolution: Resolution,
         source: Box<InferError>,
     },
+    #[error(transparent)]
+    Limit(#[from] ProcessLimit),
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     #[error("the test run of the model failed: {0}")]
     Trial(#[from] DetectError),
     #[error("loading the model panicked; this is a bug in shuffledet, please report it")]
@@ -351,11 +356,15 @@ fn open_all(
     settings: &DetectorSettings,
 ) -> Result<Vec<Detector>, LoadError> {
     let open = || Detector::with_opener(opener, choice, settings.clone());
-    let made: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..count).map(|_| scope.spawn(open)).collect();
-        threads.into_iter().map(|thread| thread.join()).collect()
+    // each thread's session starts further ones; together, they could get only some of theirs
+    check_threads(count * opener.options.intra_op_threads.max(1))?;
+    let made: io::Result<Vec<_>> = thread::scope(|scope| {
+        let start = |_| thread::Builder::new().spawn_scoped(scope, open);
+        let threads: io::Result<Vec<_>> = (0..count).map(start).collect();
+        Ok(threads?.into_iter().map(|thread| thread.join()).collect())
     });
-    made.into_iter()
+    made.map_err(LoadError::Thread)?
+        .into_iter()
         .map(|detector| match detector {
             Ok(made) => Ok(made?),
             Err(_) => Err(LoadError::Panicked),

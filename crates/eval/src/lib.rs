@@ -51,6 +51,7 @@ pub mod truth;
 mod average_precision;
 mod matching;
 mod operating_point;
+mod parallel;
 mod polygon;
 
 pub mod accuracy;

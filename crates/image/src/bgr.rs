@@ -1,5 +1,7 @@
 //! A borrowed 8-bit BGR image.
 
+#![expect(unsafe_code, reason = "matrices of OpenCV over borrowed memory")]
+
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ops::Deref;

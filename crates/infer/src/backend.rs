@@ -14,6 +14,7 @@ use super::placement;
 use super::runner::{Backend, OrtRunner, Runner};
 use super::self_test::Probe;
 use super::{InferError, Provider, ProviderError, Runtime, SessionOptions, log, runtime};
+use shuffledet_core::process_limits::check_threads;
 use shuffledet_core::{Cause, InputSpec, NodePlacement, Resolution, locations};
 use shuffledet_onnx as onnx;
 use shuffledet_onnx::input_size;
@@ -239,6 +240,9 @@ impl Backend for OrtBackend {
         if let Some(cache) = cache {
             *self.unproven.lock().unwrap_or_else(PoisonError::into_inner) = Some(cache);
         }
+        // ONNX Runtime waits without end for the threads of a pool if it gets only some of them
+        check_threads(self.options.intra_op_threads.saturating_sub(1))
+            .map_err(|e| ProviderError::new(Cause::Other, e.to_string()))?;
         let commit = || self.commit(provider, path.as_deref(), profile.as_deref());
         let (session, logged) = log::collect(commit);
         let session = session.map_err(|error| {

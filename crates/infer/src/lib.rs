@@ -16,6 +16,7 @@ pub mod backoff;
 mod cache;
 pub mod error;
 pub mod gpu;
+mod library_file;
 mod log;
 pub mod opening;
 pub mod options;

@@ -1,5 +1,7 @@
 //! Finds and loads the ONNX Runtime library and reads its version.
 
+#![expect(unsafe_code, reason = "ONNX Runtime's and TensorRT's C functions")]
+
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +10,7 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use thiserror::Error;
 
+use super::library_file::missing_length;
 use super::log;
 use super::telemetry::{self, TelemetryIsOn};
 use shuffledet_core::locations;
@@ -31,6 +34,16 @@ pub enum RuntimeError {
         path: PathBuf,
         source: ort::LoadDynamicError,
     },
+    #[error(
+        "ONNX Runtime at {} is cut off: expected {expected} bytes or more, found {found}; run \
+         `make build` to install it again, or set ORT_DYLIB_PATH=/path/to/libonnxruntime.so",
+        path.display()
+    )]
+    Cut {
+        path: PathBuf,
+        expected: u64,
+        found: u64,
+    },
     #[error("ONNX Runtime at {} does not start: {source}", path.display())]
     Start { path: PathBuf, source: ort::Error },
     #[error(transparent)]
@@ -53,6 +66,15 @@ impl Runtime {
 
     fn start(path: PathBuf) -> Result<Self, RuntimeError> {
         telemetry::ensure_off()?;
+        // the loader looks elsewhere for a name without a folder, and says itself if there is no file
+        if let (Ok(Some(expected)), Ok(file)) = (missing_length(&path), path.metadata()) {
+            let found = file.len();
+            return Err(RuntimeError::Cut {
+                path,
+                expected,
+                found,
+            });
+        }
         let builder = ort::init_from(&path).map_err(|source| RuntimeError::Load {
             path: path.clone(),
             source,

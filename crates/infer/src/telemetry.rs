@@ -13,6 +13,8 @@
 //! replaces the list of variables and neither changes nor frees anything that a reader may hold.
 //! Child processes inherit the variable.
 
+#![expect(unsafe_code, reason = "the environment of the process, before main")]
+
 use std::env;
 use std::ffi::{CStr, c_char};
 use std::ptr;

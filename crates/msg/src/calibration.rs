@@ -4,6 +4,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::camera_info::CameraInfo;
+use shuffledet_core::yaml;
 
 /// Why a calibration is invalid.
 #[derive(Debug, Error)]
@@ -111,7 +112,7 @@ impl CameraInfo {
     /// finite, or the number of coefficients does not match the distortion model. An unknown model
     /// is accepted unchecked.
     pub fn from_calibration_yaml(yaml: &str) -> Result<Self, CalibrationError> {
-        let file: Calibration = serde_yaml::from_str(yaml)?;
+        let file: Calibration = yaml::parse(yaml)?;
         for (key, pixels) in [
             ("image_width", file.image_width),
             ("image_height", file.image_height),

@@ -1,5 +1,7 @@
 //! A tracker that has seen its scene allocates nothing more.
 
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

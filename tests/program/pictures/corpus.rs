@@ -1,6 +1,6 @@
 //! Pictures in every format and encoding, made here.
 
-use opencv::core::{CV_8UC1, CV_8UC3, CV_16UC1, Mat, Vector};
+use opencv::core::{CV_8UC1, CV_8UC3, CV_16UC1, Mat, MatTraitConst, Vector};
 use opencv::imgcodecs;
 use opencv::imgproc;
 use opencv::prelude::VectorToVec;
@@ -26,13 +26,15 @@ pub fn mat(width: usize, height: usize, seed: u32) -> Mat {
     let bgr = pixels(width, height, 3, seed);
     let view = BgrView::new(width as u32, height as u32, 3 * width, &bgr).unwrap();
     let mut mat = Mat::default();
-    opencv::core::MatTraitConst::copy_to(&*view.to_mat().unwrap(), &mut mat).unwrap();
+    view.to_mat().unwrap().copy_to(&mut mat).unwrap();
     mat
 }
 
 /// `picture` as OpenCV writes it; `None` where it does not write that format.
 pub fn encoded(extension: &str, picture: &Mat, parameters: &[i32]) -> Option<Vec<u8>> {
-    if !imgcodecs::have_image_writer(extension).unwrap() {
+    // smaller ones have too few pixels for the wavelets: OpenCV fails, and leaves its temporary file
+    let is_too_small = extension == ".jp2" && picture.rows().min(picture.cols()) < 32;
+    if is_too_small || !imgcodecs::have_image_writer(extension).unwrap() {
         return None;
     }
     let mut file = Vector::new();

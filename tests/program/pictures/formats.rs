@@ -1,6 +1,7 @@
 //! Formats by their content: what this OpenCV reads is read everywhere, what it does not read is named.
 
 use std::fs;
+use std::path::PathBuf;
 
 use opencv::core::{MatTraitConstManual, Vector};
 use opencv::imgcodecs;
@@ -11,7 +12,7 @@ use shuffledet_image::{FileFormat, ImageDecoder};
 use shuffledet_msg::{CompressedImageView, HeaderView};
 
 use crate::pictures::corpus::{encoded, grey, mat, uniform};
-use crate::pictures::program::{ends, shuffledet};
+use crate::pictures::program::{Ended, ends, shuffledet};
 
 #[test]
 fn a_message_in_any_format_that_opencv_reads_is_a_picture() {
@@ -150,4 +151,42 @@ fn the_formats_that_are_read_are_those_that_opencv_reads_back() {
         let file = encoded(extension, &mat(8, 8, 1), &[]);
         assert_eq!(format.is_readable(), file.is_some(), "{format}");
     }
+}
+
+#[test]
+fn pictures_that_opencv_reads_from_files_were_written_to_tmp() {
+    let folder = tempdir().unwrap();
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let changed = || fs::metadata(&temporary).unwrap().modified().unwrap();
+    let before = changed();
+    let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+    for format in readable() {
+        let Some(sample) = format.sample() else {
+            continue;
+        };
+        let path = |kind| folder.path().join(format!("{kind} {format}"));
+        fs::write(path("whole"), sample).unwrap();
+        fs::write(path("cut"), &sample[..sample.len() * 2 / 3]).unwrap();
+        // in most formats, a size beyond OpenCV's own limit
+        let mut huge = sample.to_vec();
+        let middle = sample.len().min(60) / 2;
+        huge[4..middle].fill(0x7f);
+        fs::write(path("huge"), huge).unwrap();
+        whole.push(path("whole"));
+        damaged.extend([path("cut"), path("huge")]);
+    }
+    assert!(whole.len() > 6, "{whole:?}");
+    let detect = |files: &[PathBuf]| {
+        let mut program = shuffledet("detect");
+        program.args(["--model", "road"]).args(files);
+        program.env("OPENCV_TEMP_PATH", &temporary);
+        Ended::from(program.output().unwrap())
+    };
+    let ended = detect(&whole);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = detect(&damaged);
+    assert_ne!(ended.code, Some(0), "{ended:?}");
+    // a file that came and went would change it, too
+    assert_eq!(changed(), before);
 }

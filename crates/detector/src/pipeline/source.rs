@@ -1,5 +1,6 @@
 //! Sources of frames.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct RecordingSource {
     /// `None` if there is no camera to read.
     messages: Option<Messages>,
     cameras: Vec<Camera>,
+    /// The index of each camera, by its topic: a recording may have 65,000.
+    by_topic: HashMap<String, usize>,
     states: Vec<CameraState>,
     /// By the index of the topic, set at the topic's first message.
     kinds: Vec<Option<Kind>>,
@@ -139,12 +142,15 @@ impl RecordingSource {
             start_ns: window.at(start),
             end_ns: end.and_then(|end| window.at(end)),
         };
+        let topics = cameras.iter().map(|camera| camera.topic.clone());
+        let by_topic = topics.zip(0..).collect();
         // an empty list would select every topic
         let messages = (!cameras.is_empty()).then(|| recording.read(&selection));
         Ok(Self {
             messages: messages.transpose()?,
             states: vec![CameraState::default(); cameras.len()],
             cameras,
+            by_topic,
             kinds: Vec::new(),
             only_pictures: false,
             window,
@@ -177,11 +183,9 @@ impl RecordingSource {
         }
         let recorded = recording.topics().iter().filter(|topic| is_info(topic));
         let mut topics: Vec<_> = recorded.map(|topic| topic.name.clone()).collect();
-        topics.retain(|name| {
-            self.feeds
-                .iter()
-                .any(|feed| feed.topic.as_ref() == Some(name))
-        });
+        let of_feeds = self.feeds.iter().filter_map(|feed| feed.topic.as_deref());
+        let of_feeds: HashSet<&str> = of_feeds.collect();
+        topics.retain(|name| of_feeds.contains(name.as_str()));
         if topics.is_empty() {
             return Ok(self);
         }
@@ -363,7 +367,7 @@ impl RecordingSource {
             self.kinds[head.topic] = Some(Kind::CameraInfo);
             return Some(Kind::CameraInfo);
         }
-        let camera = self.cameras.iter().position(|c| c.topic == topic.name)?;
+        let camera = *self.by_topic.get(&topic.name)?;
         let carries = carries(topic);
         let types = &mut self.states[camera].types;
         types.push(described(topic));

@@ -13,6 +13,7 @@ use super::accuracy::{at_threshold, mean_figures};
 use super::average_precision::{Point, Recalls};
 use super::figures::{Figure, Figures, Measure, from_coco, to_coco};
 use super::matching::{AREAS, CategoryMatches, IOU_THRESHOLDS, match_images, sorted_by_id};
+use super::parallel;
 use super::record::{Category, ImageRecord};
 
 /// How to resample.
@@ -276,25 +277,8 @@ fn draw(runs: &[Run; 2], images: usize, settings: &BootstrapSettings) -> Vec<Dra
     let seeds: Vec<u64> = std::iter::repeat_with(|| seeds.u64(..))
         .take(settings.resamples)
         .collect();
-    let share = seeds.len().div_ceil(settings.threads.max(1)).max(1);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = seeds
-            .chunks(share)
-            .map(|seeds| {
-                scope.spawn(move || -> Vec<Draw> {
-                    seeds
-                        .iter()
-                        .map(|&seed| differences(runs, &weights(images, seed)))
-                        .collect()
-                })
-            })
-            .collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        // a panic in there is one here
-        joined
-            .flat_map(|draws| draws.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
+    let one = |&seed: &u64| differences(runs, &weights(images, seed));
+    parallel::map(&seeds, settings.threads, one)
 }
 
 /// Returns how often each image is drawn.

@@ -144,7 +144,13 @@ pub fn outcomes(
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // without it, the other threads do its work
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
     let outcomes = outcomes
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);

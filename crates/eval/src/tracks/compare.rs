@@ -1,7 +1,6 @@
 //! Does tracker B do better than tracker A? The paired bootstrap over sequences, or over parts of them.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use serde::Serialize;
 use thiserror::Error;
@@ -12,6 +11,7 @@ use super::figures::{TrackFigure, TrackFigures};
 use super::parts::PART_FRAMES;
 use crate::bootstrap::{Interval, weights};
 use crate::compare::Verdict;
+use crate::parallel;
 use shuffledet_core::count::counted;
 
 /// Sequences that suffice to resample sequences. With fewer, their parts are resampled.
@@ -309,19 +309,8 @@ fn draw(
     let seeds: Vec<u64> = std::iter::repeat_with(|| seeds.u64(..))
         .take(settings.resamples)
         .collect();
-    let share = seeds.len().div_ceil(settings.threads.max(1)).max(1);
-    thread::scope(|scope| {
-        let one = |&seed: &u64| Draw::new(runs, &weights(units, seed), classes);
-        let threads: Vec<_> = seeds
-            .chunks(share)
-            .map(|seeds| scope.spawn(move || seeds.iter().map(one).collect::<Vec<_>>()))
-            .collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        // a panic in there is one here
-        joined
-            .flat_map(|draws| draws.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
+    let one = |&seed: &u64| Draw::new(runs, &weights(units, seed), classes);
+    parallel::map(&seeds, settings.threads, one)
 }
 
 /// Fails unless both are of the same truth.

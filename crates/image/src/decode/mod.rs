@@ -10,7 +10,7 @@ use opencv::imgcodecs;
 use super::bgr::BgrView;
 use super::encoding::compressed_measurement;
 use super::error::DecodeError;
-use super::file_format::FileFormat;
+use super::file_format::{self, FileFormat, header_size};
 use super::jpeg::{JpegDecoder, JpegScale};
 use super::limits::ImageLimits;
 use super::pixels::Pixels;
@@ -116,79 +116,54 @@ impl ImageDecoder {
                 })?;
                 self.limits.check_pixels(header.width, header.height)?;
                 header.check(file.len())?;
-                self.decode_with_opencv(file)?;
+                self.decode_with_opencv(FileFormat::Png, file)?;
                 self.converted("PNG")
             }
-            Some(format) => {
-                // of a format that OpenCV does not read, the header means nothing
-                if let Err(error) = self.check_header(file)
-                    && format.is_readable()
-                {
-                    return Err(error);
+            Some(format) if format.is_readable() => {
+                self.check_header(format, file)?;
+                let decoded = self.decode_with_opencv(format, file);
+                let is_decoded = decoded.is_ok() && !self.converted.empty();
+                if !is_decoded && format == FileFormat::Tiff && has_float_pixels(file) {
+                    return Err(DecodeError::FloatTiff);
                 }
-                let decoded = self.decode_with_opencv(file);
-                if decoded.is_ok() && !self.converted.empty() {
-                    self.converted(format.name())
-                } else if format == FileFormat::Tiff && has_float_pixels(file) {
-                    Err(DecodeError::FloatTiff)
-                } else if format.is_readable() {
-                    decoded?;
-                    self.converted(format.name())
-                } else {
-                    Err(DecodeError::UnreadableFormat { format })
-                }
+                decoded?;
+                self.converted(format.name())
             }
+            Some(format) => Err(DecodeError::UnreadableFormat { format }),
             None if file.is_empty() && stated_format.is_none() => Err(DecodeError::Damaged {
                 kind: "image",
                 problem: "it is empty".to_owned(),
             }),
-            // OpenCV may know formats that are unknown here
-            None => match self.decode_with_opencv(file) {
-                Ok(()) if !self.converted.empty() => self.converted("image"),
-                _ => Err(DecodeError::UnknownFormat {
-                    format: stated_format.map_or(String::new(), |f| format!("format {f:?}, ")),
-                    first: file.iter().copied().take(8).collect(),
-                }),
-            },
+            // not given to OpenCV, which may hand it on to GDAL or GDCM
+            None => Err(DecodeError::UnknownFormat {
+                format: stated_format.map_or(String::new(), |f| format!("format {f:?}, ")),
+                first: file.iter().copied().take(8).collect(),
+            }),
         }
     }
 
-    /// Checks the size that the header of a file in a known format gives. OpenCV itself limits the
-    /// others, to 2^30 pixels.
-    fn check_header(&self, file: &[u8]) -> Result<(), DecodeError> {
-        if let Ok(size) = imagesize::blob_size(file) {
-            let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-            self.limits
-                .check_pixels(side(size.width), side(size.height))?;
-        }
-        Ok(())
+    /// Checks the size that the header gives.
+    fn check_header(&self, format: FileFormat, file: &[u8]) -> Result<(), DecodeError> {
+        let (width, height) = header_size(format, file).ok_or_else(|| DecodeError::Damaged {
+            kind: format.name(),
+            problem: "it has no valid header".to_owned(),
+        })?;
+        Ok(self.limits.check_pixels(width, height)?)
     }
 
     /// Leaves `converted` empty if OpenCV finds no image.
-    fn decode_with_opencv(&mut self, file: &[u8]) -> opencv::Result<()> {
-        // OpenCV keeps the previous image if it finds none
+    fn decode_with_opencv(&mut self, format: FileFormat, file: &[u8]) -> opencv::Result<()> {
         self.converted = Mat::default();
-        if file.is_empty() {
-            return Ok(());
-        }
         // OpenCV would cut floats in [0, 1] off to whole numbers
-        let is_float = matches!(
-            FileFormat::recognise(file),
-            Some(FileFormat::OpenExr | FileFormat::Pfm)
-        );
+        let is_float = matches!(format, FileFormat::OpenExr | FileFormat::Pfm);
         let flags = match is_float {
             true => imgcodecs::IMREAD_COLOR | imgcodecs::IMREAD_ANYDEPTH,
             false => imgcodecs::IMREAD_COLOR,
         };
-        let bytes = Mat::from_slice(file)?;
-        let decoded = imgcodecs::imdecode_to(&bytes, flags, &mut self.converted);
-        // the returned header shares `converted`'s pixels, if any
-        if decoded.map(drop).is_err() {
-            self.converted = Mat::default();
-        }
-        if is_float && !self.converted.empty() {
-            let floats = std::mem::take(&mut self.converted);
-            floats.convert_to(&mut self.converted, CV_8UC1, 255.0, 0.0)?;
+        let decoded = file_format::read(format, file, flags)?;
+        match is_float && !decoded.empty() {
+            true => decoded.convert_to(&mut self.converted, CV_8UC1, 255.0, 0.0)?,
+            false => self.converted = decoded,
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
 //! Each image has its own decompressor. A reused one would keep tables and a size from the previous
 //! image, and after an error it would continue in the middle of a header with the next image.
 
+#![expect(unsafe_code, reason = "libjpeg-turbo's C interface")]
+
 use std::ffi::{CStr, c_int};
 
 use turbojpeg::raw;

@@ -2,6 +2,8 @@
 //! fixed point, with four values per pixel (blue, green, red, nothing). Two such rows become one
 //! row of the tensor.
 
+#![expect(unsafe_code, reason = "AVX2 intrinsics")]
+
 use std::arch::x86_64::*;
 
 use super::taps::{self, Tap};

@@ -1,5 +1,7 @@
 //! The loops over pixels with AVX2.
 
+#![expect(unsafe_code, reason = "AVX2 intrinsics")]
+
 use std::arch::x86_64::*;
 
 use super::taps::Tap;

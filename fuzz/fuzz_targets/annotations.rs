@@ -1,0 +1,3 @@
+#![no_main]
+
+shuffledet_fuzz::fuzz!("annotations");
