@@ -129,7 +129,10 @@ fn with_few_threads_onnx_runtime_waited_without_end() {
         let limit = format!("--nproc={threads}");
         let limit = [&user[..], &["prlimit", &limit]].concat();
         let ended = assert_in_order(&limit, &detect);
-        assert_eq!(ended.code == Some(0), threads > 8, "{threads}: {ended:?}");
+        // in between, it depends on the threads that the libraries start
+        if !(6..21).contains(&threads) {
+            assert_eq!(ended.code == Some(0), threads == 21, "{threads}: {ended:?}");
+        }
         assert_in_order(&limit, &replay);
         assert_in_order(&limit, &list);
     }
