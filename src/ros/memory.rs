@@ -1,5 +1,10 @@
 //! Memory of sessions that are gone.
 
+#![cfg_attr(
+    target_env = "gnu",
+    expect(unsafe_code, reason = "a function of the C library")
+)]
+
 #[cfg(target_env = "gnu")]
 use std::ffi::c_int;
 

@@ -272,7 +272,8 @@ impl Life {
         let page_changes = page_changes.context("the parameters are served already")?;
         let changer = Arc::clone(&self.changer);
         spawn_local(async move {
-            let served = parameters::serve(executor, parameters, page_changes, changer, Box::new(apply));
+            let served =
+                parameters::serve(executor, parameters, page_changes, changer, Box::new(apply));
             if let Err(error) = served.await {
                 tracing::error!("{error}");
             }

@@ -94,7 +94,7 @@ struct Copy {
 impl Copy {
     fn new() -> io::Result<Self> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        if let Ok(file) = open(&env::temp_dir(), flags, Mode::RUSR | Mode::WUSR) {
+        if let Ok(file) = open(env::temp_dir(), flags, Mode::RUSR | Mode::WUSR) {
             let file = File::from(file);
             return Ok(Self { file, name: None });
         }

@@ -25,7 +25,7 @@ pub fn read(format: FileFormat, file: &[u8], flags: i32) -> opencv::Result<Mat> 
         let text = format!("no file in memory for a {format} image: {error}");
         opencv::Error::new(StsError, text)
     })?;
-    imgcodecs::imread(&format!("/proc/self/fd/{}", in_memory.as_raw_fd()), flags)
+    imgcodecs::imread(format!("/proc/self/fd/{}", in_memory.as_raw_fd()), flags)
 }
 
 /// Whether every OpenCV 4 decodes it from memory.
