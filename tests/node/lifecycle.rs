@@ -134,7 +134,7 @@ fn a_model_that_cannot_be_loaded_leads_through_error_processing_and_back() {
     fs::write(&path, &model.onnx).unwrap();
     let other = description.replace("0.45", "0.5");
     fs::write(path.with_extension("yaml"), other).unwrap();
-    refused(peer, "restart the node");
+    refused(peer, "call ~/reload");
     // the way back
     fs::write(path.with_extension("yaml"), description).unwrap();
     assert!(change(peer, "configure"));

@@ -258,7 +258,7 @@ fn a_model_that_cannot_run_is_refused_and_the_other_stays() {
             json!({"model.name": text(&few), "detector.score_threshold": 1.5}),
             "1.5",
         ),
-        (json!({"model.input_size": "33x33"}), "33x33"),
+        (json!({"model.input_size": "33x33"}), "a multiple of 32"),
         (
             json!({"runtime.providers": ["cuda"], "runtime.strict": true}),
             "cuda",

@@ -139,27 +139,6 @@ fn with_few_threads_onnx_runtime_waited_without_end() {
 }
 
 #[test]
-fn with_little_memory_the_run_was_aborted() {
-    if !has_prlimit("with_little_memory_the_run_was_aborted") {
-        return;
-    }
-    let inputs = Inputs::new();
-    let [detect, replay, list] = inputs.commands();
-    let limit = |megabytes: u32| format!("--as={megabytes}000000");
-    // with less, the system's loader fails before the program runs
-    let least = (4..80).map(|at| 25 * at).find(|&megabytes| {
-        let output = run(&["prlimit", &limit(megabytes)], &list);
-        output.status.success()
-    });
-    let least = least.expect("two gigabytes suffice for a list");
-    for more in [25, 50, 100, 150, 200, 300, 400] {
-        let limit = limit(least + more);
-        assert_in_order(&["prlimit", &limit], &detect);
-        assert_in_order(&["prlimit", &limit], &replay);
-    }
-}
-
-#[test]
 fn a_cut_library_of_onnx_runtime_killed_the_run_by_sigbus() {
     let inputs = Inputs::new();
     let whole = fs::read(locations::onnx_runtime()).unwrap();

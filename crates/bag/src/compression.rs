@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
 use tempfile::{NamedTempFile, TempPath};
@@ -83,12 +83,12 @@ pub(super) struct PlainFile {
     copy: Option<Arc<Copy>>,
 }
 
-/// A temporary file without a name, so that nothing is left if the process is killed. It keeps a
-/// name where the file system cannot do without.
+/// A temporary file without a name, so that nothing is left if the process is killed. It has a name
+/// once SQLite opens it, or where the file system cannot do without.
 #[derive(Debug)]
 struct Copy {
     file: File,
-    name: Option<TempPath>,
+    name: OnceLock<TempPath>,
 }
 
 impl Copy {
@@ -96,19 +96,32 @@ impl Copy {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         if let Ok(file) = open(env::temp_dir(), flags, Mode::RUSR | Mode::WUSR) {
             let file = File::from(file);
-            return Ok(Self { file, name: None });
+            let name = OnceLock::new();
+            return Ok(Self { file, name });
         }
         let (file, name) = new_name()?.into_parts();
-        let name = Some(name);
+        let name = OnceLock::from(name);
         Ok(Self { file, name })
     }
 
     /// Returns a path that opens the file as long as `self` is there.
     fn path(&self) -> PathBuf {
-        match &self.name {
+        match self.name.get() {
             Some(name) => name.to_path_buf(),
             None => format!("/proc/self/fd/{}", self.file.as_raw_fd()).into(),
         }
+    }
+
+    /// Gives the file a name until it is dropped, unless it has one. A file can get its first name
+    /// only once, so it keeps that.
+    fn name(&self) -> io::Result<&Path> {
+        if let Some(name) = self.name.get() {
+            return Ok(name);
+        }
+        let name = new_name()?.into_temp_path();
+        std::fs::remove_file(&name)?;
+        linkat(CWD, self.path(), CWD, &*name, AtFlags::SYMLINK_FOLLOW)?;
+        Ok(self.name.get_or_init(|| name))
     }
 }
 
@@ -184,20 +197,13 @@ impl PlainFile {
         Ok((file, stopped))
     }
 
-    /// Calls `open` with a path of the file itself. A copy has a name during the call: SQLite follows
-    /// links, and those of `/proc` lead to a path that is not there.
-    pub fn with_name<T>(&self, open: impl FnOnce(&Path) -> T) -> Result<T, BagError> {
-        if self.copy.as_deref().is_none_or(|copy| copy.name.is_some()) {
-            return Ok(open(&self.path));
+    /// Returns a path of the file itself. A copy has a name from then on: SQLite follows links, and
+    /// those of `/proc` lead to a path that is not there.
+    pub fn with_name(&self) -> Result<&Path, BagError> {
+        match &self.copy {
+            Some(copy) => copy.name().map_err(BagError::io(&env::temp_dir())),
+            None => Ok(&self.path),
         }
-        let named = || {
-            let path = new_name()?.into_temp_path();
-            std::fs::remove_file(&path)?;
-            linkat(CWD, &self.path, CWD, &*path, AtFlags::SYMLINK_FOLLOW)?;
-            Ok(path)
-        };
-        let path = named().map_err(BagError::io(&env::temp_dir()))?;
-        Ok(open(&path))
     }
 }
 
@@ -234,13 +240,13 @@ mod tests {
             target.to_string_lossy().ends_with("(deleted)"),
             "{target:?}"
         );
-        let named = file.with_name(|name| {
-            let content = std::fs::read(name).unwrap();
-            assert_eq!(content, b"content");
-            name.to_owned()
-        });
-        assert!(!named.unwrap().exists());
         let start = file.start(3).unwrap();
         assert_eq!(std::fs::read(start.path).unwrap(), b"con");
+        // SQLite opens it by name, as often as it wants
+        let named = file.with_name().unwrap().to_owned();
+        assert_eq!(file.with_name().unwrap(), named);
+        assert_eq!(std::fs::read(&named).unwrap(), b"content");
+        drop(file);
+        assert!(!named.exists());
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn connect(file: &PlainFile, warnings: &mut Warnings) -> Result<Datab
         }
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    match file.with_name(|path| open(&immutable_uri(path), flags, None))? {
+    match open(&immutable_uri(file.with_name()?), flags, None) {
         Ok(Some(db)) => Ok(db),
         Ok(None) => {
             let journal = not_replayed

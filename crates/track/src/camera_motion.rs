@@ -25,13 +25,15 @@ impl CameraMotion {
         ty: 0.0,
     };
 
-    /// Returns the motion with the coefficients `[a, b, tx, c, d, ty]`. Returns `None` if one is
-    /// not finite, or if the map scales an area to less than a quarter or more than four times: no
-    /// camera moves so between two frames.
+    /// Returns the motion with the coefficients `[a, b, tx, c, d, ty]`. Returns `None` if the map
+    /// scales an area to less than a quarter or more than four times, stretches a side to more than
+    /// four times, or shifts by a million pixels: no camera moves so between two frames.
     pub fn new([a, b, tx, c, d, ty]: [f64; 6]) -> Option<Self> {
         let area = a * d - b * c;
-        let finite = tx.is_finite() && ty.is_finite();
-        (finite && (0.25..=4.0).contains(&area)).then_some(Self { a, b, tx, c, d, ty })
+        let is_possible = (0.25..=4.0).contains(&area)
+            && [a, b, c, d].iter().all(|factor| factor.abs() <= 4.0)
+            && [tx, ty].iter().all(|shift| shift.abs() < 1e6);
+        is_possible.then_some(Self { a, b, tx, c, d, ty })
     }
 
     /// Returns the place of a point in this frame.
@@ -130,6 +132,8 @@ mod tests {
             [0.0; 6],
             [-1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
             [3.0, 0.0, 0.0, 0.0, 3.0, 0.0],
+            [1e30, 0.0, 0.0, 0.0, 1e-30, 0.0],
+            [1.0, 0.0, 0.0, 0.0, 1.0, -1e38],
         ] {
             assert_eq!(CameraMotion::new(coefficients), None, "{coefficients:?}");
         }

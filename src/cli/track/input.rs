@@ -276,7 +276,7 @@ impl MotionList {
         for (index, motion) in read_array::<Motion>(path)?.into_iter().enumerate() {
             let Some(affine) = CameraMotion::new(motion.affine) else {
                 bail!(
-                    "{}: entry {index}: expected affine as 6 finite numbers that scale areas by 1/4 to 4, found {:?}; \
+                    "{}: entry {index}: expected affine as 6 numbers that scale areas by 1/4 to 4, sides by at most 4, and shift by less than 1e6, found {:?}; \
                      correct or remove it",
                     path.display(),
                     motion.affine

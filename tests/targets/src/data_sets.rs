@@ -85,9 +85,10 @@ pub mod seeds {
             "1,1,10,20,30,40,1,1,0.9\n1,2,50,20,30,40,1,3,1\n2,1,11,20,30,40,1,1,0.9\n",
             "0 1 Car 0 0 -1.5 10 20 40 60 1.5 1.6 3.9 1 2 20 0.1\n0 -1 DontCare -1 -1 -10 1 2 3 4 -1 -1 -1 -1 -1 -1 -1\n",
             "1,1,10,20,30,40,0.9,-1,-1,-1\n2,1,11,20,30,40,0.8,-1,-1,-1\n",
-            r#"{"images": [{"id": 1, "file_name": "a", "stamp_ns": 5}, {"id": 2, "file_name": "b", "stamp_ns": 6}],
-                "categories": [{"id": 1, "name": "car"}],
-                "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5, "track_id": 7}]}"#,
+            r#"[{"image_id": 0, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5, "label": "car", "topic": "/a",
+                "stamp_ns": 5, "frame_id": "a", "track_id": 7, "state": "confirmed", "age_s": 0.0},
+                {"image_id": 1, "category_id": 1, "bbox": [2, 2, 3, 4], "score": 0.5, "label": "car", "topic": "/a",
+                "stamp_ns": 6, "frame_id": "a", "track_id": 7, "state": "confirmed", "age_s": 0.1}]"#,
         ];
         let kinds = 0_u8..;
         let files = kinds.zip(files);

@@ -145,7 +145,7 @@ pub mod seeds {
 
     pub fn manifest() -> Vec<Vec<u8>> {
         let shipped = include_str!("../../../models/manifest.yaml");
-        let entry = "label_sets:\n  two:\n    - {name: car, category_id: 3}\n    - {name: person, category_id: 1}\nsamples: []\nmodels: []\n";
+        let entry = "label_sets:\n  two:\n    - {name: car, category_id: 3}\n    - {name: person, category_id: 1}\nclass_sets: {}\nsamples: []\nmodels: []\n";
         vec![shipped.as_bytes().to_vec(), entry.as_bytes().to_vec()]
     }
 

@@ -265,6 +265,7 @@ where
             }
             let began = Instant::now();
             if !self.source.next_into(frame)? {
+                frame.reset();
                 match self.at_end {
                     AtEnd::End => return Ok(false),
                     AtEnd::Wait => {}

@@ -342,6 +342,11 @@ fn fitting() -> impl Strategy<Value = (String, ParameterValue)> {
         .definitions
         .into_iter()
         .filter(|d| !d.read_only)
+        // texts of which a single one would be a model, a size or a provider
+        .filter(|d| {
+            let names = ["model.name", "model.input_size", "runtime.providers"];
+            !names.contains(&d.name.as_str())
+        })
         // a spread needs a height
         .filter(
             |d| match d.name.strip_prefix("ranging.class_height_spreads.") {
