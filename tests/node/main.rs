@@ -13,6 +13,7 @@ mod lifecycle;
 mod logging;
 mod model_change;
 mod overload;
+mod page;
 mod parameters;
 mod ranging;
 mod recordings;

@@ -1,8 +1,7 @@
 //! `replay --view`: the page of the program, played and marked over HTTP.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shuffledet_testing::asset;
+use shuffledet_testing::page::Page;
 use shuffledet_testing::process::terminate;
 
 /// A replay with a page.
 struct Viewed {
     process: Child,
-    port: u16,
+    page: Page,
 }
 
 impl Viewed {
@@ -42,48 +42,14 @@ impl Viewed {
         thread::spawn(move || lines.for_each(drop));
         Self {
             process,
-            port: line.expect("the address of the page").parse().unwrap(),
+            page: Page {
+                port: line.expect("the address of the page").parse().unwrap(),
+            },
         }
-    }
-
-    fn ask(&self, request: &str, body: &str) -> Vec<u8> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let (port, length) = (self.port, body.len());
-        write!(
-            stream,
-            "{request} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let head = answer
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .unwrap();
-        answer.split_off(head + 4)
     }
 
     fn play(&self, order: Value) -> Value {
-        serde_json::from_slice(&self.ask("POST /play", &order.to_string())).unwrap()
-    }
-
-    fn live(&self) -> (Value, Vec<u8>) {
-        let mut answer = self.ask("GET /live?after=0&second=0", "");
-        let length = u32::from_le_bytes(answer[..4].try_into().unwrap()) as usize;
-        let pictures = answer.split_off(4 + length);
-        (serde_json::from_slice(&answer[4..]).unwrap(), pictures)
-    }
-
-    fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> (Value, Vec<u8>) {
-        let limit = Instant::now() + Duration::from_secs(60);
-        loop {
-            let (state, pictures) = self.live();
-            if is_so(&state) {
-                return (state, pictures);
-            }
-            assert!(Instant::now() < limit, "{what}: {state}");
-        }
+        self.page.order("/play", &order)
     }
 }
 
@@ -102,7 +68,7 @@ fn a_viewer_pauses_steps_seeks_marks_and_exports() {
     let folder = tempfile::tempdir().unwrap();
     let marks = folder.path().join("marks.txt");
     let mut viewed = Viewed::start(&bag, &["--marks", marks.to_str().unwrap()]);
-    let (state, pictures) = viewed.until("a picture", |state| {
+    let (state, pictures) = viewed.page.until("a picture", |state| {
         state["cameras"][0]["picture"]["bytes"].as_u64() > Some(1000)
     });
     assert!(pictures.starts_with(b"\xff\xd8"));
@@ -116,18 +82,22 @@ fn a_viewer_pauses_steps_seeks_marks_and_exports() {
             (state["playback"]["position_s"].as_f64().unwrap() - second).abs() < 0.1
         }
     };
-    viewed.until("second 4", at(4.0));
-    let stands = || viewed.live().0["playback"]["position_s"].as_f64().unwrap();
+    viewed.page.until("second 4", at(4.0));
+    let stands = || {
+        viewed.page.live().0["playback"]["position_s"]
+            .as_f64()
+            .unwrap()
+    };
     let before = stands();
     thread::sleep(Duration::from_millis(200));
     assert_eq!(stands(), before);
     viewed.play(json!({ "do": "step" }));
-    viewed.until("the next frame", |state| {
+    viewed.page.until("the next frame", |state| {
         let position = state["playback"]["position_s"].as_f64().unwrap();
         position > before && position < before + 0.2
     });
     // the picture of the frame on which it stands
-    let (state, _) = viewed.until("the picture of the step", |state| {
+    let (state, _) = viewed.page.until("the picture of the step", |state| {
         let shown = &state["cameras"][0]["picture"]["scene"]["stamp"];
         shown.is_array()
     });
@@ -186,7 +156,7 @@ fn a_run_with_outputs_is_not_rewound_and_ends_on_a_signal() {
     );
     let change = json!({ "name": "detector.score_threshold", "value": 0.9 });
     let refused: Value =
-        serde_json::from_slice(&viewed.ask("POST /parameter", &change.to_string())).unwrap();
+        serde_json::from_slice(&viewed.page.ask("POST /parameter", &change.to_string())).unwrap();
     assert!(
         refused["error"]
             .as_str()

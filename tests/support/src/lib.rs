@@ -5,6 +5,7 @@ pub mod colours;
 pub mod computed;
 pub mod detector;
 pub mod ended;
+pub mod page;
 pub mod pinhole;
 pub mod process;
 pub mod python;
