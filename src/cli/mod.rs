@@ -28,6 +28,7 @@ pub mod sweep;
 mod terminal;
 pub mod track;
 mod values;
+pub mod view;
 mod viewing;
 
 use std::io;
@@ -54,6 +55,8 @@ pub struct Cli {
 enum Command {
     /// Detect objects in the images of a rosbag2 recording
     Replay(Box<replay::ReplayArgs>),
+    /// Play a rosbag2 recording with its detections on a page in the browser
+    View(Box<view::ViewRecordingArgs>),
     /// Detect objects in image files
     Detect(detect::DetectArgs),
     /// Classify image files: what each of them shows
@@ -124,6 +127,7 @@ impl Cli {
 pub fn run(cli: Cli) -> anyhow::Result<Status> {
     match cli.command {
         Command::Replay(args) => replay::run(&args),
+        Command::View(args) => view::run(*args),
         Command::Detect(args) => detect::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -23,7 +23,7 @@ use shuffledet_detector::sink::{
 };
 use shuffledet_report::html::{self, ReplayReport};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Write detections and latency as a ROS 2 recording: an .mcap file with metadata.yaml beside

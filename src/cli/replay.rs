@@ -38,44 +38,48 @@ output is written; with --limit 0 the exit code is 0); 1 on an error; 130 if int
 pub struct ReplayArgs {
     /// A rosbag2 folder, or a single MCAP or SQLite3 file
     #[arg(value_name = "BAG")]
-    recording: PathBuf,
+    pub recording: PathBuf,
 
     /// An image topic to read; may be repeated [default: every raw or compressed image topic]
     #[arg(long, value_name = "T", help_heading = "Selection")]
-    topic: Vec<String>,
+    pub topic: Vec<String>,
 
     /// Start time in seconds after the first message of the recording
     #[arg(long, value_name = "S", value_parser = super::values::seconds, default_value = "0", help_heading = "Selection")]
-    start: Duration,
+    pub start: Duration,
 
     /// End time in seconds after the first message of the recording
     #[arg(long, value_name = "S", value_parser = super::values::seconds, help_heading = "Selection")]
-    end: Option<Duration>,
+    pub end: Option<Duration>,
 
     /// Maximum number of frames to read
     #[arg(long, value_name = "N", help_heading = "Selection")]
-    limit: Option<u64>,
+    pub limit: Option<u64>,
 
     /// Play the frames at this multiple of real time and drop late frames, as the live node does
     #[arg(long, value_name = "R", value_parser = super::values::positive, help_heading = "Selection")]
-    rate: Option<f64>,
+    pub rate: Option<f64>,
 
     #[command(flatten)]
-    parameters: ParameterArgs,
+    pub parameters: ParameterArgs,
 
     #[command(flatten)]
-    outputs: OutputArgs,
+    pub outputs: OutputArgs,
 
     #[command(flatten)]
-    view: ViewArgs,
+    pub view: ViewArgs,
+
+    /// What follows the last frame.
+    #[arg(skip)]
+    pub at_end: AtEnd,
 
     /// Print only the summary, as one JSON object, on standard output
     #[arg(long, help_heading = "Output")]
-    json: bool,
+    pub json: bool,
 
     /// Print only warnings and errors
     #[arg(long, short, help_heading = "Output")]
-    quiet: bool,
+    pub quiet: bool,
 }
 
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
@@ -128,7 +132,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<Status> {
     };
     let outputs = (!is_empty).then(outputs);
     let mut outputs = outputs.transpose()?;
-    let start = (args.start, AtEnd::End);
+    let start = (args.start, args.at_end);
     let mut source = PlayedSource::new(source, open, &playback, start, &stop);
 
     let bar = progress::bar(expected_frames(&recording, cameras, args), args.quiet);

@@ -27,7 +27,7 @@ use shuffledet_view::{
 };
 
 /// The port of the page, if none is named.
-const PORT: &str = "8347";
+pub const PORT: &str = "8347";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "View")]

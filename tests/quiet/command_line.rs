@@ -39,6 +39,11 @@ fn runs() -> Vec<Run> {
     };
     let eval = |arguments: &str, writes| run("eval", &format!("{set} {arguments}"), writes);
     vec![
+        // it serves a page as soon as it has something to show, and that until it is ended
+        Run {
+            code: Some(1),
+            ..run("view", "absent.mcap", &[])
+        },
         run(
             "import",
             "pictures --output recording --fps 10",

@@ -19,11 +19,16 @@ struct Viewed {
 }
 
 impl Viewed {
+    /// Starts `replay`.
     fn start(bag: &Path, more: &[&str]) -> Self {
+        Self::start_as("replay", bag, &[&["--view=0"], more].concat())
+    }
+
+    fn start_as(subcommand: &str, bag: &Path, more: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_shuffledet"))
-            .arg("replay")
+            .arg(subcommand)
             .arg(bag)
-            .args(["--view=0", "--model", "nanodet_m_416"])
+            .args(["--model", "nanodet_m_416"])
             .args(more)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -168,4 +173,24 @@ fn a_run_with_outputs_is_not_rewound_and_ends_on_a_signal() {
     terminate(&mut viewed.process);
     assert_eq!(viewed.process.wait().unwrap().code(), Some(130));
     assert!(detections.exists());
+}
+
+#[test]
+fn view_waits_at_the_end_and_ends_on_a_signal() {
+    let name = "view_waits_at_the_end_and_ends_on_a_signal";
+    let Some(bag) = asset(name, "bags/dashcam_compressed_mcap") else {
+        return;
+    };
+    let mut viewed = Viewed::start_as("view", &bag, &["--port=0", "--end=0.5"]);
+    let ends = |state: &Value| state["playback"]["at_end"] == true;
+    let (first, _) = viewed.page.until("the end", ends);
+    let received = first["cameras"][0]["counts"]["received"].as_u64();
+    assert!(received > Some(10), "{first}");
+    // it plays once more from where it is put
+    viewed.play(json!({ "do": "seek", "to_s": 0.2 }));
+    viewed.page.until("more frames", |state| {
+        state["cameras"][0]["counts"]["received"].as_u64() > received && ends(state)
+    });
+    terminate(&mut viewed.process);
+    assert_eq!(viewed.process.wait().unwrap().code(), Some(0));
 }

@@ -196,9 +196,10 @@ enum Turn {
 }
 
 /// What follows the last frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AtEnd {
     /// The run ends.
+    #[default]
     End,
     /// The run waits for a jump.
     Wait,
