@@ -96,19 +96,27 @@ fn holds_bytes(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
-    fn names(watched: &mut WatchedFolder) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut quiet = 0;
-        while quiet < 3 {
-            match watched.next_image().unwrap() {
-                Some(path) => found.push(path.file_name().unwrap().to_string_lossy().into_owned()),
-                None if watched.events.try_recv().is_err() => quiet += 1,
-                None => {}
+    /// Waits for the next image.
+    fn next(watched: &mut WatchedFolder) -> String {
+        let limit = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(path) = watched.next_image().unwrap() {
+                return path.file_name().unwrap().to_string_lossy().into_owned();
             }
+            assert!(Instant::now() < limit, "no image");
         }
-        found
+    }
+
+    /// Looks for a while; an image that comes later is seen by the next [`next`].
+    fn assert_nothing(watched: &mut WatchedFolder) {
+        let until = Instant::now() + 3 * WAIT;
+        while Instant::now() < until {
+            assert_eq!(watched.next_image().unwrap(), None);
+        }
     }
 
     #[test]
@@ -119,19 +127,19 @@ mod tests {
         let mut watched = WatchedFolder::open(folder.path()).unwrap();
         let mut open = fs::File::create(at("slow.jpg")).unwrap();
         io::Write::write_all(&mut open, b"half").unwrap();
-        assert_eq!(names(&mut watched), [""; 0]);
+        assert_nothing(&mut watched);
         drop(open);
-        assert_eq!(names(&mut watched), ["slow.jpg"]);
+        assert_eq!(next(&mut watched), "slow.jpg");
         fs::write(at("a.jpg.part"), "1").unwrap();
         fs::write(at(".b.png"), "1").unwrap();
         fs::write(at("empty.png"), "").unwrap();
         fs::create_dir(at("folder.jpg")).unwrap();
-        assert_eq!(names(&mut watched), [""; 0]);
+        assert_nothing(&mut watched);
         fs::rename(at("a.jpg.part"), at("a.jpg")).unwrap();
-        assert_eq!(names(&mut watched), ["a.jpg"]);
+        assert_eq!(next(&mut watched), "a.jpg");
         fs::write(elsewhere.path().join("c.png"), "1").unwrap();
         fs::rename(elsewhere.path().join("c.png"), at("c.png")).unwrap();
-        assert_eq!(names(&mut watched), ["c.png"]);
+        assert_eq!(next(&mut watched), "c.png");
     }
 
     #[test]
