@@ -13,13 +13,13 @@ demo: ## install what is missing, build, run replay on the sample recording and 
 test: ## install what is missing and run every test
 	@scripts/test.sh
 
-test-install: ## install what `make build` has built below $DESTDIR$PREFIX (/usr/local)
+install: ## install what `make build` has built below $DESTDIR$PREFIX (/usr/local)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
 
 package: ## make a Debian package of what `make build` has built, in target/debian
 	@scripts/package.sh
 
-train: ## install what is missing and check the trainer
+test-train: ## install what is missing and check the trainer
 	@scripts/test_train.sh
 
 build: ## install what is missing, build target/release/shuffledet, and the node if there is a ROS 2
