@@ -8,8 +8,8 @@ OUTPUT/node.log the node's log. The exit code is 1 if a check fails. Run by scri
 
 The checks: the counters of each camera add up, in every message of /diagnostics; detections have stamps that were
 published, each at most as often as it was published; the node answers after every fault and detects again within
-RECOVERY seconds; between the first and the last fifth of the run resident memory, threads and open files do not grow,
-and the p99 of the latency does not double; the node ends within two seconds of SIGTERM with exit code 0.
+RECOVERY seconds; between the first and the last fifth of the run threads, open files and the least resident memory do not
+grow, and the p99 of the latency does not double; the node ends within two seconds of SIGTERM with exit code 0.
 """
 
 import argparse
@@ -426,7 +426,10 @@ class Soak:
         parts = {"first": self.samples[:fifth], "last": self.samples[-fifth:]}
         self.parts = {
             part: {
-                key: statistics.median(sample[key] for sample in samples if sample[key] != "")
+                # the allocators keep much for a while; a leak raises the least, too
+                key: (min if key == "rss_mb" else statistics.median)(
+                    sample[key] for sample in samples if sample[key] != ""
+                )
                 for key in ("rss_mb", "threads", "files", "p50_ms", "p99_ms")
             }
             for part, samples in parts.items()
@@ -459,7 +462,7 @@ class Soak:
         lines += [f"| sent, detections | {sent}, {({name: a.total() for name, a in self.arrived.items()})} |"]
         lines += ["", "| fault | times |", "| --- | --- |"]
         lines += [f"| {fault.__doc__} | {count} |" for fault, count in self.faults.most_common()]
-        lines += ["", "| median of a fifth | memory (MB) | threads | files | p50 (ms) | p99 (ms) |"]
+        lines += ["", "| median of a fifth | least memory (MB) | threads | files | p50 (ms) | p99 (ms) |"]
         lines += ["| --- | --- | --- | --- | --- | --- |"]
         keys = ("rss_mb", "threads", "files", "p50_ms", "p99_ms")
         for part, medians in self.parts.items():
