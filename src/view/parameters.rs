@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use shuffledet_detector::config::schema::{Definition, Kind, Range};
+use shuffledet_detector::config::schema::Kind;
 use shuffledet_node::parameters::ParameterSet;
 use shuffledet_view::ParameterView;
 
@@ -15,7 +15,7 @@ pub fn parameter_views(set: &ParameterSet) -> Vec<ParameterView> {
         name: definition.name.clone(),
         kind: kind(definition.kind).to_owned(),
         description: definition.description.clone(),
-        range: range(definition),
+        range: definition.limits(),
         value: Value::from(value),
         default: definition.default.clone(),
     });
@@ -30,14 +30,5 @@ fn kind(kind: Kind) -> &'static str {
         Kind::String => "string",
         Kind::DoubleArray => "list of numbers",
         Kind::StringArray => "list of strings",
-    }
-}
-
-fn range(definition: &Definition) -> String {
-    match definition.range {
-        None => definition.constraints(),
-        Some(Range::Integer { from, to: i64::MAX }) => format!("{from} or more"),
-        Some(Range::Integer { from, to }) => format!("{from} to {to}"),
-        Some(Range::Double { from, to }) => format!("{from} to {to}"),
     }
 }

@@ -21,20 +21,8 @@ pub struct Second {
     pub stages_ms: [f32; STAGES.len()],
 }
 
-/// The stages of a second: those that a frame passes one after another.
-pub const STAGES: [Stage; 11] = [
-    Stage::Read,
-    Stage::Queue,
-    Stage::Decode,
-    Stage::Letterbox,
-    Stage::Infer,
-    Stage::Boxes,
-    Stage::Nms,
-    Stage::Classify,
-    Stage::Draw,
-    Stage::Track,
-    Stage::Publish,
-];
+/// The stages of a second: those that a frame passes one after another, without the sums at the end.
+pub const STAGES: [Stage; Stage::ALL.len() - 2] = *Stage::ALL.first_chunk().unwrap();
 
 /// The seconds that are kept.
 pub const KEPT: usize = 120;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use super::schema::{Definition, Kind, Range, definitions};
+use super::schema::{Kind, definitions};
 
 const INTRODUCTION: &str = "\
 # Parameters
@@ -42,7 +42,7 @@ fn parameters_markdown() -> String {
             None => "unset".to_owned(),
             Some(default) => format!("`{default}`"),
         };
-        let range = range(&parameter);
+        let range = parameter.limits();
         let settable = if parameter.read_only { "fixed" } else { "set" };
         let meaning = &parameter.description;
         // writing to a String cannot fail
@@ -62,15 +62,6 @@ fn kind(kind: Kind) -> &'static str {
         Kind::String => "string",
         Kind::DoubleArray => "list of number",
         Kind::StringArray => "list of string",
-    }
-}
-
-fn range(parameter: &Definition) -> String {
-    match parameter.range {
-        None => parameter.constraints(),
-        Some(Range::Integer { from, to: i64::MAX }) => format!("{from} or more"),
-        Some(Range::Integer { from, to }) => format!("{from} to {to}"),
-        Some(Range::Double { from, to }) => format!("{from} to {to}"),
     }
 }
 

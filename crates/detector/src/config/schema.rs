@@ -60,6 +60,16 @@ impl Definition {
         }
         constraints.join("; ")
     }
+
+    /// Describes which values fit: the range, or else the constraints.
+    pub fn limits(&self) -> String {
+        match self.range {
+            None => self.constraints(),
+            Some(Range::Integer { from, to: i64::MAX }) => format!("{from} or more"),
+            Some(Range::Integer { from, to }) => format!("{from} to {to}"),
+            Some(Range::Double { from, to }) => format!("{from} to {to}"),
+        }
+    }
 }
 
 /// Returns all parameters in the order of the schema. `keys` returns the keys of a mapping by its
